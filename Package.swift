@@ -1,0 +1,205 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One module: its row in the table below is its place in the architecture (ARCHITECTURE.md).
+struct Module {
+    enum Kind { case c(libraries: [String]), swift, executable(product: String) }
+    var name: String
+    var kind: Kind = .swift
+    /// Modules listed above this one.
+    var uses: [String] = []
+    /// Libraries of other packages.
+    var libraries: [Target.Dependency] = []
+    /// Whether `Tests/<name>Tests` exists, and what it uses besides the module and all that the module uses.
+    var tests: Bool = false
+    var testUses: [String] = []
+}
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// The wire messages of Apache Kafka, by area (one module each, so that a build uses both cores).
+let kafkaMessages = [
+    "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions", "KafkaProtocolAdmin", "KafkaProtocolClusters",
+]
+
+/// The architecture. A module may use only modules above it.
+let layers: [(layer: String, modules: [Module])] = [
+    ("SystemLibraries", [
+        Module(name: "COpenSSL", kind: .c(libraries: ["ssl", "crypto"])),
+        Module(name: "CZlib", kind: .c(libraries: ["z"])),
+        Module(name: "CLZ4", kind: .c(libraries: ["lz4"])),
+        Module(name: "CSnappy", kind: .c(libraries: ["snappy"])),
+        Module(name: "CZstd", kind: .c(libraries: ["zstd"])),
+        Module(name: "CRC32C", kind: .c(libraries: [])),
+        Module(name: "CLinux", kind: .c(libraries: [])),
+    ]),
+    ("Foundations", [
+        Module(name: "Seams"),
+        Module(name: "ClusterModel", tests: true),
+        Module(name: "WireCoding", uses: ["ClusterModel", "CRC32C"], libraries: [nioCore], tests: true),
+        Module(
+            name: "Records", uses: ["ClusterModel", "WireCoding", "CZlib", "CLZ4", "CSnappy", "CZstd"],
+            libraries: [nioCore], tests: true),
+        Module(name: "KafkaProtocol", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+        Module(name: "KafkaProtocolGroups", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+        Module(name: "KafkaProtocolTransactions", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+        Module(name: "KafkaProtocolAdmin", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+        Module(name: "KafkaProtocolClusters", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+        Module(
+            name: "KafkaProtocolJSON", uses: ["ClusterModel", "WireCoding"] + kafkaMessages, libraries: [nioCore],
+            tests: true),
+        Module(name: "ZooKeeperProtocol", uses: ["WireCoding"], libraries: [nioCore], tests: true),
+        Module(name: "Security", uses: ["ClusterModel"], tests: true),
+    ]),
+    ("Cores", [
+        Module(
+            name: "SegmentedLog", uses: ["Seams", "ClusterModel", "WireCoding", "Records"], libraries: [nioCore],
+            tests: true),
+        Module(name: "ZNodes", uses: ["Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore], tests: true),
+        Module(
+            name: "Groups",
+            uses: ["Seams", "ClusterModel", "WireCoding", "KafkaProtocol", "KafkaProtocolGroups"],
+            libraries: [nioCore], tests: true),
+        Module(name: "Controller", uses: ["Seams", "ClusterModel"], tests: true),
+        Module(name: "Mirroring", uses: ["Seams", "ClusterModel", "WireCoding"], libraries: [nioCore], tests: true),
+    ]),
+    ("Kernels", [
+        Module(
+            name: "BrokerKernel",
+            uses: [
+                "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Groups", "Controller",
+            ] + kafkaMessages,
+            libraries: [nioCore], tests: true),
+        Module(
+            name: "CoordinatorKernel",
+            uses: ["Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes"], libraries: [nioCore],
+            tests: true),
+    ]),
+    ("Shells", [
+        Module(name: "Platform", uses: ["Seams", "CLinux"], tests: true),
+        Module(name: "Settings", tests: true),
+        Module(name: "Telemetry", uses: ["Settings"], libraries: [logging]),
+        Module(
+            name: "Transport", uses: ["WireCoding", "Security", "COpenSSL", "CLinux"],
+            libraries: [nioCore, nioPosix, logging], tests: true),
+        Module(
+            name: "MartletClient",
+            uses: ["ClusterModel", "WireCoding", "Records", "Security", "Transport"] + kafkaMessages,
+            libraries: [nioCore, nioPosix, logging], tests: true),
+        Module(
+            name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Security", "Transport"],
+            libraries: [nioCore, nioPosix, logging], tests: true),
+        Module(
+            name: "CoordinatorServer",
+            uses: [
+                "Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes", "CoordinatorKernel", "Platform",
+                "Settings", "Telemetry", "Transport",
+            ],
+            libraries: [nioCore, nioPosix, logging], tests: true),
+        Module(
+            name: "BrokerServer",
+            uses: [
+                "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
+                "Groups", "Controller", "BrokerKernel", "Platform", "Settings", "Telemetry", "Transport",
+                "CoordinatorClient", "CoordinatorServer",
+            ] + kafkaMessages,
+            libraries: [nioCore, nioPosix, logging], tests: true),
+        Module(
+            name: "MirrorServer",
+            uses: [
+                "Seams", "ClusterModel", "WireCoding", "Records", "Security", "Mirroring", "Platform", "Settings",
+                "Telemetry", "Transport", "MartletClient",
+            ] + kafkaMessages,
+            libraries: [nioCore, nioPosix, logging], tests: true),
+    ]),
+    ("Executables", [
+        Module(
+            name: "CoordinatorMain", kind: .executable(product: "martlet-coordinator"),
+            uses: ["Settings", "Telemetry", "Platform", "CoordinatorServer"], libraries: [arguments, logging]),
+        Module(
+            name: "BrokerMain", kind: .executable(product: "martlet-broker"),
+            uses: ["Settings", "Telemetry", "Platform", "BrokerServer", "CoordinatorServer"],
+            libraries: [arguments, logging]),
+        Module(
+            name: "MirrorMain", kind: .executable(product: "martlet-mirror"),
+            uses: ["Settings", "Telemetry", "Platform", "MirrorServer"], libraries: [arguments, logging]),
+        Module(
+            name: "Tool", kind: .executable(product: "martlet"),
+            uses: [
+                "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON", "ZooKeeperProtocol", "Security",
+                "SegmentedLog", "Groups", "Platform", "Settings", "Telemetry", "Transport", "MartletClient",
+                "CoordinatorClient",
+            ] + kafkaMessages,
+            libraries: [arguments, logging, nioCore, nioPosix]),
+    ]),
+    ("Development", [
+        Module(
+            name: "GenerateProtocol", kind: .executable(product: "generate-protocol"), libraries: [arguments],
+            tests: true),
+        Module(
+            name: "Simulation",
+            uses: [
+                "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
+                "ZNodes", "Groups", "Controller", "BrokerKernel", "CoordinatorKernel",
+            ] + kafkaMessages,
+            libraries: [nioCore], tests: true),
+    ]),
+]
+
+/// Refuses a row that uses a module which is not above it.
+func checkedTargets() -> [Target] {
+    var above: Set<String> = []
+    var targets: [Target] = []
+    let settings: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+    for (layer, modules) in layers {
+        for module in modules {
+            for used in module.uses {
+                precondition(above.contains(used), "\(module.name) uses \(used), which is not above it in the table")
+            }
+            above.insert(module.name)
+            let path = "Sources/\(layer)/\(module.name)"
+            let dependencies = module.uses.map { Target.Dependency.target(name: $0) } + module.libraries
+            switch module.kind {
+            case .c(let libraries):
+                targets.append(
+                    .target(name: module.name, path: path, linkerSettings: libraries.map { .linkedLibrary($0) }))
+            case .swift:
+                targets.append(
+                    .target(name: module.name, dependencies: dependencies, path: path, swiftSettings: settings))
+            case .executable:
+                targets.append(
+                    .executableTarget(
+                        name: module.name, dependencies: dependencies, path: path, swiftSettings: settings))
+            }
+            if module.tests {
+                let tested = [Target.Dependency.target(name: module.name)]
+                targets.append(
+                    .testTarget(
+                        name: "\(module.name)Tests",
+                        dependencies: tested + dependencies + module.testUses.map { .target(name: $0) } + [nioEmbedded],
+                        path: "Tests/\(module.name)Tests", swiftSettings: settings))
+            }
+        }
+    }
+    return targets
+}
+
+let executables: [Product] = layers.flatMap(\.modules).compactMap { module in
+    guard case .executable(let product) = module.kind else { return nil }
+    return .executable(name: product, targets: [module.name])
+}
+
+let package = Package(
+    name: "martlet",
+    products: executables + [.library(name: "MartletClient", targets: ["MartletClient"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: checkedTargets()
+)

@@ -1,0 +1,5 @@
+@main
+struct GenerateProtocol {
+    static func main() {
+    }
+}

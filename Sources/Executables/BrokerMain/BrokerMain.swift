@@ -1,0 +1,5 @@
+@main
+struct BrokerMain {
+    static func main() {
+    }
+}

@@ -1,0 +1,5 @@
+@main
+struct CoordinatorMain {
+    static func main() {
+    }
+}

@@ -1,0 +1,5 @@
+@main
+struct MirrorMain {
+    static func main() {
+    }
+}

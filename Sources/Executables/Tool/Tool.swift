@@ -1,0 +1,5 @@
+@main
+struct Tool {
+    static func main() {
+    }
+}

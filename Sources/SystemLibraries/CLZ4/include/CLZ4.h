@@ -1,0 +1,3 @@
+#ifndef MARTLET_CLZ4_H
+#define MARTLET_CLZ4_H
+#endif

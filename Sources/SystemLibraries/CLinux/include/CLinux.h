@@ -1,0 +1,3 @@
+#ifndef MARTLET_CLINUX_H
+#define MARTLET_CLINUX_H
+#endif

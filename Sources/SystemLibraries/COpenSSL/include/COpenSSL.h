@@ -1,0 +1,3 @@
+#ifndef MARTLET_COPENSSL_H
+#define MARTLET_COPENSSL_H
+#endif

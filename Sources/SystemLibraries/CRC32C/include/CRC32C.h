@@ -1,0 +1,3 @@
+#ifndef MARTLET_CRC32C_H
+#define MARTLET_CRC32C_H
+#endif

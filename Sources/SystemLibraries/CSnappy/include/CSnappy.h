@@ -1,0 +1,3 @@
+#ifndef MARTLET_CSNAPPY_H
+#define MARTLET_CSNAPPY_H
+#endif

@@ -1,0 +1,3 @@
+#ifndef MARTLET_CZLIB_H
+#define MARTLET_CZLIB_H
+#endif

@@ -1,0 +1,3 @@
+#ifndef MARTLET_CZSTD_H
+#define MARTLET_CZSTD_H
+#endif
