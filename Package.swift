@@ -28,126 +28,152 @@ let kafkaMessages = [
 
 /// The architecture. A module may use only modules above it.
 let layers: [(layer: String, modules: [Module])] = [
-    ("SystemLibraries", [
-        Module(name: "COpenSSL", kind: .c(libraries: ["ssl", "crypto"])),
-        Module(name: "CZlib", kind: .c(libraries: ["z"])),
-        Module(name: "CLZ4", kind: .c(libraries: ["lz4"])),
-        Module(name: "CSnappy", kind: .c(libraries: ["snappy"])),
-        Module(name: "CZstd", kind: .c(libraries: ["zstd"])),
-        Module(name: "CRC32C", kind: .c(libraries: [])),
-        Module(name: "CLinux", kind: .c(libraries: [])),
-    ]),
-    ("Foundations", [
-        Module(name: "Seams"),
-        Module(name: "ClusterModel", tests: true),
-        Module(name: "WireCoding", uses: ["ClusterModel", "CRC32C"], libraries: [nioCore], tests: true),
-        Module(
-            name: "Records", uses: ["ClusterModel", "WireCoding", "CZlib", "CLZ4", "CSnappy", "CZstd"],
-            libraries: [nioCore], tests: true),
-        Module(name: "KafkaProtocol", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-        Module(name: "KafkaProtocolGroups", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-        Module(name: "KafkaProtocolTransactions", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-        Module(name: "KafkaProtocolAdmin", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-        Module(name: "KafkaProtocolClusters", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-        Module(
-            name: "KafkaProtocolJSON", uses: ["ClusterModel", "WireCoding"] + kafkaMessages, libraries: [nioCore],
-            tests: true),
-        Module(name: "ZooKeeperProtocol", uses: ["WireCoding"], libraries: [nioCore], tests: true),
-        Module(name: "Security", uses: ["ClusterModel"], tests: true),
-    ]),
-    ("Cores", [
-        Module(
-            name: "SegmentedLog", uses: ["Seams", "ClusterModel", "WireCoding", "Records"], libraries: [nioCore],
-            tests: true),
-        Module(name: "ZNodes", uses: ["Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore], tests: true),
-        Module(
-            name: "Groups",
-            uses: ["Seams", "ClusterModel", "WireCoding", "KafkaProtocol", "KafkaProtocolGroups"],
-            libraries: [nioCore], tests: true),
-        Module(name: "Controller", uses: ["Seams", "ClusterModel"], tests: true),
-        Module(name: "Mirroring", uses: ["Seams", "ClusterModel", "WireCoding"], libraries: [nioCore], tests: true),
-    ]),
-    ("Kernels", [
-        Module(
-            name: "BrokerKernel",
-            uses: [
-                "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Groups", "Controller",
-            ] + kafkaMessages,
-            libraries: [nioCore], tests: true),
-        Module(
-            name: "CoordinatorKernel",
-            uses: ["Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes"], libraries: [nioCore],
-            tests: true),
-    ]),
-    ("Shells", [
-        Module(name: "Platform", uses: ["Seams", "CLinux"], tests: true),
-        Module(name: "Settings", tests: true),
-        Module(name: "Telemetry", uses: ["Settings"], libraries: [logging]),
-        Module(
-            name: "Transport", uses: ["WireCoding", "Security", "COpenSSL", "CLinux"],
-            libraries: [nioCore, nioPosix, logging], tests: true),
-        Module(
-            name: "MartletClient",
-            uses: ["ClusterModel", "WireCoding", "Records", "Security", "Transport"] + kafkaMessages,
-            libraries: [nioCore, nioPosix, logging], tests: true),
-        Module(
-            name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Security", "Transport"],
-            libraries: [nioCore, nioPosix, logging], tests: true),
-        Module(
-            name: "CoordinatorServer",
-            uses: [
-                "Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes", "CoordinatorKernel", "Platform",
-                "Settings", "Telemetry", "Transport",
-            ],
-            libraries: [nioCore, nioPosix, logging], tests: true),
-        Module(
-            name: "BrokerServer",
-            uses: [
-                "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
-                "Groups", "Controller", "BrokerKernel", "Platform", "Settings", "Telemetry", "Transport",
-                "CoordinatorClient", "CoordinatorServer",
-            ] + kafkaMessages,
-            libraries: [nioCore, nioPosix, logging], tests: true),
-        Module(
-            name: "MirrorServer",
-            uses: [
-                "Seams", "ClusterModel", "WireCoding", "Records", "Security", "Mirroring", "Platform", "Settings",
-                "Telemetry", "Transport", "MartletClient",
-            ] + kafkaMessages,
-            libraries: [nioCore, nioPosix, logging], tests: true),
-    ]),
-    ("Executables", [
-        Module(
-            name: "CoordinatorMain", kind: .executable(product: "martlet-coordinator"),
-            uses: ["Settings", "Telemetry", "Platform", "CoordinatorServer"], libraries: [arguments, logging]),
-        Module(
-            name: "BrokerMain", kind: .executable(product: "martlet-broker"),
-            uses: ["Settings", "Telemetry", "Platform", "BrokerServer", "CoordinatorServer"],
-            libraries: [arguments, logging]),
-        Module(
-            name: "MirrorMain", kind: .executable(product: "martlet-mirror"),
-            uses: ["Settings", "Telemetry", "Platform", "MirrorServer"], libraries: [arguments, logging]),
-        Module(
-            name: "Tool", kind: .executable(product: "martlet"),
-            uses: [
-                "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON", "ZooKeeperProtocol", "Security",
-                "SegmentedLog", "Groups", "Platform", "Settings", "Telemetry", "Transport", "MartletClient",
-                "CoordinatorClient",
-            ] + kafkaMessages,
-            libraries: [arguments, logging, nioCore, nioPosix]),
-    ]),
-    ("Development", [
-        Module(
-            name: "GenerateProtocol", kind: .executable(product: "generate-protocol"), libraries: [arguments],
-            tests: true),
-        Module(
-            name: "Simulation",
-            uses: [
-                "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
-                "ZNodes", "Groups", "Controller", "BrokerKernel", "CoordinatorKernel",
-            ] + kafkaMessages,
-            libraries: [nioCore], tests: true),
-    ]),
+    (
+        "SystemLibraries",
+        [
+            Module(name: "COpenSSL", kind: .c(libraries: ["ssl", "crypto"])),
+            Module(name: "CZlib", kind: .c(libraries: ["z"])),
+            Module(name: "CLZ4", kind: .c(libraries: ["lz4"])),
+            Module(name: "CSnappy", kind: .c(libraries: ["snappy"])),
+            Module(name: "CZstd", kind: .c(libraries: ["zstd"])),
+            Module(name: "CRC32C", kind: .c(libraries: [])),
+            Module(name: "CLinux", kind: .c(libraries: [])),
+        ]
+    ),
+    (
+        "Foundations",
+        [
+            Module(name: "Seams"),
+            Module(name: "ClusterModel", tests: true),
+            Module(
+                name: "WireCoding", uses: ["Seams", "ClusterModel", "CRC32C"], libraries: [nioCore], tests: true),
+            Module(
+                name: "Records", uses: ["ClusterModel", "WireCoding", "CZlib", "CLZ4", "CSnappy", "CZstd"],
+                libraries: [nioCore], tests: true),
+            Module(name: "KafkaProtocol", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+            Module(name: "KafkaProtocolGroups", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+            Module(name: "KafkaProtocolTransactions", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+            Module(name: "KafkaProtocolAdmin", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+            Module(name: "KafkaProtocolClusters", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+            Module(
+                name: "KafkaProtocolJSON", uses: ["ClusterModel", "WireCoding"] + kafkaMessages, libraries: [nioCore],
+                tests: true),
+            Module(name: "ZooKeeperProtocol", uses: ["WireCoding"], libraries: [nioCore], tests: true),
+            Module(name: "Security", uses: ["ClusterModel"], tests: true),
+        ]
+    ),
+    (
+        "Cores",
+        [
+            Module(
+                name: "SegmentedLog", uses: ["Seams", "ClusterModel", "WireCoding", "Records"], libraries: [nioCore],
+                tests: true),
+            Module(
+                name: "ZNodes", uses: ["Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore], tests: true),
+            Module(
+                name: "Groups",
+                uses: ["Seams", "ClusterModel", "WireCoding", "KafkaProtocol", "KafkaProtocolGroups"],
+                libraries: [nioCore], tests: true),
+            Module(name: "Controller", uses: ["Seams", "ClusterModel"], tests: true),
+            Module(
+                name: "Mirroring", uses: ["Seams", "ClusterModel", "WireCoding"], libraries: [nioCore], tests: true),
+        ]
+    ),
+    (
+        "Kernels",
+        [
+            Module(
+                name: "BrokerKernel",
+                uses: [
+                    "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Groups",
+                    "Controller",
+                ] + kafkaMessages,
+                libraries: [nioCore], tests: true),
+            Module(
+                name: "CoordinatorKernel",
+                uses: ["Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes"], libraries: [nioCore],
+                tests: true),
+        ]
+    ),
+    (
+        "Shells",
+        [
+            Module(name: "Platform", uses: ["Seams", "CLinux"], tests: true),
+            Module(name: "Settings", tests: true),
+            Module(name: "Telemetry", uses: ["Settings"], libraries: [logging]),
+            Module(
+                name: "Transport", uses: ["WireCoding", "Security", "COpenSSL", "CLinux"],
+                libraries: [nioCore, nioPosix, logging], tests: true),
+            Module(
+                name: "MartletClient",
+                uses: ["ClusterModel", "WireCoding", "Records", "Security", "Transport"] + kafkaMessages,
+                libraries: [nioCore, nioPosix, logging], tests: true),
+            Module(
+                name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Security", "Transport"],
+                libraries: [nioCore, nioPosix, logging], tests: true),
+            Module(
+                name: "CoordinatorServer",
+                uses: [
+                    "Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes", "CoordinatorKernel", "Platform",
+                    "Settings", "Telemetry", "Transport",
+                ],
+                libraries: [nioCore, nioPosix, logging], tests: true),
+            Module(
+                name: "BrokerServer",
+                uses: [
+                    "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
+                    "Groups", "Controller", "BrokerKernel", "Platform", "Settings", "Telemetry", "Transport",
+                    "CoordinatorClient", "CoordinatorServer",
+                ] + kafkaMessages,
+                libraries: [nioCore, nioPosix, logging], tests: true),
+            Module(
+                name: "MirrorServer",
+                uses: [
+                    "Seams", "ClusterModel", "WireCoding", "Records", "Security", "Mirroring", "Platform", "Settings",
+                    "Telemetry", "Transport", "MartletClient",
+                ] + kafkaMessages,
+                libraries: [nioCore, nioPosix, logging], tests: true),
+        ]
+    ),
+    (
+        "Executables",
+        [
+            Module(
+                name: "CoordinatorMain", kind: .executable(product: "martlet-coordinator"),
+                uses: ["Settings", "Telemetry", "Platform", "CoordinatorServer"], libraries: [arguments, logging]),
+            Module(
+                name: "BrokerMain", kind: .executable(product: "martlet-broker"),
+                uses: ["Settings", "Telemetry", "Platform", "BrokerServer", "CoordinatorServer"],
+                libraries: [arguments, logging]),
+            Module(
+                name: "MirrorMain", kind: .executable(product: "martlet-mirror"),
+                uses: ["Settings", "Telemetry", "Platform", "MirrorServer"], libraries: [arguments, logging]),
+            Module(
+                name: "Tool", kind: .executable(product: "martlet"),
+                uses: [
+                    "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON", "ZooKeeperProtocol",
+                    "Security",
+                    "SegmentedLog", "Groups", "Platform", "Settings", "Telemetry", "Transport", "MartletClient",
+                    "CoordinatorClient",
+                ] + kafkaMessages,
+                libraries: [arguments, logging, nioCore, nioPosix]),
+        ]
+    ),
+    (
+        "Development",
+        [
+            Module(
+                name: "GenerateProtocol", kind: .executable(product: "generate-protocol"), libraries: [arguments],
+                tests: true),
+            Module(
+                name: "Simulation",
+                uses: [
+                    "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
+                    "ZNodes", "Groups", "Controller", "BrokerKernel", "CoordinatorKernel",
+                ] + kafkaMessages,
+                libraries: [nioCore], tests: true),
+        ]
+    ),
 ]
 
 /// Refuses a row that uses a module which is not above it.
