@@ -13,6 +13,9 @@ struct Module {
     /// Whether `Tests/<name>Tests` exists, and what it uses besides the module and all that the module uses.
     var tests: Bool = false
     var testUses: [String] = []
+    /// Folders in the module's, or in its tests' folder, that hold no Swift.
+    var excluded: [String] = []
+    var testsExcluded: [String] = []
 }
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -195,11 +198,14 @@ func checkedTargets() -> [Target] {
                     .target(name: module.name, path: path, linkerSettings: libraries.map { .linkedLibrary($0) }))
             case .swift:
                 targets.append(
-                    .target(name: module.name, dependencies: dependencies, path: path, swiftSettings: settings))
+                    .target(
+                        name: module.name, dependencies: dependencies, path: path, exclude: module.excluded,
+                        swiftSettings: settings))
             case .executable:
                 targets.append(
                     .executableTarget(
-                        name: module.name, dependencies: dependencies, path: path, swiftSettings: settings))
+                        name: module.name, dependencies: dependencies, path: path, exclude: module.excluded,
+                        swiftSettings: settings))
             }
             if module.tests {
                 let tested = [Target.Dependency.target(name: module.name)]
@@ -207,7 +213,7 @@ func checkedTargets() -> [Target] {
                     .testTarget(
                         name: "\(module.name)Tests",
                         dependencies: tested + dependencies + module.testUses.map { .target(name: $0) } + [nioEmbedded],
-                        path: "Tests/\(module.name)Tests", swiftSettings: settings))
+                        path: "Tests/\(module.name)Tests", exclude: module.testsExcluded, swiftSettings: settings))
             }
         }
     }
