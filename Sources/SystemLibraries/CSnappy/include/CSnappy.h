@@ -1,3 +1,6 @@
 #ifndef MARTLET_CSNAPPY_H
 #define MARTLET_CSNAPPY_H
+
+#include <snappy-c.h>
+
 #endif

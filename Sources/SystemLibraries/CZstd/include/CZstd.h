@@ -1,3 +1,6 @@
 #ifndef MARTLET_CZSTD_H
 #define MARTLET_CZSTD_H
+
+#include <zstd.h>
+
 #endif

@@ -1,0 +1,61 @@
+import ClusterModel
+import WireCoding
+
+/// Rewriting of fields in the header of a whole batch of magic 2 where it lies.
+///
+/// `batch` begins with the header and holds all of the batch. A `ByteBuffer` gives its bytes for writing with
+/// `withUnsafeMutableReadableBytes`, and copies them first when another value shares its storage.
+package enum BatchRewriting {
+    /// What a broker sets when it appends. Lies outside the CRC.
+    package static func place(
+        _ batch: UnsafeMutableRawBufferPointer, at baseOffset: Offset, leaderEpoch: LeaderEpoch
+    ) {
+        check(batch)
+        batch.storeBytes(of: baseOffset.bigEndian, toByteOffset: 0, as: Offset.self)
+        batch.storeBytes(of: leaderEpoch.bigEndian, toByteOffset: 12, as: LeaderEpoch.self)
+    }
+
+    /// Sets the leader epoch alone. Lies outside the CRC.
+    package static func setLeaderEpoch(_ leaderEpoch: LeaderEpoch, of batch: UnsafeMutableRawBufferPointer) {
+        check(batch)
+        batch.storeBytes(of: leaderEpoch.bigEndian, toByteOffset: 12, as: LeaderEpoch.self)
+    }
+
+    /// Sets who stamped the records and the largest timestamp (of `.logAppendTime`: of all records). Renews the CRC
+    /// when that changes anything.
+    package static func setTimestamp(
+        _ type: TimestampType, max: Int64, of batch: UnsafeMutableRawBufferPointer
+    ) {
+        check(batch)
+        let old = BatchAttributes(bits: UInt16(bigEndian: batch.loadUnaligned(fromByteOffset: 21, as: UInt16.self)))
+        var new = old
+        new.timestampType = type
+        let oldMax = Int64(bigEndian: batch.loadUnaligned(fromByteOffset: 35, as: Int64.self))
+        guard new != old || max != oldMax else { return }
+        batch.storeBytes(of: new.bits.bigEndian, toByteOffset: 21, as: UInt16.self)
+        batch.storeBytes(of: max.bigEndian, toByteOffset: 35, as: Int64.self)
+        renewCRC(of: batch)
+    }
+
+    /// Computes the CRC anew over the batch as it stands.
+    package static func renewCRC(of batch: UnsafeMutableRawBufferPointer) {
+        let size = check(batch)
+        let crc = crc32c(UnsafeRawBufferPointer(rebasing: batch[RecordBatchHeader.checkedFrom..<size]))
+        batch.storeBytes(of: crc.bigEndian, toByteOffset: 17, as: UInt32.self)
+    }
+
+    /// Returns the batch's size in bytes.
+    @discardableResult
+    private static func check(_ batch: UnsafeMutableRawBufferPointer) -> Int {
+        precondition(
+            batch.count >= RecordBatchHeader.sizeInBytes && batch[16] == 2,
+            "rewriting a batch of \(batch.count) bytes that is not of magic 2")
+        let size =
+            RecordBatchHeader.overheadInBytes
+            + Int(Int32(bigEndian: batch.loadUnaligned(fromByteOffset: 8, as: Int32.self)))
+        precondition(
+            size >= RecordBatchHeader.sizeInBytes && size <= batch.count,
+            "rewriting a batch of \(size) bytes of which \(batch.count) are there")
+        return size
+    }
+}
