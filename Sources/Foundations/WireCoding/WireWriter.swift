@@ -128,6 +128,20 @@ package struct WireWriter: ~Copyable {
         return finished
     }
 
+    /// All that was written, as pieces in order; the first four bytes, written as anything, become the number of bytes
+    /// that follow them.
+    package consuming func framedPieces() -> [RecordBytes] {
+        endPiece()
+        guard case .inMemory(var first)? = finished.first, first.readableBytes >= 4 else {
+            preconditionFailure("a frame of \(count) bytes does not start with its length")
+        }
+        // Out of the list before it is changed: a second reference would make it a copy.
+        finished[0] = .inMemory(ByteBuffer())
+        first.setInteger(Int32(count - 4), at: first.readerIndex)
+        finished[0] = .inMemory(first)
+        return finished
+    }
+
     /// All that was written, in one buffer. Not for messages with file ranges.
     package consuming func buffer() -> ByteBuffer {
         if finished.isEmpty {
