@@ -1,1 +1,7 @@
 #include "CLinux.h"
+
+#include <sys/prctl.h>
+
+void martlet_name_thread(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
