@@ -1,0 +1,41 @@
+import ClusterModel
+
+/// Where clients reach a broker by one of its listeners.
+package struct BrokerEndpoint: Sendable, Hashable {
+    /// Upper case, as in `listeners`.
+    package var listenerName: String
+    /// `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    package var securityProtocol: String
+    /// As advertised: a name or an address, IPv6 without brackets.
+    package var host: String
+    package var port: Int32
+
+    package init(listenerName: String, securityProtocol: String, host: String, port: Int32) {
+        self.listenerName = listenerName
+        self.securityProtocol = securityProtocol
+        self.host = host
+        self.port = port
+    }
+}
+
+/// One broker as it has registered itself (`/brokers/ids/<id>`).
+package struct BrokerRegistration: Sendable, Equatable {
+    package var endpoints: [BrokerEndpoint]
+    package var rack: String?
+    /// The zxid that created the registration: grows with every start of the broker; -1 before it is registered.
+    package var epoch: Int64
+    /// Whether a Martlet broker wrote it. Apache's brokers cannot share a live cluster with ours.
+    package var isMartlet: Bool
+
+    package init(endpoints: [BrokerEndpoint], rack: String? = nil, epoch: Int64 = -1, isMartlet: Bool = true) {
+        self.endpoints = endpoints
+        self.rack = rack
+        self.epoch = epoch
+        self.isMartlet = isMartlet
+    }
+
+    /// The endpoint clients of the listener `name` are sent to; nil when the broker does not have that listener.
+    package func endpoint(ofListener name: String) -> BrokerEndpoint? {
+        endpoints.first { $0.listenerName == name }
+    }
+}

@@ -1,0 +1,25 @@
+import ClusterModel
+
+/// What an admin request, validated against a ``ClusterImage``, asks of the coordination tree.
+///
+/// Each is performed by conditional writes, all or nothing: what has changed since the image was taken makes it be
+/// refused, never overwritten.
+package enum TreeChange: Sendable, Equatable {
+    /// `assignment` is indexed by partition; the first replica is the preferred leader.
+    case createTopic(name: String, id: KafkaUUID, assignment: [[BrokerID]], configs: [String: String])
+    /// Marks it for deletion; the controller deletes, and the topic leaves the image when it has.
+    case deleteTopic(name: String)
+    /// `assignment` is that of the new partitions alone, which follow the `existing` ones.
+    case createPartitions(name: String, existing: Int, assignment: [[BrokerID]])
+    /// Replaces all of the topic's own settings.
+    case setTopicConfigs(name: String, configs: [String: String])
+}
+
+/// How a ``TreeChange`` went. The change itself shows in a later ``ClusterImage``.
+package enum TreeOutcome: Sendable, Equatable {
+    case done
+    /// `errorCode` is Apache Kafka's, for the reply.
+    case refused(errorCode: Int16, message: String)
+    /// The coordinator did not answer: whether the change happened is not known.
+    case unavailable
+}
