@@ -52,7 +52,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "WireCoding", uses: ["Seams", "ClusterModel", "CRC32C"], libraries: [nioCore], tests: true),
             Module(
                 name: "Records", uses: ["ClusterModel", "WireCoding", "CZlib", "CLZ4", "CSnappy", "CZstd"],
-                libraries: [nioCore], tests: true),
+                libraries: [nioCore], tests: true, testsExcluded: ["Fixtures"]),
             Module(name: "KafkaProtocol", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
             Module(name: "KafkaProtocolGroups", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
             Module(name: "KafkaProtocolTransactions", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),

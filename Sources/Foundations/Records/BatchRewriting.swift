@@ -37,6 +37,28 @@ package enum BatchRewriting {
         renewCRC(of: batch)
     }
 
+    /// Replaces the producer in `header`, the first 61 bytes of a batch. The rest of the batch is not read: the stored
+    /// CRC is corrected for the difference, so that bytes which did not match it still do not.
+    package static func setProducer(
+        id: ProducerID, epoch: Int16, baseSequence: Int32, in header: UnsafeMutableRawBufferPointer
+    ) {
+        precondition(
+            header.count >= RecordBatchHeader.sizeInBytes && header[16] == 2,
+            "rewriting a header of \(header.count) bytes that is not of magic 2")
+        let checked = UnsafeRawBufferPointer(
+            rebasing: header[RecordBatchHeader.checkedFrom..<RecordBatchHeader.sizeInBytes])
+        let before = crc32c(checked)
+        header.storeBytes(of: id.bigEndian, toByteOffset: 43, as: ProducerID.self)
+        header.storeBytes(of: epoch.bigEndian, toByteOffset: 51, as: Int16.self)
+        header.storeBytes(of: baseSequence.bigEndian, toByteOffset: 53, as: Int32.self)
+        let length = Int(Int32(bigEndian: header.loadUnaligned(fromByteOffset: 8, as: Int32.self)))
+        let rest = RecordBatchHeader.overheadInBytes + length - RecordBatchHeader.sizeInBytes
+        precondition(rest >= 0, "rewriting the header of a batch of length \(length)")
+        let stored = UInt32(bigEndian: header.loadUnaligned(fromByteOffset: 17, as: UInt32.self))
+        let renewed = crc32c(stored, replacing: before, with: crc32c(checked), followedBy: rest)
+        header.storeBytes(of: renewed.bigEndian, toByteOffset: 17, as: UInt32.self)
+    }
+
     /// Computes the CRC anew over the batch as it stands.
     package static func renewCRC(of batch: UnsafeMutableRawBufferPointer) {
         let size = check(batch)

@@ -75,6 +75,49 @@ package struct RecordBatchHeader: Sendable, Equatable {
         recordCount = integer(57)
     }
 
+    /// The header of a batch of magic 2 whose CRC is still to be computed.
+    init(
+        baseOffset: Offset, batchLength: Int32, leaderEpoch: LeaderEpoch, attributes: BatchAttributes,
+        lastOffsetDelta: Int32, baseTimestamp: Int64, maxTimestamp: Int64, producerID: ProducerID,
+        producerEpoch: Int16, baseSequence: Int32, recordCount: Int32
+    ) {
+        self.baseOffset = baseOffset
+        self.batchLength = batchLength
+        self.leaderEpoch = leaderEpoch
+        magic = 2
+        crc = 0
+        self.attributes = attributes
+        self.lastOffsetDelta = lastOffsetDelta
+        self.baseTimestamp = baseTimestamp
+        self.maxTimestamp = maxTimestamp
+        self.producerID = producerID
+        self.producerEpoch = producerEpoch
+        self.baseSequence = baseSequence
+        self.recordCount = recordCount
+    }
+
+    /// Writes the header of a batch of magic 2 over the first 61 bytes of `target`.
+    package func write(to target: UnsafeMutableRawBufferPointer) {
+        precondition(
+            magic == 2 && target.count >= Self.sizeInBytes, "a header of magic \(magic) into \(target.count) bytes")
+        func store<Value: FixedWidthInteger>(_ value: Value, _ position: Int) {
+            target.storeBytes(of: value.bigEndian, toByteOffset: position, as: Value.self)
+        }
+        store(baseOffset, 0)
+        store(batchLength, 8)
+        store(leaderEpoch, 12)
+        store(magic, 16)
+        store(crc, 17)
+        store(attributes.bits, 21)
+        store(lastOffsetDelta, 23)
+        store(baseTimestamp, 27)
+        store(maxTimestamp, 35)
+        store(producerID, 43)
+        store(producerEpoch, 51)
+        store(baseSequence, 53)
+        store(recordCount, 57)
+    }
+
     /// The whole batch with its header, in bytes.
     package var sizeInBytes: Int { Self.overheadInBytes + Int(batchLength) }
     package var lastOffset: Offset { baseOffset &+ Offset(lastOffsetDelta) }
