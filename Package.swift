@@ -105,7 +105,7 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(name: "Settings", tests: true),
             Module(name: "Telemetry", uses: ["Settings"], libraries: [logging]),
             Module(
-                name: "Transport", uses: ["WireCoding", "Security", "COpenSSL", "CLinux"],
+                name: "Transport", uses: ["Seams", "WireCoding", "Security", "COpenSSL"],
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(
                 name: "MartletClient",
