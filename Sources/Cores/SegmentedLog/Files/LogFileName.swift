@@ -1,0 +1,49 @@
+import ClusterModel
+
+/// The names of a log's files and directories.
+package enum LogFileName {
+    package static let log = ".log"
+    package static let offsetIndex = ".index"
+    package static let timeIndex = ".timeindex"
+    package static let transactionIndex = ".txnindex"
+    package static let snapshot = ".snapshot"
+    /// All files of one segment.
+    package static let ofSegment = [log, offsetIndex, timeIndex, transactionIndex]
+    /// Waits for its removal.
+    package static let deleted = ".deleted"
+    /// Written by a cleaner, not complete yet.
+    package static let cleaned = ".cleaned"
+    /// Written by a cleaner, complete, to take the place of others.
+    package static let swap = ".swap"
+
+    /// A name such as `00000000000000000200.log`.
+    package static func name(_ offset: Offset, _ suffix: String) -> String {
+        let digits = String(offset)
+        return String(repeating: "0", count: max(0, 20 - digits.utf8.count)) + digits + suffix
+    }
+
+    /// The offset of a name with just this suffix; nil when it is none.
+    package static func offset(of name: String, _ suffix: String) -> Offset? {
+        guard name.hasSuffix(suffix) else { return nil }
+        let digits = name.dropLast(suffix.utf8.count)
+        guard digits.utf8.count == 20, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Offset(digits)
+    }
+
+    /// The partition of a directory named `topic-partition`; nil when it is none.
+    package static func partition(of directory: String) -> TopicPartition? {
+        guard let dash = directory.lastIndex(of: "-"), dash != directory.startIndex else { return nil }
+        let digits = directory[directory.index(after: dash)...]
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int32(digits)
+        else { return nil }
+        return TopicPartition(topic: String(directory[..<dash]), partition: number)
+    }
+
+    /// The name under which a partition's directory waits for its removal; topics' names have up to 249 characters,
+    /// so they are cut to what a file name holds.
+    package static func deletedDirectory(of partition: TopicPartition, uniqueID: KafkaUUID) -> String {
+        let id = String(uniqueID.high, radix: 16) + String(uniqueID.low, radix: 16)
+        let suffix = "-\(partition.partition).\(id)-delete"
+        return partition.topic.prefix(255 - suffix.utf8.count) + suffix
+    }
+}

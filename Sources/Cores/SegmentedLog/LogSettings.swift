@@ -1,0 +1,49 @@
+import Records
+
+/// What a partition's log is told about its size, age and contents: the topic's configuration, with Apache Kafka 3.9's
+/// defaults. Each field names its key.
+package struct LogSettings: Sendable, Equatable {
+    /// Which ways the log has of getting rid of old records; `cleanup.policy`.
+    package struct CleanupPolicy: OptionSet, Sendable {
+        package let rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        package static let delete = CleanupPolicy(rawValue: 1)
+        package static let compact = CleanupPolicy(rawValue: 2)
+    }
+
+    /// `cleanup.policy`
+    package var cleanupPolicy: CleanupPolicy = .delete
+    /// `segment.bytes`
+    package var segmentSizeInBytes = 1 << 30
+    /// `segment.ms`
+    package var segmentAgeInMilliseconds: Int64 = 604_800_000
+    /// `segment.jitter.ms`: at most this much is taken off a segment's age, so that partitions do not roll together.
+    package var segmentJitterInMilliseconds: Int64 = 0
+    /// `segment.index.bytes`
+    package var indexSizeInBytes = 10 << 20
+    /// `index.interval.bytes`
+    package var indexIntervalInBytes = 4096
+    /// `retention.ms`; nil keeps records for ever.
+    package var retentionInMilliseconds: Int64? = 604_800_000
+    /// `retention.bytes`; nil does not limit.
+    package var retentionInBytes: Int64?
+    /// `file.delete.delay.ms`
+    package var fileDeleteDelayInMilliseconds: Int64 = 60_000
+    /// `max.message.bytes`: the largest batch.
+    package var maxBatchSizeInBytes = 1_048_588
+    /// `message.timestamp.type`
+    package var timestampType: TimestampType = .createTime
+    /// `message.timestamp.before.max.ms`
+    package var timestampBeforeLimitInMilliseconds = Int64.max
+    /// `message.timestamp.after.max.ms`
+    package var timestampAfterLimitInMilliseconds = Int64.max
+    /// `flush.messages`
+    package var flushIntervalInRecords = Int64.max
+    /// `flush.ms`
+    package var flushIntervalInMilliseconds = Int64.max
+    /// The broker's `producer.id.expiration.ms`.
+    package var producerExpirationInMilliseconds: Int64 = 86_400_000
+
+    package init() {}
+}
