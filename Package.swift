@@ -53,11 +53,20 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "Records", uses: ["ClusterModel", "WireCoding", "CZlib", "CLZ4", "CSnappy", "CZstd"],
                 libraries: [nioCore], tests: true, testsExcluded: ["Fixtures"]),
-            Module(name: "KafkaProtocol", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-            Module(name: "KafkaProtocolGroups", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-            Module(name: "KafkaProtocolTransactions", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-            Module(name: "KafkaProtocolAdmin", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
-            Module(name: "KafkaProtocolClusters", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore]),
+            Module(
+                name: "KafkaProtocol", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore], excluded: ["Schema"]),
+            Module(
+                name: "KafkaProtocolGroups", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore],
+                excluded: ["Schema"]),
+            Module(
+                name: "KafkaProtocolTransactions", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore],
+                excluded: ["Schema"]),
+            Module(
+                name: "KafkaProtocolAdmin", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore],
+                excluded: ["Schema"]),
+            Module(
+                name: "KafkaProtocolClusters", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore],
+                excluded: ["Schema"]),
             Module(
                 name: "KafkaProtocolJSON", uses: ["ClusterModel", "WireCoding"] + kafkaMessages, libraries: [nioCore],
                 tests: true),

@@ -124,4 +124,11 @@ package struct WireReader: ~Copyable {
         position += count
         return text
     }
+
+    /// The next `count` bytes, of which the caller knows that they are there; not valid outside the reader's body.
+    mutating func takeBytes(_ count: Int) -> UnsafeRawBufferPointer {
+        precondition(count <= remaining, "taking \(count) bytes of \(remaining)")
+        defer { position += count }
+        return UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
+    }
 }

@@ -115,6 +115,29 @@ package struct WireWriter: ~Copyable {
         storage.storeBytes(of: value.bigEndian, toByteOffset: place, as: Int32.self)
     }
 
+    /// Overwrites the byte at `position` of the running piece.
+    package mutating func patch(byte value: UInt8, at position: Int) {
+        let place = position - finishedCount
+        precondition(place >= 0 && place < used, "patching byte \(position) of \(count): not in this piece")
+        storage[place] = value
+    }
+
+    /// Moves all that was written from `position` on and puts its length in front, as a variable-length integer.
+    package mutating func insertLength(before position: Int) {
+        let place = position - finishedCount
+        precondition(place >= 0 && place <= used, "a length before byte \(position) of \(count): not in this piece")
+        let length = used - place
+        unsignedVarint(UInt32(length))
+        let width = used - place - length
+        withUnsafeTemporaryAllocation(byteCount: width, alignment: 1) { varint in
+            varint.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[place + length..<used]))
+            let moved = UnsafeMutableRawBufferPointer(rebasing: storage[(place + width)..<used])
+            moved.copyMemory(from: UnsafeRawBufferPointer(rebasing: storage[place..<place + length]))
+            UnsafeMutableRawBufferPointer(rebasing: storage[place..<place + width]).copyMemory(
+                from: UnsafeRawBufferPointer(varint))
+        }
+    }
+
     private mutating func endPiece() {
         guard used > 0 else { return }
         finished.append(.inMemory(ByteBuffer(bytes: UnsafeRawBufferPointer(rebasing: storage[..<used]))))
