@@ -1,0 +1,17 @@
+/// What the broker's configuration says about groups, with Apache Kafka's defaults.
+package struct GroupSettings: Sendable {
+    /// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`
+    package var sessionTimeoutsInMilliseconds: ClosedRange<Int32> = 6_000...1_800_000
+    /// `group.max.size`: members.
+    package var maximumSize = Int(Int32.max)
+    /// `group.initial.rebalance.delay.ms`: how long an empty group waits for more members before its first generation.
+    package var initialRebalanceDelay = Duration.milliseconds(3_000)
+    /// `offset.metadata.max.bytes`, counted in UTF-16 units as Apache Kafka does.
+    package var maximumMetadataLength = 4_096
+    /// `offsets.retention.minutes`
+    package var offsetRetention = Duration.seconds(10_080 * 60)
+    /// `offsets.retention.check.interval.ms`
+    package var retentionCheckInterval = Duration.milliseconds(600_000)
+
+    package init() {}
+}
