@@ -86,7 +86,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Groups",
                 uses: ["Seams", "ClusterModel", "WireCoding", "KafkaProtocol", "KafkaProtocolGroups"],
                 libraries: [nioCore], tests: true, testUses: ["Records"], testsExcluded: ["Fixtures"]),
-            Module(name: "Controller", uses: ["Seams", "ClusterModel"], tests: true),
+            Module(name: "Controller", uses: ["Seams", "ClusterModel"], tests: true, testsExcluded: ["Fixtures"]),
             Module(
                 name: "Mirroring", uses: ["Seams", "ClusterModel", "WireCoding"], libraries: [nioCore], tests: true),
         ]

@@ -1,0 +1,102 @@
+import ClusterModel
+
+/// The paths of the coordination tree, as Apache Kafka 3.9 lays it out.
+package enum TreePath {
+    package static let brokerIDs = "/brokers/ids"
+    package static let topics = "/brokers/topics"
+    package static let topicConfigs = "/config/topics"
+    package static let brokerConfigs = "/config/brokers"
+    package static let topicsToDelete = "/admin/delete_topics"
+    package static let clusterID = "/cluster/id"
+    package static let controller = "/controller"
+    package static let controllerEpoch = "/controller_epoch"
+    package static let feature = "/feature"
+    package static let producerIDBlock = "/latest_producer_id_block"
+    /// Sequential: the server puts ten digits behind it.
+    package static let configChange = "/config/changes/config_change_"
+    /// The name of the node that holds the settings of all brokers.
+    package static let defaultEntity = "<default>"
+
+    package static func broker(_ id: BrokerID) -> String { "\(brokerIDs)/\(id)" }
+    package static func topic(_ name: String) -> String { "\(topics)/\(name)" }
+    package static func partitions(of topic: String) -> String { "\(topics)/\(topic)/partitions" }
+    package static func partition(_ partition: TopicPartition) -> String {
+        "\(topics)/\(partition.topic)/partitions/\(partition.partition)"
+    }
+    package static func state(of partition: TopicPartition) -> String { "\(Self.partition(partition))/state" }
+    package static func config(ofTopic name: String) -> String { "\(topicConfigs)/\(name)" }
+    package static func deletion(ofTopic name: String) -> String { "\(topicsToDelete)/\(name)" }
+
+    /// The nodes a starting broker makes when they are absent, parents first.
+    package static let persistent: [String] = [
+        "/consumers", "/brokers", "/brokers/ids", "/brokers/topics", "/config", "/config/changes", "/admin",
+        "/admin/delete_topics", "/brokers/seqid", "/isr_change_notification", "/latest_producer_id_block",
+        "/log_dir_event_notification", "/config/topics", "/config/clients", "/config/users", "/config/brokers",
+        "/config/ips", "/cluster",
+    ]
+
+    /// Subtrees whose changes a broker follows, besides ``controller`` and ``controllerEpoch``.
+    package static let followed = ["/brokers", "/config", "/admin/delete_topics"]
+}
+
+/// A node of the tree that a ``ClusterImage`` is made of.
+package enum TreeNode: Sendable, Hashable {
+    case clusterID
+    case controller
+    case controllerEpoch
+    case broker(BrokerID)
+    case topic(String)
+    case partitionState(TopicPartition)
+    case topicConfig(String)
+    case brokerConfig(BrokerID)
+    case defaultBrokerConfig
+    case topicDeletion(String)
+
+    /// The node at `path`; nil for those an image is not made of.
+    package init?(path: String) {
+        switch path {
+        case TreePath.clusterID: self = .clusterID
+        case TreePath.controller: self = .controller
+        case TreePath.controllerEpoch: self = .controllerEpoch
+        default:
+            guard let node = Self.inFolder(path.split(separator: "/", omittingEmptySubsequences: false)) else {
+                return nil
+            }
+            self = node
+        }
+    }
+
+    /// `names` has the empty one before the first `/`.
+    private static func inFolder(_ names: [Substring]) -> TreeNode? {
+        guard names.count >= 4, names[0].isEmpty, !names[3].isEmpty else { return nil }
+        let name = String(names[3])
+        switch (names[1], names[2], names.count) {
+        case ("brokers", "ids", 4): return Int32(name).map { .broker(BrokerID($0)) }
+        case ("brokers", "topics", 4): return .topic(name)
+        case ("brokers", "topics", 7):
+            guard names[4] == "partitions", names[6] == "state", let partition = Int32(names[5]) else { return nil }
+            return .partitionState(TopicPartition(topic: name, partition: partition))
+        case ("config", "topics", 4): return .topicConfig(name)
+        case ("config", "brokers", 4):
+            if name == TreePath.defaultEntity { return .defaultBrokerConfig }
+            return Int32(name).map { .brokerConfig(BrokerID($0)) }
+        case ("admin", "delete_topics", 4): return .topicDeletion(name)
+        default: return nil
+        }
+    }
+
+    package var path: String {
+        switch self {
+        case .clusterID: TreePath.clusterID
+        case .controller: TreePath.controller
+        case .controllerEpoch: TreePath.controllerEpoch
+        case .broker(let id): TreePath.broker(id)
+        case .topic(let name): TreePath.topic(name)
+        case .partitionState(let partition): TreePath.state(of: partition)
+        case .topicConfig(let name): TreePath.config(ofTopic: name)
+        case .brokerConfig(let id): "\(TreePath.brokerConfigs)/\(id)"
+        case .defaultBrokerConfig: "\(TreePath.brokerConfigs)/\(TreePath.defaultEntity)"
+        case .topicDeletion(let name): TreePath.deletion(ofTopic: name)
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import ClusterModel
+import Controller
+import Testing
+
+@Suite struct ControllerTests {
+    private let controller = ClusterController(epoch: 3, epochNodeVersion: 5, uncleanElectionByDefault: false)
+    private let a = BrokerID(1)
+    private let b = BrokerID(2)
+    private let c = BrokerID(3)
+
+    private func image(brokers: [BrokerID], _ partitions: [PartitionImage]) -> ClusterImage {
+        var image = ClusterImage(clusterID: "x")
+        for id in brokers { image.brokers[id] = BrokerRegistration(endpoints: []) }
+        image.setTopic("t", TopicImage(id: KafkaUUID(high: 1, low: 1), partitions: partitions))
+        return image
+    }
+
+    private func partition(_ replicas: [BrokerID], leader: BrokerID?, isr: [BrokerID], epoch: Int32 = 4)
+        -> PartitionImage
+    {
+        var partition = PartitionImage(replicas: replicas)
+        let state = PartitionState(leader: leader, leaderEpoch: epoch, isr: isr, controllerEpoch: 1)
+        partition.setState(state, version: 8)
+        return partition
+    }
+
+    /// The one state that the controller writes.
+    private func written(_ image: ClusterImage) throws -> PartitionState? {
+        let steps = controller.steps(for: image)
+        guard let step = steps.first else { return nil }
+        #expect(steps.count == 1)
+        guard case .perform(let transaction) = step, case .set(_, let data, let version)? = transaction.writes.last
+        else { throw Unexpected(step: step) }
+        #expect(transaction.writes.first == .check(path: "/controller_epoch", version: 5))
+        #expect(version == 8)
+        return try PartitionState(parsing: data)
+    }
+
+    private struct Unexpected: Error { var step: ControllerStep }
+
+    @Test func leavesWhatIsWellAlone() throws {
+        #expect(try written(image(brokers: [a, b], [partition([a, b], leader: a, isr: [a, b])])) == nil)
+    }
+
+    @Test func aFollowerInSyncTakesOver() throws {
+        let state = try written(image(brokers: [b, c], [partition([a, c, b], leader: a, isr: [a, b])]))
+        #expect(state == PartitionState(leader: b, leaderEpoch: 5, isr: [b], controllerEpoch: 3))
+    }
+
+    @Test func aDeadFollowerLeavesTheSet() throws {
+        let state = try written(image(brokers: [a], [partition([a, b], leader: a, isr: [a, b])]))
+        #expect(state == PartitionState(leader: a, leaderEpoch: 5, isr: [a], controllerEpoch: 3))
+    }
+
+    @Test func nobodyLeadsWhenAllInSyncAreDead() throws {
+        let state = try written(image(brokers: [b], [partition([a, b], leader: a, isr: [a])]))
+        #expect(state == PartitionState(leader: nil, leaderEpoch: 5, isr: [a], controllerEpoch: 3))
+        let again = image(brokers: [b], [partition([a, b], leader: nil, isr: [a])])
+        #expect(try written(again) == nil)
+    }
+
+    @Test func whoReturnsInSyncLeadsAgain() throws {
+        let state = try written(image(brokers: [a, b], [partition([a, b], leader: nil, isr: [a], epoch: 5)]))
+        #expect(state == PartitionState(leader: a, leaderEpoch: 6, isr: [a], controllerEpoch: 3))
+    }
+
+    @Test func anUncleanLeaderOnlyWhereTheTopicAllows() throws {
+        var image = image(brokers: [b], [partition([a, b], leader: a, isr: [a])])
+        image.updateTopic("t") { $0.configs["unclean.leader.election.enable"] = "true" }
+        #expect(
+            try written(image) == PartitionState(leader: b, leaderEpoch: 5, isr: [b], controllerEpoch: 3))
+    }
+
+    @Test func newPartitionsGetNodesAndLeaders() throws {
+        let new = PartitionImage(replicas: [c, a])
+        let steps = controller.steps(for: image(brokers: [a, b], [new, PartitionImage(replicas: [c])]))
+        let state = PartitionState(leader: a, leaderEpoch: 0, isr: [a], controllerEpoch: 3)
+        let creation = TreeTransaction([
+            .check(path: "/controller_epoch", version: 5),
+            .create(path: "/brokers/topics/t/partitions", data: []),
+            .create(path: "/brokers/topics/t/partitions/0", data: []),
+            .create(path: "/brokers/topics/t/partitions/0/state", data: state.text),
+        ])
+        #expect(steps == [.perform(creation)])
+    }
+
+    @Test func deletedTopicsGetNothingElse() {
+        var image = image(brokers: [a], [PartitionImage(replicas: [a])])
+        image.topicsBeingDeleted = ["t", "gone"]
+        #expect(controller.steps(for: image) == [.removeTopic("gone"), .removeTopic("t")])
+    }
+
+    @Test func electionTakesTheNodeAndRaisesTheEpochAtOnce() {
+        let election = ClusterController.election(of: a, after: 6, epochNodeVersion: 7, at: 11)
+        #expect(
+            election.writes == [
+                .create(
+                    path: "/controller", data: ControllerNode(broker: a, unixMilliseconds: 11).text, .ephemeral),
+                .set(path: "/controller_epoch", data: Array("7".utf8), version: 7),
+            ])
+    }
+
+    @Test func changesKeepConditions() {
+        let image = image(brokers: [a], [partition([a], leader: a, isr: [a])])
+        let more = TreeChange.createPartitions(name: "t", existing: 1, assignment: [[b]])
+        let node = TopicNode(id: KafkaUUID(high: 1, low: 1), assignment: [[a], [b]])
+        #expect(
+            more.transactions(on: image, configNodeExists: true)
+                == [TreeTransaction([.set(path: "/brokers/topics/t", data: node.text, version: 0)])])
+        let stale = TreeChange.createPartitions(name: "t", existing: 2, assignment: [[b]])
+        #expect(stale.transactions(on: image, configNodeExists: true) == nil)
+        #expect(TreeChange.deleteTopic(name: "u").transactions(on: image, configNodeExists: true) == nil)
+    }
+}
+
+@Suite struct ProducerIDBlockTests {
+    @Test func countsWithinTheRangeOfTheCluster() throws {
+        let start = ProducerIDBlock.rangeStart(ofCluster: "5F1dGrkjS3KA2L1IWkszJg")
+        let other = ProducerIDBlock.rangeStart(ofCluster: "5F1dGrkjS3KA2L1IWkszJh")
+        #expect(abs(start - other) >= 1 << 40)
+        #expect(start >= 1 << 40)
+        let broker = BrokerID(1)
+        let first = try #require(ProducerIDBlock.next(after: nil, for: broker, ofCluster: "5F1dGrkjS3KA2L1IWkszJg"))
+        #expect(first == ProducerIDBlock(broker: broker, first: start, last: start + 999))
+        let second = ProducerIDBlock.next(after: first, for: broker, ofCluster: "5F1dGrkjS3KA2L1IWkszJg")
+        #expect(second?.first == start + 1000)
+        #expect(try ProducerIDBlock(parsing: first.text) == first)
+    }
+
+    @Test func leavesIdsThatApacheGaveOut() throws {
+        let apache = ProducerIDBlock(broker: BrokerID(1), first: 2000, last: 2999)
+        let next = ProducerIDBlock.next(after: apache, for: BrokerID(1), ofCluster: "x")
+        #expect(next?.first == ProducerIDBlock.rangeStart(ofCluster: "x"))
+    }
+
+    @Test func endsWithItsRange() {
+        let end = ProducerIDBlock.rangeStart(ofCluster: "x") + (1 << 40)
+        let last = ProducerIDBlock(broker: BrokerID(1), first: end - 1000, last: end - 1)
+        #expect(ProducerIDBlock.next(after: last, for: BrokerID(1), ofCluster: "x") == nil)
+    }
+}
+
+@Suite struct ReplicaPlacementTests {
+    private func brokers(_ count: Int32, racks: Int32? = nil) -> [BrokerID: String?] {
+        Dictionary(uniqueKeysWithValues: (1...count).map { id in (BrokerID(id), racks.map { "r\(id % $0)" }) })
+    }
+
+    @Test(arguments: 1...6, [0, 1, 7, -3]) func leadersAndReplicasAreSpread(_ count: Int, start: Int) throws {
+        let replicas = min(3, count)
+        let assignment = try ReplicaPlacement.assign(
+            partitions: 4 * count, replicas: replicas, brokers: brokers(Int32(count)), start: start, shift: start)
+        var led: [BrokerID: Int] = [:]
+        var held: [BrokerID: Int] = [:]
+        for list in assignment {
+            #expect(Set(list).count == replicas)
+            led[list[0], default: 0] += 1
+            for id in list { held[id, default: 0] += 1 }
+        }
+        #expect(led.values.allSatisfy { $0 == 4 } && led.count == count)
+        #expect(held.values.allSatisfy { $0 == 4 * replicas })
+    }
+
+    @Test func replicasAreInDifferentRacks() throws {
+        let all = brokers(6, racks: 3)
+        for list in try ReplicaPlacement.assign(partitions: 12, replicas: 3, brokers: all, start: 2, shift: 1) {
+            #expect(Set(list.map { all[$0] ?? nil }).count == 3)
+        }
+    }
+
+    @Test func fewerBrokersThanReplicasIsRefused() {
+        #expect(throws: ReplicaPlacement.NotEnoughBrokers(living: 2)) {
+            try ReplicaPlacement.assign(partitions: 1, replicas: 3, brokers: brokers(2), start: 0, shift: 0)
+        }
+    }
+}
