@@ -69,7 +69,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 excluded: ["Schema"]),
             Module(
                 name: "KafkaProtocolJSON", uses: ["ClusterModel", "WireCoding"] + kafkaMessages, libraries: [nioCore],
-                tests: true),
+                tests: true, testsExcluded: ["Fixtures"]),
             Module(name: "ZooKeeperProtocol", uses: ["WireCoding"], libraries: [nioCore], tests: true),
             Module(name: "Security", uses: ["ClusterModel"], tests: true),
         ]

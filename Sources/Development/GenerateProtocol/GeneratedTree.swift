@@ -8,6 +8,7 @@ package struct GeneratedTree {
         "KafkaProtocolClusters",
     ]
     private static let foundations = "Sources/Foundations"
+    private static let json = "\(foundations)/KafkaProtocolJSON/Generated"
 
     /// By path, from the package's root.
     package private(set) var files: [String: String] = [:]
@@ -29,9 +30,12 @@ package struct GeneratedTree {
                     throw SchemaError(file: path, line: 1, reason: "holds the message \(message.name)")
                 }
                 messages.append(message)
+                files["\(Self.json)/\(message.name)+JSON.swift"] = JSONCode(message, module: module).text()
                 files["\(folder)/Generated/\(message.name).swift"] = MessageCode(message).text()
             }
         }
+        let names = messages.map(\.name)
+        files["\(Self.json)/WireJSON+Messages.swift"] = JSONCode.catalog(names, modules: Self.modules)
         files["\(Self.foundations)/WireCoding/Generated/ApiKey.swift"] = ApiKeyCode(messages).text()
     }
 

@@ -23,7 +23,11 @@ package struct MessageCode {
             lines += ["", "    package struct \(structure.name): Sendable {"]
             lines += members(of: structure.fields, versions: structure.versions, isMessage: false).indented().indented()
             if structuresWithDefaults.contains(structure.name) {
-                let conditions = structure.fields.map { "!(\($0.isSetExpression))" }
+                let conditions = structure.fields.map(\.isDefaultExpression)
+                lines += [
+                    "",
+                    "        /// Whether all fields have their defaults, so that it need not be written as a tagged field.",
+                ]
                 lines.append("        package var isDefault: Bool { \(conditions.joined(separator: " && ")) }")
             }
             lines.append("    }")

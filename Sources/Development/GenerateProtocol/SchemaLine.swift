@@ -107,7 +107,14 @@ struct SchemaLine {
         if case .structure = element, !isArray, let nullable = field.nullable, !nullable.covers(field.versions) {
             throw refuse("a structure is nullable in all its versions or in none")
         }
-        if field.defaultValue == "null", field.nullable == nil { throw refuse("null by default but not nullable") }
+        let isNullByDefault = field.defaultValue == "null"
+        if field.tag != nil, field.nullable != nil, !isNullByDefault {
+            throw refuse("nullable and tagged, so null by default")
+        }
+        if element == .bool, field.tag != nil, field.defaultValue == "true" {
+            throw refuse("tagged, so false by default")
+        }
+        if isNullByDefault, field.nullable == nil { throw refuse("null by default but not nullable") }
         return field
     }
 }

@@ -95,12 +95,15 @@ extension FieldSchema {
 
     /// What tells, in the type that has the field, whether it is worth writing as a tagged field.
     var isSetExpression: String {
-        if isOptional, swiftDefault == "nil" { return "self.\(name) != nil" }
-        if isArray { return isOptional ? "self.\(name)?.isEmpty != true" : "!self.\(name).isEmpty" }
-        switch element {
-        case .structure: return "!self.\(name).isDefault"
-        case .bool: return swiftDefault == "true" ? "!self.\(name)" : "self.\(name)"
-        default: return "self.\(name) != \(swiftDefault)"
-        }
+        if isArray, !isOptional { return "!self.\(name).isEmpty" }
+        if case .structure = element, !isOptional { return "!self.\(name).isDefault" }
+        return element == .bool ? "self.\(name)" : "self.\(name) != \(swiftDefault)"
+    }
+
+    /// The opposite of ``isSetExpression``.
+    var isDefaultExpression: String {
+        if isArray, !isOptional { return "self.\(name).isEmpty" }
+        if case .structure = element, !isOptional { return "self.\(name).isDefault" }
+        return element == .bool ? "!self.\(name)" : "self.\(name) == \(swiftDefault)"
     }
 }

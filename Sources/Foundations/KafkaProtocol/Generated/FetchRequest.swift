@@ -107,7 +107,9 @@ package struct FetchRequest: KafkaRequest {
             writer.int64(self.replicaEpoch)
             writer.noTaggedFields()
         }
-        package var isDefault: Bool { !(self.replicaId != -1) && !(self.replicaEpoch != -1) }
+
+        /// Whether all fields have their defaults, so that it need not be written as a tagged field.
+        package var isDefault: Bool { self.replicaId == -1 && self.replicaEpoch == -1 }
     }
 
     package struct FetchTopic: Sendable {

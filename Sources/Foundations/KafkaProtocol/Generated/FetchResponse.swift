@@ -192,7 +192,9 @@ package struct FetchResponse: WireMessage {
             writer.int64(self.endOffset)
             writer.noTaggedFields()
         }
-        package var isDefault: Bool { !(self.epoch != -1) && !(self.endOffset != -1) }
+
+        /// Whether all fields have their defaults, so that it need not be written as a tagged field.
+        package var isDefault: Bool { self.epoch == -1 && self.endOffset == -1 }
     }
 
     package struct LeaderIdAndEpoch: Sendable {
@@ -212,7 +214,9 @@ package struct FetchResponse: WireMessage {
             writer.int32(self.leaderEpoch)
             writer.noTaggedFields()
         }
-        package var isDefault: Bool { !(self.leaderId != -1) && !(self.leaderEpoch != -1) }
+
+        /// Whether all fields have their defaults, so that it need not be written as a tagged field.
+        package var isDefault: Bool { self.leaderId == -1 && self.leaderEpoch == -1 }
     }
 
     package struct SnapshotId: Sendable {
@@ -232,7 +236,9 @@ package struct FetchResponse: WireMessage {
             writer.int32(self.epoch)
             writer.noTaggedFields()
         }
-        package var isDefault: Bool { !(self.endOffset != -1) && !(self.epoch != -1) }
+
+        /// Whether all fields have their defaults, so that it need not be written as a tagged field.
+        package var isDefault: Bool { self.endOffset == -1 && self.epoch == -1 }
     }
 
     package struct AbortedTransaction: Sendable {

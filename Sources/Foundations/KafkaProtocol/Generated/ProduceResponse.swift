@@ -174,7 +174,9 @@ package struct ProduceResponse: WireMessage {
             writer.int32(self.leaderEpoch)
             writer.noTaggedFields()
         }
-        package var isDefault: Bool { !(self.leaderId != -1) && !(self.leaderEpoch != -1) }
+
+        /// Whether all fields have their defaults, so that it need not be written as a tagged field.
+        package var isDefault: Bool { self.leaderId == -1 && self.leaderEpoch == -1 }
     }
 
     package struct NodeEndpoint: Sendable {

@@ -152,7 +152,9 @@ package struct FetchSnapshotResponse: WireMessage {
             writer.int32(self.leaderEpoch)
             writer.noTaggedFields()
         }
-        package var isDefault: Bool { !(self.leaderId != 0) && !(self.leaderEpoch != 0) }
+
+        /// Whether all fields have their defaults, so that it need not be written as a tagged field.
+        package var isDefault: Bool { self.leaderId == 0 && self.leaderEpoch == 0 }
     }
 
     package struct NodeEndpoint: Sendable {

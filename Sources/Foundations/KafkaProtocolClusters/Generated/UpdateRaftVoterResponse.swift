@@ -62,6 +62,8 @@ package struct UpdateRaftVoterResponse: WireMessage {
             writer.int32(self.port)
             writer.noTaggedFields()
         }
-        package var isDefault: Bool { !(self.leaderId != -1) && !(self.leaderEpoch != -1) && !(self.host != "") && !(self.port != 0) }
+
+        /// Whether all fields have their defaults, so that it need not be written as a tagged field.
+        package var isDefault: Bool { self.leaderId == -1 && self.leaderEpoch == -1 && self.host == "" && self.port == 0 }
     }
 }

@@ -1,0 +1,41 @@
+import KafkaProtocolJSON
+import NIOCore
+import Testing
+import WireCoding
+
+@Suite struct FixtureTests {
+    @Test func everyRowDecodesToItsBody() throws {
+        for row in try FixtureRow.all() {
+            let type = try #require(WireJSON.message(named: row.name), "\(row.name)")
+            let body = try WireJSON.decode(type, version: row.version, from: row.bytes)
+            #expect(body == row.body, "\(row.name) v\(row.version): \(body.text)")
+        }
+    }
+
+    @Test func everyRowEncodesToItsBytes() throws {
+        for row in try FixtureRow.all() {
+            let type = try #require(WireJSON.message(named: row.name), "\(row.name)")
+            let bytes = try WireJSON.encode(type, version: row.version, body: row.body)
+            #expect(bytes == row.bytes, "\(row.name) v\(row.version): \(bytes.hexDump(format: .compact))")
+        }
+    }
+
+    @Test func everyVersionThatApacheKafkaHasIsThere() throws {
+        let rows = try FixtureRow.all()
+        #expect(rows.count == 1938)
+        for key in ApiKey.allCases {
+            guard let offered = key.offeredVersions else { continue }
+            for name in ["\(key.name)Request", "\(key.name)Response"] {
+                let versions = rows.filter { $0.name == name }.map(\.version)
+                #expect(versions.min() == offered.lowerBound && versions.max() == offered.upperBound, "\(name)")
+            }
+        }
+    }
+
+    @Test func keysAgree() throws {
+        for row in try FixtureRow.all() {
+            let key = try #require(ApiKey(rawValue: Int16(row.key)))
+            #expect(row.name == "\(key.name)Request" || row.name == "\(key.name)Response")
+        }
+    }
+}
