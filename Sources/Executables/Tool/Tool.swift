@@ -1,5 +1,10 @@
+import ArgumentParser
+
+/// Every tool of Martlet's; each subcommand has a file of its own.
 @main
-struct Tool {
-    static func main() {
-    }
+struct Tool: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "Tools for Martlet's and Apache Kafka's clusters.",
+        subcommands: [Wire.self])
 }

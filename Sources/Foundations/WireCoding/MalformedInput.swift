@@ -13,7 +13,24 @@ package struct MalformedInput: Error, Sendable, Equatable, CustomStringConvertib
         case trailingBytes
         case custom(StaticString)
 
-        package static func == (left: Reason, right: Reason) -> Bool { "\(left)" == "\(right)" }
+        /// For a person.
+        var text: String {
+            switch self {
+            case .truncated: "the bytes end too early"
+            case .negativeLength: "a negative length"
+            case .tooManyElements: "more elements than bytes are left"
+            case .variableLengthIntegerTooLong: "a variable-length integer that is too long"
+            case .invalidUTF8: "text that is not UTF-8"
+            case .invalidBoolean: "a boolean that is neither 0 nor 1"
+            case .nullWhereNotAllowed: "null where the version has none"
+            case .tagsOutOfOrder: "tagged fields out of order"
+            case .unsupportedVersion: "a version that the message does not have"
+            case .trailingBytes: "bytes left over"
+            case .custom(let text): "\(text)"
+            }
+        }
+
+        package static func == (left: Reason, right: Reason) -> Bool { left.text == right.text }
     }
 
     package var reason: Reason
@@ -25,8 +42,5 @@ package struct MalformedInput: Error, Sendable, Equatable, CustomStringConvertib
         self.position = position
     }
 
-    package var description: String {
-        if case .custom(let text) = reason { return "\(text) at byte \(position)" }
-        return "\(reason) at byte \(position)"
-    }
+    package var description: String { "\(reason.text) at byte \(position)" }
 }
