@@ -115,7 +115,7 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(name: "Telemetry", uses: ["Settings"], libraries: [logging]),
             Module(
                 name: "Transport", uses: ["Seams", "WireCoding", "Security", "COpenSSL"],
-                libraries: [nioCore, nioPosix, logging], tests: true),
+                libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["Platform"]),
             Module(
                 name: "MartletClient",
                 uses: ["ClusterModel", "WireCoding", "Records", "Security", "Transport"] + kafkaMessages,

@@ -39,4 +39,174 @@ import WireCoding
         #expect(await client.closeReason() == .ended)
         try await listener.close()
     }
+
+    // MARK: Bad input
+
+    /// What a listener says and does when it is sent `bytes`.
+    private func fate(of bytes: ByteBuffer) async throws -> [String] {
+        let listener = try await listener { _ in RecordingHandler.echo() }
+        let innocent = RecordingHandler()
+        let bystander = try await dial(listener, innocent)
+        let client = RecordingHandler()
+        let connection = try await dial(listener, client)
+        connection.send(bytes)
+        #expect(await client.closeReason() == .endedByPeer)
+        bystander.send(frame([1]))
+        #expect(await innocent.frames(1) == [[1]])
+        try await listener.close()
+        return lines.all.filter { $0.contains("closed a connection of 127.0.0.1") }
+    }
+
+    @Test func whatIsNoFrameEndsThatConnectionWithOneLine() async throws {
+        let said = try await fate(of: ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"))
+        #expect(said.count == 1)
+        #expect(said.first?.hasPrefix("warning: closed a connection of 127.0.0.1:") == true)
+        #expect(said.first?.hasSuffix("(listener TEST): text (\"GET \") where a frame's length should be") == true)
+    }
+
+    @Test func anOversizedFrameEndsThatConnectionWithOneLine() async throws {
+        let said = try await fate(of: ByteBuffer(integer: UInt32(1 << 20 + 1)))
+        #expect(said.count == 1)
+        #expect(said.first?.hasSuffix("a frame of 1048577 bytes, more than the 1048576 allowed") == true)
+    }
+
+    @Test func framesBeforeABadOneAreStillHandedOver() async throws {
+        let server = RecordingHandler()
+        let listener = try await listener { _ in server }
+        let connection = try await dial(listener, RecordingHandler())
+        var bytes = frame([5])
+        bytes.writeInteger(UInt32.max)
+        connection.send(bytes)
+        #expect(await server.frames(2) == [[5]])
+        try await listener.close()
+    }
+
+    @Test func aHandlerThatFindsNonsenseEndsTheConnectionWithOneLine() async throws {
+        let listener = try await listener { _ in
+            RecordingHandler(answer: { _, connection in connection.close(.badInput("nonsense")) })
+        }
+        let client = RecordingHandler()
+        let connection = try await dial(listener, client)
+        connection.send(frame([1]))
+        #expect(await client.closeReason() == .endedByPeer)
+        #expect(lines.all.filter { $0.hasSuffix("nonsense") }.count == 1)
+        try await listener.close()
+    }
+
+    // MARK: Limits
+
+    @Test func connectionsBeyondTheLimitAreRefusedAndLeavingMakesRoom() async throws {
+        let server = RecordingHandler()
+        let listener = try await listener({ $0.maximumConnections = 1 }) { _ in server }
+        let first = try await dial(listener, RecordingHandler())
+        let second = RecordingHandler()
+        _ = try await dial(listener, second)
+        #expect(await second.closeReason() == .endedByPeer)
+        #expect(lines.all.filter { $0.contains("there are already 1 connections, the limit") }.count == 1)
+        first.close(.ended)
+        #expect(await server.closeReason() == .endedByPeer)
+        #expect(listener.connectionCount == 0)
+        try await listener.close()
+    }
+
+    @Test func connectionsOfOneAddressAreLimited() async throws {
+        let listener = try await listener({ $0.maximumConnectionsPerAddress = 1 }) { _ in RecordingHandler.echo() }
+        _ = try await dial(listener, RecordingHandler())
+        let second = RecordingHandler()
+        _ = try await dial(listener, second)
+        #expect(await second.closeReason() == .endedByPeer)
+        #expect(lines.all.contains { $0.contains("connections of 127.0.0.1, the limit for one address") })
+        try await listener.close()
+    }
+
+    @Test func idleConnectionsAreClosed() async throws {
+        let server = RecordingHandler()
+        let listener = try await listener({ $0.maximumIdleTime = .milliseconds(30) }) { _ in server }
+        let client = RecordingHandler()
+        _ = try await dial(listener, client)
+        #expect(await client.closeReason() == .endedByPeer)
+        #expect(await server.closeReason() == .idle(.milliseconds(30)))
+        try await listener.close()
+    }
+
+    @Test func aPortInUseIsToldInOneSentence() async throws {
+        let listener = try await listener { _ in RecordingHandler.echo() }
+        await #expect {
+            _ = try await self.listener({ $0.port = listener.port }) { _ in RecordingHandler.echo() }
+        } throws: { error in
+            "\(error)" == "listener TEST cannot listen on 127.0.0.1:\(listener.port): the port is in use"
+        }
+        try await listener.close()
+        await #expect {
+            _ = try await dial(listener, RecordingHandler())
+        } throws: { "\($0)" == "cannot connect to 127.0.0.1:\(listener.port): nobody listens there" }
+    }
+
+    // MARK: Taking over, closing, pausing
+
+    @Test func fourLettersCanTakeTheConnectionOver() async throws {
+        let listener = try await listener { _ in
+            RecordingHandler(takeOver: { word, connection in
+                guard word == 0x7275_6f6b else { return false }
+                connection.send(frame(Array("imok".utf8)))
+                connection.close(.ended)
+                return true
+            })
+        }
+        for step in [1, 4, 5] {
+            let client = RecordingHandler()
+            let connection = try await dial(listener, client)
+            var word = ByteBuffer(string: "ruok\n")
+            while let part = word.readSlice(length: min(step, max(word.readableBytes, 1))) { connection.send(part) }
+            #expect(await client.frames(1) == [Array("imok".utf8)])
+            #expect(await client.closeReason() == .endedByPeer)
+        }
+        try await listener.close()
+    }
+
+    @Test func whatWasSentBeforeTheEndArrives() async throws {
+        let bulk = [UInt8](repeating: 9, count: 6 << 20)
+        let listener = try await listener { _ in
+            RecordingHandler(answer: { _, connection in
+                connection.send(frame(bulk))
+                connection.close(.ended)
+            })
+        }
+        let client = RecordingHandler()
+        let connection = try await dial(listener, client)
+        connection.send(frame([1]))
+        #expect(await client.frames(1) == [bulk])
+        #expect(await client.closeReason() == .endedByPeer)
+        try await listener.close()
+    }
+
+    @Test func aPeerThatLeavesWhileMuchIsBeingSentHarmsNobody() async throws {
+        let server = RecordingHandler(answer: { _, connection in
+            for _ in 0..<64 { connection.send(ByteBuffer(repeating: 0, count: 1 << 20)) }
+        })
+        let listener = try await listener { _ in server }
+        let connection = try await dial(listener, RecordingHandler())
+        connection.pauseReading()
+        connection.send(frame([1]))
+        _ = await server.frames(1)
+        connection.close(.shutDown)
+        _ = await server.closeReason()
+        #expect(listener.connectionCount == 0)
+        try await listener.close()
+    }
+
+    @Test func whoDoesNotReadIsNotReadFurther() async throws {
+        let listener = try await listener({ $0.unsentBytesBound = 1 << 20 }) { _ in RecordingHandler.echo() }
+        let client = RecordingHandler()
+        let connection = try await dial(listener, client)
+        connection.pauseReading()
+        let bulk = [UInt8](repeating: 3, count: 1 << 19)
+        // More than both sockets' buffers hold: the echo can only end when the client reads.
+        for _ in 0..<128 { connection.send(frame(bulk)) }
+        connection.resumeReading()
+        let received = await client.frames(128)
+        #expect(received.count == 128)
+        #expect(received.allSatisfy { $0 == bulk })
+        try await listener.close()
+    }
 }

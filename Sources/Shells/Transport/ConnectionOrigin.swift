@@ -12,6 +12,8 @@ struct ConnectionSettings: Sendable {
     var principals = PrincipalMapping.subject
     var maximumIdleTime: Duration?
     var unsentBytesBound: Int
+    /// Whether reading waits while more is unsent. Never on both sides: they would wait for each other.
+    var pausesOverBound: Bool
 }
 
 /// Who wants to know of a connection's beginning and end, besides its handler.

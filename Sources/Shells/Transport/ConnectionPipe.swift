@@ -43,7 +43,7 @@ final class ConnectionPipe: ChannelInboundHandler {
     private var isInBurst = false
     private var isPumping = false
     private var isPausedByHandler = false
-    private var isPausedByUnsent = false
+    private var isOverBound = false
     private var isReading = true
     private var isAdmitted = false
     /// Why it ends, once that is known.
@@ -173,7 +173,7 @@ final class ConnectionPipe: ChannelInboundHandler {
     }
 
     private func updateReading() {
-        let shouldRead = !isPausedByHandler && !isPausedByUnsent
+        let shouldRead = !isPausedByHandler && !(isOverBound && settings.pausesOverBound)
         guard shouldRead != isReading, let context, !isClosingChannel else { return }
         isReading = shouldRead
         do {
@@ -199,8 +199,8 @@ final class ConnectionPipe: ChannelInboundHandler {
             outgoing.append(pieces)
             pump()
         }
-        if !isPausedByUnsent, connection.unsentBytes > settings.unsentBytesBound {
-            isPausedByUnsent = true
+        if !isOverBound, connection.unsentBytes > settings.unsentBytesBound {
+            isOverBound = true
             updateReading()
         }
     }
@@ -258,8 +258,8 @@ final class ConnectionPipe: ChannelInboundHandler {
         guard let connection else { return }
         let unsent = connection.delivered(count)
         if let context { lastActivity = context.eventLoop.now }
-        if isPausedByUnsent, unsent <= settings.unsentBytesBound / 2, !isClosingChannel {
-            isPausedByUnsent = false
+        if isOverBound, unsent <= settings.unsentBytesBound / 2, !isClosingChannel {
+            isOverBound = false
             updateReading()
             handler?.drained(connection)
         }

@@ -14,7 +14,8 @@ package struct ConnectSettings: Sendable {
     package var timeout: Duration
     package var maximumFrameSizeInBytes: Int
     package var maximumIdleTime: Duration?
-    /// See ``ListenerSettings/unsentBytesBound``.
+    /// When unsent bytes have exceeded this and halved again, ``ConnectionHandler/drained(_:)`` tells. Reading goes on
+    /// all the time, for a server may wait to be read before it reads on.
     package var unsentBytesBound: Int
 
     package init(
@@ -53,7 +54,8 @@ package enum Connector {
         let established = loop.makePromise(of: Connection.self)
         let connectionSettings = ConnectionSettings(
             name: address, maximumFrameSizeInBytes: settings.maximumFrameSizeInBytes, usesTLS: settings.tls != nil,
-            maximumIdleTime: settings.maximumIdleTime, unsentBytesBound: settings.unsentBytesBound)
+            maximumIdleTime: settings.maximumIdleTime, unsentBytesBound: settings.unsentBytesBound,
+            pausesOverBound: false)
         let deadline = NIODeadline.now() + TimeAmount(settings.timeout)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(TimeAmount(settings.timeout))

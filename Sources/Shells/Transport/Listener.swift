@@ -41,7 +41,8 @@ package final class Listener: Sendable {
             name: "listener \(settings.name)", maximumFrameSizeInBytes: settings.maximumFrameSizeInBytes,
             usesTLS: contexts != nil, awaitsSASL: settings.securityProtocol.usesSASL,
             principals: settings.principals, maximumIdleTime: settings.maximumIdleTime,
-            unsentBytesBound: settings.unsentBytesBound)
+            unsentBytesBound: settings.unsentBytesBound,
+            pausesOverBound: true)
         let host = settings.host.isEmpty ? "0.0.0.0" : settings.host
         let handshakeTimeout = TimeAmount(settings.handshakeTimeout)
         let bootstrap = ServerBootstrap(group: group)

@@ -50,18 +50,22 @@ struct PEMText {
     /// Owned by the caller.
     func privateKey(password: String?) throws(TLSFileFault) -> OpaquePointer {
         ERR_clear_error()
+        guard has("PRIVATE KEY-----") else { throw fault("no private key in it") }
+        if password == nil, has("BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED") {
+            throw fault("the private key is encrypted and ssl.key.password is not set")
+        }
         guard let key = COpenSSLReadKey(bytes, Int32(bytes.count), password) else {
-            guard let code = OpenSSLErrors.takeCode() else { throw fault("no private key in it") }
-            if COpenSSLErrorLibrary(code) == ERR_LIB_PEM, COpenSSLErrorReason(code) == PEM_R_NO_START_LINE {
-                throw fault("no private key in it")
-            }
-            if COpenSSLErrorLibrary(code) == ERR_LIB_PEM, COpenSSLErrorReason(code) == PEM_R_BAD_PASSWORD_READ {
-                throw fault("the private key is encrypted and ssl.key.password is not set")
-            }
-            let cause = "unreadable private key (\(OpenSSLErrors.text(code)))"
-            throw fault(password == nil ? cause : "\(cause); is ssl.key.password right?")
+            let refused = fault("unreadable private key")
+            throw password == nil
+                ? refused : TLSFileFault(file: name, cause: "\(refused.cause); is ssl.key.password right?")
         }
         return key
+    }
+
+    private func has(_ text: StaticString) -> Bool {
+        text.withUTF8Buffer { searched in
+            bytes.withUnsafeBytes { bytes in bytes.firstRange(of: searched) != nil }
+        }
     }
 
     /// Gives each certificate, which lives during the call, in the order of the text. Throws when there is none or one

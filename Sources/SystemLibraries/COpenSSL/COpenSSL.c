@@ -96,7 +96,7 @@ static int noteRefusal(int accepted, X509_STORE_CTX *store) {
     SSL *session = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct COpenSSLWindow *window = BIO_get_data(SSL_get_rbio(session));
     if (window->refusedSubject == NULL) {
-        X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+        X509 *certificate = X509_STORE_CTX_get0_cert(store);
         window->refusedError = X509_STORE_CTX_get_error(store);
         if (certificate != NULL) window->refusedSubject = COpenSSLName(X509_get_subject_name(certificate));
     }

@@ -15,7 +15,7 @@ struct COpenSSLWindow {
     size_t outLeft;
     /// What verification said of the certificate it refused; X509_V_OK when it refused none.
     int refusedError;
-    /// The refused certificate's subject; owned by the session, NULL when none was refused.
+    /// The peer's subject, when its certificate or one above it was refused; owned by the session, NULL when none was refused.
     char *refusedSubject;
 };
 
