@@ -1,5 +1,5 @@
 /// How a request or a part of it went; 0 is success. Numbers that nobody here knows are kept as they came.
-package struct ErrorCode: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+package struct ErrorCode: RawRepresentable, Error, Hashable, CustomStringConvertible {
     package var rawValue: Int16
 
     package init(rawValue: Int16) {
