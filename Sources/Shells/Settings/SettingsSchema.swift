@@ -1,0 +1,88 @@
+/// The keys a program knows, and how a file is checked against them.
+package struct SettingsSchema: Sendable {
+    package var keys: [SettingKey]
+    /// Keys that Apache's programs know and this one does without: a file may hold them, with a warning.
+    package var ignored: Set<String>
+    /// Turns a key as it stands in a file into the name it is known by: prefixes of listeners, clusters, system
+    /// properties. nil for what has no such form.
+    package var canonicalName: @Sendable (String) -> String?
+
+    package init(
+        keys: [SettingKey], ignored: Set<String> = [],
+        canonicalName: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) {
+        self.keys = keys
+        self.ignored = ignored
+        self.canonicalName = canonicalName
+    }
+
+    /// Reads all entries, or says all that is wrong with them.
+    package func read(_ file: PropertiesFile) throws(InvalidSettings) -> SettingValues {
+        let known = Dictionary(keys.map { ($0.name, $0) }) { first, _ in first }
+        var values = SettingValues(path: file.path, known: known)
+        var problems: [String] = []
+        for entry in file.entries {
+            let place = entry.line > 0 ? "\(file.path):\(entry.line): " : ""
+            if let key = known[entry.key] ?? canonicalName(entry.key).flatMap({ known[$0] }) {
+                if let refusal = key.refusal(of: entry.value) { problems.append(place + refusal) }
+                if let earlier = values.set(entry) {
+                    values.warnings.append("\(place)\(entry.key) stands in line \(earlier) too; this one counts")
+                }
+            } else if ignored.contains(entry.key) || canonicalName(entry.key).map(ignored.contains) ?? false {
+                values.warnings.append("\(place)\(entry.key) is not needed here and has no effect")
+            } else {
+                let nearest = nearestName(to: entry.key).map { "; the nearest known one is \($0)" } ?? ""
+                problems.append("\(place)unknown key \(entry.key)\(nearest)")
+            }
+        }
+        guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
+        return values
+    }
+
+    /// The known key that is the fewest changes away from `name`; nil when none is near.
+    func nearestName(to name: String) -> String? {
+        var best: (name: String, distance: Int)?
+        for key in keys.map(\.name) + ignored.sorted() {
+            let distance = Self.distance(name, key)
+            if distance < best?.distance ?? .max { best = (key, distance) }
+        }
+        guard let best, best.distance <= max(2, name.count / 2) else { return nil }
+        return best.name
+    }
+
+    /// How many insertions, deletions and replacements of a character lead from one to the other (Levenshtein).
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let right = Array(right.utf8)
+        var row = Array(0...right.count)
+        for (i, character) in left.utf8.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, other) in right.enumerated() {
+                let replaced = diagonal + (character == other ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+            }
+        }
+        return row[right.count]
+    }
+
+    /// The annotated reference: every key with its purpose, its values and its default, as a file that runs as it is.
+    package func reference(title: String) -> String {
+        var text = "# \(title)\n"
+        for key in keys {
+            text += "\n# \(key.purpose)\n# Values: \(key.kind.allowed)\n"
+            text += key.defaultText.map { "#\(key.name)=\($0)\n" } ?? "#\(key.name)=\n"
+        }
+        return text
+    }
+}
+
+/// All that is wrong with a configuration.
+package struct InvalidSettings: Error, Sendable, Equatable, CustomStringConvertible {
+    /// One sentence each, with file and line.
+    package var problems: [String]
+
+    package init(problems: [String]) { self.problems = problems }
+
+    package var description: String { problems.joined(separator: "\n") }
+}
