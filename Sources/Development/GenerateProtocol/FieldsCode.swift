@@ -5,6 +5,8 @@ struct FieldsCode {
     var versions: VersionRange
     /// Flexible versions of the message.
     var flexible: VersionRange?
+    /// The fewest bytes that a structure of the message takes, by its name.
+    var elementSizes: [String: Int]
 
     private var ordered: [FieldSchema] { fields.filter { $0.tag == nil } }
     private var tagged: [FieldSchema] { fields.filter { $0.tag != nil }.sorted { ($0.tag ?? 0) < ($1.tag ?? 0) } }
@@ -42,7 +44,8 @@ struct FieldsCode {
     private func reading(_ field: FieldSchema) -> [String] {
         let compact = "compact: \(compactness(of: field))"
         if case .structure(let name) = field.element {
-            return field.isArray ? readingElements(field, name, compact) : readingStructure(field, name)
+            if !field.isArray { return readingStructure(field, name) }
+            return readingElements(field, name, "\(compact), elementSize: \(elementSizes[name] ?? 1)")
         }
         let plain = SwiftNames.primitive(field.element) + (field.isArray ? "Array" : "")
         let arguments = field.hasLength ? "(\(compact))" : "()"

@@ -3,9 +3,12 @@
 /// What is null in a version that has no null for it is written as empty.
 package struct MessageCode {
     let message: MessageSchema
+    private let elementSizes: [String: Int]
 
     package init(_ message: MessageSchema) {
         self.message = message
+        let sizes = SmallestSizes(message)
+        elementSizes = Dictionary(uniqueKeysWithValues: message.structures.map { ($0.name, sizes.size(of: $0)) })
     }
 
     /// The whole file.
@@ -67,7 +70,8 @@ package struct MessageCode {
         lines.append(
             "package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {")
         if isMessage { lines.append("    try reader.require(version, in: Self.validVersions)") }
-        let code = FieldsCode(fields: fields, versions: versions, flexible: message.flexible)
+        let code = FieldsCode(
+            fields: fields, versions: versions, flexible: message.flexible, elementSizes: elementSizes)
         lines += code.reading().indented()
         lines += ["}", "", "package func write(to writer: inout WireWriter, version: Int16) {"]
         if isMessage {

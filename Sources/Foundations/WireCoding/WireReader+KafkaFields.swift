@@ -69,15 +69,15 @@ extension WireReader {
 
     // MARK: Arrays
 
-    /// Nil for null. A count is refused when so many elements cannot follow, however small.
-    package mutating func nullableArrayCount(compact: Bool) throws(MalformedInput) -> Int? {
+    /// Nil for null. A count is refused when so many elements of at least `elementSize` bytes cannot follow.
+    package mutating func nullableArrayCount(compact: Bool, elementSize: Int) throws(MalformedInput) -> Int? {
         guard let count = compact ? try compactLength() : try length(Int(int32())) else { return nil }
-        guard count <= remaining else { throw MalformedInput(.tooManyElements, at: position) }
+        guard count <= remaining / elementSize else { throw MalformedInput(.tooManyElements, at: position) }
         return count
     }
 
-    package mutating func arrayCount(compact: Bool) throws(MalformedInput) -> Int {
-        try notNull(nullableArrayCount(compact: compact))
+    package mutating func arrayCount(compact: Bool, elementSize: Int) throws(MalformedInput) -> Int {
+        try notNull(nullableArrayCount(compact: compact, elementSize: elementSize))
     }
 
     /// How many elements to reserve room for when `count` are announced: never more memory than bytes are left.
@@ -85,17 +85,17 @@ extension WireReader {
         min(count, remaining / stride)
     }
 
-    /// `count` integers of fixed width, checked together.
+    /// Integers of fixed width, checked together; nil for null.
     @inline(__always)
     private mutating func integers<Value: FixedWidthInteger>(
-        _ count: Int, of _: Value.Type
-    ) throws(MalformedInput) -> [Value] {
-        let byteCount = count * MemoryLayout<Value>.size
-        guard byteCount <= remaining else { throw MalformedInput(.truncated, at: position) }
-        let bytes = takeBytes(byteCount)
+        compact: Bool, of _: Value.Type
+    ) throws(MalformedInput) -> [Value]? {
+        let size = MemoryLayout<Value>.size
+        guard let count = try nullableArrayCount(compact: compact, elementSize: size) else { return nil }
+        let bytes = takeBytes(count * size)
         return [Value](unsafeUninitializedCapacity: count) { values, initialized in
             for index in 0..<count {
-                let value = bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Value>.size, as: Value.self)
+                let value = bytes.loadUnaligned(fromByteOffset: index * size, as: Value.self)
                 values.initializeElement(at: index, to: Value(bigEndian: value))
             }
             initialized = count
@@ -103,12 +103,11 @@ extension WireReader {
     }
 
     package mutating func int8Array(compact: Bool) throws(MalformedInput) -> [Int8] {
-        try integers(arrayCount(compact: compact), of: Int8.self)
+        try notNull(integers(compact: compact, of: Int8.self))
     }
 
     package mutating func nullableInt32Array(compact: Bool) throws(MalformedInput) -> [Int32]? {
-        guard let count = try nullableArrayCount(compact: compact) else { return nil }
-        return try integers(count, of: Int32.self)
+        try integers(compact: compact, of: Int32.self)
     }
 
     package mutating func int32Array(compact: Bool) throws(MalformedInput) -> [Int32] {
@@ -116,11 +115,11 @@ extension WireReader {
     }
 
     package mutating func int64Array(compact: Bool) throws(MalformedInput) -> [Int64] {
-        try integers(arrayCount(compact: compact), of: Int64.self)
+        try notNull(integers(compact: compact, of: Int64.self))
     }
 
     package mutating func nullableStringArray(compact: Bool) throws(MalformedInput) -> [String]? {
-        guard let count = try nullableArrayCount(compact: compact) else { return nil }
+        guard let count = try nullableArrayCount(compact: compact, elementSize: compact ? 1 : 2) else { return nil }
         var strings: [String] = []
         strings.reserveCapacity(capacity(for: count, stride: MemoryLayout<String>.stride))
         for _ in 0..<count { strings.append(try string(compact: compact)) }
@@ -132,8 +131,7 @@ extension WireReader {
     }
 
     package mutating func uuidArray(compact: Bool) throws(MalformedInput) -> [KafkaUUID] {
-        let count = try arrayCount(compact: compact)
-        guard count <= remaining / 16 else { throw MalformedInput(.truncated, at: position) }
+        let count = try arrayCount(compact: compact, elementSize: 16)
         var ids: [KafkaUUID] = []
         ids.reserveCapacity(count)
         for _ in 0..<count { ids.append(try uuid()) }

@@ -20,7 +20,7 @@ package struct ApiVersionsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 3
         self.errorCode = try reader.int16()
-        let apiKeysCount = try reader.arrayCount(compact: flexible)
+        let apiKeysCount = try reader.arrayCount(compact: flexible, elementSize: 6)
         self.apiKeys.reserveCapacity(reader.capacity(for: apiKeysCount, stride: MemoryLayout<ApiVersion>.stride))
         for _ in 0..<apiKeysCount { self.apiKeys.append(try ApiVersion(reading: &reader, version: version)) }
         if version >= 1 { self.throttleTimeMs = try reader.int32() }
@@ -29,13 +29,13 @@ package struct ApiVersionsResponse: WireMessage {
             while let tag = try reader.nextTag(&tags) {
                 switch tag {
                 case 0:
-                    let supportedFeaturesCount = try reader.arrayCount(compact: true)
+                    let supportedFeaturesCount = try reader.arrayCount(compact: true, elementSize: 6)
                     self.supportedFeatures.reserveCapacity(reader.capacity(for: supportedFeaturesCount, stride: MemoryLayout<SupportedFeatureKey>.stride))
                     for _ in 0..<supportedFeaturesCount { self.supportedFeatures.append(try SupportedFeatureKey(reading: &reader, version: version)) }
                 case 1:
                     self.finalizedFeaturesEpoch = try reader.int64()
                 case 2:
-                    let finalizedFeaturesCount = try reader.arrayCount(compact: true)
+                    let finalizedFeaturesCount = try reader.arrayCount(compact: true, elementSize: 6)
                     self.finalizedFeatures.reserveCapacity(reader.capacity(for: finalizedFeaturesCount, stride: MemoryLayout<FinalizedFeatureKey>.stride))
                     for _ in 0..<finalizedFeaturesCount { self.finalizedFeatures.append(try FinalizedFeatureKey(reading: &reader, version: version)) }
                 case 3:

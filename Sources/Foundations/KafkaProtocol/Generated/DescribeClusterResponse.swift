@@ -25,7 +25,7 @@ package struct DescribeClusterResponse: WireMessage {
         if version == 1 { self.endpointType = try reader.int8() }
         self.clusterId = try reader.string(compact: true)
         self.controllerId = try reader.int32()
-        let brokersCount = try reader.arrayCount(compact: true)
+        let brokersCount = try reader.arrayCount(compact: true, elementSize: 11)
         self.brokers.reserveCapacity(reader.capacity(for: brokersCount, stride: MemoryLayout<DescribeClusterBroker>.stride))
         for _ in 0..<brokersCount { self.brokers.append(try DescribeClusterBroker(reading: &reader, version: version)) }
         self.clusterAuthorizedOperations = try reader.int32()

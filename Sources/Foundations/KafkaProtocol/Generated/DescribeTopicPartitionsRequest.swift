@@ -16,7 +16,7 @@ package struct DescribeTopicPartitionsRequest: KafkaRequest {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 2)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicRequest>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicRequest(reading: &reader, version: version)) }
         self.responsePartitionLimit = try reader.int32()

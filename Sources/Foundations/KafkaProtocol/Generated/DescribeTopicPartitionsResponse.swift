@@ -16,7 +16,7 @@ package struct DescribeTopicPartitionsResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 26)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<DescribeTopicPartitionsResponseTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try DescribeTopicPartitionsResponseTopic(reading: &reader, version: version)) }
         self.nextCursor = try reader.isPresent() ? Cursor(reading: &reader, version: version) : nil
@@ -48,7 +48,7 @@ package struct DescribeTopicPartitionsResponse: WireMessage {
             self.name = try reader.nullableString(compact: true)
             self.topicId = try reader.uuid()
             self.isInternal = try reader.bool()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 20)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<DescribeTopicPartitionsResponsePartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try DescribeTopicPartitionsResponsePartition(reading: &reader, version: version)) }
             self.topicAuthorizedOperations = try reader.int32()

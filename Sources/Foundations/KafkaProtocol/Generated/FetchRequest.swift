@@ -34,11 +34,11 @@ package struct FetchRequest: KafkaRequest {
         if version >= 4 { self.isolationLevel = try reader.int8() }
         if version >= 7 { self.sessionId = try reader.int32() }
         if version >= 7 { self.sessionEpoch = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<FetchTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try FetchTopic(reading: &reader, version: version)) }
         if version >= 7 {
-            let forgottenTopicsDataCount = try reader.arrayCount(compact: flexible)
+            let forgottenTopicsDataCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.forgottenTopicsData.reserveCapacity(reader.capacity(for: forgottenTopicsDataCount, stride: MemoryLayout<ForgottenTopic>.stride))
             for _ in 0..<forgottenTopicsDataCount { self.forgottenTopicsData.append(try ForgottenTopic(reading: &reader, version: version)) }
         }
@@ -123,7 +123,7 @@ package struct FetchRequest: KafkaRequest {
             let flexible = version >= 12
             if version <= 12 { self.topic = try reader.string(compact: flexible) }
             if version >= 13 { self.topicId = try reader.uuid() }
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 16)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<FetchPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try FetchPartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

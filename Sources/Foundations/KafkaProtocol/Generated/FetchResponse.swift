@@ -22,7 +22,7 @@ package struct FetchResponse: WireMessage {
         if version >= 1 { self.throttleTimeMs = try reader.int32() }
         if version >= 7 { self.errorCode = try reader.int16() }
         if version >= 7 { self.sessionId = try reader.int32() }
-        let responsesCount = try reader.arrayCount(compact: flexible)
+        let responsesCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.responses.reserveCapacity(reader.capacity(for: responsesCount, stride: MemoryLayout<FetchableTopicResponse>.stride))
         for _ in 0..<responsesCount { self.responses.append(try FetchableTopicResponse(reading: &reader, version: version)) }
         if flexible {
@@ -30,7 +30,7 @@ package struct FetchResponse: WireMessage {
             while let tag = try reader.nextTag(&tags) {
                 switch tag {
                 case 0 where version >= 16:
-                    let nodeEndpointsCount = try reader.arrayCount(compact: true)
+                    let nodeEndpointsCount = try reader.arrayCount(compact: true, elementSize: 11)
                     self.nodeEndpoints.reserveCapacity(reader.capacity(for: nodeEndpointsCount, stride: MemoryLayout<NodeEndpoint>.stride))
                     for _ in 0..<nodeEndpointsCount { self.nodeEndpoints.append(try NodeEndpoint(reading: &reader, version: version)) }
                 default: try reader.skipField(tags)
@@ -70,7 +70,7 @@ package struct FetchResponse: WireMessage {
             let flexible = version >= 12
             if version <= 12 { self.topic = try reader.string(compact: flexible) }
             if version >= 13 { self.topicId = try reader.uuid() }
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 18)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
@@ -109,7 +109,7 @@ package struct FetchResponse: WireMessage {
             if version >= 4 { self.lastStableOffset = try reader.int64() }
             if version >= 5 { self.logStartOffset = try reader.int64() }
             if version >= 4 {
-                if let count = try reader.nullableArrayCount(compact: flexible) {
+                if let count = try reader.nullableArrayCount(compact: flexible, elementSize: 16) {
                     var elements: [AbortedTransaction] = []
                     elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<AbortedTransaction>.stride))
                     for _ in 0..<count { elements.append(try AbortedTransaction(reading: &reader, version: version)) }

@@ -26,7 +26,7 @@ package struct FindCoordinatorResponse: WireMessage {
         if version <= 3 { self.host = try reader.string(compact: flexible) }
         if version <= 3 { self.port = try reader.int32() }
         if version >= 4 {
-            let coordinatorsCount = try reader.arrayCount(compact: true)
+            let coordinatorsCount = try reader.arrayCount(compact: true, elementSize: 14)
             self.coordinators.reserveCapacity(reader.capacity(for: coordinatorsCount, stride: MemoryLayout<Coordinator>.stride))
             for _ in 0..<coordinatorsCount { self.coordinators.append(try Coordinator(reading: &reader, version: version)) }
         }

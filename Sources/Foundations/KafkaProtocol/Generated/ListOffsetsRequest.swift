@@ -20,7 +20,7 @@ package struct ListOffsetsRequest: KafkaRequest {
         let flexible = version >= 6
         self.replicaId = try reader.int32()
         if version >= 2 { self.isolationLevel = try reader.int8() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<ListOffsetsTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try ListOffsetsTopic(reading: &reader, version: version)) }
         if version == 10 { self.timeoutMs = try reader.int32() }
@@ -47,7 +47,7 @@ package struct ListOffsetsRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 6
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 12)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<ListOffsetsPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try ListOffsetsPartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -15,7 +15,7 @@ package struct ListOffsetsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 6
         if version >= 2 { self.throttleTimeMs = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<ListOffsetsTopicResponse>.stride))
         for _ in 0..<topicsCount { self.topics.append(try ListOffsetsTopicResponse(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -39,7 +39,7 @@ package struct ListOffsetsResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 6
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 10)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<ListOffsetsPartitionResponse>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try ListOffsetsPartitionResponse(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -19,7 +19,7 @@ package struct MetadataRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 9
-        if let count = try version >= 1 ? reader.nullableArrayCount(compact: flexible) : reader.arrayCount(compact: flexible) {
+        if let count = try version >= 1 ? reader.nullableArrayCount(compact: flexible, elementSize: 2) : reader.arrayCount(compact: flexible, elementSize: 2) {
             var elements: [MetadataRequestTopic] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<MetadataRequestTopic>.stride))
             for _ in 0..<count { elements.append(try MetadataRequestTopic(reading: &reader, version: version)) }

@@ -20,12 +20,12 @@ package struct MetadataResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 9
         if version >= 3 { self.throttleTimeMs = try reader.int32() }
-        let brokersCount = try reader.arrayCount(compact: flexible)
+        let brokersCount = try reader.arrayCount(compact: flexible, elementSize: 10)
         self.brokers.reserveCapacity(reader.capacity(for: brokersCount, stride: MemoryLayout<MetadataResponseBroker>.stride))
         for _ in 0..<brokersCount { self.brokers.append(try MetadataResponseBroker(reading: &reader, version: version)) }
         if version >= 2 { self.clusterId = try reader.nullableString(compact: flexible) }
         if version >= 1 { self.controllerId = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 8)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<MetadataResponseTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try MetadataResponseTopic(reading: &reader, version: version)) }
         if version >= 8 && version <= 10 { self.clusterAuthorizedOperations = try reader.int32() }
@@ -89,7 +89,7 @@ package struct MetadataResponse: WireMessage {
             self.name = try version == 12 ? reader.nullableString(compact: flexible) : reader.string(compact: flexible)
             if version >= 10 { self.topicId = try reader.uuid() }
             if version >= 1 { self.isInternal = try reader.bool() }
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 18)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<MetadataResponsePartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try MetadataResponsePartition(reading: &reader, version: version)) }
             if version >= 8 { self.topicAuthorizedOperations = try reader.int32() }

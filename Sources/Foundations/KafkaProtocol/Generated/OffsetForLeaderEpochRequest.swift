@@ -17,7 +17,7 @@ package struct OffsetForLeaderEpochRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 4
         if version >= 3 { self.replicaId = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OffsetForLeaderTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try OffsetForLeaderTopic(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -41,7 +41,7 @@ package struct OffsetForLeaderEpochRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 4
             self.topic = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 8)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<OffsetForLeaderPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try OffsetForLeaderPartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

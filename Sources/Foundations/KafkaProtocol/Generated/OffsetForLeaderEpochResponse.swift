@@ -15,7 +15,7 @@ package struct OffsetForLeaderEpochResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 4
         if version >= 2 { self.throttleTimeMs = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OffsetForLeaderTopicResult>.stride))
         for _ in 0..<topicsCount { self.topics.append(try OffsetForLeaderTopicResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -39,7 +39,7 @@ package struct OffsetForLeaderEpochResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 4
             self.topic = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 14)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<EpochEndOffset>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try EpochEndOffset(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

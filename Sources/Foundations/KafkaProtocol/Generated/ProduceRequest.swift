@@ -22,7 +22,7 @@ package struct ProduceRequest: KafkaRequest {
         if version >= 3 { self.transactionalId = try reader.nullableString(compact: flexible) }
         self.acks = try reader.int16()
         self.timeoutMs = try reader.int32()
-        let topicDataCount = try reader.arrayCount(compact: flexible)
+        let topicDataCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topicData.reserveCapacity(reader.capacity(for: topicDataCount, stride: MemoryLayout<TopicProduceData>.stride))
         for _ in 0..<topicDataCount { self.topicData.append(try TopicProduceData(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -48,7 +48,7 @@ package struct ProduceRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 9
             self.name = try reader.string(compact: flexible)
-            let partitionDataCount = try reader.arrayCount(compact: flexible)
+            let partitionDataCount = try reader.arrayCount(compact: flexible, elementSize: 6)
             self.partitionData.reserveCapacity(reader.capacity(for: partitionDataCount, stride: MemoryLayout<PartitionProduceData>.stride))
             for _ in 0..<partitionDataCount { self.partitionData.append(try PartitionProduceData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -15,7 +15,7 @@ package struct ProduceResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 9
-        let responsesCount = try reader.arrayCount(compact: flexible)
+        let responsesCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.responses.reserveCapacity(reader.capacity(for: responsesCount, stride: MemoryLayout<TopicProduceResponse>.stride))
         for _ in 0..<responsesCount { self.responses.append(try TopicProduceResponse(reading: &reader, version: version)) }
         if version >= 1 { self.throttleTimeMs = try reader.int32() }
@@ -24,7 +24,7 @@ package struct ProduceResponse: WireMessage {
             while let tag = try reader.nextTag(&tags) {
                 switch tag {
                 case 0 where version >= 10:
-                    let nodeEndpointsCount = try reader.arrayCount(compact: true)
+                    let nodeEndpointsCount = try reader.arrayCount(compact: true, elementSize: 11)
                     self.nodeEndpoints.reserveCapacity(reader.capacity(for: nodeEndpointsCount, stride: MemoryLayout<NodeEndpoint>.stride))
                     for _ in 0..<nodeEndpointsCount { self.nodeEndpoints.append(try NodeEndpoint(reading: &reader, version: version)) }
                 default: try reader.skipField(tags)
@@ -60,7 +60,7 @@ package struct ProduceResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 9
             self.name = try reader.string(compact: flexible)
-            let partitionResponsesCount = try reader.arrayCount(compact: flexible)
+            let partitionResponsesCount = try reader.arrayCount(compact: flexible, elementSize: 14)
             self.partitionResponses.reserveCapacity(reader.capacity(for: partitionResponsesCount, stride: MemoryLayout<PartitionProduceResponse>.stride))
             for _ in 0..<partitionResponsesCount { self.partitionResponses.append(try PartitionProduceResponse(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
@@ -95,7 +95,7 @@ package struct ProduceResponse: WireMessage {
             if version >= 2 { self.logAppendTimeMs = try reader.int64() }
             if version >= 5 { self.logStartOffset = try reader.int64() }
             if version >= 8 {
-                let recordErrorsCount = try reader.arrayCount(compact: flexible)
+                let recordErrorsCount = try reader.arrayCount(compact: flexible, elementSize: 6)
                 self.recordErrors.reserveCapacity(reader.capacity(for: recordErrorsCount, stride: MemoryLayout<BatchIndexAndErrorMessage>.stride))
                 for _ in 0..<recordErrorsCount { self.recordErrors.append(try BatchIndexAndErrorMessage(reading: &reader, version: version)) }
             }

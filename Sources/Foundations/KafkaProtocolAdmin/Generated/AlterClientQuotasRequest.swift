@@ -16,7 +16,7 @@ package struct AlterClientQuotasRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 1
-        let entriesCount = try reader.arrayCount(compact: flexible)
+        let entriesCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.entries.reserveCapacity(reader.capacity(for: entriesCount, stride: MemoryLayout<EntryData>.stride))
         for _ in 0..<entriesCount { self.entries.append(try EntryData(reading: &reader, version: version)) }
         self.validateOnly = try reader.bool()
@@ -40,10 +40,10 @@ package struct AlterClientQuotasRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 1
-            let entityCount = try reader.arrayCount(compact: flexible)
+            let entityCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.entity.reserveCapacity(reader.capacity(for: entityCount, stride: MemoryLayout<EntityData>.stride))
             for _ in 0..<entityCount { self.entity.append(try EntityData(reading: &reader, version: version)) }
-            let opsCount = try reader.arrayCount(compact: flexible)
+            let opsCount = try reader.arrayCount(compact: flexible, elementSize: 11)
             self.ops.reserveCapacity(reader.capacity(for: opsCount, stride: MemoryLayout<OpData>.stride))
             for _ in 0..<opsCount { self.ops.append(try OpData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

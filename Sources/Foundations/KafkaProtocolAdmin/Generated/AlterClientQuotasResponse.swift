@@ -15,7 +15,7 @@ package struct AlterClientQuotasResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 1
         self.throttleTimeMs = try reader.int32()
-        let entriesCount = try reader.arrayCount(compact: flexible)
+        let entriesCount = try reader.arrayCount(compact: flexible, elementSize: 5)
         self.entries.reserveCapacity(reader.capacity(for: entriesCount, stride: MemoryLayout<EntryData>.stride))
         for _ in 0..<entriesCount { self.entries.append(try EntryData(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -41,7 +41,7 @@ package struct AlterClientQuotasResponse: WireMessage {
             let flexible = version == 1
             self.errorCode = try reader.int16()
             self.errorMessage = try reader.nullableString(compact: flexible)
-            let entityCount = try reader.arrayCount(compact: flexible)
+            let entityCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.entity.reserveCapacity(reader.capacity(for: entityCount, stride: MemoryLayout<EntityData>.stride))
             for _ in 0..<entityCount { self.entity.append(try EntityData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -16,7 +16,7 @@ package struct AlterConfigsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 2
-        let resourcesCount = try reader.arrayCount(compact: flexible)
+        let resourcesCount = try reader.arrayCount(compact: flexible, elementSize: 4)
         self.resources.reserveCapacity(reader.capacity(for: resourcesCount, stride: MemoryLayout<AlterConfigsResource>.stride))
         for _ in 0..<resourcesCount { self.resources.append(try AlterConfigsResource(reading: &reader, version: version)) }
         self.validateOnly = try reader.bool()
@@ -43,7 +43,7 @@ package struct AlterConfigsRequest: KafkaRequest {
             let flexible = version == 2
             self.resourceType = try reader.int8()
             self.resourceName = try reader.string(compact: flexible)
-            let configsCount = try reader.arrayCount(compact: flexible)
+            let configsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.configs.reserveCapacity(reader.capacity(for: configsCount, stride: MemoryLayout<AlterableConfig>.stride))
             for _ in 0..<configsCount { self.configs.append(try AlterableConfig(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -15,7 +15,7 @@ package struct AlterConfigsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 2
         self.throttleTimeMs = try reader.int32()
-        let responsesCount = try reader.arrayCount(compact: flexible)
+        let responsesCount = try reader.arrayCount(compact: flexible, elementSize: 6)
         self.responses.reserveCapacity(reader.capacity(for: responsesCount, stride: MemoryLayout<AlterConfigsResourceResponse>.stride))
         for _ in 0..<responsesCount { self.responses.append(try AlterConfigsResourceResponse(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

@@ -16,7 +16,7 @@ package struct AlterPartitionReassignmentsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.timeoutMs = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<ReassignableTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try ReassignableTopic(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -38,7 +38,7 @@ package struct AlterPartitionReassignmentsRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 6)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<ReassignablePartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try ReassignablePartition(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -18,7 +18,7 @@ package struct AlterPartitionReassignmentsResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: true)
-        let responsesCount = try reader.arrayCount(compact: true)
+        let responsesCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.responses.reserveCapacity(reader.capacity(for: responsesCount, stride: MemoryLayout<ReassignableTopicResponse>.stride))
         for _ in 0..<responsesCount { self.responses.append(try ReassignableTopicResponse(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -42,7 +42,7 @@ package struct AlterPartitionReassignmentsResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 8)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<ReassignablePartitionResponse>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try ReassignablePartitionResponse(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

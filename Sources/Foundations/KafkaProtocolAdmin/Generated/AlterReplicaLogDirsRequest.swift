@@ -15,7 +15,7 @@ package struct AlterReplicaLogDirsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 2
-        let dirsCount = try reader.arrayCount(compact: flexible)
+        let dirsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.dirs.reserveCapacity(reader.capacity(for: dirsCount, stride: MemoryLayout<AlterReplicaLogDir>.stride))
         for _ in 0..<dirsCount { self.dirs.append(try AlterReplicaLogDir(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -38,7 +38,7 @@ package struct AlterReplicaLogDirsRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 2
             self.path = try reader.string(compact: flexible)
-            let topicsCount = try reader.arrayCount(compact: flexible)
+            let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<AlterReplicaLogDirTopic>.stride))
             for _ in 0..<topicsCount { self.topics.append(try AlterReplicaLogDirTopic(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

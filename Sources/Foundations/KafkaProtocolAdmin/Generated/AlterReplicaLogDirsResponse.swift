@@ -15,7 +15,7 @@ package struct AlterReplicaLogDirsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 2
         self.throttleTimeMs = try reader.int32()
-        let resultsCount = try reader.arrayCount(compact: flexible)
+        let resultsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<AlterReplicaLogDirTopicResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try AlterReplicaLogDirTopicResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -39,7 +39,7 @@ package struct AlterReplicaLogDirsResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 2
             self.topicName = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 6)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<AlterReplicaLogDirPartitionResult>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try AlterReplicaLogDirPartitionResult(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

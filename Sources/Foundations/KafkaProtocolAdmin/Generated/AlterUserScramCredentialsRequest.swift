@@ -16,10 +16,10 @@ package struct AlterUserScramCredentialsRequest: KafkaRequest {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let deletionsCount = try reader.arrayCount(compact: true)
+        let deletionsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.deletions.reserveCapacity(reader.capacity(for: deletionsCount, stride: MemoryLayout<ScramCredentialDeletion>.stride))
         for _ in 0..<deletionsCount { self.deletions.append(try ScramCredentialDeletion(reading: &reader, version: version)) }
-        let upsertionsCount = try reader.arrayCount(compact: true)
+        let upsertionsCount = try reader.arrayCount(compact: true, elementSize: 9)
         self.upsertions.reserveCapacity(reader.capacity(for: upsertionsCount, stride: MemoryLayout<ScramCredentialUpsertion>.stride))
         for _ in 0..<upsertionsCount { self.upsertions.append(try ScramCredentialUpsertion(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

@@ -14,7 +14,7 @@ package struct AlterUserScramCredentialsResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
-        let resultsCount = try reader.arrayCount(compact: true)
+        let resultsCount = try reader.arrayCount(compact: true, elementSize: 5)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<AlterUserScramCredentialsResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try AlterUserScramCredentialsResult(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

@@ -15,7 +15,7 @@ package struct CreateAclsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
-        let creationsCount = try reader.arrayCount(compact: flexible)
+        let creationsCount = try reader.arrayCount(compact: flexible, elementSize: 8)
         self.creations.reserveCapacity(reader.capacity(for: creationsCount, stride: MemoryLayout<AclCreation>.stride))
         for _ in 0..<creationsCount { self.creations.append(try AclCreation(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

@@ -15,7 +15,7 @@ package struct CreateAclsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
         self.throttleTimeMs = try reader.int32()
-        let resultsCount = try reader.arrayCount(compact: flexible)
+        let resultsCount = try reader.arrayCount(compact: flexible, elementSize: 4)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<AclCreationResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try AclCreationResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

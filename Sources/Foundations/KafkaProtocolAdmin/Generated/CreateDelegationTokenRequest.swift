@@ -20,7 +20,7 @@ package struct CreateDelegationTokenRequest: KafkaRequest {
         let flexible = version >= 2
         if version == 3 { self.ownerPrincipalType = try reader.nullableString(compact: true) }
         if version == 3 { self.ownerPrincipalName = try reader.nullableString(compact: true) }
-        let renewersCount = try reader.arrayCount(compact: flexible)
+        let renewersCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.renewers.reserveCapacity(reader.capacity(for: renewersCount, stride: MemoryLayout<CreatableRenewers>.stride))
         for _ in 0..<renewersCount { self.renewers.append(try CreatableRenewers(reading: &reader, version: version)) }
         self.maxLifetimeMs = try reader.int64()

@@ -17,7 +17,7 @@ package struct CreatePartitionsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 7)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<CreatePartitionsTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try CreatePartitionsTopic(reading: &reader, version: version)) }
         self.timeoutMs = try reader.int32()
@@ -46,7 +46,7 @@ package struct CreatePartitionsRequest: KafkaRequest {
             let flexible = version >= 2
             self.name = try reader.string(compact: flexible)
             self.count = try reader.int32()
-            if let count = try reader.nullableArrayCount(compact: flexible) {
+            if let count = try reader.nullableArrayCount(compact: flexible, elementSize: 2) {
                 var elements: [CreatePartitionsAssignment] = []
                 elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<CreatePartitionsAssignment>.stride))
                 for _ in 0..<count { elements.append(try CreatePartitionsAssignment(reading: &reader, version: version)) }

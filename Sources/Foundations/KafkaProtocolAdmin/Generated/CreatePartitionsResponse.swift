@@ -15,7 +15,7 @@ package struct CreatePartitionsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
         self.throttleTimeMs = try reader.int32()
-        let resultsCount = try reader.arrayCount(compact: flexible)
+        let resultsCount = try reader.arrayCount(compact: flexible, elementSize: 5)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<CreatePartitionsTopicResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try CreatePartitionsTopicResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

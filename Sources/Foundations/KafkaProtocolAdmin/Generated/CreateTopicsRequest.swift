@@ -17,7 +17,7 @@ package struct CreateTopicsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 5
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 10)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<CreatableTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try CreatableTopic(reading: &reader, version: version)) }
         self.timeoutMs = try reader.int32()
@@ -49,10 +49,10 @@ package struct CreateTopicsRequest: KafkaRequest {
             self.name = try reader.string(compact: flexible)
             self.numPartitions = try reader.int32()
             self.replicationFactor = try reader.int16()
-            let assignmentsCount = try reader.arrayCount(compact: flexible)
+            let assignmentsCount = try reader.arrayCount(compact: flexible, elementSize: 6)
             self.assignments.reserveCapacity(reader.capacity(for: assignmentsCount, stride: MemoryLayout<CreatableReplicaAssignment>.stride))
             for _ in 0..<assignmentsCount { self.assignments.append(try CreatableReplicaAssignment(reading: &reader, version: version)) }
-            let configsCount = try reader.arrayCount(compact: flexible)
+            let configsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.configs.reserveCapacity(reader.capacity(for: configsCount, stride: MemoryLayout<CreatableTopicConfig>.stride))
             for _ in 0..<configsCount { self.configs.append(try CreatableTopicConfig(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

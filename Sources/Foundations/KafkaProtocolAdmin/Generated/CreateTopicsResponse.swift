@@ -16,7 +16,7 @@ package struct CreateTopicsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 5
         if version >= 2 { self.throttleTimeMs = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 4)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<CreatableTopicResult>.stride))
         for _ in 0..<topicsCount { self.topics.append(try CreatableTopicResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -52,7 +52,7 @@ package struct CreateTopicsResponse: WireMessage {
             if version >= 5 { self.numPartitions = try reader.int32() }
             if version >= 5 { self.replicationFactor = try reader.int16() }
             if version >= 5 {
-                if let count = try reader.nullableArrayCount(compact: true) {
+                if let count = try reader.nullableArrayCount(compact: true, elementSize: 6) {
                     var elements: [CreatableTopicConfigs] = []
                     elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<CreatableTopicConfigs>.stride))
                     for _ in 0..<count { elements.append(try CreatableTopicConfigs(reading: &reader, version: version)) }

@@ -15,7 +15,7 @@ package struct DeleteAclsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
-        let filtersCount = try reader.arrayCount(compact: flexible)
+        let filtersCount = try reader.arrayCount(compact: flexible, elementSize: 8)
         self.filters.reserveCapacity(reader.capacity(for: filtersCount, stride: MemoryLayout<DeleteAclsFilter>.stride))
         for _ in 0..<filtersCount { self.filters.append(try DeleteAclsFilter(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

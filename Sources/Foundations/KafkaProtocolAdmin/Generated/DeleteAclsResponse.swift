@@ -15,7 +15,7 @@ package struct DeleteAclsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
         self.throttleTimeMs = try reader.int32()
-        let filterResultsCount = try reader.arrayCount(compact: flexible)
+        let filterResultsCount = try reader.arrayCount(compact: flexible, elementSize: 5)
         self.filterResults.reserveCapacity(reader.capacity(for: filterResultsCount, stride: MemoryLayout<DeleteAclsFilterResult>.stride))
         for _ in 0..<filterResultsCount { self.filterResults.append(try DeleteAclsFilterResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -41,7 +41,7 @@ package struct DeleteAclsResponse: WireMessage {
             let flexible = version >= 2
             self.errorCode = try reader.int16()
             self.errorMessage = try reader.nullableString(compact: flexible)
-            let matchingAclsCount = try reader.arrayCount(compact: flexible)
+            let matchingAclsCount = try reader.arrayCount(compact: flexible, elementSize: 11)
             self.matchingAcls.reserveCapacity(reader.capacity(for: matchingAclsCount, stride: MemoryLayout<DeleteAclsMatchingAcl>.stride))
             for _ in 0..<matchingAclsCount { self.matchingAcls.append(try DeleteAclsMatchingAcl(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

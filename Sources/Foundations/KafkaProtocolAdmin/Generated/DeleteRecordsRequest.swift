@@ -16,7 +16,7 @@ package struct DeleteRecordsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 2
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<DeleteRecordsTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try DeleteRecordsTopic(reading: &reader, version: version)) }
         self.timeoutMs = try reader.int32()
@@ -41,7 +41,7 @@ package struct DeleteRecordsRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 2
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 12)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<DeleteRecordsPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try DeleteRecordsPartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -15,7 +15,7 @@ package struct DeleteRecordsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 2
         self.throttleTimeMs = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<DeleteRecordsTopicResult>.stride))
         for _ in 0..<topicsCount { self.topics.append(try DeleteRecordsTopicResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -39,7 +39,7 @@ package struct DeleteRecordsResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 2
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 14)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<DeleteRecordsPartitionResult>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try DeleteRecordsPartitionResult(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -19,7 +19,7 @@ package struct DeleteTopicsRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 4
         if version == 6 {
-            let topicsCount = try reader.arrayCount(compact: true)
+            let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<DeleteTopicState>.stride))
             for _ in 0..<topicsCount { self.topics.append(try DeleteTopicState(reading: &reader, version: version)) }
         }

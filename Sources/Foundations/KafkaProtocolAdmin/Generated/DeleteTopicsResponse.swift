@@ -16,7 +16,7 @@ package struct DeleteTopicsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 4
         if version >= 1 { self.throttleTimeMs = try reader.int32() }
-        let responsesCount = try reader.arrayCount(compact: flexible)
+        let responsesCount = try reader.arrayCount(compact: flexible, elementSize: 4)
         self.responses.reserveCapacity(reader.capacity(for: responsesCount, stride: MemoryLayout<DeletableTopicResult>.stride))
         for _ in 0..<responsesCount { self.responses.append(try DeletableTopicResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

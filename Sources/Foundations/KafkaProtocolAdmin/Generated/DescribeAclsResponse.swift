@@ -19,7 +19,7 @@ package struct DescribeAclsResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: flexible)
-        let resourcesCount = try reader.arrayCount(compact: flexible)
+        let resourcesCount = try reader.arrayCount(compact: flexible, elementSize: 5)
         self.resources.reserveCapacity(reader.capacity(for: resourcesCount, stride: MemoryLayout<DescribeAclsResource>.stride))
         for _ in 0..<resourcesCount { self.resources.append(try DescribeAclsResource(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -49,7 +49,7 @@ package struct DescribeAclsResponse: WireMessage {
             self.resourceType = try reader.int8()
             self.resourceName = try reader.string(compact: flexible)
             if version >= 1 { self.patternType = try reader.int8() }
-            let aclsCount = try reader.arrayCount(compact: flexible)
+            let aclsCount = try reader.arrayCount(compact: flexible, elementSize: 5)
             self.acls.reserveCapacity(reader.capacity(for: aclsCount, stride: MemoryLayout<AclDescription>.stride))
             for _ in 0..<aclsCount { self.acls.append(try AclDescription(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -16,7 +16,7 @@ package struct DescribeClientQuotasRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 1
-        let componentsCount = try reader.arrayCount(compact: flexible)
+        let componentsCount = try reader.arrayCount(compact: flexible, elementSize: 4)
         self.components.reserveCapacity(reader.capacity(for: componentsCount, stride: MemoryLayout<ComponentData>.stride))
         for _ in 0..<componentsCount { self.components.append(try ComponentData(reading: &reader, version: version)) }
         self.strict = try reader.bool()

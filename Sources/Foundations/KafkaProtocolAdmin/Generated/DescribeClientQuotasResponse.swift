@@ -19,7 +19,7 @@ package struct DescribeClientQuotasResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: flexible)
-        if let count = try reader.nullableArrayCount(compact: flexible) {
+        if let count = try reader.nullableArrayCount(compact: flexible, elementSize: 3) {
             var elements: [EntryData] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<EntryData>.stride))
             for _ in 0..<count { elements.append(try EntryData(reading: &reader, version: version)) }
@@ -53,10 +53,10 @@ package struct DescribeClientQuotasResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 1
-            let entityCount = try reader.arrayCount(compact: flexible)
+            let entityCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.entity.reserveCapacity(reader.capacity(for: entityCount, stride: MemoryLayout<EntityData>.stride))
             for _ in 0..<entityCount { self.entity.append(try EntityData(reading: &reader, version: version)) }
-            let valuesCount = try reader.arrayCount(compact: flexible)
+            let valuesCount = try reader.arrayCount(compact: flexible, elementSize: 10)
             self.values.reserveCapacity(reader.capacity(for: valuesCount, stride: MemoryLayout<ValueData>.stride))
             for _ in 0..<valuesCount { self.values.append(try ValueData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

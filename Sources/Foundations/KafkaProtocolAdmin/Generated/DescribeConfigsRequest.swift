@@ -17,7 +17,7 @@ package struct DescribeConfigsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 4
-        let resourcesCount = try reader.arrayCount(compact: flexible)
+        let resourcesCount = try reader.arrayCount(compact: flexible, elementSize: 4)
         self.resources.reserveCapacity(reader.capacity(for: resourcesCount, stride: MemoryLayout<DescribeConfigsResource>.stride))
         for _ in 0..<resourcesCount { self.resources.append(try DescribeConfigsResource(reading: &reader, version: version)) }
         if version >= 1 { self.includeSynonyms = try reader.bool() }

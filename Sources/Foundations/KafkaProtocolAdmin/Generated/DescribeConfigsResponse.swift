@@ -15,7 +15,7 @@ package struct DescribeConfigsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 4
         self.throttleTimeMs = try reader.int32()
-        let resultsCount = try reader.arrayCount(compact: flexible)
+        let resultsCount = try reader.arrayCount(compact: flexible, elementSize: 7)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<DescribeConfigsResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try DescribeConfigsResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -45,7 +45,7 @@ package struct DescribeConfigsResponse: WireMessage {
             self.errorMessage = try reader.nullableString(compact: flexible)
             self.resourceType = try reader.int8()
             self.resourceName = try reader.string(compact: flexible)
-            let configsCount = try reader.arrayCount(compact: flexible)
+            let configsCount = try reader.arrayCount(compact: flexible, elementSize: 7)
             self.configs.reserveCapacity(reader.capacity(for: configsCount, stride: MemoryLayout<DescribeConfigsResourceResult>.stride))
             for _ in 0..<configsCount { self.configs.append(try DescribeConfigsResourceResult(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
@@ -85,7 +85,7 @@ package struct DescribeConfigsResponse: WireMessage {
             if version >= 1 { self.configSource = try reader.int8() }
             self.isSensitive = try reader.bool()
             if version >= 1 {
-                let synonymsCount = try reader.arrayCount(compact: flexible)
+                let synonymsCount = try reader.arrayCount(compact: flexible, elementSize: 4)
                 self.synonyms.reserveCapacity(reader.capacity(for: synonymsCount, stride: MemoryLayout<DescribeConfigsSynonym>.stride))
                 for _ in 0..<synonymsCount { self.synonyms.append(try DescribeConfigsSynonym(reading: &reader, version: version)) }
             }

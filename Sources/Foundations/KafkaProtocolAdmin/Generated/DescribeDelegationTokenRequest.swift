@@ -15,7 +15,7 @@ package struct DescribeDelegationTokenRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
-        if let count = try reader.nullableArrayCount(compact: flexible) {
+        if let count = try reader.nullableArrayCount(compact: flexible, elementSize: 3) {
             var elements: [DescribeDelegationTokenOwner] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<DescribeDelegationTokenOwner>.stride))
             for _ in 0..<count { elements.append(try DescribeDelegationTokenOwner(reading: &reader, version: version)) }

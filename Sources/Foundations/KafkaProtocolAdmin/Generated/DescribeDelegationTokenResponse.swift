@@ -17,7 +17,7 @@ package struct DescribeDelegationTokenResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
         self.errorCode = try reader.int16()
-        let tokensCount = try reader.arrayCount(compact: flexible)
+        let tokensCount = try reader.arrayCount(compact: flexible, elementSize: 30)
         self.tokens.reserveCapacity(reader.capacity(for: tokensCount, stride: MemoryLayout<DescribedDelegationToken>.stride))
         for _ in 0..<tokensCount { self.tokens.append(try DescribedDelegationToken(reading: &reader, version: version)) }
         self.throttleTimeMs = try reader.int32()
@@ -59,7 +59,7 @@ package struct DescribeDelegationTokenResponse: WireMessage {
             self.maxTimestamp = try reader.int64()
             self.tokenId = try reader.string(compact: flexible)
             self.hmac = try reader.bytes(compact: flexible)
-            let renewersCount = try reader.arrayCount(compact: flexible)
+            let renewersCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.renewers.reserveCapacity(reader.capacity(for: renewersCount, stride: MemoryLayout<DescribedDelegationTokenRenewer>.stride))
             for _ in 0..<renewersCount { self.renewers.append(try DescribedDelegationTokenRenewer(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -15,7 +15,7 @@ package struct DescribeLogDirsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
-        if let count = try reader.nullableArrayCount(compact: flexible) {
+        if let count = try reader.nullableArrayCount(compact: flexible, elementSize: 3) {
             var elements: [DescribableLogDirTopic] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<DescribableLogDirTopic>.stride))
             for _ in 0..<count { elements.append(try DescribableLogDirTopic(reading: &reader, version: version)) }

@@ -17,7 +17,7 @@ package struct DescribeLogDirsResponse: WireMessage {
         let flexible = version >= 2
         self.throttleTimeMs = try reader.int32()
         if version >= 3 { self.errorCode = try reader.int16() }
-        let resultsCount = try reader.arrayCount(compact: flexible)
+        let resultsCount = try reader.arrayCount(compact: flexible, elementSize: 5)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<DescribeLogDirsResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try DescribeLogDirsResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -46,7 +46,7 @@ package struct DescribeLogDirsResponse: WireMessage {
             let flexible = version >= 2
             self.errorCode = try reader.int16()
             self.logDir = try reader.string(compact: flexible)
-            let topicsCount = try reader.arrayCount(compact: flexible)
+            let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<DescribeLogDirsTopic>.stride))
             for _ in 0..<topicsCount { self.topics.append(try DescribeLogDirsTopic(reading: &reader, version: version)) }
             if version == 4 { self.totalBytes = try reader.int64() }
@@ -75,7 +75,7 @@ package struct DescribeLogDirsResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 2
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 21)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<DescribeLogDirsPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try DescribeLogDirsPartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

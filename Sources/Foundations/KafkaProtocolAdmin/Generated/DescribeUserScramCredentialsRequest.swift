@@ -14,7 +14,7 @@ package struct DescribeUserScramCredentialsRequest: KafkaRequest {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        if let count = try reader.nullableArrayCount(compact: true) {
+        if let count = try reader.nullableArrayCount(compact: true, elementSize: 2) {
             var elements: [UserName] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<UserName>.stride))
             for _ in 0..<count { elements.append(try UserName(reading: &reader, version: version)) }

@@ -18,7 +18,7 @@ package struct DescribeUserScramCredentialsResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: true)
-        let resultsCount = try reader.arrayCount(compact: true)
+        let resultsCount = try reader.arrayCount(compact: true, elementSize: 6)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<DescribeUserScramCredentialsResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try DescribeUserScramCredentialsResult(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -46,7 +46,7 @@ package struct DescribeUserScramCredentialsResponse: WireMessage {
             self.user = try reader.string(compact: true)
             self.errorCode = try reader.int16()
             self.errorMessage = try reader.nullableString(compact: true)
-            let credentialInfosCount = try reader.arrayCount(compact: true)
+            let credentialInfosCount = try reader.arrayCount(compact: true, elementSize: 6)
             self.credentialInfos.reserveCapacity(reader.capacity(for: credentialInfosCount, stride: MemoryLayout<CredentialInfo>.stride))
             for _ in 0..<credentialInfosCount { self.credentialInfos.append(try CredentialInfo(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

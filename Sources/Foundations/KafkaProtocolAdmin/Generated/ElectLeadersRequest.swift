@@ -18,7 +18,7 @@ package struct ElectLeadersRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 2
         if version >= 1 { self.electionType = try reader.int8() }
-        if let count = try reader.nullableArrayCount(compact: flexible) {
+        if let count = try reader.nullableArrayCount(compact: flexible, elementSize: 3) {
             var elements: [TopicPartitions] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<TopicPartitions>.stride))
             for _ in 0..<count { elements.append(try TopicPartitions(reading: &reader, version: version)) }

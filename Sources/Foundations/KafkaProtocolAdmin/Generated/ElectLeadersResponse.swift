@@ -17,7 +17,7 @@ package struct ElectLeadersResponse: WireMessage {
         let flexible = version == 2
         self.throttleTimeMs = try reader.int32()
         if version >= 1 { self.errorCode = try reader.int16() }
-        let replicaElectionResultsCount = try reader.arrayCount(compact: flexible)
+        let replicaElectionResultsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.replicaElectionResults.reserveCapacity(reader.capacity(for: replicaElectionResultsCount, stride: MemoryLayout<ReplicaElectionResult>.stride))
         for _ in 0..<replicaElectionResultsCount { self.replicaElectionResults.append(try ReplicaElectionResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -42,7 +42,7 @@ package struct ElectLeadersResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 2
             self.topic = try reader.string(compact: flexible)
-            let partitionResultCount = try reader.arrayCount(compact: flexible)
+            let partitionResultCount = try reader.arrayCount(compact: flexible, elementSize: 8)
             self.partitionResult.reserveCapacity(reader.capacity(for: partitionResultCount, stride: MemoryLayout<PartitionResult>.stride))
             for _ in 0..<partitionResultCount { self.partitionResult.append(try PartitionResult(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

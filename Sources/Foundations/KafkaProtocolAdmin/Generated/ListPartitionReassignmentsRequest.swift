@@ -16,7 +16,7 @@ package struct ListPartitionReassignmentsRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.timeoutMs = try reader.int32()
-        if let count = try reader.nullableArrayCount(compact: true) {
+        if let count = try reader.nullableArrayCount(compact: true, elementSize: 3) {
             var elements: [ListPartitionReassignmentsTopics] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<ListPartitionReassignmentsTopics>.stride))
             for _ in 0..<count { elements.append(try ListPartitionReassignmentsTopics(reading: &reader, version: version)) }

@@ -18,7 +18,7 @@ package struct ListPartitionReassignmentsResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: true)
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OngoingTopicReassignment>.stride))
         for _ in 0..<topicsCount { self.topics.append(try OngoingTopicReassignment(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -42,7 +42,7 @@ package struct ListPartitionReassignmentsResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 8)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<OngoingPartitionReassignment>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try OngoingPartitionReassignment(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -23,7 +23,7 @@ package struct AddRaftVoterRequest: KafkaRequest {
         self.timeoutMs = try reader.int32()
         self.voterId = try reader.int32()
         self.voterDirectoryId = try reader.uuid()
-        let listenersCount = try reader.arrayCount(compact: true)
+        let listenersCount = try reader.arrayCount(compact: true, elementSize: 5)
         self.listeners.reserveCapacity(reader.capacity(for: listenersCount, stride: MemoryLayout<Listener>.stride))
         for _ in 0..<listenersCount { self.listeners.append(try Listener(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

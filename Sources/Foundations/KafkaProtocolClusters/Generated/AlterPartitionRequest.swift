@@ -19,7 +19,7 @@ package struct AlterPartitionRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         self.brokerId = try reader.int32()
         self.brokerEpoch = try reader.int64()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -44,7 +44,7 @@ package struct AlterPartitionRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             if version <= 1 { self.topicName = try reader.string(compact: true) }
             if version >= 2 { self.topicId = try reader.uuid() }
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 14)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -74,7 +74,7 @@ package struct AlterPartitionRequest: KafkaRequest {
             self.leaderEpoch = try reader.int32()
             if version <= 2 { self.newIsr = try reader.int32Array(compact: true) }
             if version == 3 {
-                let newIsrWithEpochsCount = try reader.arrayCount(compact: true)
+                let newIsrWithEpochsCount = try reader.arrayCount(compact: true, elementSize: 13)
                 self.newIsrWithEpochs.reserveCapacity(reader.capacity(for: newIsrWithEpochsCount, stride: MemoryLayout<BrokerState>.stride))
                 for _ in 0..<newIsrWithEpochsCount { self.newIsrWithEpochs.append(try BrokerState(reading: &reader, version: version)) }
             }

@@ -17,7 +17,7 @@ package struct AlterPartitionResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -42,7 +42,7 @@ package struct AlterPartitionResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             if version <= 1 { self.topicName = try reader.string(compact: true) }
             if version >= 2 { self.topicId = try reader.uuid() }
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 20)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

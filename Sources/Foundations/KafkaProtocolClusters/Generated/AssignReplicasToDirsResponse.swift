@@ -17,7 +17,7 @@ package struct AssignReplicasToDirsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
-        let directoriesCount = try reader.arrayCount(compact: true)
+        let directoriesCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.directories.reserveCapacity(reader.capacity(for: directoriesCount, stride: MemoryLayout<DirectoryData>.stride))
         for _ in 0..<directoriesCount { self.directories.append(try DirectoryData(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -40,7 +40,7 @@ package struct AssignReplicasToDirsResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.id = try reader.uuid()
-            let topicsCount = try reader.arrayCount(compact: true)
+            let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
             for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -62,7 +62,7 @@ package struct AssignReplicasToDirsResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 7)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -21,11 +21,11 @@ package struct BeginQuorumEpochRequest: KafkaRequest {
         let flexible = version == 1
         self.clusterId = try reader.nullableString(compact: flexible)
         if version == 1 { self.voterId = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         if version == 1 {
-            let leaderEndpointsCount = try reader.arrayCount(compact: true)
+            let leaderEndpointsCount = try reader.arrayCount(compact: true, elementSize: 5)
             self.leaderEndpoints.reserveCapacity(reader.capacity(for: leaderEndpointsCount, stride: MemoryLayout<LeaderEndpoint>.stride))
             for _ in 0..<leaderEndpointsCount { self.leaderEndpoints.append(try LeaderEndpoint(reading: &reader, version: version)) }
         }
@@ -55,7 +55,7 @@ package struct BeginQuorumEpochRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 1
             self.topicName = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 12)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

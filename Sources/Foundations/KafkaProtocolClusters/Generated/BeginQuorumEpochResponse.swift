@@ -16,7 +16,7 @@ package struct BeginQuorumEpochResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 1
         self.errorCode = try reader.int16()
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         if flexible {
@@ -24,7 +24,7 @@ package struct BeginQuorumEpochResponse: WireMessage {
             while let tag = try reader.nextTag(&tags) {
                 switch tag {
                 case 0:
-                    let nodeEndpointsCount = try reader.arrayCount(compact: true)
+                    let nodeEndpointsCount = try reader.arrayCount(compact: true, elementSize: 8)
                     self.nodeEndpoints.reserveCapacity(reader.capacity(for: nodeEndpointsCount, stride: MemoryLayout<NodeEndpoint>.stride))
                     for _ in 0..<nodeEndpointsCount { self.nodeEndpoints.append(try NodeEndpoint(reading: &reader, version: version)) }
                 default: try reader.skipField(tags)
@@ -60,7 +60,7 @@ package struct BeginQuorumEpochResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 1
             self.topicName = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 14)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -26,10 +26,10 @@ package struct BrokerRegistrationRequest: KafkaRequest {
         self.brokerId = try reader.int32()
         self.clusterId = try reader.string(compact: true)
         self.incarnationId = try reader.uuid()
-        let listenersCount = try reader.arrayCount(compact: true)
+        let listenersCount = try reader.arrayCount(compact: true, elementSize: 7)
         self.listeners.reserveCapacity(reader.capacity(for: listenersCount, stride: MemoryLayout<Listener>.stride))
         for _ in 0..<listenersCount { self.listeners.append(try Listener(reading: &reader, version: version)) }
-        let featuresCount = try reader.arrayCount(compact: true)
+        let featuresCount = try reader.arrayCount(compact: true, elementSize: 6)
         self.features.reserveCapacity(reader.capacity(for: featuresCount, stride: MemoryLayout<Feature>.stride))
         for _ in 0..<featuresCount { self.features.append(try Feature(reading: &reader, version: version)) }
         self.rack = try reader.nullableString(compact: true)

@@ -15,7 +15,7 @@ package struct ControlledShutdownResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 3
         self.errorCode = try reader.int16()
-        let remainingPartitionsCount = try reader.arrayCount(compact: flexible)
+        let remainingPartitionsCount = try reader.arrayCount(compact: flexible, elementSize: 6)
         self.remainingPartitions.reserveCapacity(reader.capacity(for: remainingPartitionsCount, stride: MemoryLayout<RemainingPartition>.stride))
         for _ in 0..<remainingPartitionsCount { self.remainingPartitions.append(try RemainingPartition(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

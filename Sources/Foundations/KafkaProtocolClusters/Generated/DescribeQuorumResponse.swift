@@ -18,11 +18,11 @@ package struct DescribeQuorumResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         self.errorCode = try reader.int16()
         if version == 2 { self.errorMessage = try reader.nullableString(compact: true) }
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         if version == 2 {
-            let nodesCount = try reader.arrayCount(compact: true)
+            let nodesCount = try reader.arrayCount(compact: true, elementSize: 6)
             self.nodes.reserveCapacity(reader.capacity(for: nodesCount, stride: MemoryLayout<Node>.stride))
             for _ in 0..<nodesCount { self.nodes.append(try Node(reading: &reader, version: version)) }
         }
@@ -50,7 +50,7 @@ package struct DescribeQuorumResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicName = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 25)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -83,10 +83,10 @@ package struct DescribeQuorumResponse: WireMessage {
             self.leaderId = try reader.int32()
             self.leaderEpoch = try reader.int32()
             self.highWatermark = try reader.int64()
-            let currentVotersCount = try reader.arrayCount(compact: true)
+            let currentVotersCount = try reader.arrayCount(compact: true, elementSize: 13)
             self.currentVoters.reserveCapacity(reader.capacity(for: currentVotersCount, stride: MemoryLayout<ReplicaState>.stride))
             for _ in 0..<currentVotersCount { self.currentVoters.append(try ReplicaState(reading: &reader, version: version)) }
-            let observersCount = try reader.arrayCount(compact: true)
+            let observersCount = try reader.arrayCount(compact: true, elementSize: 13)
             self.observers.reserveCapacity(reader.capacity(for: observersCount, stride: MemoryLayout<ReplicaState>.stride))
             for _ in 0..<observersCount { self.observers.append(try ReplicaState(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -115,7 +115,7 @@ package struct DescribeQuorumResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.nodeId = try reader.int32()
-            let listenersCount = try reader.arrayCount(compact: true)
+            let listenersCount = try reader.arrayCount(compact: true, elementSize: 5)
             self.listeners.reserveCapacity(reader.capacity(for: listenersCount, stride: MemoryLayout<Listener>.stride))
             for _ in 0..<listenersCount { self.listeners.append(try Listener(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

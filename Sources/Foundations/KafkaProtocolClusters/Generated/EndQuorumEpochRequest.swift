@@ -19,11 +19,11 @@ package struct EndQuorumEpochRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 1
         self.clusterId = try reader.nullableString(compact: flexible)
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         if version == 1 {
-            let leaderEndpointsCount = try reader.arrayCount(compact: true)
+            let leaderEndpointsCount = try reader.arrayCount(compact: true, elementSize: 5)
             self.leaderEndpoints.reserveCapacity(reader.capacity(for: leaderEndpointsCount, stride: MemoryLayout<LeaderEndpoint>.stride))
             for _ in 0..<leaderEndpointsCount { self.leaderEndpoints.append(try LeaderEndpoint(reading: &reader, version: version)) }
         }
@@ -52,7 +52,7 @@ package struct EndQuorumEpochRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 1
             self.topicName = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 14)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
@@ -83,7 +83,7 @@ package struct EndQuorumEpochRequest: KafkaRequest {
             self.leaderEpoch = try reader.int32()
             if version == 0 { self.preferredSuccessors = try reader.int32Array(compact: false) }
             if version == 1 {
-                let preferredCandidatesCount = try reader.arrayCount(compact: true)
+                let preferredCandidatesCount = try reader.arrayCount(compact: true, elementSize: 21)
                 self.preferredCandidates.reserveCapacity(reader.capacity(for: preferredCandidatesCount, stride: MemoryLayout<ReplicaInfo>.stride))
                 for _ in 0..<preferredCandidatesCount { self.preferredCandidates.append(try ReplicaInfo(reading: &reader, version: version)) }
             }

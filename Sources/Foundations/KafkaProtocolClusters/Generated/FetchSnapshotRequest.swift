@@ -20,7 +20,7 @@ package struct FetchSnapshotRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         self.replicaId = try reader.int32()
         self.maxBytes = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicSnapshot>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicSnapshot(reading: &reader, version: version)) }
         var tags = try reader.taggedFields()
@@ -56,7 +56,7 @@ package struct FetchSnapshotRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 30)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionSnapshot>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionSnapshot(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -18,14 +18,14 @@ package struct FetchSnapshotResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicSnapshot>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicSnapshot(reading: &reader, version: version)) }
         var tags = try reader.taggedFields()
         while let tag = try reader.nextTag(&tags) {
             switch tag {
             case 0 where version == 1:
-                let nodeEndpointsCount = try reader.arrayCount(compact: true)
+                let nodeEndpointsCount = try reader.arrayCount(compact: true, elementSize: 8)
                 self.nodeEndpoints.reserveCapacity(reader.capacity(for: nodeEndpointsCount, stride: MemoryLayout<NodeEndpoint>.stride))
                 for _ in 0..<nodeEndpointsCount { self.nodeEndpoints.append(try NodeEndpoint(reading: &reader, version: version)) }
             default: try reader.skipField(tags)
@@ -57,7 +57,7 @@ package struct FetchSnapshotResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 37)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionSnapshot>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionSnapshot(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

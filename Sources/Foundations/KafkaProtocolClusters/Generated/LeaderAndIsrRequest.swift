@@ -29,16 +29,16 @@ package struct LeaderAndIsrRequest: KafkaRequest {
         if version >= 2 { self.brokerEpoch = try reader.int64() }
         if version >= 5 { self.type = try reader.int8() }
         if version <= 1 {
-            let ungroupedPartitionStatesCount = try reader.arrayCount(compact: false)
+            let ungroupedPartitionStatesCount = try reader.arrayCount(compact: false, elementSize: 26)
             self.ungroupedPartitionStates.reserveCapacity(reader.capacity(for: ungroupedPartitionStatesCount, stride: MemoryLayout<LeaderAndIsrPartitionState>.stride))
             for _ in 0..<ungroupedPartitionStatesCount { self.ungroupedPartitionStates.append(try LeaderAndIsrPartitionState(reading: &reader, version: version)) }
         }
         if version >= 2 {
-            let topicStatesCount = try reader.arrayCount(compact: flexible)
+            let topicStatesCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topicStates.reserveCapacity(reader.capacity(for: topicStatesCount, stride: MemoryLayout<LeaderAndIsrTopicState>.stride))
             for _ in 0..<topicStatesCount { self.topicStates.append(try LeaderAndIsrTopicState(reading: &reader, version: version)) }
         }
-        let liveLeadersCount = try reader.arrayCount(compact: flexible)
+        let liveLeadersCount = try reader.arrayCount(compact: flexible, elementSize: 10)
         self.liveLeaders.reserveCapacity(reader.capacity(for: liveLeadersCount, stride: MemoryLayout<LeaderAndIsrLiveLeader>.stride))
         for _ in 0..<liveLeadersCount { self.liveLeaders.append(try LeaderAndIsrLiveLeader(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -76,7 +76,7 @@ package struct LeaderAndIsrRequest: KafkaRequest {
             let flexible = version >= 4
             self.topicName = try reader.string(compact: flexible)
             if version >= 5 { self.topicId = try reader.uuid() }
-            let partitionStatesCount = try reader.arrayCount(compact: flexible)
+            let partitionStatesCount = try reader.arrayCount(compact: flexible, elementSize: 26)
             self.partitionStates.reserveCapacity(reader.capacity(for: partitionStatesCount, stride: MemoryLayout<LeaderAndIsrPartitionState>.stride))
             for _ in 0..<partitionStatesCount { self.partitionStates.append(try LeaderAndIsrPartitionState(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

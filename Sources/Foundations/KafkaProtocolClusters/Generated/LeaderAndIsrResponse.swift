@@ -18,12 +18,12 @@ package struct LeaderAndIsrResponse: WireMessage {
         let flexible = version >= 4
         self.errorCode = try reader.int16()
         if version <= 4 {
-            let partitionErrorsCount = try reader.arrayCount(compact: flexible)
+            let partitionErrorsCount = try reader.arrayCount(compact: flexible, elementSize: 7)
             self.partitionErrors.reserveCapacity(reader.capacity(for: partitionErrorsCount, stride: MemoryLayout<LeaderAndIsrPartitionError>.stride))
             for _ in 0..<partitionErrorsCount { self.partitionErrors.append(try LeaderAndIsrPartitionError(reading: &reader, version: version)) }
         }
         if version >= 5 {
-            let topicsCount = try reader.arrayCount(compact: true)
+            let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<LeaderAndIsrTopicError>.stride))
             for _ in 0..<topicsCount { self.topics.append(try LeaderAndIsrTopicError(reading: &reader, version: version)) }
         }
@@ -53,7 +53,7 @@ package struct LeaderAndIsrResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionErrorsCount = try reader.arrayCount(compact: true)
+            let partitionErrorsCount = try reader.arrayCount(compact: true, elementSize: 7)
             self.partitionErrors.reserveCapacity(reader.capacity(for: partitionErrorsCount, stride: MemoryLayout<LeaderAndIsrPartitionError>.stride))
             for _ in 0..<partitionErrorsCount { self.partitionErrors.append(try LeaderAndIsrPartitionError(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -18,10 +18,10 @@ package struct LeaderChangeMessage: WireMessage {
         try reader.require(version, in: Self.validVersions)
         self.version = try reader.int16()
         self.leaderId = try reader.int32()
-        let votersCount = try reader.arrayCount(compact: true)
+        let votersCount = try reader.arrayCount(compact: true, elementSize: 5)
         self.voters.reserveCapacity(reader.capacity(for: votersCount, stride: MemoryLayout<Voter>.stride))
         for _ in 0..<votersCount { self.voters.append(try Voter(reading: &reader, version: version)) }
-        let grantingVotersCount = try reader.arrayCount(compact: true)
+        let grantingVotersCount = try reader.arrayCount(compact: true, elementSize: 5)
         self.grantingVoters.reserveCapacity(reader.capacity(for: grantingVotersCount, stride: MemoryLayout<Voter>.stride))
         for _ in 0..<grantingVotersCount { self.grantingVoters.append(try Voter(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

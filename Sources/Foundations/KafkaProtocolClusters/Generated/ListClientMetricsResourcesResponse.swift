@@ -16,7 +16,7 @@ package struct ListClientMetricsResourcesResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
-        let clientMetricsResourcesCount = try reader.arrayCount(compact: true)
+        let clientMetricsResourcesCount = try reader.arrayCount(compact: true, elementSize: 2)
         self.clientMetricsResources.reserveCapacity(reader.capacity(for: clientMetricsResourcesCount, stride: MemoryLayout<ClientMetricsResource>.stride))
         for _ in 0..<clientMetricsResourcesCount { self.clientMetricsResources.append(try ClientMetricsResource(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

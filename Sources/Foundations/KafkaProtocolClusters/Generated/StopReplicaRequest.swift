@@ -28,17 +28,17 @@ package struct StopReplicaRequest: KafkaRequest {
         if version >= 1 { self.brokerEpoch = try reader.int64() }
         if version <= 2 { self.deletePartitions = try reader.bool() }
         if version == 0 {
-            let ungroupedPartitionsCount = try reader.arrayCount(compact: false)
+            let ungroupedPartitionsCount = try reader.arrayCount(compact: false, elementSize: 6)
             self.ungroupedPartitions.reserveCapacity(reader.capacity(for: ungroupedPartitionsCount, stride: MemoryLayout<StopReplicaPartitionV0>.stride))
             for _ in 0..<ungroupedPartitionsCount { self.ungroupedPartitions.append(try StopReplicaPartitionV0(reading: &reader, version: version)) }
         }
         if version >= 1 && version <= 2 {
-            let topicsCount = try reader.arrayCount(compact: flexible)
+            let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<StopReplicaTopicV1>.stride))
             for _ in 0..<topicsCount { self.topics.append(try StopReplicaTopicV1(reading: &reader, version: version)) }
         }
         if version >= 3 {
-            let topicStatesCount = try reader.arrayCount(compact: true)
+            let topicStatesCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.topicStates.reserveCapacity(reader.capacity(for: topicStatesCount, stride: MemoryLayout<StopReplicaTopicState>.stride))
             for _ in 0..<topicStatesCount { self.topicStates.append(try StopReplicaTopicState(reading: &reader, version: version)) }
         }
@@ -114,7 +114,7 @@ package struct StopReplicaRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicName = try reader.string(compact: true)
-            let partitionStatesCount = try reader.arrayCount(compact: true)
+            let partitionStatesCount = try reader.arrayCount(compact: true, elementSize: 10)
             self.partitionStates.reserveCapacity(reader.capacity(for: partitionStatesCount, stride: MemoryLayout<StopReplicaPartitionState>.stride))
             for _ in 0..<partitionStatesCount { self.partitionStates.append(try StopReplicaPartitionState(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -15,7 +15,7 @@ package struct StopReplicaResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 2
         self.errorCode = try reader.int16()
-        let partitionErrorsCount = try reader.arrayCount(compact: flexible)
+        let partitionErrorsCount = try reader.arrayCount(compact: flexible, elementSize: 8)
         self.partitionErrors.reserveCapacity(reader.capacity(for: partitionErrorsCount, stride: MemoryLayout<StopReplicaPartitionError>.stride))
         for _ in 0..<partitionErrorsCount { self.partitionErrors.append(try StopReplicaPartitionError(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

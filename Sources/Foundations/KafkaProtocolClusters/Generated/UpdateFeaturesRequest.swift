@@ -17,7 +17,7 @@ package struct UpdateFeaturesRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.timeoutMs = try reader.int32()
-        let featureUpdatesCount = try reader.arrayCount(compact: true)
+        let featureUpdatesCount = try reader.arrayCount(compact: true, elementSize: 5)
         self.featureUpdates.reserveCapacity(reader.capacity(for: featureUpdatesCount, stride: MemoryLayout<FeatureUpdateKey>.stride))
         for _ in 0..<featureUpdatesCount { self.featureUpdates.append(try FeatureUpdateKey(reading: &reader, version: version)) }
         if version >= 1 { self.validateOnly = try reader.bool() }

@@ -19,7 +19,7 @@ package struct UpdateFeaturesResponse: WireMessage {
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: true)
         if version <= 1 {
-            let resultsCount = try reader.arrayCount(compact: true)
+            let resultsCount = try reader.arrayCount(compact: true, elementSize: 5)
             self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<UpdatableFeatureResult>.stride))
             for _ in 0..<resultsCount { self.results.append(try UpdatableFeatureResult(reading: &reader, version: version)) }
         }

@@ -28,16 +28,16 @@ package struct UpdateMetadataRequest: KafkaRequest {
         self.controllerEpoch = try reader.int32()
         if version >= 5 { self.brokerEpoch = try reader.int64() }
         if version <= 4 {
-            let ungroupedPartitionStatesCount = try reader.arrayCount(compact: false)
+            let ungroupedPartitionStatesCount = try reader.arrayCount(compact: false, elementSize: 24)
             self.ungroupedPartitionStates.reserveCapacity(reader.capacity(for: ungroupedPartitionStatesCount, stride: MemoryLayout<UpdateMetadataPartitionState>.stride))
             for _ in 0..<ungroupedPartitionStatesCount { self.ungroupedPartitionStates.append(try UpdateMetadataPartitionState(reading: &reader, version: version)) }
         }
         if version >= 5 {
-            let topicStatesCount = try reader.arrayCount(compact: flexible)
+            let topicStatesCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topicStates.reserveCapacity(reader.capacity(for: topicStatesCount, stride: MemoryLayout<UpdateMetadataTopicState>.stride))
             for _ in 0..<topicStatesCount { self.topicStates.append(try UpdateMetadataTopicState(reading: &reader, version: version)) }
         }
-        let liveBrokersCount = try reader.arrayCount(compact: flexible)
+        let liveBrokersCount = try reader.arrayCount(compact: flexible, elementSize: 7)
         self.liveBrokers.reserveCapacity(reader.capacity(for: liveBrokersCount, stride: MemoryLayout<UpdateMetadataBroker>.stride))
         for _ in 0..<liveBrokersCount { self.liveBrokers.append(try UpdateMetadataBroker(reading: &reader, version: version)) }
         if flexible {
@@ -91,7 +91,7 @@ package struct UpdateMetadataRequest: KafkaRequest {
             let flexible = version >= 6
             self.topicName = try reader.string(compact: flexible)
             if version >= 7 { self.topicId = try reader.uuid() }
-            let partitionStatesCount = try reader.arrayCount(compact: flexible)
+            let partitionStatesCount = try reader.arrayCount(compact: flexible, elementSize: 24)
             self.partitionStates.reserveCapacity(reader.capacity(for: partitionStatesCount, stride: MemoryLayout<UpdateMetadataPartitionState>.stride))
             for _ in 0..<partitionStatesCount { self.partitionStates.append(try UpdateMetadataPartitionState(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
@@ -122,7 +122,7 @@ package struct UpdateMetadataRequest: KafkaRequest {
             if version == 0 { self.v0Host = try reader.string(compact: false) }
             if version == 0 { self.v0Port = try reader.int32() }
             if version >= 1 {
-                let endpointsCount = try reader.arrayCount(compact: flexible)
+                let endpointsCount = try reader.arrayCount(compact: flexible, elementSize: 8)
                 self.endpoints.reserveCapacity(reader.capacity(for: endpointsCount, stride: MemoryLayout<UpdateMetadataEndpoint>.stride))
                 for _ in 0..<endpointsCount { self.endpoints.append(try UpdateMetadataEndpoint(reading: &reader, version: version)) }
             }

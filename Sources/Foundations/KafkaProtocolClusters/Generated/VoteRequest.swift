@@ -19,7 +19,7 @@ package struct VoteRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         self.clusterId = try reader.nullableString(compact: true)
         if version == 1 { self.voterId = try reader.int32() }
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -42,7 +42,7 @@ package struct VoteRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicName = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 25)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

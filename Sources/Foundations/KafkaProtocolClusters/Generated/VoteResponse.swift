@@ -15,14 +15,14 @@ package struct VoteResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.errorCode = try reader.int16()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
         var tags = try reader.taggedFields()
         while let tag = try reader.nextTag(&tags) {
             switch tag {
             case 0 where version == 1:
-                let nodeEndpointsCount = try reader.arrayCount(compact: true)
+                let nodeEndpointsCount = try reader.arrayCount(compact: true, elementSize: 8)
                 self.nodeEndpoints.reserveCapacity(reader.capacity(for: nodeEndpointsCount, stride: MemoryLayout<NodeEndpoint>.stride))
                 for _ in 0..<nodeEndpointsCount { self.nodeEndpoints.append(try NodeEndpoint(reading: &reader, version: version)) }
             default: try reader.skipField(tags)
@@ -53,7 +53,7 @@ package struct VoteResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicName = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 16)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -15,7 +15,7 @@ package struct VotersRecord: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.version = try reader.int16()
-        let votersCount = try reader.arrayCount(compact: true)
+        let votersCount = try reader.arrayCount(compact: true, elementSize: 27)
         self.voters.reserveCapacity(reader.capacity(for: votersCount, stride: MemoryLayout<Voter>.stride))
         for _ in 0..<votersCount { self.voters.append(try Voter(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -40,7 +40,7 @@ package struct VotersRecord: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.voterId = try reader.int32()
             self.voterDirectoryId = try reader.uuid()
-            let endpointsCount = try reader.arrayCount(compact: true)
+            let endpointsCount = try reader.arrayCount(compact: true, elementSize: 5)
             self.endpoints.reserveCapacity(reader.capacity(for: endpointsCount, stride: MemoryLayout<Endpoint>.stride))
             for _ in 0..<endpointsCount { self.endpoints.append(try Endpoint(reading: &reader, version: version)) }
             self.kRaftVersionFeature = try KRaftVersionFeature(reading: &reader, version: version)

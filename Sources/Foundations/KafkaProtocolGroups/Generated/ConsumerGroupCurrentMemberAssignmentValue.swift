@@ -20,10 +20,10 @@ package struct ConsumerGroupCurrentMemberAssignmentValue: WireMessage {
         self.memberEpoch = try reader.int32()
         self.previousMemberEpoch = try reader.int32()
         self.state = try reader.int8()
-        let assignedPartitionsCount = try reader.arrayCount(compact: true)
+        let assignedPartitionsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.assignedPartitions.reserveCapacity(reader.capacity(for: assignedPartitionsCount, stride: MemoryLayout<TopicPartitions>.stride))
         for _ in 0..<assignedPartitionsCount { self.assignedPartitions.append(try TopicPartitions(reading: &reader, version: version)) }
-        let partitionsPendingRevocationCount = try reader.arrayCount(compact: true)
+        let partitionsPendingRevocationCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.partitionsPendingRevocation.reserveCapacity(reader.capacity(for: partitionsPendingRevocationCount, stride: MemoryLayout<TopicPartitions>.stride))
         for _ in 0..<partitionsPendingRevocationCount { self.partitionsPendingRevocation.append(try TopicPartitions(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

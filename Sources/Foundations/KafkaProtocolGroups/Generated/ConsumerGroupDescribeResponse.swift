@@ -15,7 +15,7 @@ package struct ConsumerGroupDescribeResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
-        let groupsCount = try reader.arrayCount(compact: true)
+        let groupsCount = try reader.arrayCount(compact: true, elementSize: 20)
         self.groups.reserveCapacity(reader.capacity(for: groupsCount, stride: MemoryLayout<DescribedGroup>.stride))
         for _ in 0..<groupsCount { self.groups.append(try DescribedGroup(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -50,7 +50,7 @@ package struct ConsumerGroupDescribeResponse: WireMessage {
             self.groupEpoch = try reader.int32()
             self.assignmentEpoch = try reader.int32()
             self.assignorName = try reader.string(compact: true)
-            let membersCount = try reader.arrayCount(compact: true)
+            let membersCount = try reader.arrayCount(compact: true, elementSize: 16)
             self.members.reserveCapacity(reader.capacity(for: membersCount, stride: MemoryLayout<Member>.stride))
             for _ in 0..<membersCount { self.members.append(try Member(reading: &reader, version: version)) }
             self.authorizedOperations = try reader.int32()
@@ -143,7 +143,7 @@ package struct ConsumerGroupDescribeResponse: WireMessage {
         package init() {}
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
-            let topicPartitionsCount = try reader.arrayCount(compact: true)
+            let topicPartitionsCount = try reader.arrayCount(compact: true, elementSize: 19)
             self.topicPartitions.reserveCapacity(reader.capacity(for: topicPartitionsCount, stride: MemoryLayout<TopicPartitions>.stride))
             for _ in 0..<topicPartitionsCount { self.topicPartitions.append(try TopicPartitions(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -33,7 +33,7 @@ package struct ConsumerGroupHeartbeatRequest: KafkaRequest {
         self.subscribedTopicNames = try reader.nullableStringArray(compact: true)
         if version == 1 { self.subscribedTopicRegex = try reader.nullableString(compact: true) }
         self.serverAssignor = try reader.nullableString(compact: true)
-        if let count = try reader.nullableArrayCount(compact: true) {
+        if let count = try reader.nullableArrayCount(compact: true, elementSize: 18) {
             var elements: [TopicPartitions] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<TopicPartitions>.stride))
             for _ in 0..<count { elements.append(try TopicPartitions(reading: &reader, version: version)) }

@@ -48,7 +48,7 @@ package struct ConsumerGroupHeartbeatResponse: WireMessage {
         package init() {}
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
-            let topicPartitionsCount = try reader.arrayCount(compact: true)
+            let topicPartitionsCount = try reader.arrayCount(compact: true, elementSize: 18)
             self.topicPartitions.reserveCapacity(reader.capacity(for: topicPartitionsCount, stride: MemoryLayout<TopicPartitions>.stride))
             for _ in 0..<topicPartitionsCount { self.topicPartitions.append(try TopicPartitions(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -67,7 +67,7 @@ package struct ConsumerGroupMemberMetadataValue: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.sessionTimeoutMs = try reader.int32()
-            let supportedProtocolsCount = try reader.arrayCount(compact: true)
+            let supportedProtocolsCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.supportedProtocols.reserveCapacity(reader.capacity(for: supportedProtocolsCount, stride: MemoryLayout<ClassicProtocol>.stride))
             for _ in 0..<supportedProtocolsCount { self.supportedProtocols.append(try ClassicProtocol(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -13,7 +13,7 @@ package struct ConsumerGroupPartitionMetadataValue: WireMessage {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 23)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicMetadata>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicMetadata(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -38,7 +38,7 @@ package struct ConsumerGroupPartitionMetadataValue: WireMessage {
             self.topicId = try reader.uuid()
             self.topicName = try reader.string(compact: true)
             self.numPartitions = try reader.int32()
-            let partitionMetadataCount = try reader.arrayCount(compact: true)
+            let partitionMetadataCount = try reader.arrayCount(compact: true, elementSize: 6)
             self.partitionMetadata.reserveCapacity(reader.capacity(for: partitionMetadataCount, stride: MemoryLayout<PartitionMetadata>.stride))
             for _ in 0..<partitionMetadataCount { self.partitionMetadata.append(try PartitionMetadata(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -13,7 +13,7 @@ package struct ConsumerGroupTargetAssignmentMemberValue: WireMessage {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let topicPartitionsCount = try reader.arrayCount(compact: true)
+        let topicPartitionsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.topicPartitions.reserveCapacity(reader.capacity(for: topicPartitionsCount, stride: MemoryLayout<TopicPartition>.stride))
         for _ in 0..<topicPartitionsCount { self.topicPartitions.append(try TopicPartition(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

@@ -14,7 +14,7 @@ package struct ConsumerProtocolAssignment: WireMessage {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let assignedPartitionsCount = try reader.arrayCount(compact: false)
+        let assignedPartitionsCount = try reader.arrayCount(compact: false, elementSize: 6)
         self.assignedPartitions.reserveCapacity(reader.capacity(for: assignedPartitionsCount, stride: MemoryLayout<TopicPartition>.stride))
         for _ in 0..<assignedPartitionsCount { self.assignedPartitions.append(try TopicPartition(reading: &reader, version: version)) }
         self.userData = try reader.nullableBytes(compact: false)

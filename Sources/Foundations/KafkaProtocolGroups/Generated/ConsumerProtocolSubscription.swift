@@ -20,7 +20,7 @@ package struct ConsumerProtocolSubscription: WireMessage {
         self.topics = try reader.stringArray(compact: false)
         self.userData = try reader.nullableBytes(compact: false)
         if version >= 1 {
-            let ownedPartitionsCount = try reader.arrayCount(compact: false)
+            let ownedPartitionsCount = try reader.arrayCount(compact: false, elementSize: 6)
             self.ownedPartitions.reserveCapacity(reader.capacity(for: ownedPartitionsCount, stride: MemoryLayout<TopicPartition>.stride))
             for _ in 0..<ownedPartitionsCount { self.ownedPartitions.append(try TopicPartition(reading: &reader, version: version)) }
         }

@@ -16,7 +16,7 @@ package struct DescribeGroupsResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 5
         if version >= 1 { self.throttleTimeMs = try reader.int32() }
-        let groupsCount = try reader.arrayCount(compact: flexible)
+        let groupsCount = try reader.arrayCount(compact: flexible, elementSize: 12)
         self.groups.reserveCapacity(reader.capacity(for: groupsCount, stride: MemoryLayout<DescribedGroup>.stride))
         for _ in 0..<groupsCount { self.groups.append(try DescribedGroup(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -49,7 +49,7 @@ package struct DescribeGroupsResponse: WireMessage {
             self.groupState = try reader.string(compact: flexible)
             self.protocolType = try reader.string(compact: flexible)
             self.protocolData = try reader.string(compact: flexible)
-            let membersCount = try reader.arrayCount(compact: flexible)
+            let membersCount = try reader.arrayCount(compact: flexible, elementSize: 7)
             self.members.reserveCapacity(reader.capacity(for: membersCount, stride: MemoryLayout<DescribedGroupMember>.stride))
             for _ in 0..<membersCount { self.members.append(try DescribedGroupMember(reading: &reader, version: version)) }
             if version >= 3 { self.authorizedOperations = try reader.int32() }

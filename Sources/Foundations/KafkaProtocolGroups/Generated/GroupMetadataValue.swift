@@ -24,7 +24,7 @@ package struct GroupMetadataValue: WireMessage {
         self.protocol = try reader.nullableString(compact: flexible)
         self.leader = try reader.nullableString(compact: flexible)
         if version >= 2 { self.currentStateTimestamp = try reader.int64() }
-        let membersCount = try reader.arrayCount(compact: flexible)
+        let membersCount = try reader.arrayCount(compact: flexible, elementSize: 15)
         self.members.reserveCapacity(reader.capacity(for: membersCount, stride: MemoryLayout<MemberMetadata>.stride))
         for _ in 0..<membersCount { self.members.append(try MemberMetadata(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

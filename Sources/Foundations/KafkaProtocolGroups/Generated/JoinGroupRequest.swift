@@ -29,7 +29,7 @@ package struct JoinGroupRequest: KafkaRequest {
         self.memberId = try reader.string(compact: flexible)
         if version >= 5 { self.groupInstanceId = try reader.nullableString(compact: flexible) }
         self.protocolType = try reader.string(compact: flexible)
-        let protocolsCount = try reader.arrayCount(compact: flexible)
+        let protocolsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.protocols.reserveCapacity(reader.capacity(for: protocolsCount, stride: MemoryLayout<JoinGroupRequestProtocol>.stride))
         for _ in 0..<protocolsCount { self.protocols.append(try JoinGroupRequestProtocol(reading: &reader, version: version)) }
         if version >= 8 { self.reason = try reader.nullableString(compact: true) }

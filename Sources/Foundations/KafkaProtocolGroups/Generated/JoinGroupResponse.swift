@@ -30,7 +30,7 @@ package struct JoinGroupResponse: WireMessage {
         self.leader = try reader.string(compact: flexible)
         if version == 9 { self.skipAssignment = try reader.bool() }
         self.memberId = try reader.string(compact: flexible)
-        let membersCount = try reader.arrayCount(compact: flexible)
+        let membersCount = try reader.arrayCount(compact: flexible, elementSize: 4)
         self.members.reserveCapacity(reader.capacity(for: membersCount, stride: MemoryLayout<JoinGroupResponseMember>.stride))
         for _ in 0..<membersCount { self.members.append(try JoinGroupResponseMember(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

@@ -20,7 +20,7 @@ package struct LeaveGroupRequest: KafkaRequest {
         self.groupId = try reader.string(compact: flexible)
         if version <= 2 { self.memberId = try reader.string(compact: false) }
         if version >= 3 {
-            let membersCount = try reader.arrayCount(compact: flexible)
+            let membersCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.members.reserveCapacity(reader.capacity(for: membersCount, stride: MemoryLayout<MemberIdentity>.stride))
             for _ in 0..<membersCount { self.members.append(try MemberIdentity(reading: &reader, version: version)) }
         }

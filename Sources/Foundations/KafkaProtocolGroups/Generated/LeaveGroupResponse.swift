@@ -18,7 +18,7 @@ package struct LeaveGroupResponse: WireMessage {
         if version >= 1 { self.throttleTimeMs = try reader.int32() }
         self.errorCode = try reader.int16()
         if version >= 3 {
-            let membersCount = try reader.arrayCount(compact: flexible)
+            let membersCount = try reader.arrayCount(compact: flexible, elementSize: 5)
             self.members.reserveCapacity(reader.capacity(for: membersCount, stride: MemoryLayout<MemberResponse>.stride))
             for _ in 0..<membersCount { self.members.append(try MemberResponse(reading: &reader, version: version)) }
         }

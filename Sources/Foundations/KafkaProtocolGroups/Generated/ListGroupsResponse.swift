@@ -17,7 +17,7 @@ package struct ListGroupsResponse: WireMessage {
         let flexible = version >= 3
         if version >= 1 { self.throttleTimeMs = try reader.int32() }
         self.errorCode = try reader.int16()
-        let groupsCount = try reader.arrayCount(compact: flexible)
+        let groupsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.groups.reserveCapacity(reader.capacity(for: groupsCount, stride: MemoryLayout<ListedGroup>.stride))
         for _ in 0..<groupsCount { self.groups.append(try ListedGroup(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

@@ -25,7 +25,7 @@ package struct OffsetCommitRequest: KafkaRequest {
         if version >= 1 { self.memberId = try reader.string(compact: flexible) }
         if version >= 7 { self.groupInstanceId = try reader.nullableString(compact: flexible) }
         if version >= 2 && version <= 4 { self.retentionTimeMs = try reader.int64() }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OffsetCommitRequestTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try OffsetCommitRequestTopic(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -53,7 +53,7 @@ package struct OffsetCommitRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 8
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 14)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<OffsetCommitRequestPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try OffsetCommitRequestPartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -16,7 +16,7 @@ package struct OffsetDeleteRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.groupId = try reader.string(compact: false)
-        let topicsCount = try reader.arrayCount(compact: false)
+        let topicsCount = try reader.arrayCount(compact: false, elementSize: 6)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OffsetDeleteRequestTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try OffsetDeleteRequestTopic(reading: &reader, version: version)) }
     }
@@ -36,7 +36,7 @@ package struct OffsetDeleteRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: false)
-            let partitionsCount = try reader.arrayCount(compact: false)
+            let partitionsCount = try reader.arrayCount(compact: false, elementSize: 4)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<OffsetDeleteRequestPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try OffsetDeleteRequestPartition(reading: &reader, version: version)) }
         }

@@ -16,7 +16,7 @@ package struct OffsetDeleteResponse: WireMessage {
         try reader.require(version, in: Self.validVersions)
         self.errorCode = try reader.int16()
         self.throttleTimeMs = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: false)
+        let topicsCount = try reader.arrayCount(compact: false, elementSize: 6)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OffsetDeleteResponseTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try OffsetDeleteResponseTopic(reading: &reader, version: version)) }
     }
@@ -37,7 +37,7 @@ package struct OffsetDeleteResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: false)
-            let partitionsCount = try reader.arrayCount(compact: false)
+            let partitionsCount = try reader.arrayCount(compact: false, elementSize: 6)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<OffsetDeleteResponsePartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try OffsetDeleteResponsePartition(reading: &reader, version: version)) }
         }

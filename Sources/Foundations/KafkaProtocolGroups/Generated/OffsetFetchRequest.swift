@@ -20,7 +20,7 @@ package struct OffsetFetchRequest: KafkaRequest {
         let flexible = version >= 6
         if version <= 7 { self.groupId = try reader.string(compact: flexible) }
         if version <= 7 {
-            if let count = try version >= 2 ? reader.nullableArrayCount(compact: flexible) : reader.arrayCount(compact: flexible) {
+            if let count = try version >= 2 ? reader.nullableArrayCount(compact: flexible, elementSize: 3) : reader.arrayCount(compact: flexible, elementSize: 3) {
                 var elements: [OffsetFetchRequestTopic] = []
                 elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<OffsetFetchRequestTopic>.stride))
                 for _ in 0..<count { elements.append(try OffsetFetchRequestTopic(reading: &reader, version: version)) }
@@ -30,7 +30,7 @@ package struct OffsetFetchRequest: KafkaRequest {
             }
         }
         if version >= 8 {
-            let groupsCount = try reader.arrayCount(compact: true)
+            let groupsCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.groups.reserveCapacity(reader.capacity(for: groupsCount, stride: MemoryLayout<OffsetFetchRequestGroup>.stride))
             for _ in 0..<groupsCount { self.groups.append(try OffsetFetchRequestGroup(reading: &reader, version: version)) }
         }
@@ -91,7 +91,7 @@ package struct OffsetFetchRequest: KafkaRequest {
             self.groupId = try reader.string(compact: true)
             if version == 9 { self.memberId = try reader.nullableString(compact: true) }
             if version == 9 { self.memberEpoch = try reader.int32() }
-            if let count = try reader.nullableArrayCount(compact: true) {
+            if let count = try reader.nullableArrayCount(compact: true, elementSize: 3) {
                 var elements: [OffsetFetchRequestTopics] = []
                 elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<OffsetFetchRequestTopics>.stride))
                 for _ in 0..<count { elements.append(try OffsetFetchRequestTopics(reading: &reader, version: version)) }

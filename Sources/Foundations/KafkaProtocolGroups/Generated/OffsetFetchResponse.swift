@@ -18,13 +18,13 @@ package struct OffsetFetchResponse: WireMessage {
         let flexible = version >= 6
         if version >= 3 { self.throttleTimeMs = try reader.int32() }
         if version <= 7 {
-            let topicsCount = try reader.arrayCount(compact: flexible)
+            let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OffsetFetchResponseTopic>.stride))
             for _ in 0..<topicsCount { self.topics.append(try OffsetFetchResponseTopic(reading: &reader, version: version)) }
         }
         if version >= 2 && version <= 7 { self.errorCode = try reader.int16() }
         if version >= 8 {
-            let groupsCount = try reader.arrayCount(compact: true)
+            let groupsCount = try reader.arrayCount(compact: true, elementSize: 5)
             self.groups.reserveCapacity(reader.capacity(for: groupsCount, stride: MemoryLayout<OffsetFetchResponseGroup>.stride))
             for _ in 0..<groupsCount { self.groups.append(try OffsetFetchResponseGroup(reading: &reader, version: version)) }
         }
@@ -56,7 +56,7 @@ package struct OffsetFetchResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 6
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 16)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<OffsetFetchResponsePartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try OffsetFetchResponsePartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
@@ -110,7 +110,7 @@ package struct OffsetFetchResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.groupId = try reader.string(compact: true)
-            let topicsCount = try reader.arrayCount(compact: true)
+            let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<OffsetFetchResponseTopics>.stride))
             for _ in 0..<topicsCount { self.topics.append(try OffsetFetchResponseTopics(reading: &reader, version: version)) }
             self.errorCode = try reader.int16()
@@ -134,7 +134,7 @@ package struct OffsetFetchResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 20)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<OffsetFetchResponsePartitions>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try OffsetFetchResponsePartitions(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -17,7 +17,7 @@ package struct ReadShareGroupStateRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.groupId = try reader.string(compact: true)
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<ReadStateData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try ReadStateData(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -39,7 +39,7 @@ package struct ReadShareGroupStateRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 9)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -13,7 +13,7 @@ package struct ReadShareGroupStateResponse: WireMessage {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let resultsCount = try reader.arrayCount(compact: true)
+        let resultsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<ReadStateResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try ReadStateResult(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -34,7 +34,7 @@ package struct ReadShareGroupStateResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 21)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionResult>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionResult(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -64,7 +64,7 @@ package struct ReadShareGroupStateResponse: WireMessage {
             self.errorMessage = try reader.nullableString(compact: true)
             self.stateEpoch = try reader.int32()
             self.startOffset = try reader.int64()
-            let stateBatchesCount = try reader.arrayCount(compact: true)
+            let stateBatchesCount = try reader.arrayCount(compact: true, elementSize: 20)
             self.stateBatches.reserveCapacity(reader.capacity(for: stateBatchesCount, stride: MemoryLayout<StateBatch>.stride))
             for _ in 0..<stateBatchesCount { self.stateBatches.append(try StateBatch(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

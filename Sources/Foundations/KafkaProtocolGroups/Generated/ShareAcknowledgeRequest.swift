@@ -21,7 +21,7 @@ package struct ShareAcknowledgeRequest: KafkaRequest {
         self.groupId = try reader.nullableString(compact: true)
         self.memberId = try reader.nullableString(compact: true)
         self.shareSessionEpoch = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<AcknowledgeTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try AcknowledgeTopic(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -45,7 +45,7 @@ package struct ShareAcknowledgeRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 6)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<AcknowledgePartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try AcknowledgePartition(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -67,7 +67,7 @@ package struct ShareAcknowledgeRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.partitionIndex = try reader.int32()
-            let acknowledgementBatchesCount = try reader.arrayCount(compact: true)
+            let acknowledgementBatchesCount = try reader.arrayCount(compact: true, elementSize: 18)
             self.acknowledgementBatches.reserveCapacity(reader.capacity(for: acknowledgementBatchesCount, stride: MemoryLayout<AcknowledgementBatch>.stride))
             for _ in 0..<acknowledgementBatchesCount { self.acknowledgementBatches.append(try AcknowledgementBatch(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

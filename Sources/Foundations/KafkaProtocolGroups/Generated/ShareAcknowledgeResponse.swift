@@ -20,10 +20,10 @@ package struct ShareAcknowledgeResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: true)
-        let responsesCount = try reader.arrayCount(compact: true)
+        let responsesCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.responses.reserveCapacity(reader.capacity(for: responsesCount, stride: MemoryLayout<ShareAcknowledgeTopicResponse>.stride))
         for _ in 0..<responsesCount { self.responses.append(try ShareAcknowledgeTopicResponse(reading: &reader, version: version)) }
-        let nodeEndpointsCount = try reader.arrayCount(compact: true)
+        let nodeEndpointsCount = try reader.arrayCount(compact: true, elementSize: 11)
         self.nodeEndpoints.reserveCapacity(reader.capacity(for: nodeEndpointsCount, stride: MemoryLayout<NodeEndpoint>.stride))
         for _ in 0..<nodeEndpointsCount { self.nodeEndpoints.append(try NodeEndpoint(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -49,7 +49,7 @@ package struct ShareAcknowledgeResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 17)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

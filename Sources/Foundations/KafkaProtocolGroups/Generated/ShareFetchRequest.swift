@@ -28,10 +28,10 @@ package struct ShareFetchRequest: KafkaRequest {
         self.maxWaitMs = try reader.int32()
         self.minBytes = try reader.int32()
         self.maxBytes = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<FetchTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try FetchTopic(reading: &reader, version: version)) }
-        let forgottenTopicsDataCount = try reader.arrayCount(compact: true)
+        let forgottenTopicsDataCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.forgottenTopicsData.reserveCapacity(reader.capacity(for: forgottenTopicsDataCount, stride: MemoryLayout<ForgottenTopic>.stride))
         for _ in 0..<forgottenTopicsDataCount { self.forgottenTopicsData.append(try ForgottenTopic(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -60,7 +60,7 @@ package struct ShareFetchRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 10)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<FetchPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try FetchPartition(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -84,7 +84,7 @@ package struct ShareFetchRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.partitionIndex = try reader.int32()
             self.partitionMaxBytes = try reader.int32()
-            let acknowledgementBatchesCount = try reader.arrayCount(compact: true)
+            let acknowledgementBatchesCount = try reader.arrayCount(compact: true, elementSize: 18)
             self.acknowledgementBatches.reserveCapacity(reader.capacity(for: acknowledgementBatchesCount, stride: MemoryLayout<AcknowledgementBatch>.stride))
             for _ in 0..<acknowledgementBatchesCount { self.acknowledgementBatches.append(try AcknowledgementBatch(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

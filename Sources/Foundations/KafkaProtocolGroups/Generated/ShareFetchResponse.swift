@@ -21,10 +21,10 @@ package struct ShareFetchResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.errorMessage = try reader.nullableString(compact: true)
-        let responsesCount = try reader.arrayCount(compact: true)
+        let responsesCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.responses.reserveCapacity(reader.capacity(for: responsesCount, stride: MemoryLayout<ShareFetchableTopicResponse>.stride))
         for _ in 0..<responsesCount { self.responses.append(try ShareFetchableTopicResponse(reading: &reader, version: version)) }
-        let nodeEndpointsCount = try reader.arrayCount(compact: true)
+        let nodeEndpointsCount = try reader.arrayCount(compact: true, elementSize: 11)
         self.nodeEndpoints.reserveCapacity(reader.capacity(for: nodeEndpointsCount, stride: MemoryLayout<NodeEndpoint>.stride))
         for _ in 0..<nodeEndpointsCount { self.nodeEndpoints.append(try NodeEndpoint(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -50,7 +50,7 @@ package struct ShareFetchResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 22)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -84,7 +84,7 @@ package struct ShareFetchResponse: WireMessage {
             self.acknowledgeErrorMessage = try reader.nullableString(compact: true)
             self.currentLeader = try LeaderIdAndEpoch(reading: &reader, version: version)
             self.records = try reader.nullableRecords(compact: true)
-            let acquiredRecordsCount = try reader.arrayCount(compact: true)
+            let acquiredRecordsCount = try reader.arrayCount(compact: true, elementSize: 19)
             self.acquiredRecords.reserveCapacity(reader.capacity(for: acquiredRecordsCount, stride: MemoryLayout<AcquiredRecords>.stride))
             for _ in 0..<acquiredRecordsCount { self.acquiredRecords.append(try AcquiredRecords(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -19,7 +19,7 @@ package struct ShareGroupCurrentMemberAssignmentValue: WireMessage {
         self.memberEpoch = try reader.int32()
         self.previousMemberEpoch = try reader.int32()
         self.state = try reader.int8()
-        let assignedPartitionsCount = try reader.arrayCount(compact: true)
+        let assignedPartitionsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.assignedPartitions.reserveCapacity(reader.capacity(for: assignedPartitionsCount, stride: MemoryLayout<TopicPartitions>.stride))
         for _ in 0..<assignedPartitionsCount { self.assignedPartitions.append(try TopicPartitions(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

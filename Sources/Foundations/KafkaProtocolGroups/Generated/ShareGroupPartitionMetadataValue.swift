@@ -14,10 +14,10 @@ package struct ShareGroupPartitionMetadataValue: WireMessage {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let initializedTopicsCount = try reader.arrayCount(compact: true)
+        let initializedTopicsCount = try reader.arrayCount(compact: true, elementSize: 19)
         self.initializedTopics.reserveCapacity(reader.capacity(for: initializedTopicsCount, stride: MemoryLayout<TopicPartitionsInfo>.stride))
         for _ in 0..<initializedTopicsCount { self.initializedTopics.append(try TopicPartitionsInfo(reading: &reader, version: version)) }
-        let deletingTopicsCount = try reader.arrayCount(compact: true)
+        let deletingTopicsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.deletingTopics.reserveCapacity(reader.capacity(for: deletingTopicsCount, stride: MemoryLayout<TopicInfo>.stride))
         for _ in 0..<deletingTopicsCount { self.deletingTopics.append(try TopicInfo(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

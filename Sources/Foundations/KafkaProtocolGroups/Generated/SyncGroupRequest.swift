@@ -28,7 +28,7 @@ package struct SyncGroupRequest: KafkaRequest {
         if version >= 3 { self.groupInstanceId = try reader.nullableString(compact: flexible) }
         if version == 5 { self.protocolType = try reader.nullableString(compact: true) }
         if version == 5 { self.protocolName = try reader.nullableString(compact: true) }
-        let assignmentsCount = try reader.arrayCount(compact: flexible)
+        let assignmentsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.assignments.reserveCapacity(reader.capacity(for: assignmentsCount, stride: MemoryLayout<SyncGroupRequestAssignment>.stride))
         for _ in 0..<assignmentsCount { self.assignments.append(try SyncGroupRequestAssignment(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }

@@ -17,7 +17,7 @@ package struct WriteShareGroupStateRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.groupId = try reader.string(compact: true)
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<WriteStateData>.stride))
         for _ in 0..<topicsCount { self.topics.append(try WriteStateData(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -39,7 +39,7 @@ package struct WriteShareGroupStateRequest: KafkaRequest {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 22)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionData>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -67,7 +67,7 @@ package struct WriteShareGroupStateRequest: KafkaRequest {
             self.stateEpoch = try reader.int32()
             self.leaderEpoch = try reader.int32()
             self.startOffset = try reader.int64()
-            let stateBatchesCount = try reader.arrayCount(compact: true)
+            let stateBatchesCount = try reader.arrayCount(compact: true, elementSize: 20)
             self.stateBatches.reserveCapacity(reader.capacity(for: stateBatchesCount, stride: MemoryLayout<StateBatch>.stride))
             for _ in 0..<stateBatchesCount { self.stateBatches.append(try StateBatch(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -13,7 +13,7 @@ package struct WriteShareGroupStateResponse: WireMessage {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let resultsCount = try reader.arrayCount(compact: true)
+        let resultsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.results.reserveCapacity(reader.capacity(for: resultsCount, stride: MemoryLayout<WriteStateResult>.stride))
         for _ in 0..<resultsCount { self.results.append(try WriteStateResult(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -34,7 +34,7 @@ package struct WriteShareGroupStateResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 8)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionResult>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionResult(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

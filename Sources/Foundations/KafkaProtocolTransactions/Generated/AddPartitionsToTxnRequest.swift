@@ -20,7 +20,7 @@ package struct AddPartitionsToTxnRequest: KafkaRequest {
         try reader.require(version, in: Self.validVersions)
         let flexible = version >= 3
         if version >= 4 {
-            let transactionsCount = try reader.arrayCount(compact: true)
+            let transactionsCount = try reader.arrayCount(compact: true, elementSize: 14)
             self.transactions.reserveCapacity(reader.capacity(for: transactionsCount, stride: MemoryLayout<AddPartitionsToTxnTransaction>.stride))
             for _ in 0..<transactionsCount { self.transactions.append(try AddPartitionsToTxnTransaction(reading: &reader, version: version)) }
         }
@@ -28,7 +28,7 @@ package struct AddPartitionsToTxnRequest: KafkaRequest {
         if version <= 3 { self.v3AndBelowProducerId = try reader.int64() }
         if version <= 3 { self.v3AndBelowProducerEpoch = try reader.int16() }
         if version <= 3 {
-            let v3AndBelowTopicsCount = try reader.arrayCount(compact: flexible)
+            let v3AndBelowTopicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.v3AndBelowTopics.reserveCapacity(reader.capacity(for: v3AndBelowTopicsCount, stride: MemoryLayout<AddPartitionsToTxnTopic>.stride))
             for _ in 0..<v3AndBelowTopicsCount { self.v3AndBelowTopics.append(try AddPartitionsToTxnTopic(reading: &reader, version: version)) }
         }
@@ -66,7 +66,7 @@ package struct AddPartitionsToTxnRequest: KafkaRequest {
             self.producerId = try reader.int64()
             self.producerEpoch = try reader.int16()
             self.verifyOnly = try reader.bool()
-            let topicsCount = try reader.arrayCount(compact: true)
+            let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<AddPartitionsToTxnTopic>.stride))
             for _ in 0..<topicsCount { self.topics.append(try AddPartitionsToTxnTopic(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

@@ -19,12 +19,12 @@ package struct AddPartitionsToTxnResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         if version >= 4 { self.errorCode = try reader.int16() }
         if version >= 4 {
-            let resultsByTransactionCount = try reader.arrayCount(compact: true)
+            let resultsByTransactionCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.resultsByTransaction.reserveCapacity(reader.capacity(for: resultsByTransactionCount, stride: MemoryLayout<AddPartitionsToTxnResult>.stride))
             for _ in 0..<resultsByTransactionCount { self.resultsByTransaction.append(try AddPartitionsToTxnResult(reading: &reader, version: version)) }
         }
         if version <= 3 {
-            let resultsByTopicV3AndBelowCount = try reader.arrayCount(compact: flexible)
+            let resultsByTopicV3AndBelowCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.resultsByTopicV3AndBelow.reserveCapacity(reader.capacity(for: resultsByTopicV3AndBelowCount, stride: MemoryLayout<AddPartitionsToTxnTopicResult>.stride))
             for _ in 0..<resultsByTopicV3AndBelowCount { self.resultsByTopicV3AndBelow.append(try AddPartitionsToTxnTopicResult(reading: &reader, version: version)) }
         }
@@ -55,7 +55,7 @@ package struct AddPartitionsToTxnResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.transactionalId = try reader.string(compact: true)
-            let topicResultsCount = try reader.arrayCount(compact: true)
+            let topicResultsCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.topicResults.reserveCapacity(reader.capacity(for: topicResultsCount, stride: MemoryLayout<AddPartitionsToTxnTopicResult>.stride))
             for _ in 0..<topicResultsCount { self.topicResults.append(try AddPartitionsToTxnTopicResult(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -78,7 +78,7 @@ package struct AddPartitionsToTxnResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 3
             self.name = try reader.string(compact: flexible)
-            let resultsByPartitionCount = try reader.arrayCount(compact: flexible)
+            let resultsByPartitionCount = try reader.arrayCount(compact: flexible, elementSize: 6)
             self.resultsByPartition.reserveCapacity(reader.capacity(for: resultsByPartitionCount, stride: MemoryLayout<AddPartitionsToTxnPartitionResult>.stride))
             for _ in 0..<resultsByPartitionCount { self.resultsByPartition.append(try AddPartitionsToTxnPartitionResult(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -14,7 +14,7 @@ package struct DescribeProducersRequest: KafkaRequest {
 
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicRequest>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicRequest(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

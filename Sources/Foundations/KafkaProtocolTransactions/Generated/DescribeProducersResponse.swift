@@ -14,7 +14,7 @@ package struct DescribeProducersResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
-        let topicsCount = try reader.arrayCount(compact: true)
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicResponse>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TopicResponse(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -36,7 +36,7 @@ package struct DescribeProducersResponse: WireMessage {
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.name = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 9)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<PartitionResponse>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try PartitionResponse(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -62,7 +62,7 @@ package struct DescribeProducersResponse: WireMessage {
             self.partitionIndex = try reader.int32()
             self.errorCode = try reader.int16()
             self.errorMessage = try reader.nullableString(compact: true)
-            let activeProducersCount = try reader.arrayCount(compact: true)
+            let activeProducersCount = try reader.arrayCount(compact: true, elementSize: 37)
             self.activeProducers.reserveCapacity(reader.capacity(for: activeProducersCount, stride: MemoryLayout<ProducerState>.stride))
             for _ in 0..<activeProducersCount { self.activeProducers.append(try ProducerState(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

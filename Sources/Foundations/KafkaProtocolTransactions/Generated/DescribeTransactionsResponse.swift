@@ -14,7 +14,7 @@ package struct DescribeTransactionsResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
-        let transactionStatesCount = try reader.arrayCount(compact: true)
+        let transactionStatesCount = try reader.arrayCount(compact: true, elementSize: 28)
         self.transactionStates.reserveCapacity(reader.capacity(for: transactionStatesCount, stride: MemoryLayout<TransactionState>.stride))
         for _ in 0..<transactionStatesCount { self.transactionStates.append(try TransactionState(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -48,7 +48,7 @@ package struct DescribeTransactionsResponse: WireMessage {
             self.transactionStartTimeMs = try reader.int64()
             self.producerId = try reader.int64()
             self.producerEpoch = try reader.int16()
-            let topicsCount = try reader.arrayCount(compact: true)
+            let topicsCount = try reader.arrayCount(compact: true, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TopicData>.stride))
             for _ in 0..<topicsCount { self.topics.append(try TopicData(reading: &reader, version: version)) }
             try reader.skipTaggedFields()

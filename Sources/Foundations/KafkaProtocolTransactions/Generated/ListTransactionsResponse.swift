@@ -18,7 +18,7 @@ package struct ListTransactionsResponse: WireMessage {
         self.throttleTimeMs = try reader.int32()
         self.errorCode = try reader.int16()
         self.unknownStateFilters = try reader.stringArray(compact: true)
-        let transactionStatesCount = try reader.arrayCount(compact: true)
+        let transactionStatesCount = try reader.arrayCount(compact: true, elementSize: 11)
         self.transactionStates.reserveCapacity(reader.capacity(for: transactionStatesCount, stride: MemoryLayout<TransactionState>.stride))
         for _ in 0..<transactionStatesCount { self.transactionStates.append(try TransactionState(reading: &reader, version: version)) }
         try reader.skipTaggedFields()

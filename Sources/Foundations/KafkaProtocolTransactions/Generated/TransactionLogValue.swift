@@ -26,7 +26,7 @@ package struct TransactionLogValue: WireMessage {
         self.producerEpoch = try reader.int16()
         self.transactionTimeoutMs = try reader.int32()
         self.transactionStatus = try reader.int8()
-        if let count = try reader.nullableArrayCount(compact: flexible) {
+        if let count = try reader.nullableArrayCount(compact: flexible, elementSize: 3) {
             var elements: [PartitionsSchema] = []
             elements.reserveCapacity(reader.capacity(for: count, stride: MemoryLayout<PartitionsSchema>.stride))
             for _ in 0..<count { elements.append(try PartitionsSchema(reading: &reader, version: version)) }

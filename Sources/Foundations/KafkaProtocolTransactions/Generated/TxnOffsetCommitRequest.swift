@@ -29,7 +29,7 @@ package struct TxnOffsetCommitRequest: KafkaRequest {
         if version >= 3 { self.generationId = try reader.int32() }
         if version >= 3 { self.memberId = try reader.string(compact: true) }
         if version >= 3 { self.groupInstanceId = try reader.nullableString(compact: true) }
-        let topicsCount = try reader.arrayCount(compact: flexible)
+        let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<TxnOffsetCommitRequestTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try TxnOffsetCommitRequestTopic(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -59,7 +59,7 @@ package struct TxnOffsetCommitRequest: KafkaRequest {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version >= 3
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 14)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<TxnOffsetCommitRequestPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try TxnOffsetCommitRequestPartition(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }

@@ -15,7 +15,7 @@ package struct WriteTxnMarkersRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 1
-        let markersCount = try reader.arrayCount(compact: flexible)
+        let markersCount = try reader.arrayCount(compact: flexible, elementSize: 17)
         self.markers.reserveCapacity(reader.capacity(for: markersCount, stride: MemoryLayout<WritableTxnMarker>.stride))
         for _ in 0..<markersCount { self.markers.append(try WritableTxnMarker(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -43,7 +43,7 @@ package struct WriteTxnMarkersRequest: KafkaRequest {
             self.producerId = try reader.int64()
             self.producerEpoch = try reader.int16()
             self.transactionResult = try reader.bool()
-            let topicsCount = try reader.arrayCount(compact: flexible)
+            let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<WritableTxnMarkerTopic>.stride))
             for _ in 0..<topicsCount { self.topics.append(try WritableTxnMarkerTopic(reading: &reader, version: version)) }
             self.coordinatorEpoch = try reader.int32()

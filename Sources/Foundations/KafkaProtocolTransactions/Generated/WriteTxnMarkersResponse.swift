@@ -13,7 +13,7 @@ package struct WriteTxnMarkersResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         let flexible = version == 1
-        let markersCount = try reader.arrayCount(compact: flexible)
+        let markersCount = try reader.arrayCount(compact: flexible, elementSize: 10)
         self.markers.reserveCapacity(reader.capacity(for: markersCount, stride: MemoryLayout<WritableTxnMarkerResult>.stride))
         for _ in 0..<markersCount { self.markers.append(try WritableTxnMarkerResult(reading: &reader, version: version)) }
         if flexible { try reader.skipTaggedFields() }
@@ -36,7 +36,7 @@ package struct WriteTxnMarkersResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 1
             self.producerId = try reader.int64()
-            let topicsCount = try reader.arrayCount(compact: flexible)
+            let topicsCount = try reader.arrayCount(compact: flexible, elementSize: 3)
             self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<WritableTxnMarkerTopicResult>.stride))
             for _ in 0..<topicsCount { self.topics.append(try WritableTxnMarkerTopicResult(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
@@ -60,7 +60,7 @@ package struct WriteTxnMarkersResponse: WireMessage {
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             let flexible = version == 1
             self.name = try reader.string(compact: flexible)
-            let partitionsCount = try reader.arrayCount(compact: flexible)
+            let partitionsCount = try reader.arrayCount(compact: flexible, elementSize: 6)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<WritableTxnMarkerPartitionResult>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try WritableTxnMarkerPartitionResult(reading: &reader, version: version)) }
             if flexible { try reader.skipTaggedFields() }
