@@ -112,7 +112,7 @@ let layers: [(layer: String, modules: [Module])] = [
         [
             Module(name: "Platform", uses: ["Seams", "CLinux"], tests: true),
             Module(name: "Settings", tests: true),
-            Module(name: "Telemetry", uses: ["Settings"], libraries: [logging]),
+            Module(name: "Telemetry", libraries: [logging], tests: true),
             Module(
                 name: "Transport", uses: ["Seams", "WireCoding", "Security", "COpenSSL"],
                 libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["Platform"]),
