@@ -1,0 +1,206 @@
+import NIOCore
+import Seams
+import WireCoding
+
+/// What is built up again from snapshots and log at a start.
+package protocol Restorable {
+    /// Takes the next chunk of a snapshot.
+    mutating func load(_ chunk: ByteBuffer) throws(MalformedInput)
+    /// Takes the end of a snapshot: refuses one that does not hang together.
+    mutating func finishLoading() throws(MalformedInput)
+    /// Applies a change of the log.
+    mutating func replay(_ entry: LogEntry) throws(MalformedInput)
+}
+
+/// What a start found on the disk.
+package struct Recovery<State> {
+    package var state: State
+    package var log: TransactionLog
+    package var lastZxid: Int64
+    /// nil when there was none.
+    package var snapshotZxid: Int64?
+    package var replayedCount: Int
+    /// What an operator should know, as sentences.
+    package var warnings: [String]
+}
+
+/// The coordinator's directories.
+package struct CoordinatorStorage: Sendable {
+    private let fileSystem: any FileSystem
+    package let settings: StorageSettings
+
+    package init(fileSystem: any FileSystem, settings: StorageSettings) {
+        self.fileSystem = fileSystem
+        self.settings = settings
+    }
+
+    /// Makes the directories and refuses Apache ZooKeeper's. Changes nothing else.
+    package func prepare() throws(StorageFailure) {
+        for directory in Set([settings.snapshotDirectory, settings.logDirectory]).sorted() {
+            try onDisk { () throws(FileSystemError) in try fileSystem.createDirectory(directory) }
+            let names = try onDisk { () throws(FileSystemError) in try fileSystem.list(directory) }
+            if names.contains("version-2") { throw .apacheDirectory(directory) }
+        }
+    }
+
+    /// Builds the newest state: from the newest sound snapshot, then the log after it. Cuts off what a crash tore, and
+    /// refuses everything else that is not as it was written.
+    package func recover<State: Restorable>(_ makeEmpty: () -> State) throws(StorageFailure) -> Recovery<State> {
+        let names = try fileNames(in: settings.snapshotDirectory)
+        for case .partialSnapshot(let zxid) in names {
+            try remove(.partialSnapshot(zxid: zxid), in: settings.snapshotDirectory)
+        }
+        var warnings: [String] = []
+        var damage: StorageFailure?
+        for zxid in snapshotZxids(names).reversed() {
+            do throws(StorageFailure) {
+                let state = try load(zxid, into: makeEmpty())
+                return try replayLog(onto: state, snapshotZxid: zxid, warnings: warnings)
+            } catch {
+                guard case .damaged(let file, _, _) = error, file.hasSuffix(StorageFileName.snapshot(zxid: zxid).text)
+                else { throw error }
+                warnings.append("\(error); trying an older snapshot")
+                damage = damage ?? error
+            }
+        }
+        if let damage { throw damage }
+        return try replayLog(onto: makeEmpty(), snapshotZxid: nil, warnings: warnings)
+    }
+
+    private func load<State: Restorable>(_ zxid: Int64, into empty: State) throws(StorageFailure) -> State {
+        var state = empty
+        let path = "\(settings.snapshotDirectory)/\(StorageFileName.snapshot(zxid: zxid).text)"
+        var reader = try SnapshotReader(fileSystem, path: path, zxid: zxid)
+        while let chunk = try reader.next() {
+            do {
+                try state.load(chunk)
+            } catch {
+                throw reader.damage("a chunk cannot be read (\(error))")
+            }
+        }
+        do {
+            try state.finishLoading()
+        } catch {
+            throw reader.damage("it does not hang together (\(error))")
+        }
+        return state
+    }
+
+    // MARK: The log
+
+    private func replayLog<State: Restorable>(
+        onto loaded: State, snapshotZxid: Int64?, warnings: [String]
+    ) throws(StorageFailure) -> Recovery<State> {
+        let start = snapshotZxid ?? 0
+        var recovery = Recovery(
+            state: loaded,
+            log: TransactionLog(fileSystem: fileSystem, settings: settings, lastZxid: start), lastZxid: start,
+            snapshotZxid: snapshotZxid, replayedCount: 0, warnings: warnings)
+        let zxids = try logZxids()
+        for (index, firstZxid) in zxids.enumerated() {
+            let next = index + 1 < zxids.count ? zxids[index + 1] : nil
+            // All of its changes are in the snapshot.
+            if let next, next <= start + 1 { continue }
+            try replayFile(firstZxid, isLast: next == nil, into: &recovery)
+        }
+        recovery.log = TransactionLog(fileSystem: fileSystem, settings: settings, lastZxid: recovery.lastZxid)
+        return recovery
+    }
+
+    private func replayFile<State: Restorable>(
+        _ firstZxid: Int64, isLast: Bool, into recovery: inout Recovery<State>
+    ) throws(StorageFailure) {
+        let path = "\(settings.logDirectory)/\(StorageFileName.log(firstZxid: firstZxid).text)"
+        let file = try onDisk { () throws(FileSystemError) in try fileSystem.open(path, .readWrite) }
+        let fault = try onDisk { () throws(FileSystemError) in
+            try StorageFileHeader.fault(of: file, .log, zxid: firstZxid)
+        }
+        var reader = try onDisk { () throws(FileSystemError) in
+            try LogFileReader(file, firstZxid: firstZxid)
+        }
+        if let fault {
+            // Header and name are synced before anything stands behind them: such a file was never written to.
+            guard isLast, try !reader.whatFollows().holdsBatch else {
+                throw .damaged(file: path, position: 0, cause: fault)
+            }
+            recovery.warnings.append("removing \(path), which a crash left unfinished")
+            return try remove(.log(firstZxid: firstZxid), in: settings.logDirectory)
+        }
+        while let (header, entries) = try reader.next() {
+            // What was snapshotted before may have been purged: only what continues the state has to join.
+            guard header.lastZxid > recovery.lastZxid else { continue }
+            guard header.previousZxid <= recovery.lastZxid else {
+                throw .gap(file: path, from: header.previousZxid, expected: recovery.lastZxid)
+            }
+            for entry in entries where entry.zxid > recovery.lastZxid {
+                do {
+                    try recovery.state.replay(entry)
+                } catch {
+                    throw reader.damage(
+                        "the change of zxid 0x\(String(entry.zxid, radix: 16)) cannot be read (\(error))")
+                }
+                recovery.replayedCount += 1
+            }
+            recovery.lastZxid = header.lastZxid
+        }
+        try cut(file, reader, isLast: isLast, firstZxid: firstZxid, warnings: &recovery.warnings)
+    }
+
+    /// Cuts the file off where its sound batches end.
+    private func cut(
+        _ file: any File, _ reader: LogFileReader, isLast: Bool, firstZxid: Int64, warnings: inout [String]
+    ) throws(StorageFailure) {
+        let rest = try reader.whatFollows()
+        if rest.holdsBatch { throw reader.damage("sound changes follow what cannot be read") }
+        if rest.isTorn {
+            guard isLast else { throw reader.damage("another log file follows what cannot be read") }
+            warnings.append("cutting \(file.path) at byte \(reader.position), where a crash tore the last write")
+        }
+        if reader.position == StorageFileHeader.size {
+            return try remove(.log(firstZxid: firstZxid), in: settings.logDirectory)
+        }
+        try onDisk { () throws(FileSystemError) in
+            guard try file.size() > reader.position else { return }
+            try file.truncate(to: reader.position)
+            try file.synchronize()
+        }
+    }
+
+    // MARK: Names
+
+    /// Removes all but the newest snapshots, and the log files that lie wholly before the oldest that is kept.
+    package func purge() throws(StorageFailure) {
+        let snapshots = snapshotZxids(try fileNames(in: settings.snapshotDirectory))
+        let kept = snapshots.suffix(max(1, settings.retainedSnapshotCount))
+        guard let oldest = kept.first else { return }
+        for zxid in snapshots where zxid < oldest {
+            try remove(.snapshot(zxid: zxid), in: settings.snapshotDirectory)
+        }
+        let logs = try logZxids()
+        for (log, next) in zip(logs, logs.dropFirst()) where next <= oldest + 1 {
+            try remove(.log(firstZxid: log), in: settings.logDirectory)
+        }
+    }
+
+    private func fileNames(in directory: String) throws(StorageFailure) -> [StorageFileName] {
+        try onDisk { () throws(FileSystemError) in try fileSystem.list(directory) }.compactMap { StorageFileName($0) }
+    }
+
+    /// Ascending.
+    private func snapshotZxids(_ names: [StorageFileName]) -> [Int64] {
+        names.compactMap { name in if case .snapshot(let zxid) = name { zxid } else { nil } }.sorted()
+    }
+
+    /// Ascending.
+    private func logZxids() throws(StorageFailure) -> [Int64] {
+        try fileNames(in: settings.logDirectory)
+            .compactMap { name in if case .log(let zxid) = name { zxid } else { nil } }.sorted()
+    }
+
+    private func remove(_ name: StorageFileName, in directory: String) throws(StorageFailure) {
+        try onDisk { () throws(FileSystemError) in
+            try fileSystem.remove("\(directory)/\(name.text)")
+            try fileSystem.synchronizeDirectory(directory)
+        }
+    }
+}

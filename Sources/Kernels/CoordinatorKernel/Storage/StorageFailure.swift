@@ -1,0 +1,36 @@
+import Seams
+
+/// Why the coordinator's files cannot be used. Nothing is skipped to get on: who reads the sentence decides.
+package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The machine failed.
+    case disk(FileSystemError)
+    /// Bytes that were once synced are not what was written.
+    case damaged(file: String, position: Int, cause: String)
+    /// Changes are missing between two files.
+    case gap(file: String, from: Int64, expected: Int64)
+    /// The directory holds the files of Apache ZooKeeper.
+    case apacheDirectory(String)
+
+    package var description: String {
+        switch self {
+        case .disk(let error): error.description
+        case .damaged(let file, let position, let cause):
+            "\(file) is damaged at byte \(position): \(cause); restore it from a copy"
+        case .gap(let file, let from, let expected):
+            "\(file) continues after zxid 0x\(String(from, radix: 16)), "
+                + "but what is before it ends at 0x\(String(expected, radix: 16)): a file is missing"
+        case .apacheDirectory(let directory):
+            "\(directory) holds a data directory of Apache ZooKeeper (version-2), which cannot be taken over yet; "
+                + "name an empty directory"
+        }
+    }
+}
+
+/// Runs what touches the disk, so that its failures are failures of the storage.
+func onDisk<Value>(_ body: () throws(FileSystemError) -> Value) throws(StorageFailure) -> Value {
+    do throws(FileSystemError) {
+        return try body()
+    } catch {
+        throw .disk(error)
+    }
+}

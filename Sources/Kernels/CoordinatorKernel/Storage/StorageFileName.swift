@@ -1,0 +1,35 @@
+/// The names of the coordinator's files: `log.<zxid>` holds changes from that zxid on, `snapshot.<zxid>` the tree as
+/// it was after that zxid, `snapshot.<zxid>.partial` one that was never finished. Zxids in 16 hexadecimal digits, so
+/// that names sort as zxids do.
+enum StorageFileName: Equatable {
+    case log(firstZxid: Int64)
+    case snapshot(zxid: Int64)
+    case partialSnapshot(zxid: Int64)
+
+    /// nil for files that are not the coordinator's.
+    init?(_ name: String) {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count >= 2, parts[1].utf8.count == 16, let zxid = Int64(parts[1], radix: 16), zxid >= 0 else {
+            return nil
+        }
+        switch (parts[0], parts.dropFirst(2)) {
+        case ("log", []): self = .log(firstZxid: zxid)
+        case ("snapshot", []): self = .snapshot(zxid: zxid)
+        case ("snapshot", ["partial"]): self = .partialSnapshot(zxid: zxid)
+        default: return nil
+        }
+    }
+
+    var text: String {
+        switch self {
+        case .log(let zxid): "log.\(Self.digits(zxid))"
+        case .snapshot(let zxid): "snapshot.\(Self.digits(zxid))"
+        case .partialSnapshot(let zxid): "snapshot.\(Self.digits(zxid)).partial"
+        }
+    }
+
+    private static func digits(_ zxid: Int64) -> String {
+        let digits = String(zxid, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

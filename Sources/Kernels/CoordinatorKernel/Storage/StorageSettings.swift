@@ -1,0 +1,24 @@
+/// Where the coordinator keeps its files, and how much of what.
+package struct StorageSettings: Sendable, Equatable {
+    /// Snapshots (`dataDir`).
+    package var snapshotDirectory: String
+    /// The transaction log (`dataLogDir`); may be the same.
+    package var logDirectory: String
+    /// How much of a log file is filled with zeros at a time (`preAllocSize`).
+    package var allocationSizeInBytes: Int
+    /// From this size on a log file is followed by a new one.
+    package var logFileSizeInBytes: Int
+    /// Snapshots that are kept (`autopurge.snapRetainCount`), with the log that leads on from the oldest.
+    package var retainedSnapshotCount: Int
+
+    package init(
+        snapshotDirectory: String, logDirectory: String? = nil, allocationSizeInBytes: Int = 16 << 20,
+        logFileSizeInBytes: Int = 256 << 20, retainedSnapshotCount: Int = 3
+    ) {
+        self.snapshotDirectory = snapshotDirectory
+        self.logDirectory = logDirectory ?? snapshotDirectory
+        self.allocationSizeInBytes = allocationSizeInBytes
+        self.logFileSizeInBytes = logFileSizeInBytes
+        self.retainedSnapshotCount = retainedSnapshotCount
+    }
+}
