@@ -1,0 +1,96 @@
+import Settings
+
+/// The keys of `zoo.cfg`, by Apache ZooKeeper's names.
+package enum CoordinatorSchema {
+    /// Java's system properties may stand in the file with this in front, as they are named on a command line.
+    static let systemPropertyPrefix = "zookeeper."
+
+    private static let anyCount: SettingKind = .integer(0...Int64(Int32.max))
+    private static let anyPort: SettingKind = .integer(0...65535)
+    private static let anyMilliseconds: SettingKind = .integer(1...Int64(Int32.max))
+
+    package static let schema = SettingsSchema(keys: keys, ignored: ignored)
+
+    private static let keys: [SettingKey] = [
+        SettingKey("dataDir", .text, default: nil, "Directory of the snapshots; created if absent."),
+        SettingKey("dataLogDir", .text, default: nil, "Directory of the transaction log; dataDir if not set."),
+        SettingKey("clientPort", anyPort, default: nil, "Port for clients in plaintext; 0 lets the system choose."),
+        SettingKey("clientPortAddress", .text, default: "0.0.0.0", "Address that clientPort is opened on."),
+        SettingKey("secureClientPort", anyPort, default: nil, "Port for clients over TLS; 0 lets the system choose."),
+        SettingKey("secureClientPortAddress", .text, default: "0.0.0.0", "Address that secureClientPort is opened on."),
+        SettingKey("tickTime", anyMilliseconds, default: "3000", "Length of a tick in milliseconds."),
+        SettingKey(
+            "minSessionTimeout", anyMilliseconds, default: nil,
+            "Shortest session timeout that is granted, in milliseconds; two ticks if not set."),
+        SettingKey(
+            "maxSessionTimeout", anyMilliseconds, default: nil,
+            "Longest session timeout that is granted, in milliseconds; twenty ticks if not set."),
+        SettingKey("maxClientCnxns", anyCount, default: "60", "Connections of one address; 0 for no limit."),
+        SettingKey("maxCnxns", anyCount, default: "0", "Connections of all clients together; 0 for no limit."),
+        SettingKey(
+            "jute.maxbuffer", .integer(1024...Int64(Int32.max)), default: "1048575", "Longest request in bytes."),
+        SettingKey(
+            "globalOutstandingLimit", .integer(1...Int64(Int32.max)), default: "1000",
+            "Requests that may wait for their answers before clients are made to wait with more."),
+        SettingKey(
+            "snapCount", .integer(2...Int64(Int32.max)), default: "100000", "Changes from one snapshot to the next."),
+        SettingKey(
+            "preAllocSize", .integer(64...4_194_304), default: "16384",
+            "How far ahead log files are filled with zeros, in KiB."),
+        SettingKey(
+            "autopurge.snapRetainCount", .integer(1...Int64(Int32.max)), default: "3",
+            "Snapshots that are kept, with the log that follows the oldest; older files are removed."),
+        SettingKey(
+            "extendedTypesEnabled", .boolean, default: "false", "Whether nodes with a time to live can be created."),
+        SettingKey(
+            "znode.container.checkIntervalMs", anyMilliseconds, default: "60000",
+            "How often empty containers and nodes past their time to live are looked for, in milliseconds."),
+        SettingKey(
+            "4lw.commands.whitelist", .list,
+            default: FourLetterWord.allCases.filter { FourLetterWord.enabledByDefault.contains($0) }
+                .map(\.rawValue).joined(separator: ","),
+            "Four-letter words that are answered; * for all."),
+        SettingKey("skipACL", .word(["yes", "no"]), default: "no", "Whether access lists are left unchecked."),
+        SettingKey(
+            "DigestAuthenticationProvider.superDigest", .secret, default: nil,
+            "user:hash of the digest user who may do everything."),
+        SettingKey(
+            "X509AuthenticationProvider.superUser", .text, default: nil,
+            "Subject of the client certificate whose owner may do everything."),
+        SettingKey(
+            "ssl.keyStore.location", .text, default: nil, "PEM file with the private key, its certificate and chain."),
+        SettingKey("ssl.keyStore.password", .secret, default: nil, "Password of the private key, if it is encrypted."),
+        SettingKey("ssl.keyStore.type", .word(["PEM"]), default: "PEM", "Only PEM is read."),
+        SettingKey(
+            "ssl.trustStore.location", .text, default: nil, "PEM file with the authorities of client certificates."),
+        SettingKey("ssl.trustStore.password", .secret, default: nil, "Means nothing to PEM files."),
+        SettingKey("ssl.trustStore.type", .word(["PEM"]), default: "PEM", "Only PEM is read."),
+        SettingKey(
+            "ssl.clientAuth", .word(["none", "want", "need"]), default: "need",
+            "Whether clients show certificates: never, if they have one, or always."),
+        SettingKey(
+            "ssl.enabledProtocols", .list, default: "TLSv1.2,TLSv1.3", "Versions of TLS that are spoken."),
+        SettingKey("ssl.ciphersuites", .list, default: "", "Cipher suites, best first; OpenSSL's choice if empty."),
+    ]
+
+    /// What Apache ZooKeeper knows, and one Martlet coordinator does without.
+    private static let ignored: Set<String> = [
+        "initLimit", "syncLimit", "connectToLearnerMasterLimit", "peerType", "electionAlg", "electionPortBindRetry",
+        "cnxTimeout", "quorumCnxnTimeoutMs", "quorumListenOnAllIPs", "leaderServes", "standaloneEnabled",
+        "reconfigEnabled", "dynamicConfigFile", "skipReconfigBackup", "localSessionsEnabled",
+        "localSessionsUpgradingEnabled", "observerMasterPort", "syncEnabled", "forceSync", "tcpKeepAlive",
+        "clientTcpKeepAlive", "clientPortListenBacklog", "serverCnxnFactory", "autopurge.purgeInterval",
+        "snapSizeLimitInKb", "txnLogSizeLimitInKb", "commitLogCount", "fsync.warningthresholdms", "flushDelay",
+        "maxWriteQueuePollTime", "maxBatchSize", "snapshot.compression.method", "snapshot.trust.empty",
+        "serializeLastProcessedZxid.enabled", "digest.enabled", "requestThrottleLimit", "requestThrottleStallTime",
+        "requestThrottleDropStale", "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
+        "largeRequestMaxBytes", "largeRequestThreshold", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
+        "enableEagerACLCheck", "admin.enableServer", "admin.serverPort", "admin.serverAddress", "admin.commandURL",
+        "admin.idleTimeout", "metricsProvider.className", "metricsProvider.httpPort",
+        "metricsProvider.exportJvmInfo", "fips-mode", "audit.enable", "ssl.protocol", "ssl.hostnameVerification",
+        "ssl.clientHostnameVerification", "ssl.crl", "ssl.ocsp", "ssl.sslProvider", "ssl.authProvider",
+        "client.certReload", "sslQuorumReloadCertFiles", "jute.maxbuffer.extrasize", "readonlymode.enabled",
+        "closeSessionTxn.enabled", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs",
+        "nio.numSelectorThreads", "nio.numWorkerThreads", "commitProcessor.numWorkerThreads",
+    ]
+}

@@ -1,0 +1,58 @@
+import CoordinatorKernel
+import Security
+
+/// All a coordinator is told before it starts.
+package struct CoordinatorSettings: Sendable {
+    /// Where it listens for clients in plaintext (`clientPort`, `clientPortAddress`); nil for nowhere.
+    package var plaintext: Endpoint?
+    /// Where it listens over TLS (`secureClientPort`, `secureClientPortAddress`); nil for nowhere.
+    package var secure: Endpoint?
+    /// Needed with `secure`.
+    package var tls: TLSSettings?
+    package var storage: StorageSettings
+    /// Sessions last between two and twenty of it unless `sessionTimeouts` is set; they expire on its multiples.
+    package var tickTime: Duration = .milliseconds(3000)
+    package var sessionTimeouts: ClosedRange<Duration>
+    /// 0 for no limit.
+    package var maximumConnectionsPerAddress = 60
+    /// 0 for no limit.
+    package var maximumConnections = 0
+    /// `jute.maxbuffer`
+    package var maximumFrameSizeInBytes = 0xfffff
+    /// Requests that may wait for their answers before connections are no longer read (`globalOutstandingLimit`).
+    package var outstandingRequestLimit = 1000
+    /// Changes between two snapshots (`snapCount`).
+    package var changesPerSnapshot = 100_000
+    /// Whether nodes may have a time to live (`extendedTypesEnabled`).
+    package var allowsTTL = false
+    /// Whether access lists are looked at (`skipACL=no`).
+    package var checksACLs = true
+    /// `user:hash` of the user who may do everything (`DigestAuthenticationProvider.superDigest`).
+    package var superDigest: String?
+    /// Subject of the certificate that may do everything (`X509AuthenticationProvider.superUser`).
+    package var superSubject: String?
+    /// How often containers without children and nodes past their time are looked for
+    /// (`znode.container.checkIntervalMs`).
+    package var sweepInterval: Duration = .seconds(60)
+    /// Four-letter words that are answered (`4lw.commands.whitelist`).
+    package var fourLetterWords: Set<FourLetterWord> = FourLetterWord.enabledByDefault
+
+    package struct Endpoint: Sendable, Equatable {
+        /// Empty for all addresses.
+        package var host: String
+        /// 0 lets the system choose.
+        package var port: Int
+
+        package init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
+    /// A coordinator with all defaults that listens on `plaintext` and keeps its files in `dataDirectory`.
+    package init(plaintext: Endpoint?, dataDirectory: String) {
+        self.plaintext = plaintext
+        storage = StorageSettings(snapshotDirectory: dataDirectory)
+        sessionTimeouts = .milliseconds(6000) ... .milliseconds(60_000)
+    }
+}

@@ -1,0 +1,157 @@
+import Security
+import Settings
+
+extension CoordinatorSettings {
+    /// Reads a `zoo.cfg`. Returns what an operator should know besides, as sentences.
+    package static func read(
+        _ file: PropertiesFile
+    ) throws(InvalidSettings) -> (settings: CoordinatorSettings, warnings: [String]) {
+        var problems: [String] = []
+        let values = try CoordinatorSchema.schema.read(standaloneKeys(of: file, problems: &problems))
+        var settings = CoordinatorSettings(plaintext: nil, dataDirectory: values["dataDir"] ?? "")
+        settings.readStorage(values, problems: &problems)
+        settings.readEndpoints(values, problems: &problems)
+        settings.readSessions(values, problems: &problems)
+        settings.readLimits(values)
+        settings.readAccess(values)
+        settings.readFourLetterWords(values, problems: &problems)
+        guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
+        return (settings, values.warnings)
+    }
+
+    /// The entries under their plain names, without the lines that describe an ensemble of one.
+    private static func standaloneKeys(of file: PropertiesFile, problems: inout [String]) -> PropertiesFile {
+        var plain = PropertiesFile(path: file.path, entries: [])
+        var servers: Set<String> = []
+        let known = Set(CoordinatorSchema.schema.keys.map(\.name)).union(CoordinatorSchema.schema.ignored)
+        for var entry in file.entries {
+            if let rest = entry.key.dropping("server.") ?? entry.key.dropping("weight."), Int(rest) != nil {
+                servers.insert(rest)
+                if servers.count == 2 {
+                    problems.append(
+                        "\(file.path):\(entry.line): \(entry.key): this release runs one coordinator, not an ensemble; "
+                            + "leave one server line or none")
+                }
+                continue
+            }
+            if entry.key.dropping("group.") != nil || entry.key.dropping("authProvider.") != nil { continue }
+            if let rest = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix), known.contains(rest) {
+                entry.key = rest
+            }
+            plain.entries.append(entry)
+        }
+        return plain
+    }
+
+    private mutating func readStorage(_ values: SettingValues, problems: inout [String]) {
+        if storage.snapshotDirectory.isEmpty {
+            problems.append("\(values.path): dataDir is missing: name the directory that the coordinator keeps data in")
+        }
+        if let directory = values["dataLogDir"] {
+            storage.logDirectory = directory
+        }
+        storage.allocationSizeInBytes = Int(values.integer("preAllocSize")) << 10
+        storage.retainedSnapshotCount = Int(values.integer("autopurge.snapRetainCount"))
+        changesPerSnapshot = Int(values.integer("snapCount"))
+    }
+
+    private mutating func readEndpoints(_ values: SettingValues, problems: inout [String]) {
+        if values.isSet("clientPort") {
+            plaintext = Endpoint(host: values.text("clientPortAddress"), port: Int(values.integer("clientPort")))
+        }
+        if values.isSet("secureClientPort") {
+            secure = Endpoint(
+                host: values.text("secureClientPortAddress"), port: Int(values.integer("secureClientPort")))
+            readTLS(values, problems: &problems)
+        }
+        if plaintext == nil && secure == nil {
+            problems.append("\(values.path): neither clientPort nor secureClientPort is set")
+        }
+    }
+
+    private mutating func readTLS(_ values: SettingValues, problems: inout [String]) {
+        guard let identity = values["ssl.keyStore.location"] else {
+            problems.append(
+                "\(values.place(of: "secureClientPort"))secureClientPort needs ssl.keyStore.location, a PEM file")
+            return
+        }
+        var tls = TLSSettings(identity: .bundle(file: identity))
+        tls.keyPassword = values["ssl.keyStore.password"].flatMap { $0.isEmpty ? nil : $0 }
+        tls.trust = values["ssl.trustStore.location"].map { .file($0) }
+        tls.cipherSuites = values.list("ssl.ciphersuites")
+        tls.clientCertificates =
+            switch values.text("ssl.clientAuth") {
+            case "none": .none
+            case "want": .requested
+            default: .required
+            }
+        tls.versions = []
+        for name in values.list("ssl.enabledProtocols") {
+            guard let version = TLSSettings.Version(rawValue: name) else {
+                problems.append(
+                    "\(values.place(of: "ssl.enabledProtocols"))ssl.enabledProtocols: '\(name)' is not allowed: "
+                        + "TLSv1.2, TLSv1.3")
+                continue
+            }
+            tls.versions.insert(version)
+        }
+        self.tls = tls
+    }
+
+    private mutating func readSessions(_ values: SettingValues, problems: inout [String]) {
+        tickTime = values.milliseconds("tickTime")
+        let shortest = values.isSet("minSessionTimeout") ? values.milliseconds("minSessionTimeout") : tickTime * 2
+        let longest = values.isSet("maxSessionTimeout") ? values.milliseconds("maxSessionTimeout") : tickTime * 20
+        guard shortest <= longest else {
+            let key = values.isSet("minSessionTimeout") ? "minSessionTimeout" : "maxSessionTimeout"
+            problems.append(
+                "\(values.place(of: key))minSessionTimeout (\(shortest.milliseconds) ms) is above maxSessionTimeout "
+                    + "(\(longest.milliseconds) ms); not set, they are 2 and 20 times tickTime")
+            return
+        }
+        sessionTimeouts = shortest...longest
+    }
+
+    private mutating func readLimits(_ values: SettingValues) {
+        maximumConnectionsPerAddress = Int(values.integer("maxClientCnxns"))
+        maximumConnections = Int(values.integer("maxCnxns"))
+        maximumFrameSizeInBytes = Int(values.integer("jute.maxbuffer"))
+        outstandingRequestLimit = Int(values.integer("globalOutstandingLimit"))
+        sweepInterval = values.milliseconds("znode.container.checkIntervalMs")
+        allowsTTL = values.boolean("extendedTypesEnabled")
+    }
+
+    private mutating func readAccess(_ values: SettingValues) {
+        checksACLs = values.text("skipACL") == "no"
+        superDigest = values["DigestAuthenticationProvider.superDigest"]
+        superSubject = values["X509AuthenticationProvider.superUser"]
+    }
+
+    private mutating func readFourLetterWords(_ values: SettingValues, problems: inout [String]) {
+        let key = "4lw.commands.whitelist"
+        fourLetterWords = []
+        for name in values.list(key) {
+            if name == "*" {
+                fourLetterWords = Set(FourLetterWord.allCases)
+            } else if let word = FourLetterWord(rawValue: name) {
+                fourLetterWords.insert(word)
+            } else {
+                problems.append(
+                    "\(values.place(of: key))\(key): '\(name)' is not allowed: "
+                        + "*, \(FourLetterWord.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+        }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}
+
+extension String {
+    /// What follows `prefix`; nil when it does not start with it.
+    fileprivate func dropping(_ prefix: String) -> String? {
+        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil
+    }
+}

@@ -1,0 +1,81 @@
+import Settings
+import Testing
+
+@testable import CoordinatorServer
+
+@Suite struct CoordinatorSettingsTests {
+    private func read(_ text: String) throws(InvalidSettings) -> (settings: CoordinatorSettings, warnings: [String]) {
+        try CoordinatorSettings.read(PropertiesFile(path: "zoo.cfg", text: text))
+    }
+
+    private func problems(_ text: String) -> [String] {
+        do {
+            _ = try read(text)
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
+    @Test func anOrdinaryFileIsRead() throws {
+        let (settings, warnings) = try read(
+            """
+            tickTime=2000
+            initLimit=10
+            dataDir=/var/lib/zookeeper
+            dataLogDir=/logs
+            clientPort=2181
+            server.1=localhost:2888:3888
+            zookeeper.extendedTypesEnabled=true
+            4lw.commands.whitelist=ruok, mntr
+            """)
+        #expect(settings.storage.snapshotDirectory == "/var/lib/zookeeper")
+        #expect(settings.storage.logDirectory == "/logs")
+        #expect(settings.plaintext == CoordinatorSettings.Endpoint(host: "0.0.0.0", port: 2181))
+        #expect(settings.secure == nil)
+        #expect(settings.sessionTimeouts == .seconds(4) ... .seconds(40))
+        #expect(settings.allowsTTL)
+        #expect(settings.fourLetterWords == [.ruok, .mntr])
+        #expect(warnings == ["zoo.cfg:2: initLimit is not needed here and has no effect"])
+    }
+
+    @Test func tlsIsReadByZooKeepersNames() throws {
+        let tls = try #require(
+            try read(
+                """
+                dataDir=/d
+                secureClientPort=2281
+                ssl.keyStore.location=/k.pem
+                ssl.keyStore.password=
+                ssl.trustStore.location=/t.pem
+                ssl.clientAuth=want
+                ssl.enabledProtocols=TLSv1.3
+                """
+            ).settings.tls)
+        #expect(tls.identity == .bundle(file: "/k.pem"))
+        #expect(tls.keyPassword == nil)
+        #expect(tls.trust == .file("/t.pem"))
+        #expect(tls.clientCertificates == .requested)
+        #expect(tls.versions == [.v1_3])
+    }
+
+    @Test func everyFaultIsNamedWithItsPlace() {
+        #expect(
+            problems("dataDir=/d\nclientPort=70000") == ["zoo.cfg:2: clientPort='70000' is not allowed: 0 to 65535"])
+        #expect(
+            problems("dataDir=/d\nclientPort=1\nclientPrt=2")
+                == ["zoo.cfg:3: unknown key clientPrt; the nearest known one is clientPort"])
+        #expect(problems("clientPort=1").first?.contains("dataDir is missing") == true)
+        #expect(problems("dataDir=/d") == ["zoo.cfg: neither clientPort nor secureClientPort is set"])
+        #expect(problems("dataDir=/d\nsecureClientPort=1").first?.contains("needs ssl.keyStore.location") == true)
+        #expect(
+            problems("dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2").first?
+                .hasPrefix("zoo.cfg:4: server.2: this release runs one coordinator") == true)
+        #expect(
+            problems("dataDir=/d\nclientPort=1\nminSessionTimeout=100000").first?
+                .hasPrefix("zoo.cfg:3: minSessionTimeout (100000 ms) is above maxSessionTimeout (60000 ms)") == true)
+        #expect(
+            problems("dataDir=/d\nclientPort=1\n4lw.commands.whitelist=ruok,nope").first?
+                .hasPrefix("zoo.cfg:3: 4lw.commands.whitelist: 'nope' is not allowed: *, ruok") == true)
+    }
+}
