@@ -6,6 +6,11 @@ package struct MalformedNode: Error, Sendable, Equatable, CustomStringConvertibl
     package var node: String
     package var reason: String
 
+    package init(node: String, reason: String) {
+        self.node = node
+        self.reason = reason
+    }
+
     package var description: String { "\(node): \(reason)" }
 }
 

@@ -7,13 +7,15 @@ package enum TreePath {
     package static let topicConfigs = "/config/topics"
     package static let brokerConfigs = "/config/brokers"
     package static let topicsToDelete = "/admin/delete_topics"
-    package static let clusterID = "/cluster/id"
+    package static let cluster = "/cluster"
+    package static let clusterID = "\(cluster)/id"
     package static let controller = "/controller"
     package static let controllerEpoch = "/controller_epoch"
     package static let feature = "/feature"
     package static let producerIDBlock = "/latest_producer_id_block"
+    package static let configChanges = "/config/changes"
     /// Sequential: the server puts ten digits behind it.
-    package static let configChange = "/config/changes/config_change_"
+    package static let configChange = "\(configChanges)/config_change_"
     /// The name of the node that holds the settings of all brokers.
     package static let defaultEntity = "<default>"
 

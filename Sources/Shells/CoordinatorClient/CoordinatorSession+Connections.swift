@@ -73,7 +73,7 @@ extension CoordinatorSession {
 
     /// A server granted the session, or its continuation. Returns whether the session wants the connection.
     func established(_ answer: ConnectResponse, over connection: Connection) -> Bool {
-        let waiting = state.withLock { state -> [CheckedContinuation<Void, any Error>]? in
+        let waiting = state.withLock { state -> [CheckedContinuation<Connected, Never>]? in
             guard case .connecting = state.phase else { return nil }
             state.phase = .connected(connection)
             state.sessionID = answer.sessionID
@@ -89,7 +89,7 @@ extension CoordinatorSession {
         guard let waiting else { return false }
         logger.info("session 0x\(String(id, radix: 16)) with coordinator \(connection.name), timeout \(timeout)")
         events(.connected)
-        for one in waiting { one.resume() }
+        for one in waiting { one.resume(returning: .success(())) }
         return true
     }
 
@@ -136,7 +136,7 @@ extension CoordinatorSession {
             return last
         }
         guard let last else { return false }
-        for one in last.waiting { one.resume(throwing: error) }
+        for one in last.waiting { one.resume(returning: .failure(error)) }
         for one in last.pending { one.batch.answer(one.index, .failure(error)) }
         if case .connected(let connection) = last.phase { connection.close(.ended) }
         last.driver?.cancel()

@@ -32,6 +32,8 @@ package final class CoordinatorSession: Sendable {
         case ended(CoordinatorError)
     }
 
+    typealias Connected = Result<Void, CoordinatorError>
+
     struct Pending {
         var xid: Int32
         /// With whole paths.
@@ -54,7 +56,7 @@ package final class CoordinatorSession: Sendable {
         var pending = CircularBuffer<Pending>()
         /// Why the last attempt failed, for who gives up waiting.
         var lastFailure = "no server answered"
-        var waiting: [CheckedContinuation<Void, any Error>] = []
+        var waiting: [CheckedContinuation<Connected, Never>] = []
         var driver: Task<Void, Never>?
     }
 
@@ -87,7 +89,7 @@ package final class CoordinatorSession: Sendable {
 
     /// Opens the session. Throws ``CoordinatorError`` when no server has granted one in
     /// ``CoordinatorSettings/connectionTimeout``; the session is then closed. Called once.
-    package func start() async throws {
+    package func start() async throws(CoordinatorError) {
         let driver = Task { await self.keepConnected() }
         state.withLock { $0.driver = driver }
         let deadline = group.any().scheduleTask(in: TimeAmount(settings.connectionTimeout)) { self.giveUp() }
@@ -96,9 +98,9 @@ package final class CoordinatorSession: Sendable {
     }
 
     /// Returns when there is a connection; throws when the session has ended.
-    package func untilConnected() async throws {
-        try await withCheckedThrowingContinuation { (waiting: CheckedContinuation<Void, any Error>) in
-            let answer = state.withLock { state -> Result<Void, any Error>? in
+    package func untilConnected() async throws(CoordinatorError) {
+        let result = await withCheckedContinuation { (waiting: CheckedContinuation<Connected, Never>) in
+            let answer = state.withLock { state -> Connected? in
                 switch state.phase {
                 case .connecting:
                     state.waiting.append(waiting)
@@ -107,8 +109,9 @@ package final class CoordinatorSession: Sendable {
                 case .ended(let error): return .failure(error)
                 }
             }
-            if let answer { waiting.resume(with: answer) }
+            if let answer { waiting.resume(returning: answer) }
         }
+        try result.get()
     }
 
     /// Ends the session, so that its ephemeral nodes go at once. When there is no connection, or no reply within two

@@ -1,0 +1,133 @@
+import ClusterModel
+import Controller
+import CoordinatorClient
+import KafkaProtocol
+import Logging
+import ZooKeeperProtocol
+
+/// Performs what admin requests ask of the tree.
+struct TreeChanging {
+    /// How often a change is tried whose conditions were overtaken.
+    private static let attempts = 5
+    /// As long as Apache's brokers may take to read a notice of changed settings.
+    private static let noticesLiveFor: Int64 = 15 * 60 * 1000
+
+    let broker: BrokerID
+    let logger: Logger
+
+    /// Performs `change` on what `following` shows, which is caught up on the way as far as needed.
+    func perform(_ change: TreeChange, _ following: inout TreeFollowing, _ tree: TreeAccess) async -> TreeOutcome {
+        do {
+            for _ in 0..<Self.attempts {
+                if let outcome = try await attempt(change, following.image, tree) { return outcome }
+                following.noteGap()
+                try await following.catchUp(with: tree)
+            }
+            return .refused(errorCode: ErrorCode.requestTimedOut.rawValue, message: "the topic keeps changing")
+        } catch {
+            logger.warning("a change of topic \(change.topic) failed: \(error)")
+            return .unavailable
+        }
+    }
+
+    /// nil when the tree has changed meanwhile.
+    private func attempt(
+        _ change: TreeChange, _ image: ClusterImage, _ tree: TreeAccess
+    ) async throws(CoordinatorError) -> TreeOutcome? {
+        let hasConfig = try await tree.exists(TreePath.config(ofTopic: change.topic))
+        guard let transactions = change.transactions(on: image, configNodeExists: hasConfig) else {
+            return refusal(of: change, image)
+        }
+        for transaction in transactions {
+            do {
+                try await tree.perform(transaction)
+            } catch .refused(.nodeExists, let index) {
+                switch (change, transaction.writes[index]) {
+                case (.createTopic, .create(TreePath.topic(change.topic), _, _)):
+                    return .refused(
+                        errorCode: ErrorCode.topicAlreadyExists.rawValue,
+                        message: "Topic '\(change.topic)' already exists.")
+                case (.deleteTopic, _): return .done
+                default: return nil
+                }
+            } catch .refused(.badVersion, _), .refused(.noNode, _) {
+                return nil
+            } catch .refused(let error, _) {
+                return .refused(
+                    errorCode: ErrorCode.unknownServerError.rawValue, message: "the coordinator refused: \(error)")
+            }
+        }
+        if case .setTopicConfigs = change { try await removeOldNotices(tree) }
+        return .done
+    }
+
+    private func refusal(of change: TreeChange, _ image: ClusterImage) -> TreeOutcome {
+        guard let topic = image.topics[change.topic] else {
+            return .refused(
+                errorCode: ErrorCode.unknownTopicOrPartition.rawValue,
+                message: "This server does not host this topic-partition.")
+        }
+        return .refused(
+            errorCode: ErrorCode.invalidPartitions.rawValue,
+            message: "The topic has \(topic.partitions.count) partition(s) now.")
+    }
+
+    /// Removes notices of changed settings that everybody has had time to read: nobody else does.
+    private func removeOldNotices(_ tree: TreeAccess) async throws(CoordinatorError) {
+        let folder = TreePath.configChanges
+        // Their numbers go up with time.
+        let paths = try await tree.children(of: [folder])[0].map { "\(folder)/\($0)" }
+        guard let last = paths.last, let newest = try await tree.stat(last)?.ctime else { return }
+        var old: [String] = []
+        for path in paths.dropLast() {
+            guard let made = try await tree.stat(path)?.ctime, made < newest - Self.noticesLiveFor else { break }
+            old.append(path)
+        }
+        for result in await tree.perform(old.map { TreeTransaction([.delete(path: $0, version: -1)]) }) {
+            do { _ = try result.get() } catch .refused(.noNode, _) { continue }
+        }
+    }
+
+    /// A block of producer ids that nobody else has; nil when the tree cannot give one.
+    func allocateProducerIDs(ofCluster clusterID: String, _ tree: TreeAccess) async -> ProducerIDBlock? {
+        do {
+            for _ in 0..<Self.attempts {
+                let (block, version) = try await nextBlock(ofCluster: clusterID, tree)
+                if try await claim(block, version: version, tree) { return block }
+            }
+            logger.error("no producer ids: other brokers were always faster")
+        } catch {
+            logger.error("no producer ids: \(error)")
+        }
+        return nil
+    }
+
+    /// The block to take next, and the version of the node on that condition.
+    private func nextBlock(
+        ofCluster clusterID: String, _ tree: TreeAccess
+    ) async throws -> (ProducerIDBlock, version: Int32) {
+        guard
+            case .data(let data, let stat) = try await tree.session.perform(
+                .getData(path: TreePath.producerIDBlock, watch: false))
+        else { preconditionFailure("the reply to getData is no data") }
+        var latest: ProducerIDBlock?
+        if let data, data.readableBytes > 0 { latest = try ProducerIDBlock(parsing: Array(data.readableBytesView)) }
+        guard let next = ProducerIDBlock.next(after: latest, for: broker, ofCluster: clusterID) else {
+            throw MalformedNode(node: TreePath.producerIDBlock, reason: "the cluster's range is used up")
+        }
+        return (next, stat.version)
+    }
+
+    /// Returns false when another broker was faster.
+    private func claim(
+        _ block: ProducerIDBlock, version: Int32, _ tree: TreeAccess
+    ) async throws(CoordinatorError) -> Bool {
+        do {
+            try await tree.perform(
+                TreeTransaction([.set(path: TreePath.producerIDBlock, data: block.text, version: version)]))
+            return true
+        } catch .refused(.badVersion, _) {
+            return false
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import ClusterModel
+import Controller
+import CoordinatorClient
+import Logging
+import ZooKeeperProtocol
+
+/// This broker's part in the controller's office: stands for election when nobody holds it, and while it does, has done
+/// to the tree what the controller decides.
+struct TreeController {
+    /// Nodes one transaction deletes: keeps messages far below the coordinator's limit of 1 MiB.
+    private static let deletionsInTransaction = 1000
+
+    /// nil while this broker is not the controller.
+    private(set) var controller: ClusterController?
+    private let settings: TreeSettings
+    private let logger: Logger
+
+    init(settings: TreeSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// Does what the image asks for. Returns whether all was done; what was not, because the tree has changed
+    /// meanwhile, is to be decided again on a newer image.
+    mutating func act(
+        on following: TreeFollowing, with tree: TreeAccess, at unixMilliseconds: Int64
+    ) async throws(CoordinatorError) -> Bool {
+        let image = following.image
+        guard let holder = image.controllerID else {
+            controller = nil
+            return try await standForElection(following, tree, unixMilliseconds)
+        }
+        guard holder == settings.broker else {
+            controller = nil
+            return true
+        }
+        if controller?.epoch != image.controllerEpoch
+            || controller?.epochNodeVersion != following.controllerEpochVersion
+        {
+            controller = nil
+        }
+        if controller == nil { controller = try await reinstated(following, tree) }
+        guard let controller else { return true }
+        return try await perform(controller.steps(for: image), tree)
+    }
+
+    /// The session has ended, and the office with it.
+    mutating func resign() { controller = nil }
+
+    private func standForElection(
+        _ following: TreeFollowing, _ tree: TreeAccess, _ unixMilliseconds: Int64
+    ) async throws(CoordinatorError) -> Bool {
+        if following.controllerEpochVersion < 0 {
+            let first = TreeWrite.create(path: TreePath.controllerEpoch, data: ControllerEpochNode.text(0))
+            return try await perform([.perform(TreeTransaction([first]))], tree)
+        }
+        let election = ClusterController.election(
+            of: settings.broker, after: following.image.controllerEpoch,
+            epochNodeVersion: following.controllerEpochVersion, at: unixMilliseconds)
+        return try await perform([.perform(election)], tree)
+    }
+
+    /// The office, when the tree says that this session holds it: after its election was seen. A node of this broker
+    /// that an earlier session of it left behind goes by itself.
+    private func reinstated(
+        _ following: TreeFollowing, _ tree: TreeAccess
+    ) async throws(CoordinatorError) -> ClusterController? {
+        guard try await tree.stat(TreePath.controller)?.ephemeralOwner == tree.session.id else { return nil }
+        let epoch = following.image.controllerEpoch
+        logger.info("broker \(settings.broker) is the controller of the cluster, epoch \(epoch)")
+        return ClusterController(
+            epoch: epoch, epochNodeVersion: following.controllerEpochVersion,
+            uncleanElectionByDefault: settings.uncleanElectionByDefault)
+    }
+
+    /// Returns whether all steps were done. One that was refused is no error: somebody else has changed the tree.
+    private func perform(_ steps: [ControllerStep], _ tree: TreeAccess) async throws(CoordinatorError) -> Bool {
+        var isDone = true
+        var transactions: [TreeTransaction] = []
+        for step in steps {
+            switch step {
+            case .perform(let transaction): transactions.append(transaction)
+            case .removeTopic(let name):
+                do {
+                    try await removeTopic(name, tree)
+                } catch .refused(let error, _) {
+                    logger.info("topic \(name) is not deleted yet: \(error)")
+                    isDone = false
+                }
+            }
+        }
+        for (transaction, result) in zip(transactions, await tree.perform(transactions)) {
+            do {
+                _ = try result.get()
+            } catch .refused(let error, let index) {
+                isDone = false
+                try await report(error, at: index, of: transaction, tree)
+            }
+        }
+        return isDone
+    }
+
+    /// A folder that is there already, without what belongs into it, would be in the way for ever: a controller of
+    /// Apache's that died in the middle leaves such. So the transaction is tried without it.
+    private func report(
+        _ error: ZooKeeperError, at index: Int, of transaction: TreeTransaction, _ tree: TreeAccess
+    ) async throws(CoordinatorError) {
+        guard error == .nodeExists, case .create(_, let data, _) = transaction.writes[index], data.isEmpty else {
+            return logger.info("the tree has changed before a write of the controller: \(error)")
+        }
+        var rest = transaction
+        rest.writes.remove(at: index)
+        do {
+            try await tree.perform(rest)
+        } catch .refused(let error, let index) {
+            try await report(error, at: index, of: rest, tree)
+        }
+    }
+
+    /// In the order that lets it be taken up again at any point: what it asks for goes last.
+    private func removeTopic(_ name: String, _ tree: TreeAccess) async throws(CoordinatorError) {
+        guard let controller else { return }
+        let fence = TreeWrite.check(path: TreePath.controllerEpoch, version: controller.epochNodeVersion)
+        var paths = Array(try await tree.subtree(TreePath.topic(name)).reversed())
+        if try await tree.exists(TreePath.config(ofTopic: name)) { paths.append(TreePath.config(ofTopic: name)) }
+        paths.append(TreePath.deletion(ofTopic: name))
+        var rest = paths[...]
+        while !rest.isEmpty {
+            let deletions = rest.prefix(Self.deletionsInTransaction).map { TreeWrite.delete(path: $0, version: -1) }
+            try await tree.perform(TreeTransaction([fence] + deletions))
+            rest = rest.dropFirst(Self.deletionsInTransaction)
+        }
+        logger.info("deleted topic \(name)")
+    }
+}

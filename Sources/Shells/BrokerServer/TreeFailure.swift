@@ -1,0 +1,47 @@
+import ClusterModel
+import Controller
+import CoordinatorClient
+
+/// Why a broker cannot take its place in the coordination tree. Each reads as one sentence for the operator.
+enum TreeFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    case unreachable(CoordinatorError)
+    /// What the tree holds is not what a broker would have written.
+    case malformed(MalformedNode)
+    /// Brokers of Apache Kafka live in the tree.
+    case sharedWithApache([BrokerID])
+    /// The registration of another process did not go away.
+    case alreadyRegistered(BrokerID, at: String)
+    /// The tree is another one than when the broker started.
+    case otherCluster(expected: String, found: String)
+
+    /// What an operation on the tree has thrown.
+    init(_ error: any Error) {
+        switch error {
+        case let error as TreeFailure: self = error
+        case let error as MalformedNode: self = .malformed(error)
+        case let error as CoordinatorError: self = .unreachable(error)
+        default: self = .unreachable(.connectionLost("\(error)"))
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .unreachable(let error): "the coordination tree cannot be used: \(error)"
+        case .malformed(let node): "the coordination tree cannot be used: \(node)"
+        case .sharedWithApache(let brokers):
+            """
+            brokers \(brokers.map(\.description).joined(separator: ", ")) of Apache Kafka are registered in this \
+            coordination tree, and Martlet cannot share a live cluster with them: to take over, stop all of them, \
+            start Martlet brokers with the same broker.id on their log directories, or give Martlet a tree of its own \
+            by another chroot in zookeeper.connect
+            """
+        case .alreadyRegistered(let broker, let place):
+            """
+            broker \(broker) is registered already, by another process that serves \(place): stop that one, or give \
+            this one another broker.id
+            """
+        case .otherCluster(let expected, let found):
+            "the coordination tree belongs to cluster \(found) now, and this broker to \(expected)"
+        }
+    }
+}

@@ -1,0 +1,275 @@
+import ClusterModel
+import Controller
+import CoordinatorClient
+import Logging
+import NIOCore
+import Platform
+import Seams
+import ZooKeeperProtocol
+
+/// A broker as a member of its cluster: keeps its registration, follows the tree, holds the controller's office when it
+/// falls to it, and performs changes. One task works here, on one thing after the other.
+///
+///     connect() ─▶ register() ─▶ run(): following ⇄ (expired) starting over ─▶ closed, or lost
+struct TreeMember: Sendable {
+    private static let retryDelay = Duration.seconds(1)
+    /// How often a registration that is in the way is looked at.
+    private static let registrationCheckInterval = Duration.milliseconds(100)
+
+    let clusterID: String
+    private let settings: TreeSettings
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let inbox: TreeInbox
+    private let onImage: @Sendable (ClusterImage) -> Void
+    private let onLost: @Sendable (String) -> Void
+    private let clock = SystemClock()
+
+    private var session: CoordinatorSession
+    /// Counts sessions: events of earlier ones are nobody's business.
+    private var sessionNumber: Int
+    private var registration: BrokerRegistration?
+    private var following: TreeFollowing
+    private var controller: TreeController
+    /// The image that was published last, and that the controller decided on.
+    private var current: ClusterImage?
+    private var isRetryAhead = false
+    private var hasEnded = false
+
+    private var tree: TreeAccess { TreeAccess(session: session) }
+    private var changing: TreeChanging { TreeChanging(broker: settings.broker, logger: logger) }
+
+    /// Opens a session, and reads the cluster's id from the tree or draws one for it.
+    static func connect(
+        _ settings: TreeSettings, inbox: TreeInbox, on group: any EventLoopGroup, logger: Logger,
+        onImage: @escaping @Sendable (ClusterImage) -> Void, onLost: @escaping @Sendable (String) -> Void
+    ) async throws(TreeFailure) -> TreeMember {
+        let number = 1
+        let session = CoordinatorSession(settings.coordinator, on: group, logger: logger) { event in
+            inbox.post(.event(event, session: number))
+        }
+        do {
+            try await session.start()
+            try await session.createChroot()
+            return TreeMember(
+                clusterID: try await clusterID(TreeAccess(session: session)), settings: settings, group: group,
+                logger: logger, inbox: inbox, onImage: onImage, onLost: onLost, session: session, sessionNumber: number)
+        } catch {
+            await session.close()
+            throw TreeFailure(error)
+        }
+    }
+
+    private init(
+        clusterID: String, settings: TreeSettings, group: any EventLoopGroup, logger: Logger, inbox: TreeInbox,
+        onImage: @escaping @Sendable (ClusterImage) -> Void, onLost: @escaping @Sendable (String) -> Void,
+        session: CoordinatorSession, sessionNumber: Int
+    ) {
+        self.clusterID = clusterID
+        self.settings = settings
+        self.group = group
+        self.logger = logger
+        self.inbox = inbox
+        self.onImage = onImage
+        self.onLost = onLost
+        self.session = session
+        self.sessionNumber = sessionNumber
+        following = TreeFollowing(logger: logger)
+        controller = TreeController(settings: settings, logger: logger)
+    }
+
+    private static func clusterID(_ tree: TreeAccess) async throws -> String {
+        var reading = try await tree.read(.clusterID)
+        if reading == nil {
+            var generator = SystemRandomNumberGenerator()
+            let id = KafkaUUID.random(using: &generator).description
+            try await tree.createAbsent([TreePath.cluster])
+            // Of brokers that start at the same time one is the first: its id counts.
+            try await tree.createAbsent(TreePath.clusterID, ClusterIDNode.text(id))
+            reading = try await tree.read(.clusterID)
+        }
+        return try ClusterIDNode.parse(reading?.data ?? [])
+    }
+
+    /// Ends the session, and with it the registration and the office.
+    func leave() async { await session.close() }
+
+    // MARK: - Registration
+
+    /// Registers the broker, and publishes the first image.
+    mutating func register(_ registration: BrokerRegistration) async throws(TreeFailure) {
+        self.registration = registration
+        try await takePlace(registration)
+        await keepUp()
+    }
+
+    private func takePlace(_ registration: BrokerRegistration) async throws(TreeFailure) {
+        while true {
+            do {
+                try await tree.createAbsent(TreePath.persistent)
+                try await tree.createAbsent(TreePath.feature, FeatureNode.text)
+                try await refuseApache()
+                return try await create(registration)
+            } catch TreeFailure.unreachable(.connectionLost) {
+                do { try await session.untilConnected() } catch { throw TreeFailure(error) }
+            } catch {
+                throw TreeFailure(error)
+            }
+        }
+    }
+
+    private func refuseApache() async throws {
+        let nodes = try await tree.children(of: [TreePath.brokerIDs])[0].compactMap {
+            TreeNode(path: "\(TreePath.brokerIDs)/\($0)")
+        }
+        var others: [BrokerID] = []
+        for (node, reading) in zip(nodes, try await tree.read(nodes)) {
+            guard case .broker(let id) = node, let reading else { continue }
+            if try !BrokerRegistration(parsing: reading.data, epoch: reading.created).isMartlet { others.append(id) }
+        }
+        guard others.isEmpty else { throw TreeFailure.sharedWithApache(others.sorted()) }
+    }
+
+    /// A process that was killed leaves its registration until its session expires, which is waited for.
+    private func create(_ registration: BrokerRegistration) async throws {
+        let deadline = clock.now() + settings.coordinator.sessionTimeout + .seconds(2)
+        var isWaiting = false
+        while try await !createOnce(registration) {
+            guard let other = try await tree.read(.broker(settings.broker)) else { continue }
+            if clock.now() > deadline {
+                let endpoint = try BrokerRegistration(parsing: other.data, epoch: other.created).endpoints.first
+                throw TreeFailure.alreadyRegistered(
+                    settings.broker, at: endpoint.map { "\($0.host):\($0.port)" } ?? "no port")
+            }
+            if !isWaiting { logger.info("waiting for an earlier registration of broker \(settings.broker) to expire") }
+            isWaiting = true
+            try await Task.sleep(for: Self.registrationCheckInterval)
+        }
+        logger.info("registered broker \(settings.broker)")
+    }
+
+    /// Returns false when the registration of an earlier session is in the way.
+    private func createOnce(_ registration: BrokerRegistration) async throws(CoordinatorError) -> Bool {
+        let path = TreePath.broker(settings.broker)
+        let text = registration.text(at: clock.now().unixMilliseconds)
+        do {
+            try await tree.perform(TreeTransaction([.create(path: path, data: text, .ephemeral)]))
+            return true
+        } catch .refused(.nodeExists, _) {
+            // Ours, when the reply to an earlier attempt was lost.
+            return try await tree.stat(path)?.ephemeralOwner == session.id
+        }
+    }
+
+    // MARK: - At work
+
+    /// Works until `close` comes, or until the broker has lost its place for good. What is asked for later is not
+    /// answered.
+    mutating func run() async {
+        while !hasEnded {
+            for input in await inbox.take() {
+                if hasEnded { refuse(input) } else { await take(input) }
+            }
+            await keepUp()
+        }
+        for input in inbox.takeNow() { refuse(input) }
+        await leave()
+    }
+
+    private mutating func take(_ input: TreeInput) async {
+        switch input {
+        case .event(let event, sessionNumber):
+            switch event {
+            case .changed(let change): following.note(change)
+            case .connected: following.noteGap()
+            case .disconnected: break
+            case .expired: await startOver()
+            }
+        case .event: break
+        case .change(let change, let then): then(await changing.perform(change, &following, tree))
+        case .allocateProducerIDs(let then):
+            then(await changing.allocateProducerIDs(ofCluster: clusterID, tree))
+        case .retry:
+            isRetryAhead = false
+            following.noteGap()
+            current = nil
+        case .close: hasEnded = true
+        }
+    }
+
+    private func refuse(_ input: TreeInput) {
+        switch input {
+        case .change(_, let then): then(.unavailable)
+        case .allocateProducerIDs(let then): then(nil)
+        case .event, .retry, .close: break
+        }
+    }
+
+    /// Reads what has changed, publishes it, and decides on it as far as this broker is the controller.
+    private mutating func keepUp() async {
+        guard !hasEnded else { return }
+        do {
+            if following.isBehind { try await following.catchUp(with: tree) }
+            guard following.image != current else { return }
+            current = following.image
+            onImage(following.image)
+            let isDone = try await controller.act(on: following, with: tree, at: clock.now().unixMilliseconds)
+            if !isDone { retryLater() }
+        } catch .connectionLost, .sessionExpired, .closed {
+            // The next connection, or the next session, starts with a reading of everything.
+            current = nil
+        } catch {
+            logger.error("the coordination tree cannot be followed: \(error)")
+            retryLater()
+        }
+    }
+
+    private mutating func retryLater() {
+        if isRetryAhead { return }
+        isRetryAhead = true
+        group.any().scheduleTask(in: TimeAmount(Self.retryDelay)) { [inbox] in inbox.post(.retry) }
+    }
+
+    // MARK: - After an expiry
+
+    /// A new session, with a registration of its own.
+    private mutating func startOver() async {
+        controller.resign()
+        following.noteNewSession()
+        current = nil
+        while !hasEnded {
+            do {
+                try await openSession()
+                if let registration { try await takePlace(registration) }
+                return
+            } catch TreeFailure.unreachable(let error) {
+                logger.warning("no new session with the coordinator yet: \(error)")
+                await session.close()
+                for input in inbox.takeNow() {
+                    if case .close = input { hasEnded = true }
+                    refuse(input)
+                }
+            } catch {
+                hasEnded = true
+                onLost("\(error)")
+            }
+        }
+    }
+
+    private mutating func openSession() async throws {
+        sessionNumber += 1
+        var coordinator = settings.coordinator
+        // Between two attempts is the time to see whether the broker is being closed.
+        coordinator.connectionTimeout = min(coordinator.connectionTimeout, .seconds(2))
+        session = CoordinatorSession(coordinator, on: group, logger: logger) { [inbox, sessionNumber] event in
+            inbox.post(.event(event, session: sessionNumber))
+        }
+        do {
+            try await session.start()
+            let found = try await Self.clusterID(tree)
+            guard found == clusterID else { throw TreeFailure.otherCluster(expected: clusterID, found: found) }
+        } catch {
+            throw TreeFailure(error)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import ClusterModel
+import Controller
+import Logging
+import NIOCore
+import Synchronization
+
+/// A broker's half that lives in the coordination tree, as the other half sees it: images of the cluster come out,
+/// changes go in.
+///
+/// Starting takes two steps, for the cluster's id must be known before the log directory is opened, and the registration
+/// tells clients of ports that must answer.
+final class TreeSession: Sendable {
+    private enum Phase {
+        case connected(TreeMember)
+        case registering
+        case atWork(Task<Void, Never>)
+        case closed
+    }
+
+    /// What `/cluster/id` holds.
+    let clusterID: String
+    private let inbox: TreeInbox
+    private let phase: Mutex<Phase>
+
+    private init(_ member: TreeMember, _ inbox: TreeInbox) {
+        clusterID = member.clusterID
+        self.inbox = inbox
+        phase = Mutex(.connected(member))
+    }
+
+    /// Opens a session with the coordinator, and reads the cluster's id from the tree or draws one for it.
+    ///
+    /// - Parameters:
+    ///   - onImage: told of each image that differs from the one before, in order. Must not block.
+    ///   - onLost: told once when the broker has lost its place for good, after a session had expired: why. It is
+    ///     registered no more, and nothing else is told or answered.
+    static func connect(
+        _ settings: TreeSettings, on group: any EventLoopGroup, logger: Logger,
+        onImage: @escaping @Sendable (ClusterImage) -> Void, onLost: @escaping @Sendable (String) -> Void
+    ) async throws(TreeFailure) -> TreeSession {
+        let inbox = TreeInbox()
+        let member = try await TreeMember.connect(
+            settings, inbox: inbox, on: group, logger: logger, onImage: onImage, onLost: onLost)
+        return TreeSession(member, inbox)
+    }
+
+    /// Registers the broker and goes to work; the first image, with the broker in it, has been told when this returns.
+    /// Waits for a registration that a killed process left behind, as long as a session lives. Called once; on an error
+    /// the session is closed.
+    func register(_ registration: BrokerRegistration) async throws(TreeFailure) {
+        let taken = phase.withLock { phase -> TreeMember? in
+            guard case .connected(let member) = phase else { return nil }
+            phase = .registering
+            return member
+        }
+        guard var member = taken else { preconditionFailure("a broker registers once, before it is closed") }
+        do {
+            try await member.register(registration)
+        } catch {
+            phase.withLock { $0 = .closed }
+            await member.leave()
+            throw error
+        }
+        let registered = member
+        let isWanted = phase.withLock { phase in
+            guard case .registering = phase else { return false }
+            phase = .atWork(
+                Task {
+                    var member = registered
+                    await member.run()
+                })
+            return true
+        }
+        guard isWanted else {
+            await registered.leave()
+            throw .unreachable(.closed)
+        }
+    }
+
+    /// Has the tree changed; `then` is called once, on any thread, and must not block.
+    func change(_ change: TreeChange, then: @escaping @Sendable (TreeOutcome) -> Void) {
+        inbox.post(.change(change, then: then))
+    }
+
+    /// Takes a block of producer ids that no other broker has; `then` is called once, on any thread, with nil when the
+    /// tree could not give one, and must not block.
+    func allocateProducerIDs(then: @escaping @Sendable (Range<ProducerID>?) -> Void) {
+        inbox.post(.allocateProducerIDs { block in then(block.map { $0.first..<$0.last + 1 }) })
+    }
+
+    /// Ends the session, so that the registration and the controller's office go at once. Nothing is told afterwards.
+    func close() async {
+        let before = phase.withLock { phase in
+            defer { phase = .closed }
+            return phase
+        }
+        switch before {
+        case .connected(let member): await member.leave()
+        case .atWork(let task):
+            inbox.post(.close)
+            await task.value
+        case .registering, .closed: break
+        }
+    }
+}

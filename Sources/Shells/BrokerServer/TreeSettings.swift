@@ -1,0 +1,15 @@
+import ClusterModel
+import CoordinatorClient
+
+/// What a broker's half in the coordination tree needs to know.
+struct TreeSettings: Sendable {
+    var coordinator: CoordinatorSettings
+    var broker: BrokerID
+    /// `unclean.leader.election.enable`, for topics that do not say.
+    var uncleanElectionByDefault = false
+
+    init(coordinator: CoordinatorSettings, broker: BrokerID) {
+        self.coordinator = coordinator
+        self.broker = broker
+    }
+}
