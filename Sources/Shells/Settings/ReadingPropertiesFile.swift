@@ -1,0 +1,39 @@
+import Glibc
+
+/// A configuration file that cannot be read.
+package struct UnreadableSettings: Error, Sendable, Equatable, CustomStringConvertible {
+    package var path: String
+    package var reason: String
+
+    package var description: String { "cannot read \(path): \(reason)" }
+}
+
+extension PropertiesFile {
+    /// No configuration is longer; what is, is something else.
+    private static let largestSize = 16 << 20
+
+    /// Reads the file at `path`, which must be UTF-8.
+    package init(reading path: String) throws(UnreadableSettings) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw UnreadableSettings(path: path, reason: String(cString: strerror(errno))) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw UnreadableSettings(path: path, reason: String(cString: strerror(errno)))
+            }
+            bytes += buffer[..<count]
+            guard bytes.count <= Self.largestSize else {
+                throw UnreadableSettings(path: path, reason: "longer than any configuration")
+            }
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw UnreadableSettings(path: path, reason: "not UTF-8")
+        }
+        self.init(path: path, text: text)
+    }
+}
