@@ -1,0 +1,31 @@
+import ClusterModel
+import Seams
+
+/// The offsets that a data directory's checkpoint files remember of its partitions.
+struct StoredOffsets {
+    private var recoveryPoints: [TopicPartition: Offset]
+    private var highWatermarks: [TopicPartition: Offset]
+    private var logStartOffsets: [TopicPartition: Offset]
+
+    init(_ directory: String, on disk: any FileSystem) throws(LogFailure) {
+        func offsets(_ file: String) throws(LogFailure) -> [TopicPartition: Offset] {
+            let path = directory + "/" + file
+            let bytes = try onDisk { () throws(FileSystemError) in try disk.contents(of: path) }
+            guard let bytes else { return [:] }
+            guard let offsets = CheckpointText.readOffsets(bytes) else {
+                throw .corrupt(path: path, position: 0, reason: "it is no list of partitions and offsets")
+            }
+            return offsets
+        }
+        recoveryPoints = try offsets(CheckpointText.recoveryPointFile)
+        highWatermarks = try offsets(CheckpointText.highWatermarkFile)
+        logStartOffsets = try offsets(CheckpointText.logStartOffsetFile)
+    }
+
+    /// What is not remembered is 0: then all is read again.
+    func checkpoint(of partition: TopicPartition, wasClosed: Bool) -> LogCheckpoint {
+        LogCheckpoint(
+            recoveryPoint: recoveryPoints[partition] ?? 0, logStartOffset: logStartOffsets[partition] ?? 0,
+            highWatermark: highWatermarks[partition] ?? 0, wasClosed: wasClosed)
+    }
+}

@@ -1,0 +1,71 @@
+import Records
+import Seams
+
+/// Reads batch after batch of a log file through a window of memory that moves along.
+struct BatchScanner: ~Copyable {
+    enum Found {
+        case batch(RecordBatchHeader)
+        /// The file ends here.
+        case end
+        /// No batch stands here, or only part of one.
+        case unsound(InvalidRecords)
+    }
+
+    private let file: any File
+    /// Where the file ends, in bytes.
+    private let end: Int
+    /// Where the next batch begins, in bytes.
+    private(set) var position: Int
+    private var window: UnsafeMutableRawBufferPointer
+    private var windowStart = 0
+    private var windowCount = 0
+
+    /// - Parameter windowSizeInBytes: what one read brings; larger batches enlarge the window when asked for whole.
+    init(_ file: any File, from position: Int, to end: Int, windowSizeInBytes: Int) {
+        self.file = file
+        self.position = position
+        self.end = end
+        let size = max(RecordBatchHeader.sizeInBytes, min(windowSizeInBytes, end - position))
+        window = .allocate(byteCount: size, alignment: 16)
+    }
+
+    deinit { window.deallocate() }
+
+    /// The bytes from the position on: `count`, or fewer at the end.
+    private mutating func bytes(_ count: Int) throws(FileSystemError) -> UnsafeRawBufferPointer {
+        let wanted = min(count, end - position)
+        if position < windowStart || position + wanted > windowStart + windowCount {
+            if wanted > window.count {
+                window.deallocate()
+                window = .allocate(byteCount: wanted, alignment: 16)
+            }
+            let target = UnsafeMutableRawBufferPointer(rebasing: window[..<min(window.count, end - position)])
+            windowStart = position
+            windowCount = try file.read(into: target, at: position)
+        }
+        let start = position - windowStart
+        return UnsafeRawBufferPointer(rebasing: window[start..<min(start + wanted, windowCount)])
+    }
+
+    /// The header of the batch at the position.
+    mutating func header() throws(FileSystemError) -> Found {
+        guard position < end else { return .end }
+        let bytes = try bytes(RecordBatchHeader.sizeInBytes)
+        do throws(InvalidRecords) {
+            let header = try RecordBatchHeader(reading: bytes)
+            guard header.sizeInBytes <= end - position else {
+                return .unsound(.truncated(needed: header.sizeInBytes, available: end - position))
+            }
+            return .batch(header)
+        } catch {
+            return .unsound(error)
+        }
+    }
+
+    /// All bytes of the batch at the position, which has this header; valid until the next call.
+    mutating func wholeBatch(_ header: RecordBatchHeader) throws(FileSystemError) -> UnsafeRawBufferPointer {
+        try bytes(header.sizeInBytes)
+    }
+
+    mutating func step(over header: RecordBatchHeader) { position += header.sizeInBytes }
+}

@@ -1,0 +1,52 @@
+import Seams
+
+extension UnsafeRawBufferPointer {
+    /// The big-endian integer at `position`.
+    func integer<Value: FixedWidthInteger>(at position: Int, as: Value.Type = Value.self) -> Value {
+        Value(bigEndian: loadUnaligned(fromByteOffset: position, as: Value.self))
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// Puts a big-endian integer at `position`.
+    func store<Value: FixedWidthInteger>(_ value: Value, at position: Int) {
+        storeBytes(of: value.bigEndian, toByteOffset: position, as: Value.self)
+    }
+}
+
+extension File {
+    /// Up to `count` bytes from `position` on; fewer only at the file's end.
+    func bytes(at position: Int, count: Int) throws(FileSystemError) -> [UInt8] {
+        let target = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
+        defer { target.deallocate() }
+        let got = try read(into: target, at: position)
+        return Array(target[..<got])
+    }
+
+    func write(_ bytes: [UInt8], at position: Int) throws(FileSystemError) {
+        try bytes.withUnsafeBufferPointer { buffer throws(FileSystemError) in
+            try write(UnsafeRawBufferPointer(buffer), at: position)
+        }
+    }
+}
+
+extension FileSystem {
+    /// All bytes of a small file; nil when it is absent.
+    func contents(of path: String) throws(FileSystemError) -> [UInt8]? {
+        guard try attributes(path) != nil else { return nil }
+        let file = try open(path, .read)
+        return try file.bytes(at: 0, count: try file.size())
+    }
+
+    /// Puts a small file in the place of another so that after a crash one of them is there, whole; durable on return.
+    func replace(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        let temporary = path + ".tmp"
+        let file = try open(temporary, .readWrite)
+        try file.truncate(to: 0)
+        try file.write(bytes, at: 0)
+        try file.synchronize()
+        try rename(temporary, to: path)
+        guard let slash = path.lastIndex(of: "/") else { return }
+        try synchronizeDirectory(String(path[..<slash]))
+    }
+}

@@ -1,0 +1,184 @@
+import ClusterModel
+import NIOCore
+import Records
+import Seams
+
+extension PartitionLog {
+    /// Appends batches of magic 2, giving them the next offsets.
+    ///
+    /// Offsets, leader epoch and, when the log stamps records, their time are written into the buffer's storage, also
+    /// where other buffers share it: the batches of a request belong to the log from here on.
+    /// - Parameters:
+    ///   - batches: one or more whole batches and nothing else.
+    ///   - leaderEpoch: the epoch in which this broker leads.
+    package func append(
+        _ batches: ByteBuffer, leaderEpoch: LeaderEpoch, origin: AppendOrigin, at now: Instant
+    ) throws(LogFailure) -> AppendOutcome {
+        try rewriting(batches) { bytes throws(LogFailure) in
+            do throws(AppendRefusal) {
+                try BatchValidation.check(
+                    UnsafeRawBufferPointer(bytes), origin: origin, settings: settings, now: now.unixMilliseconds,
+                    into: &headers)
+            } catch {
+                return .refused(error)
+            }
+            if origin == .client, let repeated = repeatedBatch() { return .duplicate(repeated) }
+            assignOffsets(in: bytes, leaderEpoch: leaderEpoch, at: now)
+            return try write(bytes, checked: origin, at: now)
+        }
+    }
+
+    /// Appends batches that have their offsets: from a partition's leader, or from the cluster that is mirrored.
+    ///
+    /// - Parameter leaderEpoch: when given, written into the batches in the place of theirs.
+    package func appendKeepingOffsets(
+        _ batches: ByteBuffer, leaderEpoch: LeaderEpoch? = nil, at now: Instant
+    ) throws(LogFailure) -> AppendOutcome {
+        try rewriting(batches) { bytes throws(LogFailure) in
+            do throws(AppendRefusal) {
+                try BatchValidation.checkReplicated(
+                    UnsafeRawBufferPointer(bytes), startingAt: logEndOffset, into: &headers)
+            } catch {
+                return .refused(error)
+            }
+            if let leaderEpoch {
+                eachBatch(of: bytes) { header, batch in
+                    BatchRewriting.setLeaderEpoch(leaderEpoch, of: batch)
+                    header.leaderEpoch = leaderEpoch
+                }
+            }
+            return try write(bytes, checked: nil, at: now)
+        }
+    }
+
+    private func rewriting(
+        _ batches: ByteBuffer, _ body: (UnsafeMutableRawBufferPointer) throws(LogFailure) -> AppendOutcome
+    ) throws(LogFailure) -> AppendOutcome {
+        let result: Result<AppendOutcome, LogFailure> = batches.withUnsafeReadableBytes { raw in
+            do throws(LogFailure) {
+                return .success(try body(UnsafeMutableRawBufferPointer(mutating: raw)))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Calls `body` with each of the checked headers and the bytes from its batch on.
+    private func eachBatch(
+        of bytes: UnsafeMutableRawBufferPointer,
+        _ body: (inout RecordBatchHeader, UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        var position = 0
+        for place in headers.indices {
+            body(&headers[place], UnsafeMutableRawBufferPointer(rebasing: bytes[position...]))
+            position += headers[place].sizeInBytes
+        }
+    }
+
+    /// Where the batch stands that an idempotent producer sends again.
+    private func repeatedBatch() -> AppendedRange? {
+        for header in headers where header.hasProducerID {
+            guard let batch = producers.entries[header.producerID]?.repeated(by: header) else { continue }
+            return AppendedRange(
+                firstOffset: batch.firstOffset, lastOffset: batch.lastOffset,
+                logAppendTime: settings.timestampType == .logAppendTime ? batch.timestamp : -1,
+                logStartOffset: logStartOffset, maxTimestamp: batch.timestamp)
+        }
+        return nil
+    }
+
+    private func assignOffsets(
+        in bytes: UnsafeMutableRawBufferPointer, leaderEpoch: LeaderEpoch, at now: Instant
+    ) {
+        var next = logEndOffset
+        eachBatch(of: bytes) { header, batch in
+            header.baseOffset = next
+            header.leaderEpoch = leaderEpoch
+            BatchRewriting.place(batch, at: next, leaderEpoch: leaderEpoch)
+            if settings.timestampType == .logAppendTime {
+                BatchRewriting.setTimestamp(.logAppendTime, max: now.unixMilliseconds, of: batch)
+                header.maxTimestamp = now.unixMilliseconds
+            }
+            next = header.nextOffset
+        }
+    }
+
+    /// Writes the batches whose headers were gathered, and takes them up.
+    private func write(
+        _ bytes: UnsafeMutableRawBufferPointer, checked: AppendOrigin?, at now: Instant
+    ) throws(LogFailure) -> AppendOutcome {
+        do throws(AppendRefusal) {
+            try gatherChanges(in: UnsafeRawBufferPointer(bytes), checked: checked)
+        } catch {
+            return .refused(error)
+        }
+        guard let first = headers.first, let last = headers.last else {
+            preconditionFailure("checked batches without headers")
+        }
+        var largest: Int64 = -1
+        for header in headers { largest = max(largest, header.maxTimestamp) }
+        try rollIfNeeded(
+            for: bytes.count, firstOffset: first.baseOffset, lastOffset: last.lastOffset, maxTimestamp: largest, at: now
+        )
+        let segment = active
+        try noteEpochs()
+        try onDisk { () throws(FileSystemError) in try segment.write(UnsafeRawBufferPointer(bytes)) }
+        hints.remember(first.baseOffset, in: segment.baseOffset, at: segment.size)
+        for header in headers { segment.takeUp(header, interval: settings.indexIntervalInBytes) }
+        logEndOffset = last.nextOffset
+        changes.apply(to: &producers) { transaction, lastStableOffset in
+            segment.append(transaction, lastStableOffset: lastStableOffset)
+        }
+        let stamped = checked != nil && settings.timestampType == .logAppendTime
+        return .appended(
+            AppendedRange(
+                firstOffset: first.baseOffset, lastOffset: last.lastOffset, logAppendTime: stamped ? largest : -1,
+                logStartOffset: logStartOffset, maxTimestamp: largest))
+    }
+
+    private func gatherChanges(
+        in bytes: UnsafeRawBufferPointer, checked: AppendOrigin?
+    ) throws(AppendRefusal) {
+        changes.removeAll()
+        var position = 0
+        for header in headers {
+            defer { position += header.sizeInBytes }
+            guard header.hasProducerID else { continue }
+            guard header.attributes.isControl else {
+                if let checked { try changes.check(header, in: producers, origin: checked) }
+                changes.add(header, in: producers)
+                continue
+            }
+            let end = position + header.sizeInBytes
+            let marker = try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
+                try TransactionMarker(header, copying: UnsafeRawBufferPointer(rebasing: bytes[position..<end]))
+            }
+            guard let marker else { continue }
+            if checked != nil { try changes.checkMarker(header, marker, in: producers) }
+            changes.addMarker(header, marker, in: producers)
+        }
+    }
+
+    /// Epochs are written down before their first batch, so that no batch of an unknown epoch is ever found.
+    private func noteEpochs() throws(LogFailure) {
+        var isNew = false
+        for header in headers where leaderEpochs.note(header.leaderEpoch, startingAt: header.baseOffset) {
+            isNew = true
+        }
+        if isNew { try writeLeaderEpochs() }
+    }
+
+    /// Notes that this broker leads in `epoch` from the log's end on, before it takes the first batch.
+    package func beginLeaderEpoch(_ epoch: LeaderEpoch) throws(LogFailure) {
+        guard leaderEpochs.note(epoch, startingAt: logEndOffset) else { return }
+        try writeLeaderEpochs()
+    }
+
+    func writeLeaderEpochs() throws(LogFailure) {
+        try onDisk { () throws(FileSystemError) in
+            try disk.replace(
+                directory + "/" + CheckpointText.leaderEpochFile, with: CheckpointText.write(leaderEpochs))
+        }
+    }
+}

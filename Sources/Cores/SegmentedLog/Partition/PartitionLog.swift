@@ -1,0 +1,109 @@
+import ClusterModel
+import Records
+import Seams
+
+/// The log of one partition: segments of record batches, oldest first, in Apache Kafka's files.
+///
+/// Invariants: `logStartOffset <= highWatermark <= logEndOffset`, `recoveryPoint <= logEndOffset`; segments are sorted
+/// and never none; the last one is written to. One thread uses it; the files of slices and flushes may be used by
+/// others.
+package final class PartitionLog {
+    package let directory: String
+    let disk: any FileSystem
+    package var settings: LogSettings
+    var segments: [LogSegment]
+    var producers: ProducerStates
+    package internal(set) var leaderEpochs: LeaderEpochHistory
+    /// The first offset that can be read.
+    package internal(set) var logStartOffset: Offset
+    /// The offset that the next record gets.
+    package internal(set) var logEndOffset: Offset
+    /// All before it is committed.
+    package private(set) var highWatermark: Offset
+    /// All before it survives a crash.
+    package internal(set) var recoveryPoint: Offset
+    /// What opening found.
+    package let recovery: RecoveryReport
+
+    var hints = PositionHints()
+    /// Offsets of the producer snapshots on disk, rising.
+    var snapshots: [Offset]
+    var deletions: [DelayedDeletion] = []
+    var isDirectoryUnsynced: Bool
+    /// How often records were taken off the end, so that a flush that was under way is known not to count.
+    var truncations = 0
+    var lastFlush: Instant
+    /// Memory of ``append(_:leaderEpoch:origin:at:)``, used again and again.
+    var headers: [RecordBatchHeader] = []
+    var changes = ProducerChanges()
+
+    init(_ loaded: LoadedLog, on disk: any FileSystem, settings: LogSettings, highWatermark: Offset, at now: Instant) {
+        directory = loaded.directory
+        self.disk = disk
+        self.settings = settings
+        segments = loaded.segments
+        producers = loaded.producers
+        leaderEpochs = loaded.leaderEpochs
+        logStartOffset = loaded.logStartOffset
+        logEndOffset = loaded.logEndOffset
+        recoveryPoint = min(loaded.recoveryPoint, loaded.logEndOffset)
+        recovery = loaded.report
+        snapshots = loaded.snapshots
+        isDirectoryUnsynced = true
+        lastFlush = now
+        self.highWatermark = min(max(highWatermark, loaded.logStartOffset), loaded.logEndOffset)
+        producers.highWatermarkAdvanced(to: self.highWatermark)
+    }
+
+    var active: LogSegment {
+        guard let last = segments.last else { preconditionFailure("the log in \(directory) has no segment") }
+        return last
+    }
+
+    /// Bytes of batches in all segments.
+    package var sizeInBytes: Int { segments.reduce(0) { $0 + $1.size } }
+    package var segmentCount: Int { segments.count }
+    /// Where the oldest segment begins.
+    package var firstSegmentOffset: Offset { segments.first?.baseOffset ?? logStartOffset }
+
+    /// The first offset that is not committed or belongs to a transaction that is not decided (KIP-98).
+    package var lastStableOffset: Offset {
+        guard let unstable = producers.firstUnstableOffset else { return highWatermark }
+        return min(highWatermark, max(unstable, logStartOffset))
+    }
+
+    /// Learns that all before `offset` is committed; an offset behind is ignored, one past the log's end is cut to it.
+    package func advanceHighWatermark(to offset: Offset) {
+        let offset = min(offset, logEndOffset)
+        guard offset > highWatermark else { return }
+        highWatermark = offset
+        producers.highWatermarkAdvanced(to: offset)
+    }
+
+    /// Takes the high watermark back with the log's end, or forward with its start.
+    func boundHighWatermark() {
+        highWatermark = min(max(highWatermark, logStartOffset), logEndOffset)
+    }
+
+    /// What is known of each producer, by id (`DescribeProducers`).
+    package var activeProducers: [(producerID: ProducerID, entry: ProducerEntry)] {
+        producers.entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// Forgets producers that were silent too long.
+    package func expireProducers(at now: Instant) {
+        producers.expire(at: now.unixMilliseconds, after: settings.producerExpirationInMilliseconds)
+    }
+
+    /// The place in `segments` of the one that an offset belongs to; nil before the first.
+    func segmentIndex(of offset: Offset) -> Int? {
+        if let last = segments.last, last.baseOffset <= offset { return segments.count - 1 }
+        var low = 0
+        var high = segments.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[middle].baseOffset <= offset { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? nil : low - 1
+    }
+}
