@@ -1,0 +1,62 @@
+import KafkaProtocol
+import KafkaProtocolAdmin
+import KafkaProtocolTransactions
+import NIOCore
+import WireCoding
+
+extension BrokerKernel {
+    /// The APIs this broker answers, each in the versions that Apache Kafka 3.9 offers.
+    static let offeredAPIs: [ApiKey] = [
+        .produce, .fetch, .listOffsets, .metadata, .apiVersions, .deleteRecords, .initProducerId,
+        .offsetForLeaderEpoch,
+    ]
+
+    private static let offered = Set(offeredAPIs)
+
+    /// Reads the body of a request and gives it to its API. A body that makes no sense ends the connection, as does
+    /// an API or version that was never offered.
+    mutating func admit(_ request: Request) {
+        guard Self.offered.contains(request.apiKey), let versions = request.apiKey.offeredVersions,
+            versions.contains(request.version)
+        else {
+            if request.apiKey == .apiVersions { return refuseApiVersions(request) }
+            return perform(
+                .close(
+                    request.ticket.connection,
+                    reason: "\(request.apiKey) version \(request.version) is not offered here"))
+        }
+        do throws(MalformedInput) {
+            try dispatch(request)
+        } catch {
+            perform(
+                .close(
+                    request.ticket.connection,
+                    reason: "a \(request.apiKey) request of version \(request.version) is malformed: \(error)"))
+        }
+    }
+
+    private mutating func dispatch(_ request: Request) throws(MalformedInput) {
+        switch request.apiKey {
+        case .produce: produce(request, try read(request, ProduceRequest.init(reading:version:)))
+        case .fetch: fetch(request, try read(request, FetchRequest.init(reading:version:)))
+        case .listOffsets: listOffsets(request, try read(request, ListOffsetsRequest.init(reading:version:)))
+        case .metadata: metadata(request, try read(request, MetadataRequest.init(reading:version:)))
+        case .apiVersions: apiVersions(request, try read(request, ApiVersionsRequest.init(reading:version:)))
+        case .deleteRecords: deleteRecords(request, try read(request, DeleteRecordsRequest.init(reading:version:)))
+        case .initProducerId: initProducerID(request, try read(request, InitProducerIdRequest.init(reading:version:)))
+        case .offsetForLeaderEpoch:
+            offsetForLeaderEpoch(request, try read(request, OffsetForLeaderEpochRequest.init(reading:version:)))
+        default: preconditionFailure("\(request.apiKey) is offered but has no handler")
+        }
+    }
+
+    private func read<Body>(
+        _ request: Request, _ read: (inout WireReader, Int16) throws(MalformedInput) -> Body
+    ) throws(MalformedInput) -> Body {
+        try WireReader.read(request.body) { reader throws(MalformedInput) in
+            let body = try read(&reader, request.version)
+            try reader.finish()
+            return body
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import ClusterModel
+import Controller
+import KafkaProtocol
+import NIOCore
+import Seams
+import SegmentedLog
+import WireCoding
+
+/// Which tree change an outcome belongs to.
+package struct TreeTicket: Sendable, Hashable {
+    package var value: UInt64
+
+    package init(_ value: UInt64) { self.value = value }
+}
+
+/// A broker as one value: admits requests, appends to and reads from its partitions' logs, runs its groups, and
+/// follows the cluster image.
+///
+/// One event at a time, on one thread. The disk is reached through the `FileSystem` seam and may block; time, network
+/// and the coordination tree are events and effects. Of what it is told, only the logs and the tree outlive it.
+///
+/// A request is answered once: by `reply` or `noReply`, at once or in a later step, unless its connection closes
+/// before. Files of this module are one API each; those without an API's name are the state they share.
+package struct BrokerKernel: ProtocolCore {
+    package enum Event: Sendable {
+        /// Requests that arrived together, in order for each connection.
+        case requestsReceived([Request])
+        case connectionClosed(ConnectionID)
+        /// The coordination tree, as of now.
+        case imageChanged(ClusterImage)
+        case treeChanged(TreeTicket, TreeOutcome)
+        /// A block of ids that no other broker has; nil when the tree could not give one.
+        case producerIDsAllocated(Range<ProducerID>?)
+        /// Time has passed; wanted by ``BrokerKernel/nextDeadline`` at the latest.
+        case tick
+    }
+
+    package enum Effect: Sendable {
+        /// The whole reply with its length in front.
+        case reply(ReplyTicket, [RecordBytes])
+        /// The request asked for no reply (produce with acks=0).
+        case noReply(ReplyTicket)
+        /// The connection said something that cannot be answered.
+        case close(ConnectionID, reason: String)
+        /// Asks the coordination tree for a change; the outcome comes back as `treeChanged` with this ticket.
+        case changeTree(TreeTicket, TreeChange)
+        /// Asks the tree for a block of producer ids; it comes back as `producerIDsAllocated`.
+        case allocateProducerIDs
+        /// Something the operator should read.
+        case report(String)
+        /// A disk failed: the broker cannot keep its promises and has to stop.
+        case stop(reason: String)
+    }
+
+    package let settings: BrokerKernelSettings
+    package internal(set) var image = ClusterImage()
+    package internal(set) var partitions: [TopicPartition: Partition] = [:]
+
+    let directory: LogDirectory
+    /// Draws ids of topics and members, and where partitions go.
+    var generator: any RandomNumberGenerator & Sendable
+    var fetchSessions: FetchSessions
+    var parkedFetches = ParkedFetches()
+    var producerIDs = ProducerIDs()
+    var upkeep: Upkeep
+    /// What to do when the outcome of a tree change is known.
+    var treeContinuations: [TreeTicket: (inout BrokerKernel, TreeOutcome) -> Void] = [:]
+    var imageWaits = ImageWaits()
+    private var lastTreeTicket: UInt64 = 0
+
+    /// The moment and the effects of the step under way.
+    private(set) var now: Instant
+    private var effects: [Effect] = []
+
+    /// A broker over an opened log directory, which becomes this value's own.
+    package init(
+        settings: BrokerKernelSettings, directory: LogDirectory, generator: any RandomNumberGenerator & Sendable,
+        at now: Instant
+    ) {
+        self.settings = settings
+        self.generator = generator
+        self.directory = directory
+        self.fetchSessions = FetchSessions(slots: settings.fetchSessionSlots)
+        self.upkeep = Upkeep(settings: settings, at: now)
+        self.now = now
+    }
+
+    package mutating func step(_ event: Event, at now: Instant, into effects: inout [Effect]) {
+        self.now = now
+        swap(&self.effects, &effects)
+        switch event {
+        case .requestsReceived(let requests): for request in requests { admit(request) }
+        case .connectionClosed(let connection): parkedFetches.drop(connection)
+        case .imageChanged(let image): follow(image)
+        case .treeChanged(let ticket, let outcome):
+            if let proceed = treeContinuations.removeValue(forKey: ticket) { proceed(&self, outcome) }
+        case .producerIDsAllocated(let block): receiveProducerIDs(block)
+        case .tick: tick()
+        }
+        answerParkedFetches()
+        swap(&self.effects, &effects)
+    }
+
+    /// When the next `tick` is due at the latest.
+    package var nextDeadline: Instant {
+        var deadline = upkeep.nextDeadline
+        if let fetch = parkedFetches.nextDeadline { deadline = min(deadline, fetch) }
+        if let wait = imageWaits.nextDeadline { deadline = min(deadline, wait) }
+        return deadline
+    }
+
+    private mutating func tick() {
+        keepUp()
+        giveUpImageWaits()
+    }
+
+    // MARK: - What the APIs share
+
+    /// What `body` does with a log; nil when the disk failed, which ends the broker's service.
+    mutating func onLog<Value>(_ body: () throws(LogFailure) -> Value) -> Value? {
+        do throws(LogFailure) {
+            return try body()
+        } catch {
+            perform(.stop(reason: "a log failed: \(error)"))
+            return nil
+        }
+    }
+
+    mutating func perform(_ effect: Effect) { effects.append(effect) }
+
+    /// Answers `request`; `write` writes the response's body in the request's version.
+    mutating func reply(to request: Request, _ write: (inout WireWriter) -> Void) {
+        var writer = WireWriter()
+        writer.int32(0)
+        var header = ResponseHeader()
+        header.correlationId = request.correlationID
+        header.write(to: &writer, version: request.apiKey.responseHeaderVersion(for: request.version))
+        write(&writer)
+        perform(.reply(request.ticket, writer.framedPieces()))
+    }
+
+    /// Asks the tree for a change and goes on with `proceed` when its outcome is known.
+    mutating func change(
+        _ change: TreeChange, then proceed: @escaping (inout BrokerKernel, TreeOutcome) -> Void
+    ) {
+        lastTreeTicket += 1
+        let ticket = TreeTicket(lastTreeTicket)
+        treeContinuations[ticket] = proceed
+        perform(.changeTree(ticket, change))
+    }
+
+    /// Whether this broker leads `partition`, and if not, why not, as the protocol says it.
+    func led(
+        _ partition: TopicPartition, leaderEpoch: LeaderEpoch = -1
+    ) -> Result<Partition, ErrorCode> {
+        guard let found = partitions[partition], found.isLeader else {
+            return .failure(image.partition(partition) == nil ? .unknownTopicOrPartition : .notLeaderOrFollower)
+        }
+        if leaderEpoch >= 0 {
+            if leaderEpoch < found.leaderEpoch { return .failure(.fencedLeaderEpoch) }
+            if leaderEpoch > found.leaderEpoch { return .failure(.unknownLeaderEpoch) }
+        }
+        return .success(found)
+    }
+}

@@ -1,0 +1,85 @@
+import ClusterModel
+import Controller
+import SegmentedLog
+
+extension BrokerKernel {
+    /// Obeys a new image: opens, leads and deletes partitions, and lets go whoever waited for it.
+    mutating func follow(_ newer: ClusterImage) {
+        let changes = newer.changes(since: image)
+        image = newer
+        for name in changes.topicsRemoved { dropPartitions(of: name) { _ in true } }
+        for name in changes.topicsChanged + changes.topicsAdded {
+            guard let topic = image.topics[name] else { continue }
+            // A topic deleted and created again under its name has another id: the old logs are not its logs.
+            let brokerID = settings.brokerID
+            dropPartitions(of: name) { $0.topicID != topic.id || !topic.places($0.name.partition, on: brokerID) }
+            for partition in topic.partitions.indices {
+                follow(topic, TopicPartition(topic: name, partition: Int32(partition)))
+            }
+        }
+        endImageWaits()
+    }
+
+    private mutating func follow(_ topic: TopicImage, _ name: TopicPartition) {
+        let state = topic.partitions[Int(name.partition)]
+        guard state.replicas.contains(settings.brokerID), state.state != nil else { return }
+        let configs = TopicConfigs(own: topic.configs, broker: settings.configured)
+        let logSettings = configs.logSettings(
+            producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
+        guard let partition = partitions[name] ?? open(name, topic.id, logSettings) else { return }
+        partition.log.settings = logSettings
+        partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
+        partition.inSyncReplicaCount = state.isr.count
+        let leads = state.leader == settings.brokerID
+        if leads && (!partition.isLeader || partition.leaderEpoch != state.leaderEpoch) {
+            let hasBegun: Void? = onLog { () throws(LogFailure) in
+                try partition.log.beginLeaderEpoch(state.leaderEpoch)
+            }
+            guard hasBegun != nil else { return }
+            partition.log.advanceHighWatermark(to: partition.log.logEndOffset)
+        }
+        let hasChanged = partition.isLeader != leads || partition.leaderEpoch != state.leaderEpoch
+        partition.isLeader = leads
+        partition.leaderEpoch = state.leaderEpoch
+        if hasChanged {
+            parkedFetches.note(partition)
+            leadershipChanged(partition)
+        }
+    }
+
+    private mutating func open(_ name: TopicPartition, _ topicID: KafkaUUID, _ logSettings: LogSettings) -> Partition? {
+        let log = onLog { [directory, now] () throws(LogFailure) in
+            try directory.create(name, topicID: topicID, settings: logSettings, at: now)
+        }
+        guard let log else { return nil }
+        let partition = Partition(name: name, topicID: topicID, log: log)
+        partitions[name] = partition
+        return partition
+    }
+
+    /// Stops serving partitions of a topic and deletes their logs.
+    private mutating func dropPartitions(of topic: String, where isGone: (Partition) -> Bool) {
+        let gone = partitions.values.filter { $0.name.topic == topic && isGone($0) }.sorted { $0.name < $1.name }
+        for partition in gone {
+            partition.isLeader = false
+            parkedFetches.note(partition)
+            leadershipChanged(partition)
+            partitions[partition.name] = nil
+            let uniqueID = KafkaUUID.random(using: &generator)
+            _ = onLog { [directory, now] () throws(LogFailure) in
+                try directory.delete(partition.name, uniqueID: uniqueID, at: now)
+            }
+        }
+    }
+
+    /// What else of a broker depends on leading a partition.
+    private mutating func leadershipChanged(_ partition: Partition) {
+    }
+}
+
+extension TopicImage {
+    /// Whether the partition exists and has a replica on `broker`.
+    fileprivate func places(_ partition: Int32, on broker: BrokerID) -> Bool {
+        partitions.indices.contains(Int(partition)) && partitions[Int(partition)].replicas.contains(broker)
+    }
+}

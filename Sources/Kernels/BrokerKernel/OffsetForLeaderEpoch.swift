@@ -1,0 +1,30 @@
+import ClusterModel
+import KafkaProtocol
+
+extension BrokerKernel {
+    /// Where an epoch ended in this leader's log, so that its asker can find where the two logs part (KIP-101, KIP-320).
+    mutating func offsetForLeaderEpoch(_ request: Request, _ body: OffsetForLeaderEpochRequest) {
+        var response = OffsetForLeaderEpochResponse()
+        response.topics = body.topics.map { topic in
+            var told = OffsetForLeaderEpochResponse.OffsetForLeaderTopicResult()
+            told.topic = topic.topic
+            told.partitions = topic.partitions.map { wanted in
+                var one = OffsetForLeaderEpochResponse.EpochEndOffset()
+                one.partition = wanted.partition
+                switch led(
+                    TopicPartition(topic: topic.topic, partition: wanted.partition),
+                    leaderEpoch: wanted.currentLeaderEpoch)
+                {
+                case .failure(let error): one.errorCode = error.rawValue
+                case .success(let partition):
+                    let end = partition.log.end(of: wanted.leaderEpoch)
+                    one.leaderEpoch = end.epoch
+                    one.endOffset = end.endOffset
+                }
+                return one
+            }
+            return told
+        }
+        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+}

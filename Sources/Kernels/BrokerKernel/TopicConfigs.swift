@@ -1,0 +1,78 @@
+import Records
+import SegmentedLog
+
+/// The settings that hold for a topic: its own where it has any, else the broker's.
+///
+/// A text that is no value of its key, which only a foreign hand can have put into the tree, counts as not set.
+package struct TopicConfigs {
+    private let own: [String: String]
+    private let broker: [String: String]
+
+    /// - Parameters:
+    ///   - own: the topic's own settings.
+    ///   - broker: what is set in the broker's configuration.
+    package init(own: [String: String], broker: [String: String]) {
+        self.own = own
+        self.broker = broker
+    }
+
+    /// The text that counts for `key`.
+    package func text(_ key: TopicConfigKey) -> String {
+        if let text = own[key.name], key.objection(to: text) == nil { return text }
+        for synonym in key.synonyms {
+            if let text = broker[synonym.brokerKey] { return Self.scaled(text, by: synonym.scale) }
+        }
+        return key.defaultText
+    }
+
+    private static func scaled(_ text: String, by scale: Int64) -> String {
+        guard scale != 1, let number = Int64(text), number >= 0 else { return text }
+        let (product, overflows) = number.multipliedReportingOverflow(by: scale)
+        return String(overflows ? .max : product)
+    }
+
+    private func text(_ name: String) -> String {
+        guard let key = TopicConfigKey.named(name) else { preconditionFailure("topics have no setting \(name)") }
+        return text(key)
+    }
+
+    private func number(_ name: String) -> Int64 {
+        let text = text(name)
+        guard let number = Int64(text) else { preconditionFailure("\(name) was checked to be a number: \(text)") }
+        return number
+    }
+
+    /// `min.insync.replicas`
+    package var minimumInSyncReplicas: Int { Int(number("min.insync.replicas")) }
+
+    /// What the topic's logs are told.
+    package func logSettings(producerExpirationInMilliseconds: Int64) -> LogSettings {
+        var log = LogSettings()
+        let policies = TopicConfigKey.items(text("cleanup.policy"))
+        log.cleanupPolicy = []
+        if policies.contains("delete") { log.cleanupPolicy.insert(.delete) }
+        if policies.contains("compact") { log.cleanupPolicy.insert(.compact) }
+        log.segmentSizeInBytes = Int(number("segment.bytes"))
+        log.segmentAgeInMilliseconds = number("segment.ms")
+        log.segmentJitterInMilliseconds = number("segment.jitter.ms")
+        log.indexSizeInBytes = Int(number("segment.index.bytes"))
+        log.indexIntervalInBytes = Int(number("index.interval.bytes"))
+        log.retentionInMilliseconds = limit("retention.ms")
+        log.retentionInBytes = limit("retention.bytes")
+        log.fileDeleteDelayInMilliseconds = number("file.delete.delay.ms")
+        log.maxBatchSizeInBytes = Int(number("max.message.bytes"))
+        log.timestampType = text("message.timestamp.type") == "LogAppendTime" ? .logAppendTime : .createTime
+        log.timestampBeforeLimitInMilliseconds = number("message.timestamp.before.max.ms")
+        log.timestampAfterLimitInMilliseconds = number("message.timestamp.after.max.ms")
+        log.flushIntervalInRecords = number("flush.messages")
+        log.flushIntervalInMilliseconds = number("flush.ms")
+        log.producerExpirationInMilliseconds = producerExpirationInMilliseconds
+        return log
+    }
+
+    /// -1 stands for no limit.
+    private func limit(_ name: String) -> Int64? {
+        let number = number(name)
+        return number < 0 ? nil : number
+    }
+}

@@ -1,0 +1,150 @@
+import ClusterModel
+import Controller
+import KafkaProtocol
+import Seams
+
+/// A topic that somebody wants.
+struct NewTopic {
+    /// Where its partitions go.
+    enum Placement {
+        /// The broker chooses; -1 takes the broker's default.
+        case counts(partitions: Int32, replicas: Int16)
+        /// Indexed by partition.
+        case assigned([[BrokerID]])
+    }
+
+    var name: String
+    var placement = Placement.counts(partitions: -1, replicas: -1)
+    var configs: [String: String] = [:]
+}
+
+/// Why something an administrator asked for is not done, as the reply says it.
+struct AdminRefusal: Error {
+    var error: ErrorCode
+    var message: String
+
+    init(_ error: ErrorCode, _ message: String) {
+        self.error = error
+        self.message = message
+    }
+}
+
+extension BrokerKernel {
+    /// The change that makes the topic, checked against the image.
+    mutating func creation(of topic: NewTopic) throws(AdminRefusal) -> TreeChange {
+        if let objection = TopicNames.objection(to: topic.name) {
+            throw AdminRefusal(.invalidTopicException, objection)
+        }
+        if image.topics[topic.name] != nil {
+            throw AdminRefusal(.topicAlreadyExists, "Topic '\(topic.name)' already exists.")
+        }
+        if let other = TopicNames.collision(of: topic.name, with: image.topics.keys) {
+            throw AdminRefusal(
+                .invalidTopicException, "Topic '\(topic.name)' collides with existing topic: \(other)")
+        }
+        for (name, value) in topic.configs.sorted(by: { $0.key < $1.key }) {
+            guard let key = TopicConfigKey.named(name) else {
+                throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(name)")
+            }
+            if let objection = key.objection(to: value) { throw AdminRefusal(.invalidConfig, objection) }
+        }
+        return .createTopic(
+            name: topic.name, id: .random(using: &generator), assignment: try assignment(of: topic),
+            configs: topic.configs)
+    }
+
+    private mutating func assignment(of topic: NewTopic) throws(AdminRefusal) -> [[BrokerID]] {
+        switch topic.placement {
+        case .assigned(let assignment):
+            try check(assignment)
+            return assignment
+        case .counts(let partitions, let replicas):
+            let partitionCount = partitions == -1 ? settings.defaultPartitionCount : partitions
+            let replicaCount = replicas == -1 ? settings.defaultReplicationFactor : replicas
+            guard partitionCount > 0 else {
+                throw AdminRefusal(.invalidPartitions, "Number of partitions must be larger than 0.")
+            }
+            guard replicaCount > 0 else {
+                throw AdminRefusal(.invalidReplicationFactor, "Replication factor must be larger than 0.")
+            }
+            return try placed(partitions: Int(partitionCount), replicas: Int(replicaCount))
+        }
+    }
+
+    /// Places new partitions on the living brokers.
+    /// - Parameter first: the number of the first of them.
+    mutating func placed(
+        partitions: Int, replicas: Int, first: Int = 0
+    ) throws(AdminRefusal) -> [[BrokerID]] {
+        do throws(ReplicaPlacement.NotEnoughBrokers) {
+            return try ReplicaPlacement.assign(
+                partitions: partitions, replicas: replicas, brokers: image.brokers.mapValues(\.rack), first: first,
+                start: Int.random(in: 0..<1 << 16, using: &generator),
+                shift: Int.random(in: 0..<1 << 16, using: &generator))
+        } catch {
+            throw AdminRefusal(
+                .invalidReplicationFactor,
+                "Replication factor: \(replicas) larger than available brokers: \(error.living).")
+        }
+    }
+
+    /// Sees that each partition's replicas are living brokers, none twice, and equally many.
+    func check(_ assignment: [[BrokerID]]) throws(AdminRefusal) {
+        guard !assignment.isEmpty else {
+            throw AdminRefusal(.invalidReplicaAssignment, "An assignment of no partitions.")
+        }
+        for (partition, replicas) in assignment.enumerated() {
+            guard !replicas.isEmpty, replicas.count == assignment[0].count else {
+                throw AdminRefusal(
+                    .invalidReplicaAssignment,
+                    "Partition \(partition) has \(replicas.count) replicas, not like the others.")
+            }
+            guard Set(replicas).count == replicas.count else {
+                throw AdminRefusal(.invalidReplicaAssignment, "Partition \(partition) names a replica twice.")
+            }
+            for replica in replicas where image.brokers[replica] == nil {
+                throw AdminRefusal(
+                    .invalidReplicaAssignment, "Partition \(partition) names broker \(replica), which is not alive.")
+            }
+        }
+    }
+
+    /// Asks for topics that a client wants and that are not there, and goes on when they are or cannot be.
+    /// - Parameter proceed: called once, with why those could not be made that could not.
+    mutating func createAutomatically(
+        _ names: [String], then proceed: @escaping (inout BrokerKernel, [String: ErrorCode]) -> Void
+    ) {
+        var asked = names.count
+        var refused: [String: ErrorCode] = [:]
+        let deadline = now + settings.automaticCreationTimeout
+        func answered(_ kernel: inout BrokerKernel) {
+            asked -= 1
+            guard asked == 0 else { return }
+            let expected = names.filter { refused[$0] == nil }
+            kernel.whenImage(by: deadline) { kernel in
+                expected.allSatisfy { kernel.hasLeaders($0) }
+            } then: { kernel, _ in
+                proceed(&kernel, refused)
+            }
+        }
+        for name in names {
+            do throws(AdminRefusal) {
+                change(try creation(of: InternalTopics.definition(of: name, settings))) { kernel, outcome in
+                    if case .refused(let code, _) = outcome, ErrorCode(rawValue: code) != .topicAlreadyExists {
+                        refused[name] = ErrorCode(rawValue: code)
+                    }
+                    answered(&kernel)
+                }
+            } catch {
+                refused[name] = error.error
+                answered(&self)
+            }
+        }
+    }
+
+    /// Whether each partition of the topic has a leader, and those that this broker is to lead it does lead.
+    func hasLeaders(_ name: String) -> Bool {
+        guard let topic = image.topics[name], !topic.partitions.isEmpty else { return false }
+        return topic.partitions.allSatisfy { $0.leader != nil }
+    }
+}

@@ -1,0 +1,92 @@
+import ClusterModel
+import Seams
+import SegmentedLog
+
+/// What a broker does for its logs from time to time, and when each is due.
+struct Upkeep {
+    private(set) var nextRetention: Instant
+    private(set) var nextCheckpoint: Instant
+    private(set) var nextFlushCheck: Instant
+    private let settings: BrokerKernelSettings
+
+    /// How often `flush.ms` and files to delete are looked at.
+    private static let flushCheckInterval = Duration.seconds(1)
+
+    init(settings: BrokerKernelSettings, at now: Instant) {
+        self.settings = settings
+        nextRetention = now + settings.retentionCheckInterval
+        nextCheckpoint = now + settings.highWatermarkCheckpointInterval
+        nextFlushCheck = now + Self.flushCheckInterval
+    }
+
+    var nextDeadline: Instant { min(nextRetention, nextCheckpoint, nextFlushCheck) }
+
+    mutating func takeRetention(at now: Instant) -> Bool {
+        take(\.nextRetention, every: settings.retentionCheckInterval, at: now)
+    }
+
+    mutating func takeCheckpoint(at now: Instant) -> Bool {
+        take(\.nextCheckpoint, every: settings.highWatermarkCheckpointInterval, at: now)
+    }
+
+    mutating func takeFlushCheck(at now: Instant) -> Bool {
+        take(\.nextFlushCheck, every: Self.flushCheckInterval, at: now)
+    }
+
+    private mutating func take(
+        _ next: WritableKeyPath<Upkeep, Instant>, every interval: Duration, at now: Instant
+    ) -> Bool {
+        guard self[keyPath: next] <= now else { return false }
+        self[keyPath: next] = now + interval
+        return true
+    }
+}
+
+extension BrokerKernel {
+    /// Does what is due: removes what is too old, writes logs to disk, and writes down how far they are.
+    mutating func keepUp() {
+        if upkeep.takeFlushCheck(at: now) { onEachLog { log, now throws(LogFailure) in try log.flushIfDue(at: now) } }
+        if upkeep.takeRetention(at: now) {
+            onEachLog { log, now throws(LogFailure) in
+                _ = try log.retain(at: now)
+                log.expireProducers(at: now)
+            }
+            onDirectory { directory, _ throws(LogFailure) in try directory.writeLogStartOffsets() }
+        }
+        if upkeep.takeCheckpoint(at: now) {
+            onDirectory { directory, now throws(LogFailure) in
+                try directory.writeHighWatermarks()
+                try directory.writeRecoveryPoints()
+                try directory.removeDeletedFiles(at: now)
+            }
+        }
+    }
+
+    /// Writes everything to disk and marks the logs as closed; the kernel takes no event afterwards.
+    package mutating func shutDown(at now: Instant, into effects: inout [Effect]) {
+        do throws(LogFailure) {
+            try directory.close(at: now)
+        } catch {
+            effects.append(.report("the logs could not be closed, and will be recovered at the next start: \(error)"))
+        }
+    }
+
+    private mutating func onDirectory(_ body: (LogDirectory, Instant) throws(LogFailure) -> Void) {
+        _ = onLog { [directory, now] () throws(LogFailure) in try body(directory, now) }
+    }
+
+    private mutating func onEachLog(_ body: (PartitionLog, Instant) throws(LogFailure) -> Void) {
+        let now = now
+        for name in partitions.keys.sorted() {
+            guard let log = partitions[name]?.log else { continue }
+            _ = onLog { () throws(LogFailure) in try body(log, now) }
+        }
+    }
+}
+
+extension PartitionLog {
+    fileprivate func flushIfDue(at now: Instant) throws(LogFailure) {
+        if isFlushDue(at: now) { try flush(at: now) }
+        try removeDeletedFiles(at: now)
+    }
+}

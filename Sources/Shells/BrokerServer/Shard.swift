@@ -1,0 +1,101 @@
+import BrokerKernel
+import Controller
+import Logging
+import Platform
+import Seams
+import Synchronization
+import Transport
+import WireCoding
+
+/// The thread that owns a broker's kernel: takes all that has come, steps the kernel through it, performs the effects
+/// as one batch, and waits.
+///
+/// Everything reaches the kernel through ``post(_:)``, in order for each poster.
+final class Shard: Sendable {
+    enum Message: Sendable {
+        case connectionOpened(ConnectionID, Connection, RequestBacklog)
+        case event(BrokerKernel.Event)
+        /// Flushes the logs, marks them cleanly closed, and ends the thread.
+        case shutDown
+    }
+
+    /// What the shard asks of the rest of the broker; called on the shard's thread, must not block.
+    struct Surroundings: Sendable {
+        var changeTree: @Sendable (TreeTicket, TreeChange) -> Void
+        var allocateProducerIDs: @Sendable () -> Void
+        /// The broker cannot go on, for this reason.
+        var stop: @Sendable (String) -> Void
+    }
+
+    private let mailbox = Mailbox<Message>()
+    private let logger: Logger
+    private let clock: SystemClock
+
+    init(clock: SystemClock, logger: Logger) {
+        self.clock = clock
+        self.logger = logger
+    }
+
+    func post(_ message: Message) { mailbox.post(message) }
+
+    /// Starts the thread with `kernel`, which belongs to it from now on. The thread ends after `shutDown`.
+    func start(_ kernel: sending BrokerKernel, _ surroundings: Surroundings) -> OwnThread {
+        let start = Mutex<BrokerKernel?>(kernel)
+        return OwnThread(name: "shard") { [self] in
+            guard let kernel = start.withLock({ $0.take() }) else { preconditionFailure("a shard starts once") }
+            run(kernel, surroundings)
+        }
+    }
+
+    private func run(_ kernel: consuming BrokerKernel, _ surroundings: Surroundings) {
+        var kernel = kernel
+        var connections: [ConnectionID: ReplyQueue] = [:]
+        var effects: [BrokerKernel.Effect] = []
+        while true {
+            let messages = mailbox.take(waitingAtMost: kernel.nextDeadline - clock.now())
+            let now = clock.now()
+            var shutsDown = false
+            for message in messages {
+                switch message {
+                case .connectionOpened(let id, let connection, let backlog):
+                    connections[id] = ReplyQueue(connection: connection, backlog: backlog)
+                case .event(let event):
+                    if case .connectionClosed(let id) = event { connections[id] = nil }
+                    kernel.step(event, at: now, into: &effects)
+                case .shutDown: shutsDown = true
+                }
+            }
+            if now >= kernel.nextDeadline { kernel.step(.tick, at: now, into: &effects) }
+            perform(effects, &connections, surroundings)
+            effects.removeAll(keepingCapacity: true)
+            if shutsDown {
+                kernel.shutDown(at: now, into: &effects)
+                return perform(effects, &connections, surroundings)
+            }
+        }
+    }
+
+    private func perform(
+        _ effects: [BrokerKernel.Effect], _ connections: inout [ConnectionID: ReplyQueue],
+        _ surroundings: Surroundings
+    ) {
+        var answered: [ConnectionID] = []
+        func complete(_ ticket: ReplyTicket, _ pieces: [RecordBytes]) {
+            // A reply to a connection that has closed meanwhile has no receiver.
+            guard let isFirst = connections[ticket.connection]?.complete(ticket.place, pieces) else { return }
+            if isFirst { answered.append(ticket.connection) }
+        }
+        for effect in effects {
+            switch effect {
+            case .reply(let ticket, let pieces): complete(ticket, pieces)
+            case .noReply(let ticket): complete(ticket, [])
+            case .close(let id, let reason): connections[id]?.connection.close(.badInput(reason))
+            case .changeTree(let ticket, let change): surroundings.changeTree(ticket, change)
+            case .allocateProducerIDs: surroundings.allocateProducerIDs()
+            case .report(let text): logger.warning("\(text)")
+            case .stop(let reason): surroundings.stop(reason)
+            }
+        }
+        for id in answered { connections[id]?.send() }
+    }
+}
