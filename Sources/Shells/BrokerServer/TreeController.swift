@@ -51,12 +51,11 @@ struct TreeController {
         _ following: TreeFollowing, _ tree: TreeAccess, _ unixMilliseconds: Int64
     ) async throws(CoordinatorError) -> Bool {
         if following.controllerEpochVersion < 0 {
-            let first = TreeWrite.create(path: TreePath.controllerEpoch, data: ControllerEpochNode.text(0))
-            return try await perform([.perform(TreeTransaction([first]))], tree)
+            try await tree.createAbsent(TreePath.controllerEpoch, ControllerEpochNode.text(0))
         }
         let election = ClusterController.election(
             of: settings.broker, after: following.image.controllerEpoch,
-            epochNodeVersion: following.controllerEpochVersion, at: unixMilliseconds)
+            epochNodeVersion: max(following.controllerEpochVersion, 0), at: unixMilliseconds)
         return try await perform([.perform(election)], tree)
     }
 

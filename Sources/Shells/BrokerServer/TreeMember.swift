@@ -100,7 +100,15 @@ struct TreeMember: Sendable {
     mutating func register(_ registration: BrokerRegistration) async throws(TreeFailure) {
         self.registration = registration
         try await takePlace(registration)
-        await keepUp()
+        while current == nil {
+            do {
+                try await follow()
+            } catch .connectionLost {
+                do { try await session.untilConnected() } catch { throw TreeFailure(error) }
+            } catch {
+                throw TreeFailure(error)
+            }
+        }
     }
 
     private func takePlace(_ registration: BrokerRegistration) async throws(TreeFailure) {
@@ -205,16 +213,10 @@ struct TreeMember: Sendable {
         }
     }
 
-    /// Reads what has changed, publishes it, and decides on it as far as this broker is the controller.
     private mutating func keepUp() async {
         guard !hasEnded else { return }
         do {
-            if following.isBehind { try await following.catchUp(with: tree) }
-            guard following.image != current else { return }
-            current = following.image
-            onImage(following.image)
-            let isDone = try await controller.act(on: following, with: tree, at: clock.now().unixMilliseconds)
-            if !isDone { retryLater() }
+            try await follow()
         } catch .connectionLost, .sessionExpired, .closed {
             // The next connection, or the next session, starts with a reading of everything.
             current = nil
@@ -222,6 +224,16 @@ struct TreeMember: Sendable {
             logger.error("the coordination tree cannot be followed: \(error)")
             retryLater()
         }
+    }
+
+    /// Reads what has changed, publishes it, and decides on it as far as this broker is the controller.
+    private mutating func follow() async throws(CoordinatorError) {
+        if following.isBehind { try await following.catchUp(with: tree) }
+        guard following.image != current else { return }
+        current = following.image
+        onImage(following.image)
+        let isDone = try await controller.act(on: following, with: tree, at: clock.now().unixMilliseconds)
+        if !isDone { retryLater() }
     }
 
     private mutating func retryLater() {
