@@ -57,10 +57,10 @@ final class TreeBroker: Sendable {
         return broker
     }
 
-    func register(port: Int32) async throws {
+    func register(port: Int32, logDirectoryID: KafkaUUID? = nil) async throws {
         let endpoint = BrokerEndpoint(
             listenerName: "PLAINTEXT", securityProtocol: "PLAINTEXT", host: "127.0.0.1", port: port)
-        try await session.register(BrokerRegistration(endpoints: [endpoint]))
+        try await session.register(BrokerRegistration(endpoints: [endpoint], logDirectoryID: logDirectoryID))
     }
 
     /// The newest image it was told.

@@ -227,6 +227,34 @@ import Testing
         }
     }
 
+    @Test func aKilledProcessOnTheSameLogDirectoryIsReplacedAtOnce() async throws {
+        try await withCoordinator { coordinator in
+            let directory = KafkaUUID(high: 3, low: 4)
+            let killed = try await TreeBroker(1, coordinator.connect)
+            try await killed.register(port: 9001, logDirectoryID: directory)
+            await killed.image { $0.controllerEpoch == 1 }
+            let broker = try await TreeBroker(1, coordinator.connect, sessionTimeout: .seconds(600))
+            try await broker.register(port: 9002, logDirectoryID: directory)
+            #expect(broker.image.brokers[BrokerID(1)]?.endpoints.first?.port == 9002)
+            let image = await broker.image { $0.controllerEpoch == 2 }
+            #expect(image.controllerID == BrokerID(1))
+            // Had it not been dead, it would know now.
+            #expect(await killed.loss().contains("serves 127.0.0.1:9002, has registered as broker 1"))
+            #expect(coordinator.tree["/brokers/ids/1"] != nil)
+            await broker.session.close()
+        }
+    }
+
+    @Test func aRegistrationThatSomebodyDeletedIsMadeAgain() async throws {
+        try await withCoordinator { coordinator in
+            let broker = try await TreeBroker.registered(1, coordinator.connect)
+            let epoch = try #require(broker.image.brokers[BrokerID(1)]?.epoch)
+            coordinator.remove("/brokers/ids/1")
+            await broker.image { $0.brokers[BrokerID(1)]?.epoch ?? 0 > epoch }
+            await broker.session.close()
+        }
+    }
+
     @Test func aBrokerThatLivesKeepsItsID() async throws {
         try await withCoordinator { coordinator in
             let first = try await TreeBroker.registered(1, coordinator.connect)

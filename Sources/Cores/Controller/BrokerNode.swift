@@ -1,10 +1,11 @@
 import ClusterModel
 
-/// What a broker's registration holds (`/brokers/ids/<id>`), version 5 of Apache Kafka's format and a field of ours.
+/// What a broker's registration holds (`/brokers/ids/<id>`), version 5 of Apache Kafka's format and two fields of ours.
 extension BrokerRegistration {
-    /// The field by which a Martlet broker is told from Apache's, which do not look at it.
+    /// The field by which a Martlet broker is told from Apache's, which look at none of ours.
     private static let mark = "implementation"
     private static let markOfMartlet = "martlet"
+    private static let directory = "log_directory_id"
 
     /// `epoch` is the zxid that created the node. Versions 4 (no features) and 5 are read.
     package init(parsing text: [UInt8], epoch: Int64) throws(MalformedNode) {
@@ -20,7 +21,8 @@ extension BrokerRegistration {
         }
         self.init(
             endpoints: endpoints, rack: fields.object["rack"]?.asString, epoch: epoch,
-            isMartlet: fields.object[Self.mark]?.asString == Self.markOfMartlet)
+            isMartlet: fields.object[Self.mark]?.asString == Self.markOfMartlet,
+            logDirectoryID: fields.object[Self.directory]?.asString.flatMap { KafkaUUID($0) })
     }
 
     /// `NAME://host:port`; an IPv6 address stands in brackets.
@@ -57,6 +59,7 @@ extension BrokerRegistration {
         node.append("version", .integer(5))
         node.append("timestamp", .string(String(unixMilliseconds)))
         if isMartlet { node.append(Self.mark, .string(Self.markOfMartlet)) }
+        if let logDirectoryID { node.append(Self.directory, .string(logDirectoryID.description)) }
         return JSONValue.object(node).text
     }
 }

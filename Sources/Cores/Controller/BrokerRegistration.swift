@@ -26,12 +26,19 @@ package struct BrokerRegistration: Sendable, Equatable {
     package var epoch: Int64
     /// Whether a Martlet broker wrote it. Apache's brokers cannot share a live cluster with ours.
     package var isMartlet: Bool
+    /// The `directory.id` of the log directory it holds the lock of: a process that registers with the same one knows
+    /// that the process of an earlier registration is dead.
+    package var logDirectoryID: KafkaUUID?
 
-    package init(endpoints: [BrokerEndpoint], rack: String? = nil, epoch: Int64 = -1, isMartlet: Bool = true) {
+    package init(
+        endpoints: [BrokerEndpoint], rack: String? = nil, epoch: Int64 = -1, isMartlet: Bool = true,
+        logDirectoryID: KafkaUUID? = nil
+    ) {
         self.endpoints = endpoints
         self.rack = rack
         self.epoch = epoch
         self.isMartlet = isMartlet
+        self.logDirectoryID = logDirectoryID
     }
 
     /// The endpoint clients of the listener `name` are sent to; nil when the broker does not have that listener.

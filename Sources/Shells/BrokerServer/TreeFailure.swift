@@ -11,6 +11,8 @@ enum TreeFailure: Error, Sendable, Equatable, CustomStringConvertible {
     case sharedWithApache([BrokerID])
     /// The registration of another process did not go away.
     case alreadyRegistered(BrokerID, at: String)
+    /// Another process has registered in this one's place.
+    case replaced(BrokerID, by: String)
     /// The tree is another one than when the broker started.
     case otherCluster(expected: String, found: String)
 
@@ -40,8 +42,15 @@ enum TreeFailure: Error, Sendable, Equatable, CustomStringConvertible {
             broker \(broker) is registered already, by another process that serves \(place): stop that one, or give \
             this one another broker.id
             """
+        case .replaced(let broker, let place):
+            "another process, that serves \(place), has registered as broker \(broker) in this one's place"
         case .otherCluster(let expected, let found):
             "the coordination tree belongs to cluster \(found) now, and this broker to \(expected)"
         }
     }
+}
+
+extension BrokerRegistration {
+    /// Where it serves, for a sentence.
+    var place: String { endpoints.first.map { "\($0.host):\($0.port)" } ?? "no port" }
 }

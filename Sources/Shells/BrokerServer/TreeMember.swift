@@ -13,8 +13,6 @@ import ZooKeeperProtocol
 ///     connect() ─▶ register() ─▶ run(): following ⇄ (expired) starting over ─▶ closed, or lost
 struct TreeMember: Sendable {
     private static let retryDelay = Duration.seconds(1)
-    /// How often a registration that is in the way is looked at.
-    private static let registrationCheckInterval = Duration.milliseconds(100)
 
     let clusterID: String
     private let settings: TreeSettings
@@ -29,6 +27,8 @@ struct TreeMember: Sendable {
     /// Counts sessions: events of earlier ones are nobody's business.
     private var sessionNumber: Int
     private var registration: BrokerRegistration?
+    /// The zxid of the registration.
+    private var registrationEpoch: Int64 = -1
     private var following: TreeFollowing
     private var controller: TreeController
     /// The image that was published last, and that the controller decided on.
@@ -94,79 +94,23 @@ struct TreeMember: Sendable {
     /// Ends the session, and with it the registration and the office.
     func leave() async { await session.close() }
 
-    // MARK: - Registration
-
     /// Registers the broker, and publishes the first image.
     mutating func register(_ registration: BrokerRegistration) async throws(TreeFailure) {
         self.registration = registration
-        try await takePlace(registration)
+        try await takePlace()
         while current == nil {
             do {
                 try await follow()
-            } catch .connectionLost {
+            } catch .unreachable(.connectionLost) {
                 do { try await session.untilConnected() } catch { throw TreeFailure(error) }
-            } catch {
-                throw TreeFailure(error)
             }
         }
     }
 
-    private func takePlace(_ registration: BrokerRegistration) async throws(TreeFailure) {
-        while true {
-            do {
-                try await tree.createAbsent(TreePath.persistent)
-                try await tree.createAbsent(TreePath.feature, FeatureNode.text)
-                try await refuseApache()
-                return try await create(registration)
-            } catch TreeFailure.unreachable(.connectionLost) {
-                do { try await session.untilConnected() } catch { throw TreeFailure(error) }
-            } catch {
-                throw TreeFailure(error)
-            }
-        }
-    }
-
-    private func refuseApache() async throws {
-        let nodes = try await tree.children(of: [TreePath.brokerIDs])[0].compactMap {
-            TreeNode(path: "\(TreePath.brokerIDs)/\($0)")
-        }
-        var others: [BrokerID] = []
-        for (node, reading) in zip(nodes, try await tree.read(nodes)) {
-            guard case .broker(let id) = node, let reading else { continue }
-            if try !BrokerRegistration(parsing: reading.data, epoch: reading.created).isMartlet { others.append(id) }
-        }
-        guard others.isEmpty else { throw TreeFailure.sharedWithApache(others.sorted()) }
-    }
-
-    /// A process that was killed leaves its registration until its session expires, which is waited for.
-    private func create(_ registration: BrokerRegistration) async throws {
-        let deadline = clock.now() + settings.coordinator.sessionTimeout + .seconds(2)
-        var isWaiting = false
-        while try await !createOnce(registration) {
-            guard let other = try await tree.read(.broker(settings.broker)) else { continue }
-            if clock.now() > deadline {
-                let endpoint = try BrokerRegistration(parsing: other.data, epoch: other.created).endpoints.first
-                throw TreeFailure.alreadyRegistered(
-                    settings.broker, at: endpoint.map { "\($0.host):\($0.port)" } ?? "no port")
-            }
-            if !isWaiting { logger.info("waiting for an earlier registration of broker \(settings.broker) to expire") }
-            isWaiting = true
-            try await Task.sleep(for: Self.registrationCheckInterval)
-        }
-        logger.info("registered broker \(settings.broker)")
-    }
-
-    /// Returns false when the registration of an earlier session is in the way.
-    private func createOnce(_ registration: BrokerRegistration) async throws(CoordinatorError) -> Bool {
-        let path = TreePath.broker(settings.broker)
-        let text = registration.text(at: clock.now().unixMilliseconds)
-        do {
-            try await tree.perform(TreeTransaction([.create(path: path, data: text, .ephemeral)]))
-            return true
-        } catch .refused(.nodeExists, _) {
-            // Ours, when the reply to an earlier attempt was lost.
-            return try await tree.stat(path)?.ephemeralOwner == session.id
-        }
+    private mutating func takePlace() async throws(TreeFailure) {
+        guard let registration else { return }
+        let registering = TreeRegistering(settings: settings, session: session, logger: logger)
+        registrationEpoch = try await registering.takePlace(registration)
     }
 
     // MARK: - At work
@@ -217,23 +161,47 @@ struct TreeMember: Sendable {
         guard !hasEnded else { return }
         do {
             try await follow()
-        } catch .connectionLost, .sessionExpired, .closed {
+        } catch .unreachable(.refused(let error, _)) {
+            logger.error("the coordination tree cannot be followed: \(error)")
+            retryLater()
+        } catch .unreachable {
             // The next connection, or the next session, starts with a reading of everything.
             current = nil
         } catch {
-            logger.error("the coordination tree cannot be followed: \(error)")
-            retryLater()
+            lose(error)
         }
     }
 
     /// Reads what has changed, publishes it, and decides on it as far as this broker is the controller.
-    private mutating func follow() async throws(CoordinatorError) {
-        if following.isBehind { try await following.catchUp(with: tree) }
-        guard following.image != current else { return }
-        current = following.image
-        onImage(following.image)
-        let isDone = try await controller.act(on: following, with: tree, at: clock.now().unixMilliseconds)
-        if !isDone { retryLater() }
+    private mutating func follow() async throws(TreeFailure) {
+        do {
+            if following.isBehind { try await following.catchUp(with: tree) }
+            guard following.image != current else { return }
+            try await keepPlace()
+            current = following.image
+            onImage(following.image)
+            let isDone = try await controller.act(on: following, with: tree, at: clock.now().unixMilliseconds)
+            if !isDone { retryLater() }
+        } catch {
+            throw TreeFailure(error)
+        }
+    }
+
+    /// A registration that was deleted, though its session lives, is made again.
+    private mutating func keepPlace() async throws {
+        guard following.image.brokers[settings.broker]?.epoch != registrationEpoch else { return }
+        if let other = following.image.brokers[settings.broker] {
+            throw TreeFailure.replaced(settings.broker, by: other.place)
+        }
+        logger.warning("the registration of broker \(settings.broker) is gone from the coordination tree")
+        try await takePlace()
+        following.noteGap()
+        try await following.catchUp(with: tree)
+    }
+
+    private mutating func lose(_ failure: TreeFailure) {
+        hasEnded = true
+        onLost(failure.description)
     }
 
     private mutating func retryLater() {
@@ -252,9 +220,8 @@ struct TreeMember: Sendable {
         while !hasEnded {
             do {
                 try await openSession()
-                if let registration { try await takePlace(registration) }
-                return
-            } catch TreeFailure.unreachable(let error) {
+                return try await takePlace()
+            } catch .unreachable(let error) {
                 logger.warning("no new session with the coordinator yet: \(error)")
                 await session.close()
                 for input in inbox.takeNow() {
@@ -262,13 +229,12 @@ struct TreeMember: Sendable {
                     refuse(input)
                 }
             } catch {
-                hasEnded = true
-                onLost("\(error)")
+                lose(error)
             }
         }
     }
 
-    private mutating func openSession() async throws {
+    private mutating func openSession() async throws(TreeFailure) {
         sessionNumber += 1
         var coordinator = settings.coordinator
         // Between two attempts is the time to see whether the broker is being closed.

@@ -32,8 +32,8 @@ final class TreeSession: Sendable {
     ///
     /// - Parameters:
     ///   - onImage: told of each image that differs from the one before, in order. Must not block.
-    ///   - onLost: told once when the broker has lost its place for good, after a session had expired: why. It is
-    ///     registered no more, and nothing else is told or answered.
+    ///   - onLost: told once when the broker has lost its place in the tree for good: why. It is registered no more, and
+    ///     nothing else is told or answered.
     static func connect(
         _ settings: TreeSettings, on group: any EventLoopGroup, logger: Logger,
         onImage: @escaping @Sendable (ClusterImage) -> Void, onLost: @escaping @Sendable (String) -> Void
@@ -45,8 +45,9 @@ final class TreeSession: Sendable {
     }
 
     /// Registers the broker and goes to work; the first image, with the broker in it, has been told when this returns.
-    /// Waits for a registration that a killed process left behind, as long as a session lives. Called once; on an error
-    /// the session is closed.
+    /// A registration that a killed process left behind is replaced when it names the same log directory, whose lock
+    /// this process holds; another one is waited for, as long as a session lives. Called once; on an error the session
+    /// is closed.
     func register(_ registration: BrokerRegistration) async throws(TreeFailure) {
         let taken = phase.withLock { phase -> TreeMember? in
             guard case .connected(let member) = phase else { return nil }
