@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import Security
 import Synchronization
 import Transport
 import WireCoding
@@ -41,11 +42,12 @@ final class ScriptedCoordinator: Sendable {
         self.answer = answer
     }
 
-    /// Listens; on the port of before when there was one.
-    func start(port: Int = 0) async throws {
-        let listener = try await Listener.bind(
-            ListenerSettings(name: "CLIENT", host: "127.0.0.1", port: port), on: Self.group, logger: silentLogger
-        ) { _ in ScriptedConnection(self) }
+    func start(tls: TLSSettings? = nil) async throws {
+        let settings = ListenerSettings(
+            name: "CLIENT", host: "127.0.0.1", port: 0, securityProtocol: tls == nil ? .plaintext : .ssl, tls: tls)
+        let listener = try await Listener.bind(settings, on: Self.group, logger: silentLogger) { _ in
+            ScriptedConnection(self)
+        }
         state.withLock { $0.listener = listener }
     }
 
