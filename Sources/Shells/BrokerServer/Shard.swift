@@ -51,8 +51,8 @@ final class Shard: Sendable {
         var kernel = kernel
         var connections: [ConnectionID: ReplyQueue] = [:]
         var effects: [BrokerKernel.Effect] = []
+        var messages = messagesUpToFirstImage()
         while true {
-            let messages = mailbox.take(waitingAtMost: kernel.nextDeadline - clock.now())
             let now = clock.now()
             var shutsDown = false
             for message in messages {
@@ -72,6 +72,25 @@ final class Shard: Sendable {
                 kernel.shutDown(at: now, into: &effects)
                 return perform(effects, &connections, surroundings)
             }
+            messages = mailbox.take(waitingAtMost: kernel.nextDeadline - clock.now())
+        }
+    }
+
+    /// Waits for the first image of the cluster, and gives it before all that came earlier: no request is answered from
+    /// an empty image.
+    private func messagesUpToFirstImage() -> [Message] {
+        var messages: [Message] = []
+        while true {
+            messages += mailbox.take(waitingAtMost: .seconds(3600))
+            let place = messages.firstIndex { message in
+                switch message {
+                case .event(.imageChanged), .shutDown: true
+                default: false
+                }
+            }
+            guard let place else { continue }
+            messages.insert(messages.remove(at: place), at: 0)
+            return messages
         }
     }
 

@@ -32,7 +32,7 @@ extension File {
 
 extension FileSystem {
     /// All bytes of a small file; nil when it is absent.
-    func contents(of path: String) throws(FileSystemError) -> [UInt8]? {
+    package func contents(of path: String) throws(FileSystemError) -> [UInt8]? {
         guard try attributes(path) != nil else { return nil }
         let file = try open(path, .read)
         return try file.bytes(at: 0, count: try file.size())

@@ -1,0 +1,219 @@
+import BrokerKernel
+import ClusterModel
+import Controller
+import CoordinatorClient
+import Glibc
+import Logging
+import NIOCore
+import Platform
+import Seams
+import SegmentedLog
+import Synchronization
+import Transport
+
+/// A running broker: its listeners, its shard, its data directory and its place in the coordination tree.
+package final class Broker: Sendable {
+    package let brokerID: BrokerID
+    package let clusterID: String
+    /// What clients of each listener are told, with the ports that are listened on.
+    package let endpoints: [BrokerEndpoint]
+
+    private let listeners: [Listener]
+    private let shard: Shard
+    private let thread: OwnThread
+    private let tree: TreeSession
+    /// Held until the shard has ended.
+    private let lock: DirectoryLock
+
+    private init(
+        brokerID: BrokerID, endpoints: [BrokerEndpoint], listeners: [Listener], shard: Shard, thread: OwnThread,
+        tree: TreeSession, lock: DirectoryLock
+    ) {
+        self.brokerID = brokerID
+        clusterID = tree.clusterID
+        self.endpoints = endpoints
+        self.listeners = listeners
+        self.shard = shard
+        self.thread = thread
+        self.tree = tree
+        self.lock = lock
+    }
+
+    /// Listens, meets the coordinator, opens the logs, and registers; clients are answered when this returns.
+    ///
+    /// - Parameter whenFailed: called from a thread of the broker's when it cannot go on, with the reason as a
+    ///   sentence; the process had better end.
+    /// - Throws: an error whose description is a sentence; everything begun is ended again.
+    package static func start(
+        _ settings: BrokerSettings, on group: any EventLoopGroup, logger: Logger,
+        whenFailed: @escaping @Sendable (String) -> Void
+    ) async throws -> Broker {
+        let clock = SystemClock()
+        let started = clock.now()
+        let coordinator = try coordinatorSettings(settings, logger: logger)
+        let shard = Shard(clock: clock, logger: logger)
+        // Before the disk is touched: a port in use or a bad certificate must leave no trace there. Who connects
+        // meanwhile waits.
+        let listeners = try await listen(settings.listeners, on: group, logger: logger, shard: shard)
+        do {
+            let endpoints = endpoints(settings.advertised, listeners)
+            var treeSettings = TreeSettings(coordinator: coordinator, broker: try brokerID(settings))
+            treeSettings.uncleanElectionByDefault = settings.uncleanElectionByDefault
+            let tree = try await TreeSession.connect(
+                treeSettings, on: group, logger: logger,
+                onImage: { shard.post(.event(.imageChanged($0))) }, onLost: whenFailed)
+            do {
+                let broker = try await serve(
+                    settings, treeSettings.broker, tree, shard, listeners, endpoints, whenFailed: whenFailed)
+                logger.info(
+                    "broker \(broker.brokerID) of cluster \(tree.clusterID) is ready",
+                    metadata: [
+                        "listeners":
+                            "\(endpoints.map { "\($0.listenerName)://\($0.host):\($0.port)" }.joined(separator: ","))",
+                        "took": "\((clock.now() - started).wholeMilliseconds)ms",
+                    ])
+                return broker
+            } catch {
+                await tree.close()
+                throw error
+            }
+        } catch {
+            try await close(listeners)
+            throw error
+        }
+    }
+
+    private static func serve(
+        _ settings: BrokerSettings, _ brokerID: BrokerID, _ tree: TreeSession, _ shard: Shard,
+        _ listeners: [Listener], _ endpoints: [BrokerEndpoint], whenFailed: @escaping @Sendable (String) -> Void
+    ) async throws -> Broker {
+        try PosixFileSystem().createDirectory(settings.dataDirectory)
+        let lock = try DirectoryLock(settings.dataDirectory)
+        let kernel = try kernel(settings, brokerID, clusterID: tree.clusterID)
+        let surroundings = Shard.Surroundings(
+            changeTree: { ticket, change in
+                tree.change(change) { shard.post(.event(.treeChanged(ticket, $0))) }
+            },
+            allocateProducerIDs: {
+                tree.allocateProducerIDs { shard.post(.event(.producerIDsAllocated($0))) }
+            },
+            stop: whenFailed)
+        let thread = shard.start(kernel, surroundings)
+        do {
+            try await tree.register(BrokerRegistration(endpoints: endpoints, rack: settings.rack))
+        } catch {
+            shard.post(.shutDown)
+            thread.join()
+            throw error
+        }
+        return Broker(
+            brokerID: brokerID, endpoints: endpoints, listeners: listeners, shard: shard, thread: thread, tree: tree,
+            lock: lock)
+    }
+
+    /// Leaves the cluster, answers what was received, closes all connections and the logs.
+    package func stop() async throws {
+        await tree.close()
+        shard.post(.shutDown)
+        thread.join()
+        try await Self.close(listeners)
+        withExtendedLifetime(lock) {}
+    }
+
+    // MARK: - Steps of the start
+
+    private static func coordinatorSettings(
+        _ settings: BrokerSettings, logger: Logger
+    ) throws -> CoordinatorSettings {
+        var coordinator = try CoordinatorSettings(connect: settings.coordinatorAddress)
+        coordinator.sessionTimeout = settings.coordinatorSessionTimeout
+        coordinator.connectionTimeout = settings.coordinatorConnectionTimeout
+        coordinator.tls = try settings.coordinatorTLS.map { tls throws(TLSFileFault) in
+            try TLSContexts(tls, role: .client, logger: logger)
+        }
+        return coordinator
+    }
+
+    /// The kernel over the data directory, its logs opened and recovered.
+    private static func kernel(
+        _ settings: BrokerSettings, _ brokerID: BrokerID, clusterID: String
+    ) throws -> sending BrokerKernel {
+        var kernelSettings = settings.kernel
+        kernelSettings.brokerID = brokerID
+        kernelSettings.clusterID = clusterID
+        let now = SystemClock().now()
+        var generator = SystemRandomNumberGenerator()
+        let owner = LogDirectory.Owner(
+            brokerID: brokerID, clusterID: clusterID, newDirectoryID: .random(using: &generator))
+        // Until the tree tells the topics' own.
+        let logSettings = TopicConfigs(own: [:], broker: kernelSettings.configured).logSettings(
+            producerExpirationInMilliseconds: kernelSettings.producerIDExpirationInMilliseconds)
+        let directory = try LogDirectory(
+            settings.dataDirectory, fileSystem: PosixFileSystem(), owner: owner, at: now, settings: { _ in logSettings }
+        )
+        return BrokerKernel(settings: kernelSettings, directory: directory, generator: generator, at: now)
+    }
+
+    private static func listen(
+        _ settings: [ListenerSettings], on group: any EventLoopGroup, logger: Logger, shard: Shard
+    ) async throws -> [Listener] {
+        let connectionCount = ConnectionCount()
+        var listeners: [Listener] = []
+        for one in settings {
+            do {
+                listeners.append(
+                    try await Listener.bind(one, on: group, logger: logger) { connection in
+                        RequestReader(
+                            id: connectionCount.next(), connection: connection, listener: one.name, shard: shard)
+                    })
+            } catch {
+                try await close(listeners)
+                throw error
+            }
+        }
+        return listeners
+    }
+
+    private static func close(_ listeners: [Listener]) async throws {
+        for listener in listeners { try await listener.close() }
+    }
+
+    /// The id that the settings or else the data directory tell; 0 for a new directory.
+    private static func brokerID(_ settings: BrokerSettings) throws -> BrokerID {
+        if let id = settings.brokerID { return id }
+        let file = "\(settings.dataDirectory)/\(MetaProperties.fileName)"
+        guard let bytes = try PosixFileSystem().contents(of: file) else { return BrokerID(0) }
+        return try MetaProperties(reading: bytes).brokerID ?? BrokerID(0)
+    }
+
+    /// Puts this machine's name and the ports that are listened on where the settings leave them open.
+    private static func endpoints(_ advertised: [BrokerEndpoint], _ listeners: [Listener]) -> [BrokerEndpoint] {
+        advertised.map { endpoint in
+            var endpoint = endpoint
+            if endpoint.host.isEmpty || endpoint.host == "0.0.0.0" || endpoint.host == "::" {
+                endpoint.host = Self.hostName
+            }
+            if endpoint.port == 0, let listener = listeners.first(where: { $0.name == endpoint.listenerName }) {
+                endpoint.port = Int32(listener.port)
+            }
+            return endpoint
+        }
+    }
+
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}
+
+/// Gives connections their ids, over all listeners.
+private final class ConnectionCount: Sendable {
+    private let count = Atomic<UInt64>(0)
+
+    func next() -> ConnectionID { ConnectionID(count.add(1, ordering: .relaxed).newValue) }
+}
+
+extension Duration {
+    fileprivate var wholeMilliseconds: Int64 { Int64(self / .milliseconds(1)) }
+}

@@ -1,0 +1,27 @@
+import BrokerKernel
+import ClusterModel
+import Controller
+import CoordinatorClient
+import Security
+import Transport
+
+/// All a broker is told before it starts.
+package struct BrokerSettings: Sendable {
+    /// nil takes the id from the data directory, or 0 for a new one.
+    package var brokerID: BrokerID?
+    package var rack: String?
+    package var dataDirectory: String
+    package var listeners: [ListenerSettings]
+    /// What clients of each listener are told; a port of 0 stands for the one that is listened on.
+    package var advertised: [BrokerEndpoint]
+    /// `zookeeper.connect`
+    package var coordinatorAddress: String
+    package var coordinatorSessionTimeout = Duration.milliseconds(18_000)
+    package var coordinatorConnectionTimeout = Duration.milliseconds(18_000)
+    /// nil speaks plaintext to coordinators.
+    package var coordinatorTLS: TLSSettings?
+    /// `unclean.leader.election.enable`
+    package var uncleanElectionByDefault = false
+    /// Broker and cluster are filled in at the start.
+    package var kernel: BrokerKernelSettings
+}

@@ -1,0 +1,92 @@
+import BrokerKernel
+import ClusterModel
+import Groups
+import Security
+import Settings
+import Transport
+
+extension BrokerSettings {
+    /// Reads a `server.properties`. Returns what an operator should know besides, as sentences.
+    package static func read(
+        _ file: PropertiesFile
+    ) throws(InvalidSettings) -> (settings: BrokerSettings, warnings: [String]) {
+        let values = try BrokerSchema.schema.read(file)
+        var problems: [String] = []
+        let (listeners, advertised) = readListeners(values, problems: &problems)
+        let id = values.integer("broker.id")
+        var settings = BrokerSettings(
+            brokerID: id < 0 ? nil : BrokerID(Int32(id)), rack: values["broker.rack"],
+            dataDirectory: readDataDirectory(values, problems: &problems), listeners: listeners,
+            advertised: advertised, coordinatorAddress: values["zookeeper.connect"] ?? "",
+            kernel: readKernel(values))
+        if settings.coordinatorAddress.trimmed.isEmpty {
+            problems.append("\(file.path): zookeeper.connect is missing: it says where the coordinator is")
+        }
+        settings.coordinatorSessionTimeout = values.milliseconds("zookeeper.session.timeout.ms")
+        settings.coordinatorConnectionTimeout =
+            values["zookeeper.connection.timeout.ms"] == nil
+            ? settings.coordinatorSessionTimeout : values.milliseconds("zookeeper.connection.timeout.ms")
+        settings.coordinatorTLS = readCoordinatorTLS(values, problems: &problems)
+        settings.uncleanElectionByDefault = values.boolean("unclean.leader.election.enable")
+        guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
+        return (settings, values.warnings)
+    }
+
+    private static func readDataDirectory(_ values: SettingValues, problems: inout [String]) -> String {
+        let key = values.isSet("log.dirs") ? "log.dirs" : "log.dir"
+        let directories = values.list(key)
+        guard let directory = directories.first, directories.count == 1 else {
+            problems.append(
+                "\(values.place(of: key))\(key)='\(values.text(key))' is not allowed: one directory, for now")
+            return ""
+        }
+        return directory
+    }
+
+    private static func readCoordinatorTLS(_ values: SettingValues, problems: inout [String]) -> TLSSettings? {
+        guard values.boolean("zookeeper.ssl.client.enable") else { return nil }
+        let prefix = "zookeeper."
+        do throws(UnusableTLSKey) {
+            return try TLSSettings { key in
+                // The password of a PEM store is that of its key.
+                let name = key == "ssl.key.password" ? "ssl.keystore.password" : key
+                return values.isSet(prefix + name) ? values[prefix + name] : nil
+            }
+        } catch {
+            problems.append("\(values.place(of: prefix + error.key))\(prefix)\(error)")
+            return nil
+        }
+    }
+
+    private static func readKernel(_ values: SettingValues) -> BrokerKernelSettings {
+        var kernel = BrokerKernelSettings(brokerID: BrokerID(-1), clusterID: "")
+        kernel.defaultPartitionCount = Int32(values.integer("num.partitions"))
+        kernel.defaultReplicationFactor = Int16(values.integer("default.replication.factor"))
+        kernel.createsTopicsAutomatically = values.boolean("auto.create.topics.enable")
+        kernel.mayDeleteTopics = values.boolean("delete.topic.enable")
+        kernel.maximumFetchSizeInBytes = Int(values.integer("fetch.max.bytes"))
+        kernel.fetchSessionSlots = Int(values.integer("max.incremental.fetch.session.cache.slots"))
+        kernel.retentionCheckInterval = values.milliseconds("log.retention.check.interval.ms")
+        kernel.highWatermarkCheckpointInterval = values.milliseconds("replica.high.watermark.checkpoint.interval.ms")
+        kernel.producerIDExpirationInMilliseconds = values.integer("producer.id.expiration.ms")
+        kernel.committedOffsetsPartitionCount = Int32(values.integer("offsets.topic.num.partitions"))
+        kernel.committedOffsetsReplicationFactor = Int16(values.integer("offsets.topic.replication.factor"))
+        kernel.committedOffsetsSegmentSizeInBytes = Int(values.integer("offsets.topic.segment.bytes"))
+        kernel.groups = readGroups(values)
+        for key in values.keysSet { kernel.configured[key] = values[key] }
+        return kernel
+    }
+
+    private static func readGroups(_ values: SettingValues) -> GroupSettings {
+        var groups = GroupSettings()
+        let shortest = Int32(values.integer("group.min.session.timeout.ms"))
+        groups.sessionTimeoutsInMilliseconds =
+            shortest...max(shortest, Int32(values.integer("group.max.session.timeout.ms")))
+        groups.maximumSize = Int(values.integer("group.max.size"))
+        groups.initialRebalanceDelay = values.milliseconds("group.initial.rebalance.delay.ms")
+        groups.maximumMetadataLength = Int(values.integer("offset.metadata.max.bytes"))
+        groups.offsetRetention = .seconds(values.integer("offsets.retention.minutes") * 60)
+        groups.retentionCheckInterval = values.milliseconds("offsets.retention.check.interval.ms")
+        return groups
+    }
+}
