@@ -140,6 +140,17 @@ import ZooKeeperProtocol
         try await coordinator.stop()
     }
 
+    @Test func aServerThatIsStuckDoesNotHoldUpTheEnd() async throws {
+        let coordinator = ScriptedCoordinator(answer: echo)
+        try await coordinator.start()
+        let session = try await coordinator.session()
+        coordinator.state.withLock { $0.isSilent = true }
+        async let unanswered = session.perform([.sync(path: "/")])
+        await session.close()
+        #expect(await unanswered == [.failure(.closed)])
+        try await coordinator.stop()
+    }
+
     @Test func anotherServerIsTriedWhenOneIsDown() async throws {
         let dead = ScriptedCoordinator()
         try await dead.start()

@@ -60,6 +60,9 @@ package final class CoordinatorSession: Sendable {
         var driver: Task<Void, Never>?
     }
 
+    /// How long ``close()`` waits.
+    private static let farewell = Duration.seconds(3)
+
     package let settings: CoordinatorSettings
     let chroot: Chroot
     let logger: Logger
@@ -114,11 +117,13 @@ package final class CoordinatorSession: Sendable {
         try result.get()
     }
 
-    /// Ends the session, so that its ephemeral nodes go at once. When there is no connection, or no reply within two
-    /// thirds of the session's timeout, they go when the server finds it expired.
+    /// Ends the session, so that its ephemeral nodes go at once. When there is no connection, or no reply within
+    /// ``farewell``, they go when the server finds the session expired.
     package func close() async {
+        let deadline = group.any().scheduleTask(in: TimeAmount(Self.farewell)) { _ = self.end(.closed) }
+        defer { deadline.cancel() }
         switch await perform([.closeSession])[0] {
-        case .success, .failure(.closed), .failure(.sessionExpired): break
+        case .success, .failure(.sessionExpired): break
         case .failure(let error): logger.info("left a session to expire at the coordinator: \(error)")
         }
         end(.closed)
