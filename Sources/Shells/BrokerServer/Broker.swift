@@ -89,7 +89,9 @@ package final class Broker: Sendable {
     ) async throws -> Broker {
         try PosixFileSystem().createDirectory(settings.dataDirectory)
         let lock = try DirectoryLock(settings.dataDirectory)
-        let kernel = try kernel(settings, brokerID, clusterID: tree.clusterID)
+        let directory = try openLogs(settings, brokerID, clusterID: tree.clusterID)
+        let directoryID = directory.metaProperties.directoryID
+        let kernel = kernel(settings, brokerID, clusterID: tree.clusterID, over: directory)
         let surroundings = Shard.Surroundings(
             changeTree: { ticket, change in
                 tree.change(change) { shard.post(.event(.treeChanged(ticket, $0))) }
@@ -100,7 +102,8 @@ package final class Broker: Sendable {
             stop: whenFailed)
         let thread = shard.start(kernel, surroundings)
         do {
-            try await tree.register(BrokerRegistration(endpoints: endpoints, rack: settings.rack))
+            try await tree.register(
+                BrokerRegistration(endpoints: endpoints, rack: settings.rack, logDirectoryID: directoryID))
         } catch {
             shard.post(.shutDown)
             thread.join()
@@ -134,24 +137,30 @@ package final class Broker: Sendable {
         return coordinator
     }
 
-    /// The kernel over the data directory, its logs opened and recovered.
-    private static func kernel(
+    /// The data directory with its logs, recovered where needed.
+    private static func openLogs(
         _ settings: BrokerSettings, _ brokerID: BrokerID, clusterID: String
-    ) throws -> sending BrokerKernel {
-        var kernelSettings = settings.kernel
-        kernelSettings.brokerID = brokerID
-        kernelSettings.clusterID = clusterID
-        let now = SystemClock().now()
+    ) throws -> sending LogDirectory {
         var generator = SystemRandomNumberGenerator()
         let owner = LogDirectory.Owner(
             brokerID: brokerID, clusterID: clusterID, newDirectoryID: .random(using: &generator))
         // Until the tree tells the topics' own.
-        let logSettings = TopicConfigs(own: [:], broker: kernelSettings.configured).logSettings(
-            producerExpirationInMilliseconds: kernelSettings.producerIDExpirationInMilliseconds)
-        let directory = try LogDirectory(
-            settings.dataDirectory, fileSystem: PosixFileSystem(), owner: owner, at: now, settings: { _ in logSettings }
-        )
-        return BrokerKernel(settings: kernelSettings, directory: directory, generator: generator, at: now)
+        let logSettings = TopicConfigs(own: [:], broker: settings.kernel.configured).logSettings(
+            producerExpirationInMilliseconds: settings.kernel.producerIDExpirationInMilliseconds)
+        return try LogDirectory(
+            settings.dataDirectory, fileSystem: PosixFileSystem(), owner: owner, at: SystemClock().now(),
+            settings: { _ in logSettings })
+    }
+
+    private static func kernel(
+        _ settings: BrokerSettings, _ brokerID: BrokerID, clusterID: String, over directory: sending LogDirectory
+    ) -> sending BrokerKernel {
+        var kernelSettings = settings.kernel
+        kernelSettings.brokerID = brokerID
+        kernelSettings.clusterID = clusterID
+        return BrokerKernel(
+            settings: kernelSettings, directory: directory, generator: SystemRandomNumberGenerator(),
+            at: SystemClock().now())
     }
 
     private static func listen(
