@@ -1,0 +1,65 @@
+import ZooKeeperProtocol
+
+/// Who may do what: the schemes `world`, `auth`, `digest`, `ip`, `x509`, `sasl` and `super`.
+package enum AccessControl {
+    /// Whether one of `identities` has one of `permissions`. An empty list lets everybody in, as Apache ZooKeeper has
+    /// it for the nodes it makes itself.
+    package static func allows(
+        _ identities: [ZooKeeperID], _ permissions: Permissions, _ acl: [ACL]
+    ) -> Bool {
+        if acl.isEmpty || identities.contains(where: { $0.scheme == "super" }) { return true }
+        return acl.contains { entry in
+            guard !entry.permissions.isDisjoint(with: permissions) else { return false }
+            return entry.id == .anyone || identities.contains { matches($0, entry.id) }
+        }
+    }
+
+    private static func matches(_ identity: ZooKeeperID, _ wanted: ZooKeeperID) -> Bool {
+        guard identity.scheme == wanted.scheme else { return false }
+        return identity.scheme == "ip"
+            ? AddressRange(wanted.id)?.contains(identity.id) ?? false : identity.id == wanted.id
+    }
+
+    /// The list as it is kept: without duplicates, `auth` replaced by whom the client has shown to be.
+    static func normalized(
+        _ acl: [ACL], for identities: [ZooKeeperID]
+    ) throws(ZooKeeperError) -> [ACL] {
+        // Nearly all lists are this one; the nodes share it.
+        if acl == ACL.open { return ACL.open }
+        var result: [ACL] = []
+        func add(_ entry: ACL) {
+            if !result.contains(entry) { result.append(entry) }
+        }
+        for entry in acl {
+            switch entry.id.scheme {
+            case "auth":
+                let shown = identities.filter { $0.scheme != "ip" && $0.scheme != "super" }
+                guard !shown.isEmpty else { throw .invalidACL }
+                for identity in shown { add(ACL(entry.permissions, identity)) }
+            default:
+                guard isValid(entry.id) else { throw .invalidACL }
+                add(entry)
+            }
+        }
+        guard !result.isEmpty else { throw .invalidACL }
+        return result
+    }
+
+    private static func isValid(_ id: ZooKeeperID) -> Bool {
+        switch id.scheme {
+        case "world": id.id == "anyone"
+        case "digest": id.id.split(separator: ":", omittingEmptySubsequences: false).count == 2
+        case "ip": AddressRange(id.id) != nil
+        case "x509", "sasl": !id.id.isEmpty
+        default: false
+        }
+    }
+
+    /// The list as it is shown to who may not administer the node: no hashes.
+    static func masked(_ acl: [ACL]) -> [ACL] {
+        acl.map { entry in
+            guard entry.id.scheme == "digest", let colon = entry.id.id.firstIndex(of: ":") else { return entry }
+            return ACL(entry.permissions, ZooKeeperID(scheme: "digest", id: entry.id.id[..<colon] + ":x"))
+        }
+    }
+}

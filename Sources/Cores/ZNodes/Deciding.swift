@@ -1,0 +1,128 @@
+import NIOCore
+import ZooKeeperProtocol
+
+/// How changes are checked, in Apache ZooKeeper's order of checks, and what they become.
+struct ChangeDecision {
+    let settings: ZNodesSettings
+    let session: Int64
+    let identities: [ZooKeeperID]
+
+    /// Checks `operation` against the draft, which takes it over. nil for what changes nothing.
+    func decide(
+        _ operation: Operation, in draft: inout TreeDraft
+    ) throws(ZooKeeperError) -> (change: TreeChange?, result: OperationResult) {
+        switch operation {
+        case .create(let create):
+            let (change, path) = try self.create(create, isContainer: false, hasTTL: false, in: &draft)
+            return (change, .created(path: path))
+        case .create2(let create): return try create2(create, isContainer: false, hasTTL: false, in: &draft)
+        case .createContainer(let create): return try create2(create, isContainer: true, hasTTL: false, in: &draft)
+        case .createTTL(let create): return try create2(create, isContainer: false, hasTTL: true, in: &draft)
+        case .delete(let path, let version):
+            let change = try delete(path, version: version, in: draft)
+            draft.perform(change)
+            return (change, .deleted)
+        case .setData(let path, let data, let version):
+            let node = try existing(path, in: draft)
+            try require(.write, on: node)
+            try compare(version, node.version)
+            let change = TreeChange.dataSet(path: path, data: data?.copied)
+            draft.perform(change)
+            return (change, .dataSet(draft.node(path)?.stat ?? Stat()))
+        case .check(let path, let version):
+            let node = try existing(path, in: draft)
+            try require(.read, on: node)
+            try compare(version, node.version)
+            return (nil, .checked)
+        }
+    }
+
+    func setACL(
+        _ path: String, _ acl: [ACL], version: Int32, in draft: inout TreeDraft
+    ) throws(ZooKeeperError) -> (change: TreeChange, stat: Stat) {
+        guard NodePath.isValid(path) else { throw .badArguments }
+        let acl = try AccessControl.normalized(acl, for: identities)
+        let node = try existing(path, in: draft)
+        try require(.admin, on: node)
+        try compare(version, node.aversion)
+        let change = TreeChange.aclSet(path: path, acl: acl)
+        draft.perform(change)
+        return (change, draft.node(path)?.stat ?? Stat())
+    }
+
+    // MARK: Creating
+
+    private func create2(
+        _ create: CreateOperation, isContainer: Bool, hasTTL: Bool, in draft: inout TreeDraft
+    ) throws(ZooKeeperError) -> (change: TreeChange?, result: OperationResult) {
+        let (change, path) = try self.create(create, isContainer: isContainer, hasTTL: hasTTL, in: &draft)
+        return (change, .created2(path: path, draft.node(path)?.stat ?? Stat()))
+    }
+
+    private func create(
+        _ create: CreateOperation, isContainer: Bool, hasTTL: Bool, in draft: inout TreeDraft
+    ) throws(ZooKeeperError) -> (TreeChange, path: String) {
+        guard let mode = CreateMode(rawValue: create.flags), mode.hasTTL == hasTTL, !isContainer || mode == .container
+        else { throw .badArguments }
+        let lifetime = try lifetime(mode, ttl: create.ttl)
+        guard draft.hasSession(session) else { throw .sessionExpired }
+        guard let parentPath = NodePath.parent(of: create.path), create.path.utf8.first == UInt8(ascii: "/") else {
+            throw .badArguments
+        }
+        let acl = try AccessControl.normalized(create.acl, for: identities)
+        let parent = try existing(parentPath, in: draft)
+        try require(.create, on: parent)
+        let path =
+            mode.isSequential ? create.path + NodePath.sequence(parent.createdChildCount) : create.path
+        guard NodePath.isValid(path) else { throw .badArguments }
+        guard draft.node(path) == nil else { throw .nodeExists }
+        if case .ephemeral = parent.lifetime { throw .noChildrenForEphemerals }
+        let change = TreeChange.created(path: path, data: create.data?.copied, acl: acl, lifetime: lifetime)
+        draft.perform(change)
+        return (change, path)
+    }
+
+    private func lifetime(_ mode: CreateMode, ttl: Int64) throws(ZooKeeperError) -> ZNode.Lifetime {
+        switch mode {
+        case .persistent, .persistentSequential: return .persistent
+        case .ephemeral, .ephemeralSequential: return .ephemeral(session)
+        case .container: return .container
+        case .persistentWithTTL, .persistentSequentialWithTTL:
+            guard settings.allowsTTL else { throw .unimplemented }
+            guard (1...ZNodesSettings.longestTTLInMilliseconds).contains(ttl) else { throw .badArguments }
+            return .ttl(ttl)
+        }
+    }
+
+    private func delete(
+        _ path: String, version: Int32, in draft: TreeDraft
+    ) throws(ZooKeeperError) -> TreeChange {
+        guard NodePath.isValid(path), !NodePath.fixed.contains(path), let parentPath = NodePath.parent(of: path) else {
+            throw .badArguments
+        }
+        let parent = try existing(parentPath, in: draft)
+        try require(.delete, on: parent)
+        let node = try existing(path, in: draft)
+        try compare(version, node.version)
+        guard node.childCount == 0 else { throw .notEmpty }
+        return .deleted(path: path)
+    }
+
+    // MARK: Checks
+
+    private func existing(_ path: String, in draft: TreeDraft) throws(ZooKeeperError) -> ZNode {
+        guard let node = draft.node(path) else {
+            throw NodePath.isValid(path) ? .noNode : .badArguments
+        }
+        return node
+    }
+
+    private func require(_ permission: Permissions, on node: ZNode) throws(ZooKeeperError) {
+        guard !settings.checksACLs || AccessControl.allows(identities, permission, node.acl) else { throw .noAuth }
+    }
+
+    /// - Parameter wanted: -1 for any.
+    private func compare(_ wanted: Int32, _ present: Int32) throws(ZooKeeperError) {
+        guard wanted == -1 || wanted == present else { throw .badVersion }
+    }
+}

@@ -1,0 +1,163 @@
+import NIOCore
+import ZooKeeperProtocol
+
+/// Reads of the tree, and the watches they leave.
+extension ZNodes {
+    /// Answers what changes nothing that lasts. nil for changes.
+    mutating func read(_ asked: TreeRequest) -> Result<ZooKeeperReply, ZooKeeperError>? {
+        do throws(ZooKeeperError) {
+            return try answer(asked).map { .success($0) }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private mutating func answer(_ asked: TreeRequest) throws(ZooKeeperError) -> ZooKeeperReply? {
+        switch asked.request {
+        case .exists(let path, let watch):
+            guard NodePath.isValid(path) else { throw .badArguments }
+            if watch { watches.add(.data, path, asked.watcher) }
+            guard let node = hard.nodes[path] else { throw .noNode }
+            return .stat(node.stat)
+        case .getData(let path, let watch):
+            let node = try readable(path, asked)
+            if watch { watches.add(.data, path, asked.watcher) }
+            return .data(node.data, node.stat)
+        case .getACL(let path):
+            let node = try existing(path)
+            try require([.read, .admin], on: node, asked)
+            let isAdmin = !settings.checksACLs || AccessControl.allows(asked.identities, .admin, node.acl)
+            return .acl(isAdmin ? node.acl : AccessControl.masked(node.acl), node.stat)
+        case .getChildren(let path, let watch):
+            _ = try readable(path, asked)
+            if watch { watches.add(.child, path, asked.watcher) }
+            return .strings(childNames(of: path))
+        case .getChildren2(let path, let watch):
+            let node = try readable(path, asked)
+            if watch { watches.add(.child, path, asked.watcher) }
+            return .stringsAndStat(childNames(of: path), node.stat)
+        case .multiRead(let reads): return .results(reads.map { read($0, asked) })
+        case .getEphemerals(let prefix):
+            let paths = hard.ephemerals[asked.session] ?? []
+            return .strings(paths.filter { prefix.isEmpty || $0.hasPrefix(prefix) }.sorted())
+        case .getAllChildrenNumber(let path):
+            _ = try readable(path, asked)
+            return .number(Int32(descendantCount(of: path)))
+        default: return try answerAboutWatches(asked)
+        }
+    }
+
+    private func existing(_ path: String) throws(ZooKeeperError) -> ZNode {
+        guard let node = hard.nodes[path] else { throw NodePath.isValid(path) ? .noNode : .badArguments }
+        return node
+    }
+
+    private func readable(_ path: String, _ asked: TreeRequest) throws(ZooKeeperError) -> ZNode {
+        let node = try existing(path)
+        try require(.read, on: node, asked)
+        return node
+    }
+
+    private func require(
+        _ permissions: Permissions, on node: ZNode, _ asked: TreeRequest
+    ) throws(ZooKeeperError) {
+        guard !settings.checksACLs || AccessControl.allows(asked.identities, permissions, node.acl) else {
+            throw .noAuth
+        }
+    }
+
+    /// Sorted, for the same tree shall always give the same answer.
+    private func childNames(of path: String) -> [String] { hard.children[path]?.sorted() ?? [] }
+
+    private func descendantCount(of path: String) -> Int {
+        if path == "/" { return hard.nodes.count - 1 }
+        let prefix = path + "/"
+        return hard.nodes.keys.reduce(0) { $0 + ($1.utf8.starts(with: prefix.utf8) ? 1 : 0) }
+    }
+
+    private func read(_ operation: ReadOperation, _ asked: TreeRequest) -> OperationResult {
+        do throws(ZooKeeperError) {
+            switch operation {
+            case .getData(let path):
+                let node = try readable(path, asked)
+                return .data(node.data, node.stat)
+            case .getChildren(let path):
+                _ = try readable(path, asked)
+                return .children(childNames(of: path))
+            }
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    // MARK: Watches by themselves
+
+    private mutating func answerAboutWatches(_ asked: TreeRequest) throws(ZooKeeperError) -> ZooKeeperReply? {
+        switch asked.request {
+        case .addWatch(let path, let mode):
+            guard NodePath.isValid(path), let mode = AddWatchMode(rawValue: mode) else { throw .badArguments }
+            watches.add(mode == .persistent ? .persistent : .persistentRecursive, path, asked.watcher)
+            return .number(0)
+        case .checkWatches(let path, let type):
+            guard try kinds(type).contains(where: { watches.has($0, path, asked.watcher) }) else { throw .noWatcher }
+            return .empty
+        case .removeWatches(let path, let type):
+            let removed = try kinds(type).filter { watches.remove($0, path, asked.watcher) }
+            guard !removed.isEmpty else { throw .noWatcher }
+            return .empty
+        default: return nil
+        }
+    }
+
+    private func kinds(_ type: Int32) throws(ZooKeeperError) -> [WatchTable.Kind] {
+        switch WatcherType(rawValue: type) {
+        case .children: [.child]
+        case .data: [.data]
+        case .any: WatchTable.Kind.allCases
+        case .persistent: [.persistent]
+        case .persistentRecursive: [.persistentRecursive]
+        case nil: throw .badArguments
+        }
+    }
+
+    /// Sets watches again after a reconnect. What changed since the client's last zxid is told at once instead.
+    mutating func setWatches(_ paths: WatchedPaths, of watcher: Watcher) -> [ZNodesEffect] {
+        var effects: [ZNodesEffect] = []
+        func tell(_ kind: WatchedEvent.Kind, _ path: String, _ node: ZNode?) {
+            let event = WatchedEvent(kind, path: path)
+            effects.append(.notify([watcher], event, zxid: -1, readableBy: node?.acl ?? []))
+        }
+        for path in paths.data {
+            if let node = hard.nodes[path] {
+                if node.mzxid > paths.relativeZxid {
+                    tell(.nodeDataChanged, path, node)
+                } else {
+                    watches.add(.data, path, watcher)
+                }
+            } else {
+                tell(.nodeDeleted, path, nil)
+            }
+        }
+        for path in paths.exist {
+            if let node = hard.nodes[path] {
+                tell(.nodeCreated, path, node)
+            } else {
+                watches.add(.data, path, watcher)
+            }
+        }
+        for path in paths.child {
+            if let node = hard.nodes[path] {
+                if node.pzxid > paths.relativeZxid {
+                    tell(.nodeChildrenChanged, path, node)
+                } else {
+                    watches.add(.child, path, watcher)
+                }
+            } else {
+                tell(.nodeDeleted, path, nil)
+            }
+        }
+        for path in paths.persistent { watches.add(.persistent, path, watcher) }
+        for path in paths.persistentRecursive { watches.add(.persistentRecursive, path, watcher) }
+        return effects
+    }
+}

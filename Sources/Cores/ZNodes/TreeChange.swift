@@ -1,0 +1,137 @@
+import NIOCore
+import WireCoding
+import ZooKeeperProtocol
+
+/// One change as the log keeps it. It says what becomes, not what was asked: replaying it needs no checks.
+package struct TreeRecord: Sendable, Equatable {
+    package var zxid: Int64
+    /// Milliseconds since 1970.
+    var time: Int64
+    var change: TreeChange
+}
+
+enum TreeChange: Sendable, Equatable {
+    case created(path: String, data: ByteBuffer?, acl: [ACL], lifetime: ZNode.Lifetime)
+    case deleted(path: String)
+    case dataSet(path: String, data: ByteBuffer?)
+    case aclSet(path: String, acl: [ACL])
+    case sessionOpened(Int64, timeoutInMilliseconds: Int32)
+    /// With the ephemeral nodes that go with it.
+    case sessionClosed(Int64, paths: [String])
+    /// All at once, under one zxid.
+    case multi([TreeChange])
+    /// An attempt that failed: it uses up its zxid.
+    case failed(ZooKeeperError)
+}
+
+extension TreeRecord {
+    package func write(to writer: inout WireWriter) {
+        writer.int64(zxid)
+        writer.int64(time)
+        change.write(to: &writer)
+    }
+
+    package init(reading reader: inout WireReader) throws(MalformedInput) {
+        zxid = try reader.int64()
+        time = try reader.int64()
+        change = try TreeChange(reading: &reader)
+    }
+}
+
+extension ZNode.Lifetime {
+    func write(to writer: inout WireWriter) {
+        switch self {
+        case .persistent: writer.int8(0)
+        case .ephemeral(let session):
+            writer.int8(1)
+            writer.int64(session)
+        case .container: writer.int8(2)
+        case .ttl(let milliseconds):
+            writer.int8(3)
+            writer.int64(milliseconds)
+        }
+    }
+
+    init(reading reader: inout WireReader) throws(MalformedInput) {
+        switch try reader.int8() {
+        case 0: self = .persistent
+        case 1: self = .ephemeral(try reader.int64())
+        case 2: self = .container
+        case 3: self = .ttl(try reader.int64())
+        default: throw MalformedInput(.custom("no such lifetime of a node"), at: reader.position)
+        }
+    }
+}
+
+extension TreeChange {
+    func write(to writer: inout WireWriter) {
+        switch self {
+        case .created(let path, let data, let acl, let lifetime):
+            writer.int8(1)
+            writer.juteString(path)
+            writer.juteBuffer(data)
+            ACL.write(acl, to: &writer)
+            lifetime.write(to: &writer)
+        case .deleted(let path):
+            writer.int8(2)
+            writer.juteString(path)
+        case .dataSet(let path, let data):
+            writer.int8(3)
+            writer.juteString(path)
+            writer.juteBuffer(data)
+        case .aclSet(let path, let acl):
+            writer.int8(4)
+            writer.juteString(path)
+            ACL.write(acl, to: &writer)
+        case .sessionOpened(let session, let timeout):
+            writer.int8(5)
+            writer.int64(session)
+            writer.int32(timeout)
+        case .sessionClosed(let session, let paths):
+            writer.int8(6)
+            writer.int64(session)
+            writer.juteStrings(paths)
+        case .multi(let changes):
+            writer.int8(7)
+            writer.juteVector(changes) { $1.write(to: &$0) }
+        case .failed(let error):
+            writer.int8(8)
+            writer.int32(error.rawValue)
+        }
+    }
+
+    init(reading reader: inout WireReader) throws(MalformedInput) {
+        switch try reader.int8() {
+        case 1:
+            self = .created(
+                path: try reader.juteString(), data: try reader.ownBuffer(), acl: try ACL.list(reading: &reader),
+                lifetime: try ZNode.Lifetime(reading: &reader))
+        case 2: self = .deleted(path: try reader.juteString())
+        case 3: self = .dataSet(path: try reader.juteString(), data: try reader.ownBuffer())
+        case 4: self = .aclSet(path: try reader.juteString(), acl: try ACL.list(reading: &reader))
+        case 5: self = .sessionOpened(try reader.int64(), timeoutInMilliseconds: try reader.int32())
+        case 6: self = .sessionClosed(try reader.int64(), paths: try reader.juteStrings())
+        case 7:
+            self = .multi(
+                try reader.juteVector(minimumSize: 1) { reader throws(MalformedInput) in
+                    try TreeChange(reading: &reader)
+                })
+        case 8: self = .failed(ZooKeeperError(rawValue: try reader.int32()))
+        default: throw MalformedInput(.custom("no such change of the tree"), at: reader.position)
+        }
+    }
+}
+
+extension WireReader {
+    /// A buffer that shares no memory with the frame, for keeping.
+    mutating func ownBuffer() throws(MalformedInput) -> ByteBuffer? { try juteBuffer()?.copied }
+}
+
+extension ByteBuffer {
+    /// The same bytes in memory of their own.
+    var copied: ByteBuffer {
+        var copy = ByteBufferAllocator().buffer(capacity: readableBytes)
+        copy.writeImmutableBuffer(self)
+        return copy
+    }
+}

@@ -1,0 +1,19 @@
+/// What there is to say of the tree, for those who watch over it.
+extension ZNodes {
+    /// Apache ZooKeeper counts the root twice.
+    package var nodeCount: Int { hard.nodes.count + 1 }
+    /// Bytes of all paths and data.
+    package var dataSizeInBytes: Int { hard.dataSize }
+    package var ephemeralCount: Int { hard.ephemerals.values.reduce(0) { $0 + $1.count } }
+    package var sessions: [Int64] { hard.sessions.keys.sorted() }
+
+    /// Sorted.
+    package func ephemerals(ofSession session: Int64) -> [String] { hard.ephemerals[session]?.sorted() ?? [] }
+
+    package var watchCount: Int { watches.total }
+
+    /// Watches that fire once on data, by path; all sorted.
+    package var dataWatches: [(path: String, watchers: [Watcher])] {
+        watches.dataWatches.sorted { $0.key < $1.key }.map { ($0.key, $0.value.sorted()) }
+    }
+}

@@ -1,0 +1,126 @@
+import NIOCore
+import WireCoding
+import ZooKeeperProtocol
+
+/// The lasting state as a sequence of chunks: the last zxid, the sessions, the access lists, then the nodes by path.
+///
+/// Each item starts with its kind; nodes name their access list by its number, for most share few.
+private enum SnapshotItem: Int8 {
+    case lastZxid = 1
+    case session = 2
+    case acl = 3
+    case node = 4
+    /// The number of nodes, at the end.
+    case end = 5
+}
+
+extension TreeState {
+    /// - Parameter chunkSize: from so many bytes on a chunk ends.
+    package func snapshot(chunkSizeInBytes chunkSize: Int = 1 << 20) -> [ByteBuffer] {
+        var chunks: [ByteBuffer] = []
+        var writer = WireWriter(capacity: chunkSize)
+        writer.int8(SnapshotItem.lastZxid.rawValue)
+        writer.int64(lastZxid)
+        for (session, timeout) in sessions.sorted(by: { $0.key < $1.key }) {
+            writer.int8(SnapshotItem.session.rawValue)
+            writer.int64(session)
+            writer.int32(timeout)
+        }
+        var numbers: [[ACL]: Int32] = [:]
+        for (path, node) in nodes.sorted(by: { $0.key < $1.key }) {
+            if numbers[node.acl] == nil {
+                numbers[node.acl] = Int32(numbers.count)
+                writer.int8(SnapshotItem.acl.rawValue)
+                ACL.write(node.acl, to: &writer)
+            }
+            writer.int8(SnapshotItem.node.rawValue)
+            writer.juteString(path)
+            node.write(to: &writer, acl: numbers[node.acl] ?? 0)
+            if writer.count >= chunkSize {
+                chunks.append(writer.buffer())
+                writer = WireWriter(capacity: chunkSize)
+            }
+        }
+        writer.int8(SnapshotItem.end.rawValue)
+        writer.int64(Int64(nodes.count))
+        chunks.append(writer.buffer())
+        return chunks
+    }
+}
+
+extension ZNode {
+    fileprivate func write(to writer: inout WireWriter, acl: Int32) {
+        writer.juteBuffer(data)
+        writer.int32(acl)
+        for zxid in [czxid, mzxid, pzxid, ctime, mtime] { writer.int64(zxid) }
+        for number in [version, aversion, createdChildCount, childCount] { writer.int32(number) }
+        lifetime.write(to: &writer)
+    }
+
+    fileprivate init(reading reader: inout WireReader, acls: [[ACL]]) throws(MalformedInput) {
+        let data = try reader.ownBuffer()
+        let acl = Int(try reader.int32())
+        guard acls.indices.contains(acl) else {
+            throw MalformedInput(.custom("a node names an access list that is not there"), at: reader.position)
+        }
+        self.init(data: data, acl: acls[acl], lifetime: .persistent, zxid: try reader.int64(), time: 0)
+        mzxid = try reader.int64()
+        pzxid = try reader.int64()
+        ctime = try reader.int64()
+        mtime = try reader.int64()
+        version = try reader.int32()
+        aversion = try reader.int32()
+        createdChildCount = try reader.int32()
+        childCount = try reader.int32()
+        lifetime = try Lifetime(reading: &reader)
+    }
+}
+
+/// Builds the lasting state from the chunks of a snapshot.
+package struct TreeLoader {
+    private var state = TreeState(lastZxid: 0)
+    private var acls: [[ACL]] = []
+    private var isComplete = false
+
+    package init() {}
+
+    package mutating func load(_ chunk: ByteBuffer) throws(MalformedInput) {
+        try WireReader.read(chunk) { reader throws(MalformedInput) in
+            while reader.remaining > 0 {
+                guard !isComplete, let item = SnapshotItem(rawValue: try reader.int8()) else {
+                    throw MalformedInput(.custom("no such item of a snapshot"), at: reader.position)
+                }
+                try load(item, from: &reader)
+            }
+        }
+    }
+
+    private mutating func load(_ item: SnapshotItem, from reader: inout WireReader) throws(MalformedInput) {
+        switch item {
+        case .lastZxid: state = TreeState(lastZxid: try reader.int64())
+        case .session: state.insert(session: try reader.int64(), timeoutInMilliseconds: try reader.int32())
+        case .acl:
+            let list = try ACL.list(reading: &reader)
+            acls.append(list == ACL.open ? ACL.open : list)
+        case .node:
+            let path = try reader.juteString()
+            state.insert(try ZNode(reading: &reader, acls: acls), at: path)
+        case .end:
+            guard try reader.int64() == Int64(state.nodes.count) else {
+                throw MalformedInput(.custom("nodes are missing"), at: reader.position)
+            }
+            isComplete = true
+        }
+    }
+
+    /// The state, once all chunks have been loaded.
+    package func finish() throws(MalformedInput) -> TreeState {
+        guard isComplete else { throw MalformedInput(.truncated, at: 0) }
+        for (path, node) in state.nodes {
+            guard Int(node.childCount) == state.children[path]?.count ?? 0,
+                NodePath.parent(of: path).map({ state.nodes[$0] != nil }) ?? true
+            else { throw MalformedInput(.custom("a node without its parent or children"), at: 0) }
+        }
+        return state
+    }
+}

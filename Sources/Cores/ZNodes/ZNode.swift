@@ -1,0 +1,86 @@
+import NIOCore
+import ZooKeeperProtocol
+
+/// One node of the tree, without its name and its children's names.
+struct ZNode: Sendable, Equatable {
+    /// nil for null, which is not the same as empty.
+    var data: ByteBuffer?
+    var acl: [ACL]
+    var czxid: Int64
+    var mzxid: Int64
+    var pzxid: Int64
+    var ctime: Int64
+    var mtime: Int64
+    var version: Int32 = 0
+    var aversion: Int32 = 0
+    /// Children ever created; what sequential names count by.
+    var createdChildCount: Int32 = 0
+    var childCount: Int32 = 0
+    var lifetime: Lifetime
+
+    /// What ends a node besides `delete`.
+    enum Lifetime: Sendable, Equatable {
+        case persistent
+        /// The end of this session.
+        case ephemeral(Int64)
+        /// The end of its last child.
+        case container
+        /// So many milliseconds without change and children.
+        case ttl(Int64)
+    }
+
+    init(data: ByteBuffer?, acl: [ACL], lifetime: Lifetime, zxid: Int64, time: Int64) {
+        self.data = data
+        self.acl = acl
+        self.lifetime = lifetime
+        czxid = zxid
+        mzxid = zxid
+        pzxid = zxid
+        ctime = time
+        mtime = time
+    }
+
+    /// As clients see it: owners of containers and nodes with a time to live read 0; `cversion` counts creations and
+    /// deletions of children, of which the tree keeps the creations and the difference.
+    var stat: Stat {
+        var stat = Stat()
+        stat.czxid = czxid
+        stat.mzxid = mzxid
+        stat.ctime = ctime
+        stat.mtime = mtime
+        stat.version = version
+        stat.cversion = createdChildCount &* 2 &- childCount
+        stat.aversion = aversion
+        if case .ephemeral(let session) = lifetime { stat.ephemeralOwner = session }
+        stat.dataLength = Int32(data?.readableBytes ?? 0)
+        stat.numChildren = childCount
+        stat.pzxid = pzxid
+        return stat
+    }
+}
+
+/// What changes do to a node, in a draft and in the tree alike.
+extension ZNode {
+    mutating func gainChild(zxid: Int64) {
+        createdChildCount &+= 1
+        childCount += 1
+        pzxid = zxid
+    }
+
+    mutating func loseChild(zxid: Int64) {
+        childCount -= 1
+        pzxid = zxid
+    }
+
+    mutating func set(data: ByteBuffer?, zxid: Int64, time: Int64) {
+        self.data = data
+        version &+= 1
+        mzxid = zxid
+        mtime = time
+    }
+
+    mutating func set(acl: [ACL]) {
+        self.acl = acl
+        aversion &+= 1
+    }
+}

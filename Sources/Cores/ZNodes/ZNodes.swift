@@ -1,0 +1,254 @@
+import NIOCore
+import Seams
+import ZooKeeperProtocol
+
+/// A client's request to the tree.
+package struct TreeRequest: Sendable {
+    package var session: Int64
+    /// The client's connection, to which watches belong.
+    package var watcher: Watcher
+    /// Whom the client has shown to be.
+    package var identities: [ZooKeeperID]
+    /// Not one of `ping`, `sync`, `auth`, `sasl`, `whoAmI`, `reconfig`, `closeSession`: those are no matter of the tree.
+    package var request: ZooKeeperRequest
+
+    package init(session: Int64, watcher: Watcher, identities: [ZooKeeperID], request: ZooKeeperRequest) {
+        self.session = session
+        self.watcher = watcher
+        self.identities = identities
+        self.request = request
+    }
+}
+
+package enum ZNodesEvent: Sendable {
+    case sessionAsked(Int64, timeoutInMilliseconds: Int32)
+    case sessionClosed(Int64)
+    case requested(TreeRequest)
+    /// Deadlines may have passed.
+    case ticked
+}
+
+package enum ZNodesEffect: Sendable, Equatable {
+    /// The answer to the request that is being decided.
+    case answer(Result<ZooKeeperReply, ZooKeeperError>)
+    /// Tell these watchers, of whom only those who may read a node with this list shall know. `zxid` is for the header.
+    case notify([Watcher], WatchedEvent, zxid: Int64, readableBy: [ACL])
+    /// The session is over, as a record of the same decision has it: nothing was heard of it for that long.
+    case sessionExpired(Int64, timeoutInMilliseconds: Int32)
+}
+
+/// The tree, the sessions and the watches.
+///
+/// Lasting is what records make (``hard``). Watches and deadlines of sessions are not: clients set watches again when
+/// they reconnect, and after a restart every session gets its whole timeout anew.
+package struct ZNodes: ReplicatedCore, Sendable {
+    package typealias Event = ZNodesEvent
+    package typealias Record = TreeRecord
+    package typealias Effect = ZNodesEffect
+
+    package private(set) var hard: TreeState
+    let settings: ZNodesSettings
+    var watches = WatchTable()
+    /// When each session expires, in nanoseconds of the steady clock.
+    private var deadlines: [Int64: Int64] = [:]
+    private var nextSweep: Int64 = .min
+
+    /// - Parameter restored: the lasting state of before; nil for a new tree.
+    package init(_ settings: ZNodesSettings, restored: TreeState? = nil) {
+        self.settings = settings
+        hard = restored ?? TreeState()
+    }
+
+    package mutating func decide(
+        _ event: ZNodesEvent, at now: Instant
+    ) -> Decision<TreeRecord, ZNodesEffect> {
+        switch event {
+        case .sessionAsked(let session, let timeout):
+            return Decision(records: [
+                record(.sessionOpened(session, timeoutInMilliseconds: timeout), at: now)
+            ])
+        case .sessionClosed(let session): return Decision(records: [record(closing(session), at: now)])
+        case .requested(let asked): return decide(asked, at: now)
+        case .ticked: return expire(at: now)
+        }
+    }
+
+    package mutating func apply(_ record: TreeRecord, into effects: inout [ZNodesEffect]) {
+        // What a deletion tells depends on the node as it was.
+        fire(record.change, zxid: record.zxid, isBefore: true, into: &effects)
+        hard.apply(record)
+        fire(record.change, zxid: record.zxid, isBefore: false, into: &effects)
+        if case .sessionClosed(let session, _) = record.change { deadlines[session] = nil }
+    }
+
+    // MARK: Requests
+
+    private func record(_ change: TreeChange, at now: Instant, ahead: Int64 = 1) -> TreeRecord {
+        TreeRecord(zxid: hard.lastZxid + ahead, time: now.unixMilliseconds, change: change)
+    }
+
+    private mutating func decide(_ asked: TreeRequest, at now: Instant) -> Decision<TreeRecord, ZNodesEffect> {
+        if let answer = read(asked) { return Decision(effects: [.answer(answer)]) }
+        switch asked.request {
+        case .setWatches(let paths), .setWatches2(let paths):
+            return Decision(effects: setWatches(paths, of: asked.watcher) + [.answer(.success(.empty))])
+        default: return decideChange(asked, at: now)
+        }
+    }
+
+    private func decideChange(_ asked: TreeRequest, at now: Instant) -> Decision<TreeRecord, ZNodesEffect> {
+        var draft = TreeDraft(hard, zxid: hard.lastZxid + 1, time: now.unixMilliseconds)
+        let checks = ChangeDecision(settings: settings, session: asked.session, identities: asked.identities)
+        do throws(ZooKeeperError) {
+            let change: TreeChange
+            let reply: ZooKeeperReply
+            switch asked.request {
+            case .change(let operation):
+                let (decided, result) = try checks.decide(operation, in: &draft)
+                guard let decided else { throw .unimplemented }
+                (change, reply) = (decided, result.reply)
+            case .setACL(let path, let acl, let version):
+                let (decided, stat) = try checks.setACL(path, acl, version: version, in: &draft)
+                (change, reply) = (decided, .stat(stat))
+            case .multi(let operations):
+                let (decided, results) = decideMulti(operations, checks, &draft)
+                (change, reply) = (decided, .results(results))
+            default: preconditionFailure("the tree is asked for what is none of its matters: \(asked.request.opCode)")
+            }
+            return Decision(records: [record(change, at: now)], effects: [.answer(.success(reply))])
+        } catch {
+            return Decision(records: [record(.failed(error), at: now)], effects: [.answer(.failure(error))])
+        }
+    }
+
+    /// All or nothing. On failure every operation is answered: those before with ok, those behind with
+    /// `runtimeInconsistency`.
+    private func decideMulti(
+        _ operations: [Operation], _ checks: ChangeDecision, _ draft: inout TreeDraft
+    ) -> (TreeChange, [OperationResult]) {
+        var changes: [TreeChange] = []
+        var results: [OperationResult] = []
+        for (index, operation) in operations.enumerated() {
+            do throws(ZooKeeperError) {
+                let (change, result) = try checks.decide(operation, in: &draft)
+                if let change { changes.append(change) }
+                results.append(result)
+            } catch {
+                let behind = operations.count - index - 1
+                return (
+                    .failed(error),
+                    Array(repeating: .failed(.ok), count: index) + [.failed(error)]
+                        + Array(repeating: .failed(.runtimeInconsistency), count: behind)
+                )
+            }
+        }
+        return (.multi(changes), results)
+    }
+
+    // MARK: Sessions
+
+    /// Of the last change applied.
+    package var lastZxid: Int64 { hard.lastZxid }
+
+    /// The granted timeout; nil for a session that is over or never was.
+    package func timeoutInMilliseconds(ofSession session: Int64) -> Int32? { hard.sessions[session] }
+
+    /// Something was heard of the session's client.
+    package mutating func touch(session: Int64, at now: Instant) {
+        guard let timeout = hard.sessions[session] else { return }
+        deadlines[session] = deadline(timeout, after: now)
+    }
+
+    /// Every session gets its whole timeout from now on: after a restart.
+    package mutating func touchAllSessions(at now: Instant) {
+        deadlines = hard.sessions.mapValues { deadline($0, after: now) }
+    }
+
+    /// When the session expires unless something is heard of it, in nanoseconds of the steady clock.
+    package func deadline(ofSession session: Int64) -> Int64? { deadlines[session] }
+
+    /// On a multiple of the tick, so that few ticks have anything to do.
+    private func deadline(_ timeoutInMilliseconds: Int32, after now: Instant) -> Int64 {
+        let tick = settings.tickTimeInMilliseconds * 1_000_000
+        let exact = now.nanoseconds + Int64(timeoutInMilliseconds) * 1_000_000
+        return (exact / tick + 1) * tick
+    }
+
+    private func closing(_ session: Int64) -> TreeChange {
+        .sessionClosed(session, paths: (hard.ephemerals[session] ?? []).sorted())
+    }
+
+    private mutating func expire(at now: Instant) -> Decision<TreeRecord, ZNodesEffect> {
+        var decision = Decision<TreeRecord, ZNodesEffect>()
+        func add(_ change: TreeChange) {
+            decision.records.append(record(change, at: now, ahead: Int64(decision.records.count) + 1))
+        }
+        for session in deadlines.filter({ $0.value <= now.nanoseconds }).keys.sorted() {
+            guard let timeout = hard.sessions[session] else { continue }
+            decision.effects.append(.sessionExpired(session, timeoutInMilliseconds: timeout))
+            add(closing(session))
+        }
+        if now.nanoseconds >= nextSweep {
+            nextSweep = now.nanoseconds + settings.sweepIntervalInMilliseconds * 1_000_000
+            for path in hard.perishable.sorted() where isPerished(path, at: now) { add(.deleted(path: path)) }
+        }
+        return decision
+    }
+
+    private func isPerished(_ path: String, at now: Instant) -> Bool {
+        guard let node = hard.nodes[path], node.childCount == 0 else { return false }
+        return switch node.lifetime {
+        case .container: node.createdChildCount > 0
+        case .ttl(let milliseconds): now.unixMilliseconds - node.mtime > milliseconds
+        case .persistent, .ephemeral: false
+        }
+    }
+
+    // MARK: Watches
+
+    /// The connection is gone.
+    package mutating func forget(_ watcher: Watcher) { watches.removeAll(of: watcher) }
+
+    private mutating func fire(
+        _ change: TreeChange, zxid: Int64, isBefore: Bool, into effects: inout [ZNodesEffect]
+    ) {
+        func tell(_ kind: WatchedEvent.Kind, _ path: String?) {
+            guard let path else { return }
+            let watchers = watches.fire(kind, at: path)
+            guard !watchers.isEmpty else { return }
+            let acl = hard.nodes[path]?.acl ?? []
+            effects.append(.notify(watchers, WatchedEvent(kind, path: path), zxid: zxid, readableBy: acl))
+        }
+        switch change {
+        case .created(let path, _, _, _):
+            if !isBefore {
+                tell(.nodeCreated, path)
+                tell(.nodeChildrenChanged, NodePath.parent(of: path))
+            }
+        case .deleted(let path):
+            if isBefore {
+                tell(.nodeDeleted, path)
+                tell(.nodeChildrenChanged, NodePath.parent(of: path))
+            }
+        case .dataSet(let path, _): if !isBefore { tell(.nodeDataChanged, path) }
+        case .sessionClosed(_, let paths):
+            for path in paths { fire(.deleted(path: path), zxid: zxid, isBefore: isBefore, into: &effects) }
+        case .multi(let changes):
+            for change in changes { fire(change, zxid: zxid, isBefore: isBefore, into: &effects) }
+        case .aclSet, .sessionOpened, .failed: break
+        }
+    }
+}
+
+extension OperationResult {
+    /// As the answer to the operation by itself.
+    fileprivate var reply: ZooKeeperReply {
+        switch self {
+        case .created(let path): .path(path)
+        case .created2(let path, let stat): .pathAndStat(path, stat)
+        case .dataSet(let stat): .stat(stat)
+        case .deleted, .checked: .empty
+        case .data, .children, .failed: preconditionFailure("not the result of a change: \(self)")
+        }
+    }
+}

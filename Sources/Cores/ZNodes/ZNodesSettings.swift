@@ -1,0 +1,14 @@
+/// What the tree's decisions depend on besides the tree.
+package struct ZNodesSettings: Sendable {
+    /// Forty bits.
+    static let longestTTLInMilliseconds: Int64 = 0xff_ffff_ffff
+
+    package var checksACLs = true
+    package var allowsTTL = false
+    /// Sessions expire on multiples of it.
+    package var tickTimeInMilliseconds: Int64 = 3000
+    /// How often containers and nodes with a time to live are looked at.
+    package var sweepIntervalInMilliseconds: Int64 = 60_000
+
+    package init() {}
+}
