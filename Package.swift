@@ -103,7 +103,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore], tests: true),
             Module(
                 name: "CoordinatorKernel",
-                uses: ["Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes"], libraries: [nioCore],
+                uses: ["COpenSSL", "Seams", "WireCoding", "ZooKeeperProtocol", "ZNodes"], libraries: [nioCore],
                 tests: true),
         ]
     ),

@@ -1,5 +1,60 @@
+import ArgumentParser
+import CoordinatorServer
+import Glibc
+import Logging
+import NIOPosix
+import Platform
+import Settings
+import Telemetry
+
 @main
-struct CoordinatorMain {
-    static func main() {
+struct CoordinatorMain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet-coordinator",
+        abstract: "A coordination service that speaks Apache ZooKeeper's client protocol.")
+
+    @Argument(help: "The configuration, with Apache ZooKeeper's keys.")
+    var configuration: String
+
+    func run() async throws {
+        let signals = TerminationSignals()
+        bootstrapLogging()
+        let logger = Logger(label: "coordinator")
+        do {
+            let (settings, warnings) = try CoordinatorSettings.read(try PropertiesFile(reading: configuration))
+            for warning in warnings { logger.warning("\(warning)") }
+            try await serve(settings, until: signals, logger: logger)
+        } catch {
+            Self.complain("\(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    /// Serves until a signal or a failure ends it; throws the failure.
+    private func serve(
+        _ settings: CoordinatorSettings, until signals: TerminationSignals, logger: Logger
+    ) async throws {
+        let (ends, end) = AsyncStream<(any Error)?>.makeStream()
+        let server = try await CoordinatorServer.start(
+            settings, on: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ) { failure in
+            end.yield(failure)
+        }
+        signals.whenFirstComes { name in
+            logger.info("\(name): stopping")
+            end.yield(nil)
+        }
+        for await failure in ends {
+            if let failure { throw failure }
+            break
+        }
+        try await server.stop()
+        logger.info("stopped")
+    }
+
+    /// Says on standard error why there is no coordinator.
+    private static func complain(_ sentence: String) {
+        var text = "martlet-coordinator: \(sentence)\n"
+        text.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 }

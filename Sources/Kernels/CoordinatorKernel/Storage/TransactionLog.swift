@@ -65,7 +65,8 @@ package struct TransactionLog {
         self.tail = tail
     }
 
-    /// Lets the next batch start a file, so that the files before can be removed once a snapshot covers them.
+    /// Lets the next batch start a file, so that the files before can be removed once a snapshot covers them. Zeros
+    /// written ahead are given back.
     package mutating func roll() throws(StorageFailure) {
         guard let tail else { return }
         do throws(FileSystemError) {

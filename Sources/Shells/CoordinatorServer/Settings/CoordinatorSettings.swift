@@ -55,4 +55,19 @@ package struct CoordinatorSettings: Sendable {
         storage = StorageSettings(snapshotDirectory: dataDirectory)
         sessionTimeouts = .milliseconds(6000) ... .milliseconds(60_000)
     }
+
+    /// What of it the kernel decides by.
+    func kernel(sessionSecret: [UInt8]) -> KernelSettings {
+        var kernel = KernelSettings(sessionSecret: sessionSecret)
+        let shortest = Int32(clamping: sessionTimeouts.lowerBound.milliseconds)
+        kernel.sessionTimeouts = shortest...Int32(clamping: sessionTimeouts.upperBound.milliseconds)
+        kernel.superDigest = superDigest
+        kernel.superSubject = superSubject
+        kernel.changesPerSnapshot = changesPerSnapshot
+        kernel.tree.checksACLs = checksACLs
+        kernel.tree.allowsTTL = allowsTTL
+        kernel.tree.tickTimeInMilliseconds = tickTime.milliseconds
+        kernel.tree.sweepIntervalInMilliseconds = sweepInterval.milliseconds
+        return kernel
+    }
 }

@@ -1,0 +1,53 @@
+import Seams
+import ZooKeeperProtocol
+
+/// One client's connection as the kernel sees it.
+///
+/// connecting —(its first frame)→ serving a session —(the session moved, ended, or nonsense came)→ ending
+struct ClientConnection: Sendable {
+    enum Phase: Sendable {
+        case connecting
+        case serving(session: Int64)
+        /// Nothing that still comes counts.
+        case ending
+    }
+
+    /// With port.
+    let address: String
+    var phase = Phase.connecting
+    /// Whom the client has shown to be, in the order in which it did.
+    var identities: [ZooKeeperID]
+    var timeoutInMilliseconds: Int32 = 0
+    var statistics: ConnectionStatistics
+
+    /// - Parameters:
+    ///   - host: the address without port; every client is at least somebody from there.
+    ///   - subject: of a verified certificate.
+    init(address: String, host: String, subject: String?, superSubject: String?, at now: Instant) {
+        self.address = address
+        statistics = ConnectionStatistics(established: now)
+        identities = [ZooKeeperID(scheme: "ip", id: host)]
+        guard let subject else { return }
+        identities.append(ZooKeeperID(scheme: "x509", id: subject))
+        if subject == superSubject { identities.append(ZooKeeperID(scheme: "super", id: subject)) }
+    }
+
+    var session: Int64? {
+        if case .serving(let session) = phase { session } else { nil }
+    }
+
+    /// Adds an identity unless it is there.
+    mutating func prove(_ identity: ZooKeeperID) {
+        if !identities.contains(identity) { identities.append(identity) }
+    }
+
+    /// The identities as `whoAmI` shows them: no hashes.
+    var shownIdentities: [ZooKeeperID] {
+        identities.map { identity in
+            guard identity.scheme == DigestIdentity.scheme, let colon = identity.id.firstIndex(of: ":") else {
+                return identity
+            }
+            return ZooKeeperID(scheme: identity.scheme, id: String(identity.id[..<colon]))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import NIOCore
+import Seams
+import WireCoding
+import ZNodes
+import ZooKeeperProtocol
+
+extension CoordinatorKernel {
+    /// Takes a connection's first frame.
+    mutating func connect(
+        _ frame: ByteBuffer, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        let request: ConnectRequest
+        do {
+            request = try WireReader.read(frame) { reader throws(MalformedInput) in
+                let request = try ConnectRequest(reading: &reader)
+                try reader.finish()
+                return request
+            }
+        } catch {
+            return end(id, .reject(id, cause: "no ZooKeeper client: \(error)"), at: now, into: &effects)
+        }
+        guard request.lastZxidSeen <= lastZxid else {
+            // The client has seen a newer tree, on another server or before this one's disk was lost.
+            let cause = "the client has seen zxid 0x\(String(request.lastZxidSeen, radix: 16)), newer than all here"
+            return end(id, .reject(id, cause: cause), at: now, into: &effects)
+        }
+        if request.sessionID == 0 {
+            open(request, on: id, at: now, into: &effects)
+        } else {
+            resume(request, on: id, at: now, into: &effects)
+        }
+    }
+
+    private mutating func open(
+        _ request: ConnectRequest, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        let timeout = min(
+            max(request.timeout, settings.sessionTimeouts.lowerBound), settings.sessionTimeouts.upperBound)
+        lastSessionID += 1
+        let session = lastSessionID
+        change(.sessionAsked(session, timeoutInMilliseconds: timeout), at: now, into: &effects)
+        tree.touch(session: session, at: now)
+        let news = CoordinatorNews.sessionOpened(session, id, timeoutInMilliseconds: timeout)
+        serve(session, timeout: timeout, request, news, on: id, at: now, into: &effects)
+    }
+
+    private mutating func resume(
+        _ request: ConnectRequest, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        let session = request.sessionID
+        guard let timeout = tree.timeoutInMilliseconds(ofSession: session),
+            passwords.isPassword(request.password, of: session)
+        else {
+            let refusal = ConnectResponse(
+                timeout: 0, sessionID: 0, password: ByteBuffer(repeating: 0, count: SessionPassword.size),
+                readOnly: request.readOnly.map { _ in false })
+            let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS")
+            say(.report(.sessionRefused(session, id)), at: now, into: &effects)
+            say(.reply(id, ReplyFrame.connected(refusal), to: answered), at: now, into: &effects)
+            return end(id, .close(id), at: now, into: &effects)
+        }
+        if let older = connectionOfSession[session] { end(older, .close(older), at: now, into: &effects) }
+        tree.touch(session: session, at: now)
+        serve(session, timeout: timeout, request, .sessionResumed(session, id), on: id, at: now, into: &effects)
+    }
+
+    private mutating func serve(
+        _ session: Int64, timeout: Int32, _ request: ConnectRequest, _ news: CoordinatorNews, on id: ConnectionID,
+        at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        clients[id]?.phase = .serving(session: session)
+        clients[id]?.timeoutInMilliseconds = timeout
+        connectionOfSession[session] = id
+        let response = ConnectResponse(
+            timeout: timeout, sessionID: session, password: passwords.password(of: session),
+            readOnly: request.readOnly.map { _ in false })
+        let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS")
+        say(.report(news), at: now, into: &effects)
+        say(.reply(id, ReplyFrame.connected(response), to: answered), at: now, into: &effects)
+    }
+
+    /// Says the last there is to say to a connection; nothing that it still sends counts.
+    mutating func end(
+        _ id: ConnectionID, _ last: Outgoing, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        leave(id)
+        clients[id]?.phase = .ending
+        say(last, at: now, into: &effects)
+    }
+
+    /// Takes a connection off the books. Its session stays until it is closed or expires.
+    mutating func leave(_ id: ConnectionID) {
+        guard let session = clients[id]?.session, connectionOfSession[session] == id else { return }
+        connectionOfSession[session] = nil
+        tree.forget(Watcher(id.number))
+    }
+}

@@ -1,0 +1,36 @@
+import ZooKeeperProtocol
+
+extension OpCode {
+    /// The four letters by which `cons` names the last operation of a connection.
+    var fourLetters: StaticString {
+        switch self {
+        case .create, .create2, .createContainer, .createTTL: "CREA"
+        case .delete, .deleteContainer: "DELE"
+        case .exists: "EXIS"
+        case .getData: "GETD"
+        case .setData: "SETD"
+        case .getACL: "GETA"
+        case .setACL: "SETA"
+        case .getChildren, .getChildren2: "GETC"
+        case .sync: "SYNC"
+        case .ping: "PING"
+        case .check: "CHEC"
+        case .multi: "MULT"
+        case .multiRead: "MLTR"
+        case .reconfig: "RECO"
+        case .checkWatches: "CHKW"
+        case .removeWatches: "REMW"
+        case .auth: "AUTH"
+        case .setWatches: "SETW"
+        case .setWatches2: "STW2"
+        case .addWatch: "ADDW"
+        case .sasl: "SASL"
+        case .getEphemerals: "GETE"
+        case .getAllChildrenNumber: "GACN"
+        case .whoAmI: "HOMI"
+        case .createSession: "SESS"
+        case .closeSession: "CLOS"
+        case .notification, .error: "NA"
+        }
+    }
+}

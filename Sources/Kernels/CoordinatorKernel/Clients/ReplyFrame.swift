@@ -1,0 +1,32 @@
+import NIOCore
+import WireCoding
+import ZooKeeperProtocol
+
+/// Frames as they go to clients, their lengths included.
+enum ReplyFrame {
+    static func reply(_ header: ZooKeeperReplyHeader, _ body: ZooKeeperReply) -> ByteBuffer {
+        frame { writer in
+            header.write(to: &writer)
+            if header.error == .ok { body.write(to: &writer) }
+        }
+    }
+
+    static func event(_ event: WatchedEvent, zxid: Int64) -> ByteBuffer {
+        frame { writer in
+            ZooKeeperReplyHeader(xid: SpecialXID.watchEvent, zxid: zxid).write(to: &writer)
+            event.write(to: &writer)
+        }
+    }
+
+    static func connected(_ response: ConnectResponse) -> ByteBuffer {
+        frame { response.write(to: &$0) }
+    }
+
+    private static func frame(_ write: (inout WireWriter) -> Void) -> ByteBuffer {
+        var writer = WireWriter(capacity: 128)
+        writer.int32(0)
+        write(&writer)
+        writer.patch(int32: Int32(writer.count - 4), at: 0)
+        return writer.buffer()
+    }
+}

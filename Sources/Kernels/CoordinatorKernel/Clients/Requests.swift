@@ -1,0 +1,123 @@
+import NIOCore
+import Seams
+import WireCoding
+import ZooKeeperProtocol
+
+extension CoordinatorKernel {
+    /// Takes one frame of a client.
+    mutating func received(
+        _ frame: ByteBuffer, from id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        guard let phase = clients[id]?.phase else { return }
+        server.received += 1
+        clients[id]?.statistics.received += 1
+        clients[id]?.statistics.queued += 1
+        switch phase {
+        case .connecting: connect(frame, on: id, at: now, into: &effects)
+        case .serving(let session): serve(frame, of: session, on: id, at: now, into: &effects)
+        case .ending: break
+        }
+    }
+
+    private mutating func serve(
+        _ frame: ByteBuffer, of session: Int64, on id: ConnectionID, at now: Instant,
+        into effects: inout [CoordinatorEffect]
+    ) {
+        tree.touch(session: session, at: now)
+        var header = ZooKeeperRequestHeader(xid: 0, type: 0)
+        var opCode: OpCode?
+        let request: ZooKeeperRequest?
+        do {
+            request = try WireReader.read(frame) { reader throws(MalformedInput) in
+                header = try ZooKeeperRequestHeader(reading: &reader)
+                opCode = OpCode(rawValue: header.type)
+                return try opCode.flatMap { opCode throws(MalformedInput) in
+                    try ZooKeeperRequest(opCode, reading: &reader)
+                }
+            }
+        } catch {
+            guard frame.readableBytes >= 8, let opCode else {
+                return end(id, .reject(id, cause: "no request: \(error)"), at: now, into: &effects)
+            }
+            // Nothing of the request has been looked at by the tree, so no zxid is used up.
+            let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode)
+            return reply(.failure(.marshallingError), to: asked, at: now, into: &effects)
+        }
+        let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode ?? .error)
+        guard let request else {
+            reply(.failure(.unimplemented), to: asked, zxid: -1, at: now, into: &effects)
+            return end(id, .close(id), at: now, into: &effects)
+        }
+        serve(request, asked, at: now, into: &effects)
+    }
+
+    private mutating func serve(
+        _ request: ZooKeeperRequest, _ asked: Asked, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        switch request {
+        case .ping, .sync: reply(.success(request.plainReply), to: asked, at: now, into: &effects)
+        case .whoAmI:
+            let identities = clients[asked.connection]?.shownIdentities ?? []
+            reply(.success(.identities(identities)), to: asked, at: now, into: &effects)
+        case .auth(let scheme, let credentials):
+            authenticate(scheme, credentials, asked, at: now, into: &effects)
+        case .sasl:
+            // No mechanism is offered.
+            reply(.failure(.authFailed), to: asked, at: now, into: &effects)
+            end(asked.connection, .close(asked.connection), at: now, into: &effects)
+        case .closeSession:
+            change(.sessionClosed(asked.session), at: now, into: &effects)
+            reply(.success(.empty), to: asked, at: now, into: &effects)
+            say(.report(.sessionClosed(asked.session)), at: now, into: &effects)
+            end(asked.connection, .close(asked.connection), at: now, into: &effects)
+        case .reconfig: reply(.failure(.unimplemented), to: asked, at: now, into: &effects)
+        default: askTree(request, asked, at: now, into: &effects)
+        }
+    }
+
+    private mutating func authenticate(
+        _ scheme: String, _ credentials: ByteBuffer, _ asked: Asked, at now: Instant,
+        into effects: inout [CoordinatorEffect]
+    ) {
+        let id = asked.connection
+        guard let client = clients[id] else { return }
+        guard let proven = identities(provenBy: credentials, scheme: scheme, on: client) else {
+            say(.report(.authenticationFailed(id, scheme: scheme)), at: now, into: &effects)
+            reply(.failure(.authFailed), to: asked, zxid: 0, at: now, into: &effects)
+            return end(id, .close(id), at: now, into: &effects)
+        }
+        for identity in proven { clients[id]?.prove(identity) }
+        reply(.success(.empty), to: asked, zxid: 0, at: now, into: &effects)
+    }
+
+    /// - Parameter zxid: for the header, if not that of the last change.
+    mutating func reply(
+        _ outcome: Result<ZooKeeperReply, ZooKeeperError>, to asked: Asked, zxid: Int64? = nil, at now: Instant,
+        into effects: inout [CoordinatorEffect]
+    ) {
+        var header = ZooKeeperReplyHeader(xid: asked.xid, zxid: zxid ?? lastZxid)
+        var body = ZooKeeperReply.empty
+        switch outcome {
+        case .success(let reply): body = reply
+        case .failure(let error): header.error = error
+        }
+        let answered = AnsweredRequest(
+            arrived: now, xid: asked.xid, zxid: header.zxid, operation: asked.opCode.fourLetters)
+        say(.reply(asked.connection, ReplyFrame.reply(header, body), to: answered), at: now, into: &effects)
+    }
+}
+
+/// A request that awaits its answer.
+struct Asked {
+    var session: Int64
+    var connection: ConnectionID
+    var xid: Int32
+    var opCode: OpCode
+}
+
+extension ZooKeeperRequest {
+    /// The reply to what the tree need not be asked for.
+    fileprivate var plainReply: ZooKeeperReply {
+        if case .sync(let path) = self { .path(path) } else { .empty }
+    }
+}

@@ -1,0 +1,17 @@
+import ZNodes
+
+/// What a coordinator's decisions depend on.
+package struct KernelSettings: Sendable {
+    /// Granted session timeouts, in milliseconds.
+    package var sessionTimeouts: ClosedRange<Int32> = 6000...60_000
+    package var tree = ZNodesSettings()
+    /// ``SessionSecret/size`` bytes.
+    package var sessionSecret: [UInt8]
+    /// `user:hash`
+    package var superDigest: String?
+    package var superSubject: String?
+    /// Changes between two snapshots.
+    package var changesPerSnapshot = 100_000
+
+    package init(sessionSecret: [UInt8]) { self.sessionSecret = sessionSecret }
+}

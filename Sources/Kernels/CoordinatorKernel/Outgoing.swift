@@ -1,0 +1,64 @@
+import NIOCore
+import Seams
+
+/// What waits at the commit gate.
+enum Outgoing: Sendable {
+    case reply(ConnectionID, ByteBuffer, to: AnsweredRequest)
+    /// A watch event.
+    case event(ConnectionID, ByteBuffer)
+    case close(ConnectionID)
+    case reject(ConnectionID, cause: String)
+    case report(CoordinatorNews)
+}
+
+/// What statistics keep of a request.
+struct AnsweredRequest: Sendable {
+    var arrived: Instant
+    var xid: Int32
+    /// Of the reply.
+    var zxid: Int64
+    /// In four letters.
+    var operation: StaticString
+}
+
+extension CoordinatorKernel {
+    /// Says `outgoing` as soon as every change that has been applied so far is durable.
+    mutating func say(_ outgoing: Outgoing, at now: Instant, into effects: inout [CoordinatorEffect]) {
+        gate.pass(outgoing, after: lastZxid, into: &leaving)
+        letLeave(at: now, into: &effects)
+    }
+
+    /// Turns what the gate has let through into effects.
+    mutating func letLeave(at now: Instant, into effects: inout [CoordinatorEffect]) {
+        for outgoing in leaving {
+            switch outgoing {
+            case .reply(let id, let frame, let request):
+                server.sent += 1
+                server.latency.add(now - request.arrived)
+                clients[id]?.statistics.answered(request, at: now)
+                effects.append(.send(id, frame))
+            case .event(let id, let frame):
+                server.sent += 1
+                clients[id]?.statistics.sent += 1
+                effects.append(.send(id, frame))
+            case .close(let id): effects.append(.close(id))
+            case .reject(let id, let cause): effects.append(.reject(id, cause: cause))
+            case .report(let news): effects.append(.report(news))
+            }
+        }
+        leaving.removeAll(keepingCapacity: leaving.capacity <= 4096)
+    }
+}
+
+extension ConnectionStatistics {
+    fileprivate mutating func answered(_ request: AnsweredRequest, at now: Instant) {
+        sent += 1
+        queued -= 1
+        lastOperation = request.operation
+        lastXID = request.xid
+        lastZxid = request.zxid
+        lastReply = now
+        lastLatency = now - request.arrived
+        latency.add(lastLatency)
+    }
+}

@@ -1,0 +1,114 @@
+import CoordinatorKernel
+import Logging
+import NIOCore
+import Platform
+import Seams
+import Transport
+
+/// A running coordinator: its listeners, its threads and its files.
+package final class CoordinatorServer: Sendable {
+    /// The port it listens on in plaintext; nil for none.
+    package let plaintextPort: Int?
+    /// The port it listens on over TLS; nil for none.
+    package let securePort: Int?
+
+    private let listening: Listening
+    private let thread: CoordinatorThread
+    /// Held until the threads have ended.
+    private let locks: [DirectoryLock]
+
+    private init(_ listening: Listening, thread: CoordinatorThread, locks: [DirectoryLock]) {
+        self.listening = listening
+        plaintextPort = listening.plaintext?.port
+        securePort = listening.secure?.port
+        self.thread = thread
+        self.locks = locks
+    }
+
+    /// Listens, claims the directories, and restores what they hold.
+    ///
+    /// - Parameter whenFailed: called once, from a thread of the server's, when the disk has failed. Nothing is
+    ///   answered from then on; the process had better end.
+    /// - Throws: `StorageFailure`, `DirectoryLock.Refusal`, `Listener.Failure`, `TLSFileFault`: each a sentence.
+    package static func start(
+        _ settings: CoordinatorSettings, on group: any EventLoopGroup, logger: Logger,
+        whenFailed: @escaping @Sendable (any Error) -> Void
+    ) async throws -> CoordinatorServer {
+        let mailbox = Mailbox<CoordinatorThread.Message>()
+        let throttle = Throttle(limit: settings.outstandingRequestLimit)
+        // Before the disk is touched: a port in use or a bad certificate must leave no trace there. Who connects
+        // meanwhile waits.
+        let listening = try await Listening(settings, on: group, logger: logger, mailbox: mailbox, throttle: throttle)
+        do {
+            let (thread, locks) = try serve(
+                settings, listening, mailbox: mailbox, throttle: throttle, logger: logger, whenFailed: whenFailed)
+            return CoordinatorServer(listening, thread: thread, locks: locks)
+        } catch {
+            try await listening.close()
+            throw error
+        }
+    }
+
+    /// Restores what the directories hold and starts the threads.
+    private static func serve(
+        _ settings: CoordinatorSettings, _ listening: Listening, mailbox: Mailbox<CoordinatorThread.Message>,
+        throttle: Throttle, logger: Logger, whenFailed: @escaping @Sendable (any Error) -> Void
+    ) throws -> (CoordinatorThread, [DirectoryLock]) {
+        let fileSystem = PosixFileSystem()
+        let storage = CoordinatorStorage(fileSystem: fileSystem, settings: settings.storage)
+        try storage.prepare()
+        let directories = Set([settings.storage.snapshotDirectory, settings.storage.logDirectory]).sorted()
+        let locks = try directories.map { directory throws(DirectoryLock.Refusal) in try DirectoryLock(directory) }
+        let clock = SystemClock()
+        let started = clock.now()
+        let secret = try SessionSecret.read(in: settings.storage.snapshotDirectory, of: fileSystem) {
+            (0..<SessionSecret.size).map { _ in UInt8.random(in: .min ... .max) }
+        }
+        let kernelSettings = settings.kernel(sessionSecret: secret)
+        let recovery = try storage.recover { RestoredTree(kernelSettings.tree) }
+        for warning in recovery.warnings { logger.warning("\(warning)") }
+        logger.info(
+            "restored \(settings.storage.snapshotDirectory)",
+            metadata: [
+                "zxid": "0x\(String(recovery.lastZxid, radix: 16))", "replayed": "\(recovery.replayedCount)",
+                "took": "\((clock.now() - started).milliseconds)ms",
+            ])
+        let words = WordAnswers(
+            settings: settings, plaintextPort: listening.plaintext?.port, securePort: listening.secure?.port,
+            started: started, sizeOfDirectory: { Self.size(of: $0, in: fileSystem) })
+        let kernel = CoordinatorKernel(
+            kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount, at: clock.now())
+        let log = recovery.log
+        let thread = CoordinatorThread(mailbox) {
+            CoordinatorLoop(
+                kernel: kernel,
+                sync: SyncThread(
+                    log, logger: logger, synced: { mailbox.post(.synced($0)) },
+                    failed: { mailbox.post(.failed($0)) }),
+                snapshots: SnapshotThread(storage, fileSystem: fileSystem, logger: logger),
+                throttle: throttle, words: words, logger: logger, whenFailed: whenFailed)
+        }
+        return (thread, locks)
+    }
+
+    /// Ends all connections, makes durable what was accepted, and lets go of the directories. Sessions stay for their
+    /// clients to come back to.
+    package func stop() async throws {
+        try await listening.close()
+        thread.stop()
+        withExtendedLifetime(locks) {}
+    }
+
+    /// Bytes of all files in a directory; 0 where it cannot be read.
+    private static func size(of directory: String, in fileSystem: PosixFileSystem) -> Int {
+        do throws(FileSystemError) {
+            var size = 0
+            for name in try fileSystem.list(directory) {
+                size += try fileSystem.attributes("\(directory)/\(name)")?.sizeInBytes ?? 0
+            }
+            return size
+        } catch {
+            return 0
+        }
+    }
+}

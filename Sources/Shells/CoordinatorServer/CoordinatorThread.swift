@@ -1,0 +1,200 @@
+import CoordinatorKernel
+import Logging
+import NIOCore
+import Platform
+import Seams
+import Transport
+import WireCoding
+
+/// The thread that owns the kernel: it takes all that has come, steps the kernel through it, and performs the effects
+/// as one batch: one append, one send a connection.
+final class CoordinatorThread: Sendable {
+    enum Message: Sendable {
+        case connected(ConnectionID, Connection)
+        case received(ConnectionID, [ByteBuffer])
+        case disconnected(ConnectionID)
+        case synced(Int64)
+        case asked(FourLetterWord, Connection)
+        case failed(StorageFailure)
+        case stop
+    }
+
+    private let mailbox: Mailbox<Message>
+    private let thread: OwnThread
+
+    /// Starts the thread, which runs the loop that `makeLoop` makes on it.
+    init(_ mailbox: Mailbox<Message>, _ makeLoop: @escaping @Sendable () -> CoordinatorLoop) {
+        self.mailbox = mailbox
+        thread = OwnThread(name: "coordinator") {
+            var loop = makeLoop()
+            while loop.turn(mailbox) {}
+            loop.end()
+        }
+    }
+
+    /// Returns when all that was queued before has been done.
+    func stop() {
+        mailbox.post(.stop)
+        thread.join()
+    }
+}
+
+/// What the coordinator's thread does, turn by turn.
+struct CoordinatorLoop {
+    /// How often the kernel looks at its deadlines.
+    private static let tick = Duration.milliseconds(100)
+
+    private struct Client {
+        let connection: Connection
+        /// To be sent at the end of the turn.
+        var unsent: [RecordBytes] = []
+    }
+
+    private var kernel: CoordinatorKernel
+    private let sync: SyncThread
+    private let snapshots: SnapshotThread
+    private let throttle: Throttle
+    private let words: WordAnswers
+    private let logger: Logger
+    private let whenFailed: @Sendable (StorageFailure) -> Void
+    private let clock = SystemClock()
+    private var clients: [ConnectionID: Client] = [:]
+    /// Clients with something unsent.
+    private var waiting: [ConnectionID] = []
+    private var effects: [CoordinatorEffect] = []
+    private var appended: [LogEntry] = []
+    private var lastTick: Instant
+    /// After a failure of the disk nothing may be answered any more.
+    private var hasFailed = false
+
+    init(
+        kernel: CoordinatorKernel, sync: SyncThread, snapshots: SnapshotThread, throttle: Throttle,
+        words: WordAnswers, logger: Logger, whenFailed: @escaping @Sendable (StorageFailure) -> Void
+    ) {
+        self.kernel = kernel
+        self.sync = sync
+        self.snapshots = snapshots
+        self.throttle = throttle
+        self.words = words
+        self.logger = logger
+        self.whenFailed = whenFailed
+        lastTick = clock.now()
+    }
+
+    /// Does all that has come; false when told to stop.
+    mutating func turn(_ mailbox: Mailbox<CoordinatorThread.Message>) -> Bool {
+        let messages = mailbox.take(waitingAtMost: Self.tick)
+        let now = clock.now()
+        let waitedBefore = kernel.waitingReplyCount
+        var requestCount = 0
+        var goesOn = true
+        for message in messages {
+            switch message {
+            case .connected(let id, let connection):
+                clients[id] = Client(connection: connection)
+                let event = CoordinatorEvent.connected(
+                    id, address: connection.peerAddress, host: connection.peerHost,
+                    subject: connection.peerCertificate?.subject)
+                kernel.step(event, at: now, into: &effects)
+            case .received(let id, let frames):
+                requestCount += frames.count
+                kernel.step(.received(id, frames), at: now, into: &effects)
+            case .disconnected(let id):
+                clients[id] = nil
+                kernel.step(.disconnected(id), at: now, into: &effects)
+            case .synced(let zxid):
+                kernel.step(.synced(upTo: zxid), at: now, into: &effects)
+            case .asked(let word, let connection):
+                connection.send(ByteBuffer(string: words.answer(to: word, from: &kernel, at: now)))
+                connection.close(.ended)
+            case .failed(let failure):
+                hasFailed = true
+                whenFailed(failure)
+            case .stop:
+                goesOn = false
+            }
+        }
+        if now - lastTick >= Self.tick {
+            lastTick = now
+            kernel.step(.ticked, at: now, into: &effects)
+        }
+        perform()
+        throttle.finished(requestCount + waitedBefore - kernel.waitingReplyCount)
+        return goesOn
+    }
+
+    /// Makes everything durable that was appended.
+    mutating func end() {
+        sync.stop()
+        snapshots.stop()
+    }
+
+    private mutating func perform() {
+        defer { effects.removeAll(keepingCapacity: effects.capacity <= 65536) }
+        guard !hasFailed else { return }
+        for effect in effects {
+            switch effect {
+            case .append(let entry): appended.append(entry)
+            case .send(let id, let frame): queue(frame, to: id)
+            case .close(let id): end(id, .ended)
+            case .reject(let id, let cause): end(id, .badInput(cause))
+            case .takeSnapshot: takeSnapshot()
+            case .report(let news): report(news)
+            }
+        }
+        append()
+        for id in waiting { flush(id) }
+        waiting.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func append() {
+        guard !appended.isEmpty else { return }
+        sync.append(appended)
+        appended = []
+    }
+
+    private mutating func queue(_ frame: ByteBuffer, to id: ConnectionID) {
+        let isFirst: Bool? = clients[id]?.unsent.isEmpty
+        clients[id]?.unsent.append(.inMemory(frame))
+        if isFirst == true { waiting.append(id) }
+    }
+
+    private mutating func flush(_ id: ConnectionID) {
+        guard let client = clients[id], !client.unsent.isEmpty else { return }
+        client.connection.send(client.unsent)
+        clients[id]?.unsent.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func end(_ id: ConnectionID, _ reason: CloseReason) {
+        flush(id)
+        clients[id]?.connection.close(reason)
+    }
+
+    /// Writes down the tree as it is now, with all that was appended so far; the log goes on in a new file.
+    private mutating func takeSnapshot() {
+        append()
+        sync.roll()
+        snapshots.write(kernel.snapshot(), zxid: kernel.lastZxid)
+    }
+
+    private func report(_ news: CoordinatorNews) {
+        switch news {
+        case .sessionOpened(let id, let connection, let timeout):
+            logger.info("opened session \(hex(id)) of \(peer(connection)), timeout \(timeout) ms")
+        case .sessionResumed(let id, let connection):
+            logger.info("session \(hex(id)) goes on from \(peer(connection))")
+        case .sessionRefused(let id, let connection):
+            logger.info("session \(hex(id)), which \(peer(connection)) asks for, has expired or has another password")
+        case .sessionExpired(let id, let timeout):
+            logger.info("session \(hex(id)) expired, nothing heard for \(timeout) ms")
+        case .sessionClosed(let id):
+            logger.info("session \(hex(id)) closed by its client")
+        case .authenticationFailed(let connection, let scheme):
+            logger.warning("\(peer(connection)) failed to authenticate by scheme \(scheme)")
+        }
+    }
+
+    private func hex(_ id: Int64) -> String { "0x" + String(UInt64(bitPattern: id), radix: 16) }
+
+    private func peer(_ id: ConnectionID) -> String { clients[id]?.connection.peerAddress ?? "a client that is gone" }
+}

@@ -1,0 +1,39 @@
+import Synchronization
+import Transport
+
+/// Bounds the requests that have come and not been answered, over all connections: who sends more is not read until
+/// half of them are done.
+final class Throttle: Sendable {
+    private struct State {
+        var outstanding = 0
+        var paused: [Connection] = []
+    }
+
+    private let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Requests that wait for their answers.
+    var outstanding: Int { state.withLock { $0.outstanding } }
+
+    func arrived(_ count: Int, on connection: Connection) {
+        let isOver = state.withLock { state in
+            state.outstanding += count
+            guard state.outstanding > limit else { return false }
+            state.paused.append(connection)
+            return true
+        }
+        if isOver { connection.pauseReading() }
+    }
+
+    func finished(_ count: Int) {
+        let resumed: [Connection] = state.withLock { state in
+            state.outstanding -= count
+            guard state.outstanding <= limit / 2, !state.paused.isEmpty else { return [] }
+            defer { state.paused = [] }
+            return state.paused
+        }
+        for connection in resumed { connection.resumeReading() }
+    }
+}
