@@ -1,33 +1,40 @@
 import Glibc
+import Synchronization
 
-/// SIGTERM and SIGINT as something to wait for. Made once, first thing in `main`: threads that exist already would
-/// still be killed by them.
+/// Where the signal handler writes the number of the signal; -1 before there is anything to write to.
+private let signalPipe = Atomic<CInt>(-1)
+
+private func noteSignal(_ number: CInt) {
+    var byte = UInt8(truncatingIfNeeded: number)
+    // Of what a handler may call, this is all it needs; a full pipe has been told already.
+    _ = write(signalPipe.load(ordering: .relaxed), &byte, 1)
+}
+
+/// SIGTERM and SIGINT as something to react to. Made once a process.
 package struct TerminationSignals: Sendable {
+    private static let numbers = [SIGTERM, SIGINT]
+    private let readingEnd: CInt
+
     package init() {
+        var ends: [CInt] = [-1, -1]
+        let outcome = pipe(&ends)
+        precondition(outcome == 0, "no pipe for signals: errno \(errno)")
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        readingEnd = ends[0]
+        signalPipe.store(ends[1], ordering: .relaxed)
+        for number in Self.numbers { signal(number, noteSignal) }
         // A peer that has gone away is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        var signals = Self.set
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-    }
-
-    private static var set: sigset_t {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGTERM)
-        sigaddset(&signals, SIGINT)
-        return signals
     }
 
     /// Calls `handle` with the name of the first signal that comes, on a thread of its own. A second one ends the
     /// process at once.
     package func whenFirstComes(_ handle: @escaping @Sendable (String) -> Void) {
-        _ = OwnThread(name: "signals") {
-            var signals = Self.set
-            var number: CInt = 0
-            while sigwait(&signals, &number) != 0 {}
-            pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-            handle(number == SIGTERM ? "SIGTERM" : "SIGINT")
-            while true { pause() }
+        _ = OwnThread(name: "signals") { [readingEnd] in
+            var byte: UInt8 = 0
+            while read(readingEnd, &byte, 1) < 0 && errno == EINTR {}
+            for number in Self.numbers { signal(number, SIG_DFL) }
+            handle(CInt(byte) == SIGTERM ? "SIGTERM" : "SIGINT")
         }
     }
 }
