@@ -54,7 +54,13 @@ struct BrokerMain: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup.singleton
         let (ends, end) = AsyncStream<BrokerFailure?>.makeStream()
         let fail: @Sendable (String) -> Void = { end.yield(BrokerFailure(reason: $0)) }
-        let file = try configuration.map { path throws(UnreadableSettings) in try PropertiesFile(reading: path) }
+        var file = try configuration.map { path throws(UnreadableSettings) in try PropertiesFile(reading: path) }
+        var embedded: EmbeddedCoordinator?
+        if standalone {
+            let coordinator = try await EmbeddedCoordinator.start(in: dataDir, on: group, whenFailed: fail)
+            file = coordinator.configuration(of: file, dataDirectory: dataDir)
+            embedded = coordinator
+        }
         do {
             let (settings, warnings) = try BrokerSettings.read(overridden(file))
             for warning in warnings { logger.warning("\(warning)") }
@@ -68,7 +74,11 @@ struct BrokerMain: AsyncParsableCommand {
                 break
             }
             try await broker.stop()
+        } catch {
+            try await embedded?.stop()
+            throw error
         }
+        try await embedded?.stop()
         logger.info("stopped")
     }
 

@@ -1,4 +1,3 @@
-import Synchronization
 import Transport
 import WireCoding
 
@@ -42,26 +41,5 @@ struct ReplyQueue {
         if backlog.shrink(by: readyCount) { connection.resumeReading() }
         ready.removeAll(keepingCapacity: true)
         readyCount = 0
-    }
-}
-
-/// How many requests of a connection have been read and not answered. Beyond a bound the connection is not read
-/// further, so that a client cannot make the broker hold more than that of its requests.
-final class RequestBacklog: Sendable {
-    /// More requests in flight than any client of Kafka sends by itself (librdkafka's consumer: 1000 fetches at most).
-    private static let bound = 256
-
-    private let count = Atomic<Int>(0)
-
-    /// Counts requests that were read. Returns whether the connection is to be paused.
-    func grow(by requests: Int) -> Bool {
-        let after = count.add(requests, ordering: .acquiringAndReleasing).newValue
-        return after >= Self.bound && after - requests < Self.bound
-    }
-
-    /// Counts requests that were answered. Returns whether a paused connection is to be read again.
-    func shrink(by replies: Int) -> Bool {
-        let after = count.subtract(replies, ordering: .acquiringAndReleasing).newValue
-        return after < Self.bound && after + replies >= Self.bound
     }
 }

@@ -32,7 +32,7 @@ final class RequestReader: ConnectionHandler {
             connection.close(.badInput("this is no request of Kafka's protocol: \(error)"))
         }
         guard !requests.isEmpty else { return }
-        if backlog.grow(by: requests.count) { connection.pauseReading() }
+        if backlog.grow(by: requests.map(\.body.readableBytes)) { connection.pauseReading() }
         shard.post(.event(.requestsReceived(requests)))
     }
 
