@@ -64,11 +64,12 @@ extension CoordinatorSession {
 
     /// An attempt came to nothing. A reason is logged when it is another than the last.
     func failed(_ reason: String) {
-        let isNew = state.withLock { state in
+        let isNews = state.withLock { state in
+            guard case .connecting = state.phase else { return false }
             defer { state.lastFailure = reason }
             return state.lastFailure != reason
         }
-        if isNew { logger.info("no connection to the coordinator: \(reason)") }
+        if isNews { logger.info("no connection to the coordinator: \(reason)") }
     }
 
     /// A server granted the session, or its continuation. Returns whether the session wants the connection.
