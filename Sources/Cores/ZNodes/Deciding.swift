@@ -66,6 +66,7 @@ struct ChangeDecision {
         else { throw .badArguments }
         let lifetime = try lifetime(mode, ttl: create.ttl)
         guard draft.hasSession(session) else { throw .sessionExpired }
+        if create.path == "/" { throw .nodeExists }
         guard let parentPath = NodePath.parent(of: create.path), create.path.utf8.first == UInt8(ascii: "/") else {
             throw .badArguments
         }

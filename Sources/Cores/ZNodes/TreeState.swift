@@ -45,13 +45,13 @@ package struct TreeState: Sendable, Equatable {
         sessions[session] = timeoutInMilliseconds
     }
 
-    mutating func apply(_ record: TreeRecord) {
-        precondition(record.zxid > lastZxid, "zxid \(record.zxid) applied after \(lastZxid)")
-        lastZxid = record.zxid
-        apply(record.change, zxid: record.zxid, time: record.time)
+    mutating func advance(to zxid: Int64) {
+        precondition(zxid > lastZxid, "zxid \(zxid) applied after \(lastZxid)")
+        lastZxid = zxid
     }
 
-    private mutating func apply(_ change: TreeChange, zxid: Int64, time: Int64) {
+    /// Applies one change of the record that ``advance(to:)`` was told of.
+    mutating func apply(_ change: TreeChange, zxid: Int64, time: Int64) {
         switch change {
         case .created(let path, let data, let acl, let lifetime):
             insert(ZNode(data: data, acl: acl, lifetime: lifetime, zxid: zxid, time: time), at: path)
@@ -62,10 +62,8 @@ package struct TreeState: Sendable, Equatable {
             nodes[path]?.set(data: data, zxid: zxid, time: time)
         case .aclSet(let path, let acl): nodes[path]?.set(acl: acl)
         case .sessionOpened(let session, let timeout): sessions[session] = timeout
-        case .sessionClosed(let session, let paths):
-            for path in paths { delete(path, zxid: zxid) }
-            sessions[session] = nil
-        case .multi(let changes): for change in changes { apply(change, zxid: zxid, time: time) }
+        case .sessionClosed(let session, _): sessions[session] = nil
+        case .multi: preconditionFailure("the changes of a multi are applied one by one")
         case .failed: break
         }
     }

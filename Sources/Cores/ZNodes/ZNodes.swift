@@ -74,11 +74,45 @@ package struct ZNodes: ReplicatedCore, Sendable {
     }
 
     package mutating func apply(_ record: TreeRecord, into effects: inout [ZNodesEffect]) {
-        // What a deletion tells depends on the node as it was.
-        fire(record.change, zxid: record.zxid, isBefore: true, into: &effects)
-        hard.apply(record)
-        fire(record.change, zxid: record.zxid, isBefore: false, into: &effects)
-        if case .sessionClosed(let session, _) = record.change { deadlines[session] = nil }
+        hard.advance(to: record.zxid)
+        perform(record.change, of: record, into: &effects)
+    }
+
+    /// Applies one change after the other, and tells of each what watchers shall know.
+    private mutating func perform(
+        _ change: TreeChange, of record: TreeRecord, into effects: inout [ZNodesEffect]
+    ) {
+        switch change {
+        case .multi(let changes):
+            for change in changes { perform(change, of: record, into: &effects) }
+            return
+        case .sessionClosed(let session, let paths):
+            for path in paths { perform(.deleted(path: path), of: record, into: &effects) }
+            deadlines[session] = nil
+        case .deleted(let path):
+            // Who may know depends on the node as it was.
+            tell(.nodeDeleted, path, zxid: record.zxid, into: &effects)
+            tell(.nodeChildrenChanged, NodePath.parent(of: path), zxid: record.zxid, into: &effects)
+        default: break
+        }
+        hard.apply(change, zxid: record.zxid, time: record.time)
+        switch change {
+        case .created(let path, _, _, _):
+            tell(.nodeCreated, path, zxid: record.zxid, into: &effects)
+            tell(.nodeChildrenChanged, NodePath.parent(of: path), zxid: record.zxid, into: &effects)
+        case .dataSet(let path, _): tell(.nodeDataChanged, path, zxid: record.zxid, into: &effects)
+        default: break
+        }
+    }
+
+    private mutating func tell(
+        _ kind: WatchedEvent.Kind, _ path: String?, zxid: Int64, into effects: inout [ZNodesEffect]
+    ) {
+        guard let path else { return }
+        let watchers = watches.fire(kind, at: path)
+        guard !watchers.isEmpty else { return }
+        let acl = hard.nodes[path]?.acl ?? []
+        effects.append(.notify(watchers, WatchedEvent(kind, path: path), zxid: zxid, readableBy: acl))
     }
 
     // MARK: Requests
@@ -208,36 +242,6 @@ package struct ZNodes: ReplicatedCore, Sendable {
 
     /// The connection is gone.
     package mutating func forget(_ watcher: Watcher) { watches.removeAll(of: watcher) }
-
-    private mutating func fire(
-        _ change: TreeChange, zxid: Int64, isBefore: Bool, into effects: inout [ZNodesEffect]
-    ) {
-        func tell(_ kind: WatchedEvent.Kind, _ path: String?) {
-            guard let path else { return }
-            let watchers = watches.fire(kind, at: path)
-            guard !watchers.isEmpty else { return }
-            let acl = hard.nodes[path]?.acl ?? []
-            effects.append(.notify(watchers, WatchedEvent(kind, path: path), zxid: zxid, readableBy: acl))
-        }
-        switch change {
-        case .created(let path, _, _, _):
-            if !isBefore {
-                tell(.nodeCreated, path)
-                tell(.nodeChildrenChanged, NodePath.parent(of: path))
-            }
-        case .deleted(let path):
-            if isBefore {
-                tell(.nodeDeleted, path)
-                tell(.nodeChildrenChanged, NodePath.parent(of: path))
-            }
-        case .dataSet(let path, _): if !isBefore { tell(.nodeDataChanged, path) }
-        case .sessionClosed(_, let paths):
-            for path in paths { fire(.deleted(path: path), zxid: zxid, isBefore: isBefore, into: &effects) }
-        case .multi(let changes):
-            for change in changes { fire(change, zxid: zxid, isBefore: isBefore, into: &effects) }
-        case .aclSet, .sessionOpened, .failed: break
-        }
-    }
 }
 
 extension OperationResult {

@@ -1,0 +1,148 @@
+import NIOCore
+import Seams
+import Testing
+import ZooKeeperProtocol
+
+@testable import ZNodes
+
+@Suite struct ChangeTests {
+    private var tree = TestTree()
+
+    @Test mutating func aNewTreeIsThatOfZooKeeper() {
+        #expect(tree.tree.nodeCount == 5)
+        #expect(tree.ask(.getChildren(path: "/", watch: false)) == .success(.strings(["zookeeper"])))
+        #expect(tree.ask(.getAllChildrenNumber(path: "/")) == .success(.number(3)))
+    }
+
+    @Test mutating func factsFollowEveryChange() throws {
+        #expect(tree.create("/a", data: "one") == .success(.path("/a")))
+        let found = tree.stat("/a")
+        let created = try #require(found)
+        #expect(created.czxid == 4 && created.mzxid == 4 && created.pzxid == 4 && created.dataLength == 3)
+        tree.now = tree.now + .seconds(1)
+        guard case .success(.stat(let set)) = tree.set("/a", "four", version: 0) else {
+            Issue.record("not set")
+            return
+        }
+        #expect(set.mzxid == 5 && set.version == 1 && set.mtime == created.mtime + 1000 && set.ctime == created.ctime)
+        _ = tree.create("/a/b")
+        _ = tree.create("/a/c")
+        _ = tree.delete("/a/b")
+        let foundAgain = tree.stat("/a")
+        let parent = try #require(foundAgain)
+        #expect(parent.cversion == 3 && parent.numChildren == 1 && parent.pzxid == 8 && parent.mzxid == 5)
+    }
+
+    @Test mutating func everyFaultHasItsCode() {
+        _ = tree.create("/a")
+        _ = tree.create("/a/b")
+        _ = tree.create("/e", .ephemeral)
+        #expect(tree.create("/a") == .failure(.nodeExists))
+        #expect(tree.create("/") == .failure(.nodeExists))
+        #expect(tree.create("/x/y") == .failure(.noNode))
+        #expect(tree.create("/e/f") == .failure(.noChildrenForEphemerals))
+        #expect(tree.create("/n", acl: []) == .failure(.invalidACL))
+        #expect(tree.create("/n", session: 9) == .failure(.sessionExpired))
+        #expect(tree.create("/t", .persistentWithTTL, ttl: 0) == .failure(.badArguments))
+        #expect(tree.delete("/a") == .failure(.notEmpty))
+        #expect(tree.delete("/a/b", version: 3) == .failure(.badVersion))
+        #expect(tree.delete("/zookeeper/quota") == .failure(.badArguments))
+        #expect(tree.set("/x", "") == .failure(.noNode))
+        #expect(tree.ask(.getData(path: "/x", watch: true)) == .failure(.noNode))
+        #expect(tree.ask(.change(.check(path: "/a", version: 0))) == .failure(.unimplemented))
+    }
+
+    @Test mutating func aFailedAttemptUsesUpItsZxid() {
+        let before = tree.tree.lastZxid
+        _ = tree.delete("/x")
+        #expect(tree.tree.lastZxid == before + 1)
+    }
+
+    @Test(arguments: [
+        "", "a", "/a/", "//", "/a//b", "/.", "/..", "/a/.", "/a/../b", "/a\u{0}", "/a\u{1f}", "/\u{7f}", "/\u{f000}",
+    ])
+    mutating func aBrokenPathIsRefused(_ path: String) {
+        #expect(!NodePath.isValid(path))
+        _ = tree.create("/a")
+        #expect(tree.create(path) != .success(.path(path)))
+        #expect(tree.ask(.exists(path: path, watch: true)) == .failure(.badArguments))
+    }
+
+    @Test(arguments: ["/", "/a", "/...", "/.a", "/a..b/c.", "/ü/日本"])
+    func anOrdinaryPathIsNot(_ path: String) { #expect(NodePath.isValid(path)) }
+
+    @Test mutating func sequencesCountAllChildrenEverCreated() {
+        _ = tree.create("/q")
+        _ = tree.create("/q/plain")
+        #expect(tree.create("/q/n-", .persistentSequential) == .success(.path("/q/n-0000000001")))
+        _ = tree.delete("/q/n-0000000001")
+        #expect(tree.create("/q/", .ephemeralSequential) == .success(.path("/q/0000000002")))
+        #expect(NodePath.sequence(.max) == "2147483647")
+        #expect(NodePath.sequence(.min) == "-2147483648")
+    }
+
+    @Test mutating func aMultiIsAllOrNothing() {
+        let create = CreateOperation(path: "/m", data: nil, acl: ACL.open, mode: .persistent)
+        var below = create
+        below.path = "/m/n"
+        let sound: [ZooKeeperProtocol.Operation] = [
+            .create(create), .create2(below), .check(path: "/m", version: 0),
+            .setData(path: "/m", data: nil, version: 0), .delete(path: "/m/n", version: -1),
+        ]
+        let before = tree.tree.lastZxid
+        #expect(
+            tree.ask(.multi(sound + [.check(path: "/m", version: 7), .delete(path: "/m", version: -1)]))
+                == .success(
+                    .results(
+                        Array(repeating: .failed(.ok), count: 5) + [
+                            .failed(.badVersion), .failed(.runtimeInconsistency),
+                        ])))
+        #expect(tree.stat("/m") == nil)
+        guard case .success(.results(let results)) = tree.ask(.multi(sound)) else {
+            Issue.record("no results")
+            return
+        }
+        #expect(results.count == 5)
+        #expect(results[0] == .created(path: "/m"))
+        #expect(tree.stat("/m")?.version == 1)
+        #expect(tree.stat("/m")?.cversion == 2)
+        #expect(tree.tree.lastZxid == before + 2)
+    }
+
+    @Test mutating func whatASessionOwnsGoesWithIt() {
+        _ = tree.create("/e", .ephemeral, session: 2)
+        #expect(tree.stat("/e")?.ephemeralOwner == 2)
+        #expect(tree.ask(.getEphemerals(prefix: "/"), session: 2) == .success(.strings(["/e"])))
+        tree.perform(.sessionClosed(2))
+        #expect(tree.stat("/e") == nil)
+        #expect(tree.tree.timeoutInMilliseconds(ofSession: 2) == nil)
+    }
+
+    @Test mutating func aSilentSessionExpires() {
+        _ = tree.create("/e", .ephemeral, session: 2)
+        tree.pass(.seconds(9))
+        tree.tree.touch(session: 1, at: tree.now)
+        tree.tree.touch(session: 3, at: tree.now)
+        tree.pass(.milliseconds(1500))
+        #expect(tree.stat("/e") != nil)
+        tree.pass(.milliseconds(1500))
+        #expect(tree.stat("/e") == nil)
+        #expect(tree.tree.sessions == [1, 3])
+    }
+
+    @Test mutating func containersAndOldNodesAreSwept() {
+        _ = tree.create("/used", .container)
+        _ = tree.create("/used/x")
+        _ = tree.delete("/used/x")
+        _ = tree.create("/unused", .container)
+        _ = tree.create("/old", .persistentWithTTL, ttl: 5000)
+        for session: Int64 in 1...3 { tree.tree.touch(session: session, at: tree.now) }
+        tree.pass(.seconds(1))
+        #expect(tree.stat("/used") == nil)
+        #expect(tree.stat("/unused")?.ephemeralOwner == 0)
+        #expect(tree.stat("/old") != nil)
+        tree.pass(.seconds(61))
+        #expect(tree.stat("/old") == nil)
+        #expect(tree.stat("/unused") != nil)
+    }
+}
