@@ -29,6 +29,8 @@ final class MemoryCoordinator: Sendable {
         var sessions: [Int64: Session] = [:]
         /// Whose connection is to be ended.
         var expired: [Connection] = []
+        /// Milliseconds since 1970, as the test says.
+        var time: Int64 = 1_000_000
     }
 
     static let group = MultiThreadedEventLoopGroup.singleton
@@ -74,6 +76,8 @@ final class MemoryCoordinator: Sendable {
     func remove(_ path: String) {
         state.withLock { state in _ = apply(.delete(path: path, version: -1), of: 0, &state) }
     }
+
+    func pass(milliseconds: Int64) { state.withLock { $0.time += milliseconds } }
 
     func expireSessions() {
         let connections = state.withLock { state in
@@ -211,6 +215,7 @@ final class MemoryCoordinator: Sendable {
             state.nodes[parent]?.nextSequence += 1
             var stat = Stat()
             stat.czxid = state.zxid
+            stat.ctime = state.time
             if mode.isEphemeral { stat.ephemeralOwner = session }
             state.nodes[create.path] = Node(data: create.data, stat: stat)
             tell(.nodeCreated, create.path, &state)

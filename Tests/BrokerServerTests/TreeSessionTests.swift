@@ -93,6 +93,23 @@ import Testing
         }
     }
 
+    @Test func oldNoticesOfChangedSettingsAreRemoved() async throws {
+        try await withCoordinator { coordinator in
+            let broker = try await TreeBroker.registered(1, coordinator.connect)
+            #expect(await broker.change(createTopic("orders", on: [[BrokerID(1)]])) == .done)
+            await broker.image { $0.topics["orders"] != nil }
+            for minutes in [0, 10, 10] as [Int64] {
+                coordinator.pass(milliseconds: minutes * 60_000)
+                let change = TreeChange.setTopicConfigs(name: "orders", configs: ["retention.ms": "\(minutes)"])
+                #expect(await broker.change(change) == .done)
+            }
+            let notices = coordinator.tree.keys.filter { $0.hasPrefix("/config/changes/") }.sorted()
+            #expect(
+                notices == ["/config/changes/config_change_0000000001", "/config/changes/config_change_0000000002"])
+            await broker.session.close()
+        }
+    }
+
     @Test(arguments: [true, false])
     func aSecondBrokerFollowsAndTakesTheOfficeOver(recursive: Bool) async throws {
         try await withCoordinator(recursive: recursive) { coordinator in

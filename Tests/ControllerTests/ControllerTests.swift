@@ -71,6 +71,20 @@ import Testing
             try written(image) == PartitionState(leader: b, leaderEpoch: 5, isr: [b], controllerEpoch: 3))
     }
 
+    @Test func theFolderComesWithWhicheverPartitionIsFirst() throws {
+        let (dead, new) = (PartitionImage(replicas: [c]), PartitionImage(replicas: [a]))
+        func paths(_ image: ClusterImage) -> [String] {
+            controller.steps(for: image).flatMap { step -> [String] in
+                guard case .perform(let transaction) = step else { return [] }
+                return transaction.writes.compactMap { if case .create(let path, _, _) = $0 { path } else { nil } }
+            }
+        }
+        let folder = "/brokers/topics/t/partitions"
+        #expect(paths(image(brokers: [a], [dead, new])) == [folder, "\(folder)/1", "\(folder)/1/state"])
+        let later = image(brokers: [a, c], [dead, partition([a], leader: a, isr: [a])])
+        #expect(paths(later) == ["\(folder)/0", "\(folder)/0/state"])
+    }
+
     @Test func newPartitionsGetNodesAndLeaders() throws {
         let new = PartitionImage(replicas: [c, a])
         let steps = controller.steps(for: image(brokers: [a, b], [new, PartitionImage(replicas: [c])]))

@@ -30,8 +30,8 @@ package struct ClusterController: Sendable {
         self.uncleanElectionByDefault = uncleanElectionByDefault
     }
 
-    /// What is to be done now, in this order: deletions, then leaders by topic name. Transactions do not depend on one
-    /// another; each may fail by itself.
+    /// What is to be done now, in this order: deletions, then leaders by topic name. Each transaction
+    /// may fail by itself.
     package func steps(for image: ClusterImage) -> [ControllerStep] {
         var steps = image.topicsBeingDeleted.sorted().map { ControllerStep.removeTopic($0) }
         for name in image.topics.keys.sorted() where !image.topicsBeingDeleted.contains(name) {
@@ -65,17 +65,20 @@ package struct ClusterController: Sendable {
                 new.append((id, state))
             }
         }
-        addCreations(of: new, to: &steps)
+        addCreations(of: new, withFolder: topic.partitions.allSatisfy { $0.state == nil }, to: &steps)
     }
 
-    /// The nodes of partitions that have no state. The folder of all of them comes with partition 0: topics are made
-    /// whole, and partitions added later are never number 0.
-    private func addCreations(of new: [(TopicPartition, PartitionState)], to steps: inout [ControllerStep]) {
+    /// The nodes of partitions that have no state, below the topic's folder of all of them, which comes with the first.
+    private func addCreations(
+        of new: [(TopicPartition, PartitionState)], withFolder: Bool, to steps: inout [ControllerStep]
+    ) {
+        var isFolderDue = withFolder
         var rest = new[...]
         while !rest.isEmpty {
             var writes: [TreeWrite] = []
             for (id, state) in rest.prefix(Self.partitionsInTransaction) {
-                if id.partition == 0 { writes.append(.create(path: TreePath.partitions(of: id.topic), data: [])) }
+                if isFolderDue { writes.append(.create(path: TreePath.partitions(of: id.topic), data: [])) }
+                isFolderDue = false
                 writes.append(.create(path: TreePath.partition(id), data: []))
                 writes.append(.create(path: TreePath.state(of: id), data: state.text))
             }

@@ -57,7 +57,11 @@ struct TreeChanging {
                     errorCode: ErrorCode.unknownServerError.rawValue, message: "the coordinator refused: \(error)")
             }
         }
-        if case .setTopicConfigs = change { try await removeOldNotices(tree) }
+        if case .setTopicConfigs = change {
+            do { try await removeOldNotices(tree) } catch {
+                logger.info("old notices of changed settings stay for now: \(error)")
+            }
+        }
         return .done
     }
 

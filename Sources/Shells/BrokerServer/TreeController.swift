@@ -93,7 +93,7 @@ struct TreeController {
                 _ = try result.get()
             } catch .refused(let error, let index) {
                 isDone = false
-                try await report(error, at: index, of: transaction, tree)
+                try await retry(transaction, refusedWith: error, at: index, tree)
             }
         }
         return isDone
@@ -101,8 +101,8 @@ struct TreeController {
 
     /// A folder that is there already, without what belongs into it, would be in the way for ever: a controller of
     /// Apache's that died in the middle leaves such. So the transaction is tried without it.
-    private func report(
-        _ error: ZooKeeperError, at index: Int, of transaction: TreeTransaction, _ tree: TreeAccess
+    private func retry(
+        _ transaction: TreeTransaction, refusedWith error: ZooKeeperError, at index: Int, _ tree: TreeAccess
     ) async throws(CoordinatorError) {
         guard error == .nodeExists, case .create(_, let data, _) = transaction.writes[index], data.isEmpty else {
             return logger.info("the tree has changed before a write of the controller: \(error)")
@@ -112,7 +112,7 @@ struct TreeController {
         do {
             try await tree.perform(rest)
         } catch .refused(let error, let index) {
-            try await report(error, at: index, of: rest, tree)
+            try await retry(rest, refusedWith: error, at: index, tree)
         }
     }
 

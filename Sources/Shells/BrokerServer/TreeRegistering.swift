@@ -59,7 +59,7 @@ struct TreeRegistering {
     /// A process that was killed leaves its registration until its session expires, which is waited for unless the
     /// process is known to be dead.
     private func create(_ registration: BrokerRegistration) async throws -> Int64 {
-        let deadline = clock.now() + settings.coordinator.sessionTimeout + Self.expirySlack
+        let deadline = clock.now() + session.timeout + Self.expirySlack
         var removals: [TreeWrite] = []
         var isWaiting = false
         while true {
