@@ -173,7 +173,7 @@ import ZooKeeperProtocol
         try await dead.start()
         var settings = try CoordinatorSettings(connect: "127.0.0.1:\(dead.port)")
         try await dead.stop()
-        settings.connectionTimeout = .milliseconds(120)
+        settings.connectionTimeout = .milliseconds(900)
         let session = CoordinatorSession(
             settings, on: ScriptedCoordinator.group, logger: silentLogger, events: { _ in })
         let error = await #expect(throws: CoordinatorError.self) { try await session.start() }
@@ -186,7 +186,7 @@ import ZooKeeperProtocol
         mute.state.withLock { $0.isSilent = true }
         try await mute.start()
         var settings = try CoordinatorSettings(connect: "127.0.0.1:\(mute.port)")
-        settings.connectionTimeout = .milliseconds(150)
+        settings.connectionTimeout = .milliseconds(300)
         let session = CoordinatorSession(
             settings, on: ScriptedCoordinator.group, logger: silentLogger, events: { _ in })
         await #expect(throws: CoordinatorError.self) { try await session.start() }
