@@ -151,7 +151,6 @@ import ZooKeeperProtocol
         _ = try harness.open(1)
         for number in 0..<25 {
             try harness.create(1, "/n\(number)")
-            harness.step(.ticked)
         }
         #expect(harness.snapshotsAsked == 2)
     }

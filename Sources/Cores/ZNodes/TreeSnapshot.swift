@@ -15,9 +15,12 @@ private enum SnapshotItem: Int8 {
 }
 
 extension TreeState {
+    /// Gives the chunks to `take`, one after the other.
+    ///
     /// - Parameter chunkSize: from so many bytes on a chunk ends.
-    package func snapshot(chunkSizeInBytes chunkSize: Int = 1 << 20) -> [ByteBuffer] {
-        var chunks: [ByteBuffer] = []
+    package func writeSnapshot<Failure: Error>(
+        chunkSizeInBytes chunkSize: Int = 1 << 20, to take: (ByteBuffer) throws(Failure) -> Void
+    ) throws(Failure) {
         var writer = WireWriter(capacity: chunkSize)
         writer.int8(SnapshotItem.lastZxid.rawValue)
         writer.int64(lastZxid)
@@ -37,14 +40,13 @@ extension TreeState {
             writer.juteString(path)
             node.write(to: &writer, acl: numbers[node.acl] ?? 0)
             if writer.count >= chunkSize {
-                chunks.append(writer.buffer())
+                try take(writer.buffer())
                 writer = WireWriter(capacity: chunkSize)
             }
         }
         writer.int8(SnapshotItem.end.rawValue)
         writer.int64(Int64(nodes.count))
-        chunks.append(writer.buffer())
-        return chunks
+        try take(writer.buffer())
     }
 }
 

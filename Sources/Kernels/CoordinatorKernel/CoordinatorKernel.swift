@@ -42,8 +42,8 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// Of the last change that has been applied.
     package var lastZxid: Int64 { tree.lastZxid }
 
-    /// The tree with all that has been applied, as chunks of a snapshot of ``lastZxid``.
-    package func snapshot() -> [ByteBuffer] { tree.hard.snapshot() }
+    /// The tree with all that has been applied, for a snapshot of ``lastZxid``. Writing it may take its time elsewhere.
+    package var state: TreeState { tree.hard }
 
     /// Answers that wait for changes to become durable.
     package var waitingReplyCount: Int { gate.count }
@@ -62,6 +62,10 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
             gate.commit(upTo: zxid, into: &leaving)
             letLeave(at: now, into: &effects)
         case .ticked: ticked(at: now, into: &effects)
+        }
+        if changesSinceSnapshot >= settings.changesPerSnapshot {
+            changesSinceSnapshot = 0
+            effects.append(.takeSnapshot)
         }
     }
 }

@@ -61,8 +61,5 @@ extension CoordinatorKernel {
             say(.report(news), at: now, into: &effects)
             if let id = connectionOfSession[session] { end(id, .close(id), at: now, into: &effects) }
         }
-        guard changesSinceSnapshot >= settings.changesPerSnapshot else { return }
-        changesSinceSnapshot = 0
-        effects.append(.takeSnapshot)
     }
 }

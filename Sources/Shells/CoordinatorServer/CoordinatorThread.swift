@@ -170,11 +170,13 @@ struct CoordinatorLoop {
         clients[id]?.connection.close(reason)
     }
 
-    /// Writes down the tree as it is now, with all that was appended so far; the log goes on in a new file.
+    /// Writes down the tree as it is now, with all that was appended so far; the log goes on in a new file. As long as
+    /// the snapshot before is still being written, there is none: memory for many is not to be had.
     private mutating func takeSnapshot() {
+        guard !snapshots.isBusy else { return }
         append()
         sync.roll()
-        snapshots.write(kernel.snapshot(), zxid: kernel.lastZxid)
+        snapshots.write(kernel.state, zxid: kernel.lastZxid)
     }
 
     private func report(_ news: CoordinatorNews) {

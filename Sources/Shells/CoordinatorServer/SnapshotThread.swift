@@ -1,48 +1,61 @@
 import CoordinatorKernel
 import Logging
-import NIOCore
 import Platform
 import Seams
+import Synchronization
+import ZNodes
 
 /// The thread that writes snapshots and removes the files that a newer one makes superfluous.
 ///
 /// A snapshot that cannot be written is no disaster, for the log holds all; it is logged, and the next one is tried.
 final class SnapshotThread: Sendable {
     private enum Message: Sendable {
-        case write([ByteBuffer], zxid: Int64)
+        case write(TreeState, zxid: Int64)
         case stop
     }
 
+    /// Snapshots that have been asked for and not yet been written.
+    private final class Waiting: Sendable {
+        let count = Atomic(0)
+    }
+
     private let mailbox = Mailbox<Message>()
+    private let waiting = Waiting()
     private let thread: OwnThread
 
     init(_ storage: CoordinatorStorage, fileSystem: any FileSystem, logger: Logger) {
-        let mailbox = mailbox
-        thread = OwnThread(name: "snapshots") {
+        thread = OwnThread(name: "snapshots") { [mailbox, waiting] in
             while true {
                 for message in mailbox.take(waitingAtMost: .seconds(3600)) {
-                    guard case .write(let chunks, let zxid) = message else { return }
+                    guard case .write(let state, let zxid) = message else { return }
                     do throws(StorageFailure) {
-                        try Self.write(chunks, zxid: zxid, storage, fileSystem)
+                        try Self.write(state, zxid: zxid, storage, fileSystem)
                         logger.info("wrote the snapshot of zxid 0x\(String(zxid, radix: 16))")
                     } catch {
                         logger.error("no snapshot of zxid 0x\(String(zxid, radix: 16)): \(error)")
                     }
+                    waiting.count.subtract(1, ordering: .relaxed)
                 }
             }
         }
     }
 
     private static func write(
-        _ chunks: [ByteBuffer], zxid: Int64, _ storage: CoordinatorStorage, _ fileSystem: any FileSystem
+        _ state: TreeState, zxid: Int64, _ storage: CoordinatorStorage, _ fileSystem: any FileSystem
     ) throws(StorageFailure) {
         var writer = try SnapshotWriter(fileSystem, storage.settings, zxid: zxid)
-        for chunk in chunks { try writer.append(chunk) }
+        try state.writeSnapshot { chunk throws(StorageFailure) in try writer.append(chunk) }
         try writer.finish()
         try storage.purge()
     }
 
-    func write(_ chunks: [ByteBuffer], zxid: Int64) { mailbox.post(.write(chunks, zxid: zxid)) }
+    /// Whether a snapshot is being written or waits for it.
+    var isBusy: Bool { waiting.count.load(ordering: .relaxed) > 0 }
+
+    func write(_ state: TreeState, zxid: Int64) {
+        waiting.count.add(1, ordering: .relaxed)
+        mailbox.post(.write(state, zxid: zxid))
+    }
 
     /// Returns when the snapshots queued before are written.
     func stop() {
