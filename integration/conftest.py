@@ -1,0 +1,115 @@
+"""Fixtures: servers that one test file shares, and servers of a test's own that it may harm."""
+
+import contextlib
+import pathlib
+import shutil
+import tempfile
+import uuid
+
+import pytest
+
+from martlet import Process
+from servers import Broker, Certificates, Coordinator
+
+
+class Stage:
+    """Starts servers in folders of its own and ends every one of them when it is left, whatever happened."""
+
+    def __init__(self, certificates):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="martlet-test-"))
+        self.certificates = certificates
+        self.servers = []
+
+    def _folder(self, name):
+        return self.directory / f"{len(self.servers)}-{name}"
+
+    def add(self, server):
+        """Takes care of the end of a server made elsewhere."""
+        self.servers.append(server)
+        return server
+
+    def coordinator(self, tls=False, apache=False, **settings):
+        certificates = self.certificates if tls else None
+        return self.add(Coordinator(self._folder("coordinator"), certificates, apache, **settings))
+
+    def broker(self, coordinator, tls=False, **settings):
+        return self.add(Broker(self._folder("broker"), coordinator, self.certificates if tls else None, **settings))
+
+    def process(self, name, command):
+        return self.add(Process(name, self._folder(name), command))
+
+    def logs(self):
+        return [(str(server.log_path), server.tail()) for server in self.servers]
+
+    def close(self):
+        for server in reversed(self.servers):
+            server.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _stage(request, certificates):
+    stage = Stage(certificates)
+    request.node.stash.setdefault(_STAGES, []).append(stage)
+    try:
+        yield stage
+    finally:
+        stage.close()
+
+
+_STAGES = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def stage(request, certificates):
+    """Servers of this test's own."""
+    with _stage(request, certificates) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def shared_stage(request, certificates):
+    with _stage(request, certificates) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def coordinator(shared_stage):
+    """A coordinator with a plaintext and a TLS port, shared by the tests of a file."""
+    return shared_stage.coordinator(tls=True).start()
+
+
+@pytest.fixture(scope="module")
+def broker(shared_stage, coordinator):
+    """A broker with a PLAINTEXT and a TLS listener, shared by the tests of a file."""
+    return shared_stage.broker(coordinator, tls=True).start()
+
+
+@pytest.fixture(params=["PLAINTEXT", "SSL"])
+def security(request):
+    """Both ways in, for tests that take each."""
+    return request.param
+
+
+@pytest.fixture
+def topic(request):
+    """The name of a topic that no other test uses."""
+    words = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    return f"{words.strip('-')[:60]}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the ends of the servers' logs with every failure."""
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for node in item.listchain():
+        for stage in node.stash.get(_STAGES, []):
+            for path, tail in stage.logs():
+                report.sections.append((f"end of {path}", tail))

@@ -1,0 +1,133 @@
+"""The servers under test: their configurations, and how one asks whether they serve."""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+
+from martlet import BINARIES, REPOSITORY, Process, eventually, free_port
+
+APACHE = pathlib.Path("/usr/share/zookeeper/bin")
+
+
+def write_properties(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{key}={value}\n" for key, value in values.items() if value is not None))
+    return path
+
+
+def four_letter_word(port, word):
+    """What a coordinator answers on a connection of its own."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(word.encode())
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    return answer.decode()
+
+
+class Certificates:
+    """An authority made by ops/certs with a certificate of host `server` and of user `alice`."""
+
+    def __init__(self, directory, authority="test"):
+        self.directory = pathlib.Path(directory)
+        self.authority = self.directory / f"{authority}-ca.crt"
+        subprocess.run(
+            [REPOSITORY / "ops/certs", "--out", self.directory, "--ca", authority, "--host", "server",
+             "--user", "alice"], check=True, stdout=subprocess.DEVNULL)
+
+    def bundle(self, name):
+        return self.directory / f"{name}.pem"
+
+    def certificate(self, name):
+        return self.directory / f"{name}.crt"
+
+    def key(self, name):
+        return self.directory / f"{name}.key"
+
+
+class Coordinator(Process):
+    """martlet-coordinator, or with apache=True the ZooKeeper of Debian, over the same kind of configuration."""
+
+    def __init__(self, directory, certificates=None, apache=False, **settings):
+        directory = pathlib.Path(directory)
+        self.port = free_port()
+        self.secure_port = free_port() if certificates else None
+        values = {
+            "dataDir": directory / "data", "clientPort": self.port, "clientPortAddress": "127.0.0.1",
+            "tickTime": 500, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*", "admin.enableServer": "false"}
+        if certificates:
+            values |= {
+                "secureClientPort": self.secure_port, "secureClientPortAddress": "127.0.0.1",
+                "ssl.keyStore.location": certificates.bundle("server"),
+                "ssl.trustStore.location": certificates.authority}
+        (directory / "data").mkdir(parents=True, exist_ok=True)
+        config = write_properties(directory / "zoo.cfg", values | settings)
+        if apache:
+            # Its scripts read logging and classpath from the folder of the configuration, and would else log to /var.
+            environment = os.environ | {
+                "ZOOCFGDIR": str(directory), "ZOO_LOG_DIR": str(directory), "JMXDISABLE": "true",
+                "ZOO_LOG4J_PROP": "INFO,CONSOLE", "JVMFLAGS": "-Xmx256m"}
+            for name in ("environment", "log4j.properties", "configuration.xsl"):
+                source = pathlib.Path("/etc/zookeeper/conf") / name
+                if source.exists():
+                    shutil.copy(source, directory)
+            super().__init__("zookeeper", directory, [APACHE / "zkServer.sh", "start-foreground", config], environment)
+        else:
+            super().__init__("coordinator", directory, [BINARIES / "martlet-coordinator", config])
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def secure_address(self):
+        return f"127.0.0.1:{self.secure_port}"
+
+    def start(self):
+        self.launch()
+        def serves():
+            assert self.is_running, f"{self.name} ended:\n{self.tail()}"
+            return four_letter_word(self.port, "ruok") == "imok"
+        eventually(serves, f"{self.name} serves")
+        return self
+
+
+class Broker(Process):
+    """martlet-broker with a PLAINTEXT listener and, with certificates, a mutual TLS listener."""
+
+    def __init__(self, directory, coordinator, certificates=None, broker_id=1, **settings):
+        directory = pathlib.Path(directory)
+        self.port = free_port()
+        self.tls_port = free_port() if certificates else None
+        self.data = directory / "data"
+        listeners = f"PLAINTEXT://127.0.0.1:{self.port}"
+        values = {
+            "broker.id": broker_id, "log.dirs": self.data, "zookeeper.connect": coordinator.address,
+            "zookeeper.session.timeout.ms": 6000, "num.partitions": 3, "offsets.topic.num.partitions": 4,
+            "offsets.topic.replication.factor": 1, "group.initial.rebalance.delay.ms": 0}
+        if certificates:
+            listeners += f",SSL://127.0.0.1:{self.tls_port}"
+            values |= {
+                "ssl.keystore.type": "PEM", "ssl.keystore.location": certificates.bundle("server"),
+                "ssl.truststore.type": "PEM", "ssl.truststore.location": certificates.authority,
+                "ssl.client.auth": "required"}
+        self.config = write_properties(
+            directory / "server.properties",
+            values | {"listeners": listeners} | {key.replace("_", "."): value for key, value in settings.items()})
+        super().__init__(f"broker{broker_id}", directory, [BINARIES / "martlet-broker", self.config])
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def tls_address(self):
+        return f"127.0.0.1:{self.tls_port}"
+
+    def start(self):
+        ready = self.log().count("is ready")
+        self.launch()
+        self.wait_for_log("is ready", ready + 1)
+        return self
