@@ -313,5 +313,5 @@ extension LiveGroup {
 
 extension Instant {
     /// Later than any moment a broker lives to see.
-    static let never = Instant(nanoseconds: .max, unixMilliseconds: .max)
+    package static let never = Instant(nanoseconds: .max, unixMilliseconds: .max)
 }

@@ -1,5 +1,6 @@
 import KafkaProtocol
 import KafkaProtocolAdmin
+import KafkaProtocolGroups
 import KafkaProtocolTransactions
 import NIOCore
 import WireCoding
@@ -8,7 +9,8 @@ extension BrokerKernel {
     /// The APIs this broker answers, each in the versions that Apache Kafka 3.9 offers.
     static let offeredAPIs: [ApiKey] = [
         .produce, .fetch, .listOffsets, .metadata, .apiVersions, .deleteRecords, .initProducerId,
-        .offsetForLeaderEpoch,
+        .offsetForLeaderEpoch, .findCoordinator, .joinGroup, .syncGroup, .heartbeat, .leaveGroup, .offsetCommit,
+        .offsetFetch, .offsetDelete, .describeGroups, .listGroups, .deleteGroups,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -46,6 +48,24 @@ extension BrokerKernel {
         case .initProducerId: initProducerID(request, try read(request, InitProducerIdRequest.init(reading:version:)))
         case .offsetForLeaderEpoch:
             offsetForLeaderEpoch(request, try read(request, OffsetForLeaderEpochRequest.init(reading:version:)))
+        case .findCoordinator:
+            findCoordinator(request, try read(request, FindCoordinatorRequest.init(reading:version:)))
+        default: try dispatchToGroups(request)
+        }
+    }
+
+    private mutating func dispatchToGroups(_ request: Request) throws(MalformedInput) {
+        switch request.apiKey {
+        case .joinGroup: joinGroup(request, try read(request, JoinGroupRequest.init(reading:version:)))
+        case .syncGroup: syncGroup(request, try read(request, SyncGroupRequest.init(reading:version:)))
+        case .heartbeat: heartbeat(request, try read(request, HeartbeatRequest.init(reading:version:)))
+        case .leaveGroup: leaveGroup(request, try read(request, LeaveGroupRequest.init(reading:version:)))
+        case .offsetCommit: offsetCommit(request, try read(request, OffsetCommitRequest.init(reading:version:)))
+        case .offsetFetch: offsetFetch(request, try read(request, OffsetFetchRequest.init(reading:version:)))
+        case .offsetDelete: offsetDelete(request, try read(request, OffsetDeleteRequest.init(reading:version:)))
+        case .describeGroups: describeGroups(request, try read(request, DescribeGroupsRequest.init(reading:version:)))
+        case .listGroups: listGroups(request, try read(request, ListGroupsRequest.init(reading:version:)))
+        case .deleteGroups: deleteGroups(request, try read(request, DeleteGroupsRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }
     }

@@ -48,6 +48,8 @@ package struct BrokerKernel: ProtocolCore {
         case allocateProducerIDs
         /// Something the operator should read.
         case report(String)
+        /// Something the operator may want to know later.
+        case note(String)
         /// A disk failed: the broker cannot keep its promises and has to stop.
         case stop(reason: String)
     }
@@ -62,6 +64,7 @@ package struct BrokerKernel: ProtocolCore {
     var fetchSessions: FetchSessions
     var parkedFetches = ParkedFetches()
     var producerIDs = ProducerIDs()
+    var groups = GroupCoordinators()
     var upkeep: Upkeep
     /// What to do when the outcome of a tree change is known.
     var treeContinuations: [TreeTicket: (inout BrokerKernel, TreeOutcome) -> Void] = [:]
@@ -103,7 +106,7 @@ package struct BrokerKernel: ProtocolCore {
 
     /// When the next `tick` is due at the latest.
     package var nextDeadline: Instant {
-        var deadline = upkeep.nextDeadline
+        var deadline = min(upkeep.nextDeadline, groups.nextDeadline)
         if let fetch = parkedFetches.nextDeadline { deadline = min(deadline, fetch) }
         if let wait = imageWaits.nextDeadline { deadline = min(deadline, wait) }
         return deadline
@@ -111,6 +114,7 @@ package struct BrokerKernel: ProtocolCore {
 
     private mutating func tick() {
         keepUp()
+        tickGroups()
         giveUpImageWaits()
     }
 

@@ -17,6 +17,7 @@ extension BrokerKernel {
                 follow(topic, TopicPartition(topic: name, partition: Int32(partition)))
             }
         }
+        forgetInGroups(changes.topicsRemoved)
         endImageWaits()
     }
 
@@ -74,6 +75,7 @@ extension BrokerKernel {
 
     /// What else of a broker depends on leading a partition.
     private mutating func leadershipChanged(_ partition: Partition) {
+        if partition.name.topic == InternalTopics.committedOffsets { groupsLeadershipChanged(partition) }
     }
 }
 

@@ -112,6 +112,7 @@ final class Shard: Sendable {
             case .changeTree(let ticket, let change): surroundings.changeTree(ticket, change)
             case .allocateProducerIDs: surroundings.allocateProducerIDs()
             case .report(let text): logger.warning("\(text)")
+            case .note(let text): logger.info("\(text)")
             case .stop(let reason): surroundings.stop(reason)
             }
         }

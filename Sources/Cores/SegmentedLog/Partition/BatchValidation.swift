@@ -14,7 +14,7 @@ enum BatchValidation {
             throw .tooLargeForSegment(sizeInBytes: bytes.count, limit: settings.segmentSizeInBytes)
         }
         try eachBatch(of: bytes, into: &headers) { header, batch throws(AppendRefusal) in
-            guard batch.count <= settings.maxBatchSizeInBytes else {
+            guard batch.count <= settings.maxBatchSizeInBytes || origin == .broker else {
                 throw .batchTooLarge(sizeInBytes: batch.count, limit: settings.maxBatchSizeInBytes)
             }
             try AppendRefusal.ifInvalid { () throws(InvalidRecords) in try header.checkCount() }

@@ -1,0 +1,117 @@
+import ClusterModel
+import Groups
+import KafkaProtocol
+import NIOCore
+import Records
+import Seams
+import SegmentedLog
+
+/// The groups this broker coordinates: one registry for each partition of `__consumer_offsets` that it leads.
+struct GroupCoordinators {
+    /// By partition. A registry is here exactly while its partition is led and its log has been replayed.
+    fileprivate(set) var registries: [Int32: GroupRegistry] = [:]
+    /// What to do with the answers that registries still owe.
+    fileprivate var awaited: [GroupTicket: (inout BrokerKernel, GroupReply) -> Void] = [:]
+    private var lastTicket: UInt64 = 0
+
+    var nextDeadline: Instant { registries.values.lazy.map(\.nextDeadline).min() ?? .never }
+
+    fileprivate mutating func newTicket() -> GroupTicket {
+        lastTicket += 1
+        return GroupTicket(lastTicket)
+    }
+}
+
+extension BrokerKernel {
+    // MARK: - Where a group lives
+
+    /// The partition of `__consumer_offsets` that holds `group`, if this broker coordinates it.
+    func coordinatedPartition(of group: String) -> Int32? {
+        guard let topic = image.topics[InternalTopics.committedOffsets], !topic.partitions.isEmpty else { return nil }
+        let partition = GroupPlacement.partition(of: group, among: Int32(topic.partitions.count))
+        return groups.registries[partition] == nil ? nil : partition
+    }
+
+    // MARK: - Asking a registry
+
+    /// Has the registry of `partition` decide on an event of one request, and gives its answer to `answer`, perhaps
+    /// later.
+    mutating func ask(
+        _ partition: Int32, _ event: (GroupTicket) -> GroupEvent,
+        answer: @escaping (inout BrokerKernel, GroupReply) -> Void
+    ) {
+        let ticket = groups.newTicket()
+        groups.awaited[ticket] = answer
+        decide(event(ticket), in: partition)
+    }
+
+    /// Lets time pass for the registries whose deadline has come.
+    mutating func tickGroups() {
+        for (partition, registry) in groups.registries.sorted(by: { $0.key < $1.key })
+        where registry.nextDeadline <= now {
+            decide(.tick, in: partition)
+        }
+    }
+
+    /// Tells all registries that topics are gone.
+    mutating func forgetInGroups(_ topics: [String]) {
+        guard !topics.isEmpty else { return }
+        for partition in groups.registries.keys.sorted() { decide(.topicsDeleted(Set(topics)), in: partition) }
+    }
+
+    private mutating func decide(_ event: GroupEvent, in partition: Int32) {
+        guard let place = groups.registries.index(forKey: partition) else { return }
+        let decision = groups.registries.values[place].decide(event, at: now)
+        var effects: [GroupEffect] = []
+        if !decision.records.isEmpty {
+            guard store(decision.records, in: partition) else { return }
+            for record in decision.records { groups.registries.values[place].apply(record, into: &effects) }
+        }
+        for effect in effects + decision.effects {
+            switch effect {
+            case .reply(let ticket, let reply):
+                guard let answer = groups.awaited.removeValue(forKey: ticket) else {
+                    preconditionFailure("a registry answered \(ticket) twice")
+                }
+                answer(&self, reply)
+            case .report(let group, let text): perform(.note("group \(group): \(text)"))
+            }
+        }
+    }
+
+    /// Appends the records to the partition's log. False when the disk failed: then nothing of them may be told.
+    private mutating func store(_ records: [GroupRecord], in index: Int32) -> Bool {
+        let name = TopicPartition(topic: InternalTopics.committedOffsets, partition: index)
+        guard let partition = partitions[name] else { preconditionFailure("\(name) has groups and is not here") }
+        var builder = RecordBatchBuilder()
+        for record in records {
+            guard let (key, value) = record.encoded() else { continue }
+            builder.append(timestamp: now.unixMilliseconds, key: key, value: value)
+        }
+        guard !builder.isEmpty else { return true }
+        switch append(builder.finish(), to: partition, origin: .broker) {
+        case .appended: return true
+        case nil: return false
+        case .duplicate, .refused:
+            perform(.stop(reason: "\(name) does not take the records of its groups"))
+            return false
+        }
+    }
+
+    // MARK: - Gaining and losing partitions
+
+    /// Follows a change in who leads a partition of `__consumer_offsets`.
+    mutating func groupsLeadershipChanged(_ partition: Partition) {
+        let index = partition.name.partition
+        if !partition.isLeader {
+            decide(.deposed, in: index)
+            groups.registries[index] = nil
+        } else if groups.registries[index] == nil {
+            var registry = GroupRegistry(
+                settings: settings.groups, generator: SeededGenerator(seed: generator.next()))
+            guard replay(partition.log, into: &registry) else { return }
+            groups.registries[index] = registry
+            decide(.loaded, in: index)
+        }
+    }
+}

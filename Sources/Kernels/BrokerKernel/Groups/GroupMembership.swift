@@ -1,0 +1,70 @@
+import Groups
+import KafkaProtocol
+import KafkaProtocolGroups
+
+/// What members of groups ask for, by the group's name: joining, syncing, staying, leaving.
+extension BrokerKernel {
+    mutating func joinGroup(_ request: Request, _ body: JoinGroupRequest) {
+        guard let partition = coordinatedPartition(of: body.groupId) else {
+            var response = JoinGroupResponse()
+            response.errorCode = ErrorCode.notCoordinator.rawValue
+            response.memberId = body.memberId
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+        ask(partition) { ticket in
+            let client = JoiningClient(
+                ticket: ticket, version: request.version, clientID: request.clientID ?? "",
+                host: "/" + request.origin.clientAddress)
+            return .joinRequested(body, client)
+        } answer: { kernel, reply in
+            guard case .joinGroup(let response) = reply else { preconditionFailure("a join was answered by \(reply)") }
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+    }
+
+    mutating func syncGroup(_ request: Request, _ body: SyncGroupRequest) {
+        guard let partition = coordinatedPartition(of: body.groupId) else {
+            var response = SyncGroupResponse()
+            response.errorCode = ErrorCode.notCoordinator.rawValue
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+        ask(partition) {
+            .syncRequested(body, $0)
+        } answer: { kernel, reply in
+            guard case .syncGroup(let response) = reply else { preconditionFailure("a sync was answered by \(reply)") }
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+    }
+
+    mutating func heartbeat(_ request: Request, _ body: HeartbeatRequest) {
+        guard let partition = coordinatedPartition(of: body.groupId) else {
+            var response = HeartbeatResponse()
+            response.errorCode = ErrorCode.notCoordinator.rawValue
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+        ask(partition) {
+            .heartbeatReceived(body, $0)
+        } answer: { kernel, reply in
+            guard case .heartbeat(let response) = reply else {
+                preconditionFailure("a heartbeat was answered by \(reply)")
+            }
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+    }
+
+    mutating func leaveGroup(_ request: Request, _ body: LeaveGroupRequest) {
+        guard let partition = coordinatedPartition(of: body.groupId) else {
+            var response = LeaveGroupResponse()
+            response.errorCode = ErrorCode.notCoordinator.rawValue
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+        ask(partition) {
+            .leaveRequested(body, $0)
+        } answer: { kernel, reply in
+            guard case .leaveGroup(let response) = reply else {
+                preconditionFailure("a leave was answered by \(reply)")
+            }
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import ClusterModel
+import Groups
+import KafkaProtocol
+import KafkaProtocolGroups
+
+/// Committed offsets of groups: written, read and deleted.
+extension BrokerKernel {
+    mutating func offsetCommit(_ request: Request, _ body: OffsetCommitRequest) {
+        guard let partition = coordinatedPartition(of: body.groupId) else {
+            var response = OffsetCommitResponse()
+            response.topics = body.topics.map { topic in
+                var told = OffsetCommitResponse.OffsetCommitResponseTopic()
+                told.name = topic.name
+                told.partitions = topic.partitions.map { partition in
+                    var one = OffsetCommitResponse.OffsetCommitResponsePartition()
+                    one.partitionIndex = partition.partitionIndex
+                    one.errorCode = ErrorCode.notCoordinator.rawValue
+                    return one
+                }
+                return told
+            }
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+        let refused = unknown(
+            body.topics.lazy.flatMap { topic in
+                topic.partitions.lazy.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
+            })
+        ask(partition) {
+            .commitRequested(body, refused: refused, $0)
+        } answer: { kernel, reply in
+            guard case .offsetCommit(let response) = reply else {
+                preconditionFailure("a commit was answered by \(reply)")
+            }
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+    }
+
+    mutating func offsetDelete(_ request: Request, _ body: OffsetDeleteRequest) {
+        guard let partition = coordinatedPartition(of: body.groupId) else {
+            var response = OffsetDeleteResponse()
+            response.errorCode = ErrorCode.notCoordinator.rawValue
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+        let refused = unknown(
+            body.topics.lazy.flatMap { topic in
+                topic.partitions.lazy.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
+            })
+        ask(partition) {
+            .offsetDeletionRequested(body, refused: refused, $0)
+        } answer: { kernel, reply in
+            guard case .offsetDelete(let response) = reply else {
+                preconditionFailure("a deletion was answered by \(reply)")
+            }
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+    }
+
+    /// Those of the partitions that do not exist.
+    private func unknown(_ partitions: some Sequence<TopicPartition>) -> [TopicPartition: ErrorCode] {
+        var refused: [TopicPartition: ErrorCode] = [:]
+        for partition in partitions where image.partition(partition) == nil {
+            refused[partition] = .unknownTopicOrPartition
+        }
+        return refused
+    }
+
+    /// Versions up to 7 ask for one group, later ones for many.
+    mutating func offsetFetch(_ request: Request, _ body: OffsetFetchRequest) {
+        var response = OffsetFetchResponse()
+        if request.version >= 8 {
+            response.groups = body.groups.map { group in
+                committed(of: group.groupId, topics: group.topics, requireStable: body.requireStable)
+            }
+        } else {
+            let topics = body.topics.map { topics in
+                topics.map { topic in
+                    var wanted = OffsetFetchRequest.OffsetFetchRequestTopics()
+                    wanted.name = topic.name
+                    wanted.partitionIndexes = topic.partitionIndexes
+                    return wanted
+                }
+            }
+            let group = committed(of: body.groupId, topics: topics, requireStable: body.requireStable)
+            response.errorCode = group.errorCode
+            response.topics = group.topics.map { topic in
+                var told = OffsetFetchResponse.OffsetFetchResponseTopic()
+                told.name = topic.name
+                told.partitions = topic.partitions.map { partition in
+                    var one = OffsetFetchResponse.OffsetFetchResponsePartition()
+                    one.partitionIndex = partition.partitionIndex
+                    one.committedOffset = partition.committedOffset
+                    one.committedLeaderEpoch = partition.committedLeaderEpoch
+                    one.metadata = partition.metadata
+                    one.errorCode = partition.errorCode
+                    return one
+                }
+                return told
+            }
+        }
+        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    private func committed(
+        of group: String, topics: [OffsetFetchRequest.OffsetFetchRequestTopics]?, requireStable: Bool
+    ) -> OffsetFetchResponse.OffsetFetchResponseGroup {
+        var told = OffsetFetchResponse.OffsetFetchResponseGroup()
+        told.groupId = group
+        if let partition = coordinatedPartition(of: group), let registry = groups.registries[partition] {
+            told.topics = registry.committedOffsets(of: group, topics: topics, requireStable: requireStable)
+            return told
+        }
+        told.errorCode = ErrorCode.notCoordinator.rawValue
+        // Versions 0 and 1 have no other place for the error than the partitions.
+        told.topics = (topics ?? []).map { topic in
+            var answer = OffsetFetchResponse.OffsetFetchResponseTopics()
+            answer.name = topic.name
+            answer.partitions = topic.partitionIndexes.map { index in
+                var one = OffsetFetchResponse.OffsetFetchResponsePartitions()
+                one.partitionIndex = index
+                one.committedOffset = -1
+                one.metadata = ""
+                one.errorCode = ErrorCode.notCoordinator.rawValue
+                return one
+            }
+            return answer
+        }
+        return told
+    }
+}
