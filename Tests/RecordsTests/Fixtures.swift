@@ -3,11 +3,7 @@ import Testing
 
 @testable import Records
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
+import Glibc
 
 /// A file of `Fixtures/`: segments that Apache Kafka 3.9 wrote.
 func fixture(_ name: String) throws -> ByteBuffer {
