@@ -88,7 +88,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore], tests: true, testUses: ["Records"], testsExcluded: ["Fixtures"]),
             Module(name: "Controller", uses: ["Seams", "ClusterModel"], tests: true, testsExcluded: ["Fixtures"]),
             Module(
-                name: "Mirroring", uses: ["Seams", "ClusterModel", "WireCoding"], libraries: [nioCore], tests: true),
+                name: "Mirroring", uses: ["ClusterModel", "WireCoding", "Records"], libraries: [nioCore], tests: true),
         ]
     ),
     (
