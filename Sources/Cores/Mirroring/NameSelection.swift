@@ -1,0 +1,34 @@
+import Synchronization
+
+/// Names that match a list of patterns and none of another: `topics` and `topics.exclude`, `groups`,
+/// `config.properties.exclude`. A name matches as a whole.
+///
+/// Patterns are Java's dialect in the settings; Swift's parser of run-time patterns reads what such lists use.
+package final class NameSelection: Sendable {
+    /// A pattern that is no regular expression.
+    package struct Unreadable: Error, Sendable, Equatable {
+        package var pattern: String
+    }
+
+    /// Behind a lock only because `Regex` is not Sendable.
+    private let patterns: Mutex<(included: [Regex<AnyRegexOutput>], excluded: [Regex<AnyRegexOutput>])>
+
+    package init(including included: [String], excluding excluded: [String] = []) throws(Unreadable) {
+        patterns = Mutex((try included.map(Self.compiled), try excluded.map(Self.compiled)))
+    }
+
+    private static func compiled(_ pattern: String) throws(Unreadable) -> Regex<AnyRegexOutput> {
+        do {
+            return try Regex(pattern)
+        } catch {
+            throw Unreadable(pattern: pattern)
+        }
+    }
+
+    package func contains(_ name: String) -> Bool {
+        patterns.withLock { patterns in
+            patterns.included.contains { name.wholeMatch(of: $0) != nil }
+                && !patterns.excluded.contains { name.wholeMatch(of: $0) != nil }
+        }
+    }
+}
