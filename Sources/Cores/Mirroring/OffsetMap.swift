@@ -1,0 +1,55 @@
+import ClusterModel
+
+/// Which target offset a source offset of one partition has, for all that was copied since the map began.
+///
+/// Runs are kept in which both count alike; transaction markers and the holes of compaction end a run. Old runs are
+/// forgotten; translation never answers an offset above the true one, so that no group skips a record.
+package struct OffsetMap: Sendable {
+    private struct Run: Sendable {
+        var source: Offset
+        var target: Offset
+        /// Whether offsets inside count alike; otherwise all of them stand for its beginning.
+        var isExact: Bool
+    }
+
+    /// More runs than this forget the oldest.
+    private static let capacity = 8192
+
+    private var runs: [Run] = []
+    /// What follows the last record copied; nil when nothing was.
+    package private(set) var end: MirroredPosition?
+
+    package init() {}
+
+    /// The copy goes on at `position`; what was copied before is not known in detail.
+    package init(at position: MirroredPosition) { end = position }
+
+    /// Records from `source` up to, not including, `sourceEnd` now stand at the target, `count` of them from `target`.
+    /// - Returns: whether a new run began, which is worth an offset sync.
+    @discardableResult
+    package mutating func add(source: Offset, sourceEnd: Offset, target: Offset, count: Int32) -> Bool {
+        let isExact = sourceEnd - source == Offset(count)
+        defer { end = MirroredPosition(source: sourceEnd, target: target + Offset(count)) }
+        if isExact, let last = runs.last, last.isExact, end?.source == source, end?.target == target { return false }
+        if runs.count >= Self.capacity { runs.removeFirst(Self.capacity / 2) }
+        runs.append(Run(source: source, target: target, isExact: isExact))
+        return true
+    }
+
+    /// The offset at the target from which a group goes on that is at `offset` at the source; nil when that is before
+    /// the map's beginning. A group that is ahead of the copy goes on where the copy ends.
+    package func translate(_ offset: Offset) -> Offset? {
+        guard let end else { return nil }
+        if offset >= end.source { return end.target }
+        guard let first = runs.first, offset >= first.source else { return nil }
+        var low = 0
+        var high = runs.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if runs[middle].source <= offset { low = middle } else { high = middle }
+        }
+        let run = runs[low]
+        let next = low + 1 < runs.count ? runs[low + 1].target : end.target
+        return run.isExact ? min(run.target + (offset - run.source), next) : run.target
+    }
+}
