@@ -58,11 +58,23 @@ extension BrokerKernel {
             response.errorCode = ErrorCode.notCoordinator.rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
+        // Versions before 3 are of one member, and say how it went in the place of the whole response's error.
+        let isOfOne = request.version < 3
+        var body = body
+        if isOfOne {
+            var member = LeaveGroupRequest.MemberIdentity()
+            member.memberId = body.memberId
+            body.members = [member]
+        }
         ask(partition) {
             .leaveRequested(body, $0)
         } answer: { kernel, reply in
-            guard case .leaveGroup(let response) = reply else {
+            guard case .leaveGroup(var response) = reply else {
                 preconditionFailure("a leave was answered by \(reply)")
+            }
+            if isOfOne, response.errorCode == 0 {
+                response.errorCode = response.members.first?.errorCode ?? 0
+                response.members = []
             }
             kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
         }
