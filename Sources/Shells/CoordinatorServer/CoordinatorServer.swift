@@ -42,6 +42,9 @@ package final class CoordinatorServer: Sendable {
         do {
             let (thread, locks) = try serve(
                 settings, listening, mailbox: mailbox, throttle: throttle, logger: logger, whenFailed: whenFailed)
+            for (protocolName, listener) in [("plaintext", listening.plaintext), ("TLS", listening.secure)] {
+                if let listener { logger.info("serving clients on port \(listener.port), \(protocolName)") }
+            }
             return CoordinatorServer(listening, thread: thread, locks: locks)
         } catch {
             try await listening.close()

@@ -21,15 +21,13 @@ struct Listening: Sendable {
             _ name: String, _ endpoint: CoordinatorSettings.Endpoint?, _ securityProtocol: SecurityProtocol
         ) async throws -> Listener? {
             guard let endpoint else { return nil }
-            let listener = try await Listener.bind(
+            return try await Listener.bind(
                 settings.listener(name, endpoint, securityProtocol), on: group, logger: logger
             ) { connection in
                 ClientHandler(
                     id: connections.next(), connection: connection, mailbox: mailbox, throttle: throttle,
                     words: settings.fourLetterWords)
             }
-            logger.info("listening on \(endpoint.host):\(listener.port), \(securityProtocol.rawValue)")
-            return listener
         }
         plaintext = try await bind("client", settings.plaintext, .plaintext)
         do {
