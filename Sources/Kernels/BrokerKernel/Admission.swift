@@ -10,7 +10,8 @@ extension BrokerKernel {
     static let offeredAPIs: [ApiKey] = [
         .produce, .fetch, .listOffsets, .metadata, .apiVersions, .deleteRecords, .initProducerId,
         .offsetForLeaderEpoch, .findCoordinator, .joinGroup, .syncGroup, .heartbeat, .leaveGroup, .offsetCommit,
-        .offsetFetch, .offsetDelete, .describeGroups, .listGroups, .deleteGroups,
+        .offsetFetch, .offsetDelete, .describeGroups, .listGroups, .deleteGroups, .createTopics, .deleteTopics,
+        .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -44,17 +45,36 @@ extension BrokerKernel {
         case .listOffsets: listOffsets(request, try read(request, ListOffsetsRequest.init(reading:version:)))
         case .metadata: metadata(request, try read(request, MetadataRequest.init(reading:version:)))
         case .apiVersions: apiVersions(request, try read(request, ApiVersionsRequest.init(reading:version:)))
-        case .deleteRecords: deleteRecords(request, try read(request, DeleteRecordsRequest.init(reading:version:)))
         case .initProducerId: initProducerID(request, try read(request, InitProducerIdRequest.init(reading:version:)))
         case .offsetForLeaderEpoch:
             offsetForLeaderEpoch(request, try read(request, OffsetForLeaderEpochRequest.init(reading:version:)))
         case .findCoordinator:
             findCoordinator(request, try read(request, FindCoordinatorRequest.init(reading:version:)))
-        default: try dispatchToGroups(request)
+        default:
+            if try !dispatchToGroups(request) { try dispatchToAdministration(request) }
         }
     }
 
-    private mutating func dispatchToGroups(_ request: Request) throws(MalformedInput) {
+    private mutating func dispatchToAdministration(_ request: Request) throws(MalformedInput) {
+        switch request.apiKey {
+        case .createTopics: createTopics(request, try read(request, CreateTopicsRequest.init(reading:version:)))
+        case .deleteTopics: deleteTopics(request, try read(request, DeleteTopicsRequest.init(reading:version:)))
+        case .createPartitions:
+            createPartitions(request, try read(request, CreatePartitionsRequest.init(reading:version:)))
+        case .deleteRecords: deleteRecords(request, try read(request, DeleteRecordsRequest.init(reading:version:)))
+        case .describeConfigs:
+            describeConfigs(request, try read(request, DescribeConfigsRequest.init(reading:version:)))
+        case .alterConfigs: alterConfigs(request, try read(request, AlterConfigsRequest.init(reading:version:)))
+        case .incrementalAlterConfigs:
+            incrementalAlterConfigs(request, try read(request, IncrementalAlterConfigsRequest.init(reading:version:)))
+        case .describeCluster:
+            describeCluster(request, try read(request, DescribeClusterRequest.init(reading:version:)))
+        default: preconditionFailure("\(request.apiKey) is offered but has no handler")
+        }
+    }
+
+    /// Returns whether the request was one about groups.
+    private mutating func dispatchToGroups(_ request: Request) throws(MalformedInput) -> Bool {
         switch request.apiKey {
         case .joinGroup: joinGroup(request, try read(request, JoinGroupRequest.init(reading:version:)))
         case .syncGroup: syncGroup(request, try read(request, SyncGroupRequest.init(reading:version:)))
@@ -66,17 +86,15 @@ extension BrokerKernel {
         case .describeGroups: describeGroups(request, try read(request, DescribeGroupsRequest.init(reading:version:)))
         case .listGroups: listGroups(request, try read(request, ListGroupsRequest.init(reading:version:)))
         case .deleteGroups: deleteGroups(request, try read(request, DeleteGroupsRequest.init(reading:version:)))
-        default: preconditionFailure("\(request.apiKey) is offered but has no handler")
+        default: return false
         }
+        return true
     }
 
     private func read<Body>(
         _ request: Request, _ read: (inout WireReader, Int16) throws(MalformedInput) -> Body
     ) throws(MalformedInput) -> Body {
-        try WireReader.read(request.body) { reader throws(MalformedInput) in
-            let body = try read(&reader, request.version)
-            try reader.finish()
-            return body
-        }
+        // Bytes after the body are ignored, as Apache's brokers do: librdkafka 2.x sends some with Metadata.
+        try WireReader.read(request.body) { reader throws(MalformedInput) in try read(&reader, request.version) }
     }
 }

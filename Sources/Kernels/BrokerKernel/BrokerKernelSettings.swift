@@ -29,12 +29,13 @@ package struct BrokerKernelSettings: Sendable {
     package var committedOffsetsReplicationFactor: Int16 = 1
     /// `offsets.topic.segment.bytes`
     package var committedOffsetsSegmentSizeInBytes = 104_857_600
-    /// How long a request for metadata waits for topics that it brings about.
-    package var automaticCreationTimeout = Duration.seconds(5)
+    /// How long a request without a time limit of its own waits for the image to show what it brought about.
+    package var imageTimeout = Duration.seconds(5)
     /// `group.*` and `offsets.*`
     package var groups = GroupSettings()
-    /// What the configuration file sets, as it stands there: `log.*` gives the defaults of topics, and `DescribeConfigs`
-    /// shows it.
+    /// Every setting of the broker.
+    package var brokerConfigs: [BrokerConfig] = []
+    /// What the configuration file sets, as it stands there: `log.*` gives the defaults of topics.
     package var configured: [String: String] = [:]
 
     package init(brokerID: BrokerID, clusterID: String) {

@@ -74,6 +74,11 @@ extension BrokerSettings {
         kernel.committedOffsetsSegmentSizeInBytes = Int(values.integer("offsets.topic.segment.bytes"))
         kernel.groups = readGroups(values)
         for key in values.keysSet { kernel.configured[key] = values[key] }
+        kernel.brokerConfigs = BrokerSchema.schema.keys.map { key in
+            BrokerConfig(
+                name: key.name, value: values[key.name], isSet: values.isSet(key.name),
+                isSensitive: key.kind.isSecret, wireType: key.kind.wireType)
+        }.sorted { $0.name < $1.name }
         return kernel
     }
 
@@ -88,5 +93,21 @@ extension BrokerSettings {
         groups.offsetRetention = .seconds(values.integer("offsets.retention.minutes") * 60)
         groups.retentionCheckInterval = values.milliseconds("offsets.retention.check.interval.ms")
         return groups
+    }
+}
+
+extension SettingKind {
+    fileprivate var isSecret: Bool { if case .secret = self { true } else { false } }
+
+    /// The type by its number on the wire (KIP-569).
+    fileprivate var wireType: Int8 {
+        switch self {
+        case .boolean: 1
+        case .text, .word: 2
+        case .integer(let range): range.upperBound > Int64(Int32.max) ? 5 : range.upperBound > 32_767 ? 3 : 4
+        case .decimal: 6
+        case .list: 7
+        case .secret: 9
+        }
     }
 }

@@ -16,14 +16,34 @@ package struct TopicConfigs {
         self.broker = broker
     }
 
-    /// The text that counts for `key`.
-    package func text(_ key: TopicConfigKey) -> String {
-        if let text = own[key.name], key.objection(to: text) == nil { return text }
-        for synonym in key.synonyms {
-            if let text = broker[synonym.brokerKey] { return Self.scaled(text, by: synonym.scale) }
-        }
-        return key.defaultText
+    /// A value of a setting, and the key and place where it stands.
+    struct Value {
+        var key: String
+        var text: String
+        var source: ConfigSource
     }
+
+    /// All values that stand for `key` anywhere, the one that counts first.
+    func values(of key: TopicConfigKey) -> [Value] {
+        var values: [Value] = []
+        if let text = own[key.name], key.objection(to: text) == nil {
+            values.append(Value(key: key.name, text: text, source: .topic))
+        }
+        for synonym in key.synonyms {
+            guard let text = broker[synonym.brokerKey] else { continue }
+            let scaled = Self.scaled(text, by: synonym.scale)
+            values.append(Value(key: synonym.brokerKey, text: scaled, source: .staticBroker))
+        }
+        values.append(
+            Value(key: key.synonyms.first?.brokerKey ?? key.name, text: key.defaultText, source: .defaultValue))
+        return values
+    }
+
+    /// The text that counts for `key`.
+    package func text(_ key: TopicConfigKey) -> String { values(of: key)[0].text }
+
+    /// Where that text stands.
+    func source(of key: TopicConfigKey) -> ConfigSource { values(of: key)[0].source }
 
     private static func scaled(_ text: String, by scale: Int64) -> String {
         guard scale != 1, let number = Int64(text), number >= 0 else { return text }

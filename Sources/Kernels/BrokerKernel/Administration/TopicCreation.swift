@@ -18,17 +18,6 @@ struct NewTopic {
     var configs: [String: String] = [:]
 }
 
-/// Why something an administrator asked for is not done, as the reply says it.
-struct AdminRefusal: Error {
-    var error: ErrorCode
-    var message: String
-
-    init(_ error: ErrorCode, _ message: String) {
-        self.error = error
-        self.message = message
-    }
-}
-
 extension BrokerKernel {
     /// The change that makes the topic, checked against the image.
     mutating func creation(of topic: NewTopic) throws(AdminRefusal) -> TreeChange {
@@ -42,15 +31,20 @@ extension BrokerKernel {
             throw AdminRefusal(
                 .invalidTopicException, "Topic '\(topic.name)' collides with existing topic: \(other)")
         }
-        for (name, value) in topic.configs.sorted(by: { $0.key < $1.key }) {
+        try check(topic.configs)
+        return .createTopic(
+            name: topic.name, id: .random(using: &generator), assignment: try assignment(of: topic),
+            configs: topic.configs)
+    }
+
+    /// Sees that topics may have these settings.
+    func check(_ configs: [String: String]) throws(AdminRefusal) {
+        for (name, value) in configs.sorted(by: { $0.key < $1.key }) {
             guard let key = TopicConfigKey.named(name) else {
                 throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(name)")
             }
             if let objection = key.objection(to: value) { throw AdminRefusal(.invalidConfig, objection) }
         }
-        return .createTopic(
-            name: topic.name, id: .random(using: &generator), assignment: try assignment(of: topic),
-            configs: topic.configs)
     }
 
     private mutating func assignment(of topic: NewTopic) throws(AdminRefusal) -> [[BrokerID]] {
@@ -114,31 +108,26 @@ extension BrokerKernel {
     mutating func createAutomatically(
         _ names: [String], then proceed: @escaping (inout BrokerKernel, [String: ErrorCode]) -> Void
     ) {
-        var asked = names.count
-        var refused: [String: ErrorCode] = [:]
-        let deadline = now + settings.automaticCreationTimeout
-        func answered(_ kernel: inout BrokerKernel) {
-            asked -= 1
-            guard asked == 0 else { return }
-            let expected = names.filter { refused[$0] == nil }
-            kernel.whenImage(by: deadline) { kernel in
-                expected.allSatisfy { kernel.hasLeaders($0) }
-            } then: { kernel, _ in
-                proceed(&kernel, refused)
-            }
-        }
-        for name in names {
+        let deadline = now + settings.imageTimeout
+        gather(names) { (kernel, name, done: @escaping (inout BrokerKernel, ErrorCode?) -> Void) in
             do throws(AdminRefusal) {
-                change(try creation(of: InternalTopics.definition(of: name, settings))) { kernel, outcome in
-                    if case .refused(let code, _) = outcome, ErrorCode(rawValue: code) != .topicAlreadyExists {
-                        refused[name] = ErrorCode(rawValue: code)
+                let topic = InternalTopics.definition(
+                    of: name, kernel.settings, brokerCount: kernel.image.brokers.count)
+                kernel.change(try kernel.creation(of: topic)) { kernel, outcome in
+                    let refusal = AdminRefusal(outcome)
+                    if let refusal, refusal.error != .topicAlreadyExists { return done(&kernel, refusal.error) }
+                    kernel.whenImage(by: deadline) {
+                        $0.hasLeaders(name)
+                    } then: { kernel, _ in
+                        done(&kernel, nil)
                     }
-                    answered(&kernel)
                 }
             } catch {
-                refused[name] = error.error
-                answered(&self)
+                done(&kernel, error.error)
             }
+        } then: { kernel, refusals in
+            let refused = zip(names, refusals).compactMap { name, error in error.map { (name, $0) } }
+            proceed(&kernel, Dictionary(refused) { first, _ in first })
         }
     }
 

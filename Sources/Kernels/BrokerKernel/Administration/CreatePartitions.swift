@@ -1,0 +1,80 @@
+import ClusterModel
+import Controller
+import KafkaProtocol
+import KafkaProtocolAdmin
+import Seams
+
+extension BrokerKernel {
+    /// Gives topics more partitions, and answers when each is led or the request's time is up.
+    mutating func createPartitions(_ request: Request, _ body: CreatePartitionsRequest) {
+        let deadline = now + .milliseconds(Int64(max(0, body.timeoutMs)))
+        let counts = Dictionary(body.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
+        gather(body.topics) { (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+            if counts[topic.name, default: 0] > 1 {
+                return done(&kernel, AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice."))
+            }
+            do throws(AdminRefusal) {
+                let change = try kernel.growth(of: topic)
+                guard !body.validateOnly else { return done(&kernel, nil) }
+                kernel.change(change) { kernel, outcome in
+                    if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
+                    kernel.whenImage(by: deadline) { kernel in
+                        kernel.image.topics[topic.name].map { $0.partitions.count >= topic.count } ?? false
+                            && kernel.hasLeaders(topic.name)
+                    } then: { kernel, isThere in
+                        done(&kernel, isThere ? nil : .timedOut("The partitions are made, and not led yet."))
+                    }
+                }
+            } catch {
+                done(&kernel, error)
+            }
+        } then: { kernel, refusals in
+            var response = CreatePartitionsResponse()
+            response.results = zip(body.topics, refusals).map { topic, refusal in
+                var result = CreatePartitionsResponse.CreatePartitionsTopicResult()
+                result.name = topic.name
+                result.errorCode = refusal?.error.rawValue ?? 0
+                result.errorMessage = refusal?.message
+                return result
+            }
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
+    }
+
+    private mutating func growth(
+        of wanted: CreatePartitionsRequest.CreatePartitionsTopic
+    ) throws(AdminRefusal) -> TreeChange {
+        guard let topic = image.topics[wanted.name] else {
+            throw AdminRefusal(.unknownTopicOrPartition, "The topic '\(wanted.name)' does not exist.")
+        }
+        let existing = topic.partitions.count
+        let added = Int(wanted.count) - existing
+        guard added != 0 else {
+            throw AdminRefusal(.invalidPartitions, "Topic already has \(existing) partitions.")
+        }
+        guard added > 0 else {
+            throw AdminRefusal(
+                .invalidPartitions,
+                "The topic \(wanted.name) currently has \(existing) partition(s); \(wanted.count) would not be an increase."
+            )
+        }
+        let replicaCount = topic.partitions.first?.replicas.count ?? 1
+        guard let assignments = wanted.assignments else {
+            let assignment = try placed(partitions: added, replicas: replicaCount, first: existing)
+            return .createPartitions(name: wanted.name, existing: existing, assignment: assignment)
+        }
+        let assignment = assignments.map { $0.brokerIds.map { BrokerID($0) } }
+        guard assignment.count == added else {
+            throw AdminRefusal(
+                .invalidReplicaAssignment,
+                "Increasing the number of partitions by \(added) but \(assignment.count) assignments provided.")
+        }
+        try check(assignment)
+        guard assignment[0].count == replicaCount else {
+            throw AdminRefusal(
+                .invalidReplicaAssignment,
+                "The topic's replication factor is \(replicaCount), the assignment's is \(assignment[0].count).")
+        }
+        return .createPartitions(name: wanted.name, existing: existing, assignment: assignment)
+    }
+}

@@ -1,0 +1,123 @@
+import KafkaProtocol
+import KafkaProtocolAdmin
+
+/// What a configuration belongs to, by its number on the wire.
+enum ConfigResource: Int8 {
+    case topic = 2
+    case broker = 4
+    case brokerLogger = 8
+    case clientMetrics = 16
+}
+
+/// Where the value of a setting comes from, by its number on the wire.
+enum ConfigSource: Int8 {
+    case topic = 1
+    case staticBroker = 4
+    case defaultValue = 5
+}
+
+extension BrokerKernel {
+    mutating func describeConfigs(_ request: Request, _ body: DescribeConfigsRequest) {
+        var response = DescribeConfigsResponse()
+        response.results = body.resources.map { resource in
+            var result = DescribeConfigsResponse.DescribeConfigsResult()
+            result.resourceType = resource.resourceType
+            result.resourceName = resource.resourceName
+            result.errorMessage = nil
+            do throws(AdminRefusal) {
+                var configs = try configs(of: resource)
+                if let keys = resource.configurationKeys { configs.removeAll { !keys.contains($0.name) } }
+                if !body.includeSynonyms {
+                    for place in configs.indices { configs[place].synonyms = [] }
+                }
+                result.configs = configs
+            } catch {
+                result.errorCode = error.error.rawValue
+                result.errorMessage = error.message
+            }
+            return result
+        }
+        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    private func configs(
+        of resource: DescribeConfigsRequest.DescribeConfigsResource
+    ) throws(AdminRefusal) -> [DescribeConfigsResponse.DescribeConfigsResourceResult] {
+        switch ConfigResource(rawValue: resource.resourceType) {
+        case .topic:
+            let name = resource.resourceName
+            if let objection = TopicNames.objection(to: name) { throw AdminRefusal(.invalidTopicException, objection) }
+            guard let topic = image.topics[name] else {
+                throw AdminRefusal(.unknownTopicOrPartition, "There is no topic '\(name)'.")
+            }
+            return TopicConfigs(own: topic.configs, broker: settings.configured).described
+        case .broker:
+            guard resource.resourceName == "\(settings.brokerID)" || resource.resourceName.isEmpty else {
+                throw AdminRefusal(
+                    .invalidRequest,
+                    "Unexpected broker id, expected \(settings.brokerID) or empty string, but received "
+                        + resource.resourceName)
+            }
+            // The settings of all brokers together are the dynamic ones, of which there are none.
+            return resource.resourceName.isEmpty ? [] : settings.brokerConfigs.map(\.described)
+        case .brokerLogger, .clientMetrics, nil:
+            throw AdminRefusal(
+                .invalidRequest, "Resources of type \(resource.resourceType) have no configuration here.")
+        }
+    }
+}
+
+extension TopicConfigs {
+    typealias Described = DescribeConfigsResponse.DescribeConfigsResourceResult
+
+    /// Every setting of a topic, with all places where a value for it stands.
+    fileprivate var described: [Described] {
+        TopicConfigKey.all.map { key in
+            var described = Described()
+            let values = values(of: key)
+            described.name = key.name
+            described.value = values[0].text
+            described.configSource = values[0].source.rawValue
+            described.isDefault = values[0].source != .topic
+            described.configType = key.kind.wireType
+            described.documentation = nil
+            described.synonyms = values.map { value in
+                var synonym = DescribeConfigsResponse.DescribeConfigsSynonym()
+                synonym.name = value.key
+                synonym.value = value.text
+                synonym.source = value.source.rawValue
+                return synonym
+            }
+            return described
+        }
+    }
+}
+
+extension BrokerConfig {
+    fileprivate var described: DescribeConfigsResponse.DescribeConfigsResourceResult {
+        var described = DescribeConfigsResponse.DescribeConfigsResourceResult()
+        described.name = name
+        described.value = isSensitive ? nil : value
+        described.readOnly = true
+        described.isDefault = !isSet
+        described.configSource = (isSet ? ConfigSource.staticBroker : .defaultValue).rawValue
+        described.isSensitive = isSensitive
+        described.configType = wireType
+        described.documentation = nil
+        return described
+    }
+}
+
+extension TopicConfigKey.Kind {
+    /// The type by its number on the wire.
+    fileprivate var wireType: Int8 {
+        switch self {
+        case .boolean: 1
+        case .text, .choice: 2
+        case .int: 3
+        case .long: 5
+        case .double: 6
+        case .list: 7
+        }
+    }
+}
