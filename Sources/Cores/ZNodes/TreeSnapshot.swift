@@ -30,7 +30,8 @@ extension TreeState {
             writer.int32(timeout)
         }
         var numbers: [[ACL]: Int32] = [:]
-        for (path, node) in nodes.sorted(by: { $0.key < $1.key }) {
+        for path in nodes.keys.sorted() {
+            guard let node = nodes[path] else { continue }
             if numbers[node.acl] == nil {
                 numbers[node.acl] = Int32(numbers.count)
                 writer.int8(SnapshotItem.acl.rawValue)
