@@ -37,8 +37,9 @@ package enum BatchRewriting {
         renewCRC(of: batch)
     }
 
-    /// Replaces the producer in `header`, the first 61 bytes of a batch. The rest of the batch is not read: the stored
-    /// CRC is corrected for the difference, so that bytes which did not match it still do not.
+    /// Replaces the producer in `header`, the first 61 bytes of a batch, and takes the batch out of its transaction.
+    /// The rest of the batch is not read: the stored CRC is corrected for the difference, so that bytes which did not
+    /// match it still do not.
     package static func setProducer(
         id: ProducerID, epoch: Int16, baseSequence: Int32, in header: UnsafeMutableRawBufferPointer
     ) {
@@ -48,6 +49,10 @@ package enum BatchRewriting {
         let checked = UnsafeRawBufferPointer(
             rebasing: header[RecordBatchHeader.checkedFrom..<RecordBatchHeader.sizeInBytes])
         let before = crc32c(checked)
+        var attributes = BatchAttributes(
+            bits: UInt16(bigEndian: header.loadUnaligned(fromByteOffset: 21, as: UInt16.self)))
+        attributes.isTransactional = false
+        header.storeBytes(of: attributes.bits.bigEndian, toByteOffset: 21, as: UInt16.self)
         header.storeBytes(of: id.bigEndian, toByteOffset: 43, as: ProducerID.self)
         header.storeBytes(of: epoch.bigEndian, toByteOffset: 51, as: Int16.self)
         header.storeBytes(of: baseSequence.bigEndian, toByteOffset: 53, as: Int32.self)

@@ -31,6 +31,15 @@ package struct RawProduce: Sendable {
         return Self.partitions(answer)
     }
 
+    /// The same without waiting: requests of one thread arrive in order. `complete` is called once, mostly on the
+    /// connection's event loop.
+    package func callAsFunction(
+        _ batches: [(partition: TopicPartition, records: RecordBytes)], on connection: BrokerConnection,
+        then complete: @escaping @Sendable (Result<[Partition], ClientFault>) -> Void
+    ) {
+        connection.send(request(batches), timeout: timeout + .seconds(5)) { complete($0.map(Self.partitions)) }
+    }
+
     func request(_ batches: [(partition: TopicPartition, records: RecordBytes)]) -> ProduceRequest {
         var request = ProduceRequest()
         request.transactionalId = transactionalID
