@@ -39,7 +39,11 @@ private struct FakeLog {
     ) throws {
         copy.targetStands(at: target.targetEnd, source: 0...source.end)
         for batch in source.batches where copy.state == .searching && batch.header.nextOffset > copy.nextOffset {
-            _ = copy.passed(batch.mark, header: batch.header)
+            if copy.treatment(of: batch.header) == .skip {
+                copy.skipped(batch.header)
+            } else {
+                _ = copy.passed(batch.mark, header: batch.header)
+            }
         }
         if copy.state == .searching { _ = copy.passedAll() }
         if copy.producer == nil { copy.use(77, epoch: 0) }

@@ -19,6 +19,9 @@ package struct OffsetMap: Sendable {
     /// What follows the last record copied; nil when nothing was.
     package private(set) var end: MirroredPosition?
 
+    /// Whether records were copied since the map began.
+    package var hasRecords: Bool { !runs.isEmpty }
+
     package init() {}
 
     /// The copy goes on at `position`; what was copied before is not known in detail.

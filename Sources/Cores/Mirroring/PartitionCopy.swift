@@ -75,6 +75,12 @@ package struct PartitionCopy: Sendable {
             position.advance(by: last.header.lastOffsetDelta + 1)
             return position
         }
+        if let before = acknowledged, before.source > source.upperBound {
+            // The source lost its end or began anew: from its beginning, whatever was copied before.
+            producer = nil
+            begin(at: MirroredPosition(source: source.lowerBound, target: target.offset))
+            return
+        }
         let known = max(acknowledged?.source ?? source.lowerBound, source.lowerBound)
         nextOffset = known
         let isWhereWeLeft = acknowledged?.target == target.offset
@@ -91,11 +97,10 @@ package struct PartitionCopy: Sendable {
         state = .searching
     }
 
-    /// While searching: the source's next batch. Returns whether the search has ended, and if so, whether exactly.
+    /// While searching: the source's next batch, when it is one to copy (others are ``skipped(_:)``). Returns whether the search has ended, and if so, whether exactly.
     package mutating func passed(_ mark: BatchMark, header: RecordBatchHeader) -> RestartSearch.Outcome {
         guard var search, state == .searching else { preconditionFailure("a batch was passed while \(state)") }
         nextOffset = header.nextOffset
-        guard !header.attributes.isControl else { return .goOn }
         let outcome = search.pass(mark, nextOffset: header.nextOffset)
         self.search = search
         end(outcome)
