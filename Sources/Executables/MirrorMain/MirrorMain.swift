@@ -1,5 +1,56 @@
+import ArgumentParser
+import Glibc
+import Logging
+import MirrorServer
+import NIOPosix
+import Platform
+import Settings
+import Telemetry
+
 @main
-struct MirrorMain {
-    static func main() {
+struct MirrorMain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet-mirror",
+        abstract: "Copies topics between clusters, configured as MirrorMaker 2.")
+
+    @Argument(help: "The configuration, with MirrorMaker 2's keys.")
+    var configuration: String
+
+    @Option(
+        parsing: .upToNextOption,
+        help: "The clusters that this process writes to; without it, all. Run it near its targets.")
+    var clusters: [String] = []
+
+    func run() async throws {
+        let signals = TerminationSignals()
+        bootstrapLogging()
+        let logger = Logger(label: "mirror")
+        do {
+            let file = try PropertiesFile(reading: configuration)
+            let (settings, warnings) = try MirrorSettings.read(file, targets: clusters.flatMap(\.listItems))
+            for warning in warnings { logger.warning("\(warning)") }
+            try await mirror(settings, until: signals, logger: logger)
+        } catch {
+            Self.complain("\(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private func mirror(_ settings: MirrorSettings, until signals: TerminationSignals, logger: Logger) async throws {
+        let (ends, end) = AsyncStream<Void>.makeStream()
+        let mirror = try Mirror.start(settings, on: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        signals.whenFirstComes { name in
+            logger.info("\(name): stopping")
+            end.yield()
+        }
+        for await _ in ends { break }
+        await mirror.stop()
+        logger.info("stopped")
+    }
+
+    /// Says on standard error why there is no mirror.
+    private static func complain(_ sentence: String) {
+        var text = "martlet-mirror: \(sentence)\n"
+        text.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 }

@@ -1,0 +1,72 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import Mirroring
+import Synchronization
+
+/// Translates the offsets that groups have committed at the source, writes them as checkpoints, and commits them at
+/// the target for groups that are not at work there.
+final class Checkpointer: Sendable {
+    private let settings: LinkSettings
+    private let clients: LinkClients
+    private let table: PartitionTable
+    private let topic: InternalTopic
+    /// The offsets last written, by group and remote partition.
+    private let written = Mutex<[String: [TopicPartition: Offset]]>([:])
+
+    init(_ settings: LinkSettings, _ clients: LinkClients, _ table: PartitionTable) {
+        self.settings = settings
+        self.clients = clients
+        self.table = table
+        topic = InternalTopic(
+            settings.plan.policy.checkpointsTopic(source: settings.source), in: clients.target,
+            replicas: settings.replication.checkpoints)
+    }
+
+    /// Writes the checkpoints that have changed.
+    func emit(unixMilliseconds: Int64) async throws {
+        var changed: [Checkpoint] = []
+        for (group, checkpoints) in try await translate() {
+            let before = written.withLock { $0[group] ?? [:] }
+            changed += checkpoints.filter { before[$0.partition] != $0.downstreamOffset }
+        }
+        try await topic.write(changed.map { ($0.key, $0.value) }, unixMilliseconds: unixMilliseconds)
+        written.withLock { written in
+            for one in changed { written[one.group, default: [:]][one.partition] = one.downstreamOffset }
+        }
+    }
+
+    /// Commits at the target what lies ahead of what is committed there.
+    func commit() async throws {
+        let target = Administrator(clients.target)
+        for (group, checkpoints) in try await translate() {
+            let state = try await target.describeGroup(group).groupState
+            guard ["Empty", "Dead", ""].contains(state) else { continue }
+            let present = try await target.committedOffsets(of: group)
+            var ahead: [TopicPartition: Offset] = [:]
+            for one in checkpoints where one.downstreamOffset > present[one.partition]?.offset ?? -1 {
+                ahead[one.partition] = one.downstreamOffset
+            }
+            if !ahead.isEmpty { try await target.commitOffsets(ahead, of: group) }
+        }
+    }
+
+    /// The checkpoints of every selected group, as far as its offsets can be translated; in order.
+    private func translate() async throws -> [(group: String, checkpoints: [Checkpoint])] {
+        let source = Administrator(clients.source)
+        var found: [(String, [Checkpoint])] = []
+        for group in try await source.groups() where settings.groups.contains(group.name) {
+            if group.name.hasPrefix(MirroredPosition.group(source: "")) { continue }
+            let offsets = try await source.committedOffsets(of: group.name)
+            let checkpoints = offsets.sorted { $0.key < $1.key }.compactMap { partition, committed in
+                table.translate(partition, committed.offset).map { place in
+                    Checkpoint(
+                        group: group.name, partition: place.remote, upstreamOffset: committed.offset,
+                        downstreamOffset: place.offset, metadata: committed.metadata)
+                }
+            }
+            if !checkpoints.isEmpty { found.append((group.name, checkpoints)) }
+        }
+        return found
+    }
+}

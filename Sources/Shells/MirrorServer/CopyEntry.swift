@@ -1,0 +1,105 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import Mirroring
+import NIOCore
+import Records
+
+/// One partition in the hands of a link: its copy's state, and what the shell keeps beside it.
+struct CopyEntry {
+    static let firstBackoff = Duration.milliseconds(100)
+    static let longestBackoff = Duration.seconds(5)
+
+    let remote: TopicPartition
+    var copy: PartitionCopy
+    /// The broker of the source that leads it.
+    var leader: BrokerID?
+    /// Counts interruptions: answers to what was sent before one are not looked at.
+    var generation = 0
+    /// Rests until then.
+    var retryAt: ContinuousClock.Instant?
+    var backoff = firstBackoff
+    /// Interrupted, and nothing has succeeded since.
+    var isTroubled = false
+    /// Refusals of sequences since the last success.
+    var sequenceRefusals = 0
+    /// For a target whose last batch tells no producer.
+    var spareProducer: ProducerID = -1
+    /// Offset syncs to be written.
+    var syncs: [MirroredPosition] = []
+    /// The positions last written down, and last told as an offset sync.
+    var stored: MirroredPosition?
+    var synced: MirroredPosition?
+
+    init(remote: TopicPartition, stored: MirroredPosition?, leader: BrokerID?) {
+        self.remote = remote
+        self.stored = stored
+        self.leader = leader
+        copy = PartitionCopy(stored: stored)
+    }
+
+    func isDue(_ now: ContinuousClock.Instant) -> Bool { retryAt.map { $0 <= now } ?? true }
+
+    /// Takes what one fetch gave. Returns the batches to send, in order.
+    mutating func take(_ answer: RawFetch.Partition) throws(InvalidRecords) -> [ByteBuffer] {
+        var aborted = AbortedTransactions(answer.aborted)
+        var batches = RecordBatches(answer.records)
+        var outgoing: [ByteBuffer] = []
+        var isEmpty = true
+        while let batch = try batches.next() {
+            isEmpty = false
+            let isHidden = aborted.hide(batch.header)
+            if copy.state == .searching {
+                try search(batch, isHidden: isHidden)
+                continue
+            }
+            let treatment = isHidden ? .skip : copy.treatment(of: batch.header)
+            switch treatment {
+            case .skip: copy.skipped(batch.header)
+            case .forward: outgoing.append(forward(batch, of: batch.header))
+            case .encodeAnew: outgoing.append(forward(try batch.encodedAnew(), of: batch.header))
+            }
+        }
+        if isEmpty, copy.state == .searching { _ = copy.passedAll() }
+        return outgoing
+    }
+
+    private mutating func search(_ batch: RecordBatch, isHidden: Bool) throws(InvalidRecords) {
+        guard batch.header.lastOffset >= copy.nextOffset else { return }
+        switch isHidden ? .skip : copy.treatment(of: batch.header) {
+        case .skip: copy.skipped(batch.header)
+        case .forward: _ = copy.passed(batch.mark, header: batch.header)
+        case .encodeAnew: _ = copy.passed(try batch.encodedAnew().mark, header: batch.header)
+        }
+    }
+
+    private mutating func forward(_ batch: RecordBatch, of source: RecordBatchHeader) -> ByteBuffer {
+        if copy.producer == nil { copy.use(spareProducer, epoch: 0) }
+        let first = max(source.baseOffset, 0)
+        batch.take(copy.sent(first..<source.nextOffset, count: batch.header.recordCount))
+        return batch.bytes
+    }
+
+    /// The target has the batch sent first.
+    mutating func acknowledged(at offset: Offset) {
+        if let sync = copy.acknowledge(at: offset >= 0 ? offset : nil) { syncs.append(sync) }
+        backoff = Self.firstBackoff
+        sequenceRefusals = 0
+    }
+
+    /// Something went wrong: the target is asked anew after a pause.
+    mutating func interrupt(_ code: ErrorCode?, now: ContinuousClock.Instant) {
+        switch code {
+        case .outOfOrderSequenceNumber?: sequenceRefusals += 1
+        // What these say of the producer does not change by asking again.
+        case .unknownProducerId?, .invalidProducerEpoch?, .invalidProducerIdMapping?: sequenceRefusals += 2
+        default: break
+        }
+        // The first refusal may be due to what an earlier connection still had under way.
+        copy.failed(losesSequence: sequenceRefusals > 1)
+        generation += 1
+        isTroubled = true
+        retryAt = now + backoff
+        backoff = min(backoff * 2, Self.longestBackoff)
+    }
+}

@@ -1,0 +1,159 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import NIOCore
+import WireCoding
+
+/// Moves the batches of all partitions that one broker of the source leads: reads from it, sends to whoever leads at
+/// the target, and does not wait for one answer before it reads on.
+///
+/// What is under way is bounded in bytes. Batches of a partition go out in order on one connection; when one is
+/// refused, those behind it are too, by their sequences.
+struct CopyPump: Sendable {
+    private static let mostBytesUnderWay = 32 << 20
+    /// A request ends when it has become this long.
+    private static let longestRequestInBytes = 4 << 20
+
+    let broker: BrokerID
+    let source: KafkaClient
+    let target: KafkaClient
+    let table: PartitionTable
+    let locator: Locator
+    let health: LinkHealth
+    let bell: Bell
+
+    /// Moves until it is cancelled.
+    func run() async {
+        var rounds = 0
+        while !Task.isCancelled {
+            do {
+                try await move(round: rounds)
+                rounds &+= 1
+            } catch {
+                health.failed("broker \(broker)", "reading: \(error)")
+                source.forgetPlaces()
+                await bell.wait(atMost: CopyEntry.firstBackoff * 5)
+            }
+        }
+    }
+
+    private func move(round: Int) async throws {
+        let unlocated = table.toLocate(broker, now: .now)
+        if !unlocated.isEmpty { await locator.locate(unlocated) }
+        let positions = Self.rotated(table.positions(broker, now: .now), by: round)
+        guard !positions.isEmpty, table.underWayInBytes < Self.mostBytesUnderWay else {
+            return await bell.wait(atMost: CopyEntry.firstBackoff)
+        }
+        var fetch = RawFetch()
+        fetch.readsCommitted = true
+        fetch.maximumBytes = 16 << 20
+        fetch.maximumBytesPerPartition = 4 << 20
+        let connection = try await source.connection(to: broker)
+        let answers = try await fetch(positions, on: connection)
+        health.recovered("broker \(broker)")
+        let outgoing = table.take(answers, from: positions)
+        if !outgoing.isEmpty { await send(outgoing) }
+    }
+
+    /// Begins with another partition each time, for the first of a request is served best.
+    private static func rotated(
+        _ positions: [(partition: TopicPartition, offset: Offset)], by round: Int
+    ) -> [(partition: TopicPartition, offset: Offset)] {
+        guard positions.count > 1 else { return positions }
+        let start = round % positions.count
+        return Array(positions[start...] + positions[..<start])
+    }
+
+    // MARK: To the target
+
+    private struct Part {
+        var source: TopicPartition
+        var generation: Int
+        var sizeInBytes: Int
+    }
+
+    private func send(_ outgoing: [PartitionTable.Outgoing]) async {
+        var byLeader: [BrokerID: [PartitionTable.Outgoing]] = [:]
+        for partition in outgoing {
+            do {
+                byLeader[try await target.leader(of: partition.remote), default: []].append(partition)
+            } catch {
+                give(up: [partition], because: error)
+            }
+        }
+        for (leader, partitions) in byLeader.sorted(by: { $0.key < $1.key }) {
+            do {
+                send(partitions, on: try await target.connection(to: leader))
+            } catch {
+                give(up: partitions, because: error)
+            }
+        }
+    }
+
+    private func give(up partitions: [PartitionTable.Outgoing], because error: any Error) {
+        target.forgetPlaces()
+        for partition in partitions {
+            table.release(bytes: partition.batches.reduce(0) { $0 + $1.readableBytes })
+            table.interrupt(
+                partition.source, generation: partition.generation, code: (error as? ClientFault)?.code,
+                reason: "writing: \(error)")
+        }
+    }
+
+    /// One batch of each partition a request, for brokers take no more (KIP-98).
+    private func send(_ partitions: [PartitionTable.Outgoing], on connection: BrokerConnection) {
+        let rounds = partitions.map(\.batches.count).max() ?? 0
+        for index in 0..<rounds {
+            var batches: [(partition: TopicPartition, records: RecordBytes)] = []
+            var parts: [TopicPartition: Part] = [:]
+            var size = 0
+            for partition in partitions where index < partition.batches.count {
+                let batch = partition.batches[index]
+                batches.append((partition.remote, .inMemory(batch)))
+                parts[partition.remote] = Part(
+                    source: partition.source, generation: partition.generation, sizeInBytes: batch.readableBytes)
+                size += batch.readableBytes
+                if size >= Self.longestRequestInBytes {
+                    request(batches, parts, on: connection)
+                    (batches, parts, size) = ([], [:], 0)
+                }
+            }
+            if !batches.isEmpty { request(batches, parts, on: connection) }
+        }
+    }
+
+    private func request(
+        _ batches: [(partition: TopicPartition, records: RecordBytes)], _ parts: [TopicPartition: Part],
+        on connection: BrokerConnection
+    ) {
+        RawProduce()(batches, on: connection) { result in
+            table.release(bytes: parts.values.reduce(0) { $0 + $1.sizeInBytes })
+            var silent = parts
+            switch result {
+            case .success(let answers):
+                for answer in answers {
+                    guard let part = silent.removeValue(forKey: answer.partition) else { continue }
+                    if answer.error == .none {
+                        table.acknowledged(part.source, generation: part.generation, at: answer.baseOffset)
+                    } else {
+                        target.forgetPlaces()
+                        table.interrupt(
+                            part.source, generation: part.generation, code: answer.error,
+                            reason: "writing: \(answer.message ?? "\(answer.error)")")
+                    }
+                }
+                for part in silent.values {
+                    table.interrupt(
+                        part.source, generation: part.generation, code: nil, reason: "writing: no answer for it")
+                }
+            case .failure(let fault):
+                target.forgetPlaces()
+                for part in parts.values {
+                    table.interrupt(
+                        part.source, generation: part.generation, code: fault.code, reason: "writing: \(fault)")
+                }
+            }
+            bell.ring()
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import NIOCore
+import Records
+import Synchronization
+import WireCoding
+
+/// A topic that the mirror itself writes: one partition, of which the latest record of each key stays.
+final class InternalTopic: Sendable {
+    private let cluster: KafkaClient
+    private let partition: TopicPartition
+    private let replicas: Int16?
+    private let isCompacted: Bool
+    private let exists = Mutex(false)
+
+    init(_ name: String, in cluster: KafkaClient, replicas: Int16?, isCompacted: Bool = true) {
+        partition = TopicPartition(topic: name, partition: 0)
+        self.cluster = cluster
+        self.replicas = replicas
+        self.isCompacted = isCompacted
+    }
+
+    /// Writes records as one batch, creating the topic before the first.
+    func write(_ records: [(key: ByteBuffer, value: ByteBuffer)], unixMilliseconds: Int64) async throws {
+        guard !records.isEmpty else { return }
+        if !exists.withLock({ $0 }) {
+            try await Administrator(cluster).create(
+                partition.topic, partitions: 1, replicas: replicas,
+                configuration: isCompacted ? ["cleanup.policy": "compact"] : [:])
+            exists.withLock { $0 = true }
+        }
+        var builder = RecordBatchBuilder()
+        for record in records { builder.append(timestamp: unixMilliseconds, key: record.key, value: record.value) }
+        let batch = builder.finish()
+        try await cluster.retrying {
+            let connection = try await cluster.connection(for: .leader(partition))
+            for answer in try await RawProduce()([(partition, .inMemory(batch))], on: connection) {
+                try ClientFault.check(answer.error.rawValue, "\(partition)", answer.message)
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import ClusterModel
+import Logging
+import Synchronization
+
+/// Says once when something of a link begins to fail, and once when all goes on.
+final class LinkHealth: Sendable {
+    private let logger: Logger
+    private let link: String
+    /// By what fails: partitions, or a part's name; with the reason last told.
+    private let failing = Mutex<[String: String]>([:])
+
+    init(link: String, logger: Logger) {
+        self.link = link
+        self.logger = logger
+    }
+
+    var isFailing: Bool { failing.withLock { !$0.isEmpty } }
+
+    func failed(_ partition: TopicPartition, _ reason: String) { failed("\(partition)", reason) }
+
+    func failed(_ part: String, _ reason: String) {
+        let isNew = failing.withLock { $0.updateValue(reason, forKey: part) != reason }
+        if isNew { logger.warning("\(link): \(part): \(reason); trying again") }
+    }
+
+    func recovered(_ part: String) { recovered([part]) }
+
+    func recovered(all partitions: some Sequence<TopicPartition>) { recovered(partitions.map { "\($0)" }) }
+
+    private func recovered(_ parts: [String]) {
+        let isOver = failing.withLock { failing in
+            guard !failing.isEmpty else { return false }
+            for part in parts { failing[part] = nil }
+            return failing.isEmpty
+        }
+        if isOver { logger.info("\(link): goes on") }
+    }
+}

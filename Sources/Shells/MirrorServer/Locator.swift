@@ -1,0 +1,84 @@
+import ClusterModel
+import KafkaProtocol
+import KafkaProtocolTransactions
+import MartletClient
+import Mirroring
+import Records
+
+/// Finds out where a partition stands at both sides, so that its copy can begin or go on.
+struct Locator: Sendable {
+    let source: KafkaClient
+    let target: KafkaClient
+    let table: PartitionTable
+    let store: PositionStore
+
+    /// Asks for all at once; when that fails, for each alone, so that one partition without a leader stops no other.
+    func locate(_ partitions: [(source: TopicPartition, remote: TopicPartition)]) async {
+        do {
+            try await locateAll(partitions)
+        } catch {
+            for partition in partitions where !Task.isCancelled {
+                do {
+                    if partitions.count == 1 { throw error }
+                    try await locateAll([partition])
+                } catch {
+                    table.postpone(partition.source, reason: "asking where it stands: \(error)")
+                }
+            }
+        }
+    }
+
+    private func locateAll(_ partitions: [(source: TopicPartition, remote: TopicPartition)]) async throws {
+        let sources = Administrator(source)
+        let names = partitions.map(\.source)
+        let starts = try await sources.offsets(.earliest, of: names)
+        let ends = try await sources.offsets(.latest, of: names, readsCommitted: true)
+        let targetEnds = try await Administrator(target).offsets(.latest, of: partitions.map(\.remote))
+        let spare = try await newProducer()
+        var located: [TopicPartition: PartitionTable.Located] = [:]
+        for (partition, remote) in partitions {
+            guard let start = starts[partition]?.offset, let end = ends[partition]?.offset,
+                let targetEnd = targetEnds[remote]?.offset
+            else { throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)") }
+            let last = targetEnd > 0 ? try await lastBatch(of: remote, end: targetEnd) : nil
+            located[partition] = PartitionTable.Located(
+                target: PartitionCopy.TargetEnd(offset: targetEnd, last: last.map { ($0.header, $0.mark) }),
+                source: start...max(start, end), spareProducer: spare)
+        }
+        table.located(located)
+        // A search is exact only from a place that is written down, so it is before the first record goes out.
+        try await store.store()
+    }
+
+    /// The batch before `end`; nil when retention has taken it.
+    private func lastBatch(of partition: TopicPartition, end: Offset) async throws -> RecordBatch? {
+        var fetch = RawFetch()
+        fetch.maximumWait = .zero
+        // The first partition of an answer always gets a whole batch (KIP-74).
+        fetch.maximumBytesPerPartition = 1
+        let connection = try await target.connection(to: try await target.leader(of: partition))
+        guard let answer = try await fetch([(partition, end - 1)], on: connection).first else {
+            throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
+        }
+        if answer.error == .offsetOutOfRange { return nil }
+        try ClientFault.check(answer.error.rawValue, "\(partition)")
+        var batches = RecordBatches(answer.records)
+        var last: RecordBatch?
+        while let batch = try batches.next() { last = batch }
+        return last.flatMap { $0.header.magic == 2 ? $0 : nil }
+    }
+
+    /// A producer id without a transaction.
+    private func newProducer() async throws -> ProducerID {
+        var request = InitProducerIdRequest()
+        request.transactionalId = nil
+        request.transactionTimeoutMs = 60_000
+        request.producerId = -1
+        request.producerEpoch = -1
+        return try await target.retrying { [request] in
+            let answer = try await target.send(request, to: .any)
+            try ClientFault.check(answer.errorCode, "a producer id")
+            return answer.producerId
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Mirroring
+import Settings
+
+/// Reads one link: its own keys before those that stand alone.
+struct LinkReader {
+    var source: String
+    var target: String
+    var values: SettingValues
+
+    func read() throws(InvalidSettings) -> LinkSettings {
+        let naming: ReplicationPolicy.Naming =
+            values.text(key("replication.policy.class")).hasSuffix("IdentityReplicationPolicy") ? .identity : .prefixed
+        let separator = values.text(key("replication.policy.separator"))
+        guard !separator.isEmpty else {
+            let key = key("replication.policy.separator")
+            throw InvalidSettings(problems: ["\(values.place(of: key))\(key)= is not allowed: at least one character"])
+        }
+        let separatesInternal = boolean("replication.policy.internal.topic.separator.enabled")
+        let plan = TopicPlan(
+            source: source, target: target,
+            policy: ReplicationPolicy(
+                naming: naming, separator: separator, internalSeparator: separatesInternal ? separator : "."),
+            topics: try selection("topics", excluding: "topics.exclude"),
+            excludedSettings: try selection("config.properties.exclude", excluding: nil),
+            copiesHeartbeats: boolean("emit.heartbeats.enabled"),
+            synchronizesSettings: boolean("sync.topic.configs.enabled"))
+        return LinkSettings(
+            source: source, target: target, isEnabled: boolean("enabled"), plan: plan,
+            groups: try selection("groups", excluding: "groups.exclude"),
+            topicsInterval: interval("refresh.topics") ?? .seconds(365 * 86_400),
+            topicSettingsInterval: interval("sync.topic.configs"), heartbeatsInterval: interval("emit.heartbeats"),
+            checkpointsInterval: interval("emit.checkpoints"), groupOffsetsInterval: interval("sync.group.offsets"),
+            emitsOffsetSyncs: boolean("emit.offset-syncs.enabled"),
+            syncsLocation: values.text(key("offset-syncs.topic.location")) == "target" ? .target : .source,
+            replication: ReplicationFactors(
+                remoteTopics: replicas("replication.factor"),
+                offsetSyncs: replicas("offset-syncs.topic.replication.factor"),
+                checkpoints: replicas("checkpoints.topic.replication.factor"),
+                heartbeats: replicas("heartbeats.topic.replication.factor")))
+    }
+
+    /// The patterns of the topics that a link copies.
+    static func patterns(_ link: LinkSettings, _ values: SettingValues) -> [String] {
+        let reader = LinkReader(source: link.source, target: link.target, values: values)
+        return values.list(reader.key("topics"))
+    }
+
+    /// The key that counts for this link.
+    private func key(_ name: String) -> String {
+        let own = "\(source)->\(target).\(name)"
+        return values.isSet(own) ? own : name
+    }
+
+    private func boolean(_ name: String) -> Bool { values.boolean(key(name)) }
+
+    /// nil when the feature is disabled.
+    private func interval(_ feature: String) -> Duration? {
+        boolean("\(feature).enabled") ? .seconds(values.integer(key("\(feature).interval.seconds"))) : nil
+    }
+
+    private func replicas(_ name: String) -> Int16? {
+        values[key(name)] == nil ? nil : Int16(clamping: values.integer(key(name)))
+    }
+
+    private func selection(_ name: String, excluding excluded: String?) throws(InvalidSettings) -> NameSelection {
+        let included = values.list(key(name))
+        let left = excluded.map { values.list(key($0)) } ?? []
+        do throws(NameSelection.Unreadable) {
+            return try NameSelection(including: included, excluding: left)
+        } catch {
+            let owner = included.contains(error.pattern) ? key(name) : key(excluded ?? name)
+            throw InvalidSettings(problems: [
+                "\(values.place(of: owner))\(owner)='\(error.pattern)' is not allowed: "
+                    + "a comma-separated list of regular expressions"
+            ])
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Mirroring
+
+/// How one cluster is mirrored to another: a link `source->target`.
+package struct LinkSettings: Sendable {
+    /// Where the offset syncs of a link stand (`offset-syncs.topic.location`).
+    package enum SyncsLocation: String, Sendable {
+        case source
+        case target
+    }
+
+    package var source: String
+    package var target: String
+    /// A link that is not enabled still emits heartbeats, when those are.
+    package var isEnabled: Bool
+    package var plan: TopicPlan
+    package var groups: NameSelection
+    package var topicsInterval: Duration
+    /// nil never synchronizes settings of topics that exist already.
+    package var topicSettingsInterval: Duration?
+    /// nil emits none; so do the other intervals.
+    package var heartbeatsInterval: Duration?
+    package var checkpointsInterval: Duration?
+    package var groupOffsetsInterval: Duration?
+    package var emitsOffsetSyncs: Bool
+    package var syncsLocation: SyncsLocation
+    package var replication: ReplicationFactors
+
+    /// As it stands in the configuration.
+    package var name: String { "\(source)->\(target)" }
+}
+
+/// Into how many replicas topics are created; nil takes three, or as many as there are brokers.
+package struct ReplicationFactors: Sendable, Equatable {
+    package var remoteTopics: Int16?
+    package var offsetSyncs: Int16?
+    package var checkpoints: Int16?
+    package var heartbeats: Int16?
+}

@@ -1,0 +1,165 @@
+import Settings
+
+/// The keys of `mm2.properties`, for the clusters that it names.
+///
+/// A key of a link stands alone for all links, or after `source->target.` for one. A key of a client stands alone for
+/// all clusters, or after `alias.` for one.
+enum MirrorSchema {
+    static let policyClasses = ["DefaultReplicationPolicy", "IdentityReplicationPolicy"]
+        .flatMap { [$0, "org.apache.kafka.connect.mirror.\($0)"] }
+
+    private static let seconds = SettingKind.integer(1...86_400)
+    private static let replicas = SettingKind.integer(-1...32_767)
+
+    static let clusters = SettingKey(
+        "clusters", .list, default: nil, "The aliases of all clusters; each needs alias.bootstrap.servers.")
+
+    static let linkKeys: [SettingKey] = [
+        SettingKey("enabled", .boolean, default: "false", "Whether the link copies topics."),
+        SettingKey("topics", .list, default: ".*", "Regular expressions of the topics to copy."),
+        SettingKey(
+            "topics.exclude", .list, default: #".*[\-\.]internal, .*\.replica, __.*"#,
+            "Regular expressions of topics never to copy."),
+        SettingKey("groups", .list, default: ".*", "Regular expressions of the groups whose offsets are translated."),
+        SettingKey(
+            "groups.exclude", .list, default: "console-consumer-.*, connect-.*, __.*",
+            "Regular expressions of groups to leave out."),
+        SettingKey(
+            "config.properties.exclude", .list,
+            default: #"follower\.replication\.throttled\.replicas, leader\.replication\.throttled\.replicas, "#
+                + #"message\.timestamp\.difference\.max\.ms, message\.timestamp\.type, "#
+                + #"unclean\.leader\.election\.enable, min\.insync\.replicas"#,
+            "Regular expressions of topic settings that are the target's own business."),
+        SettingKey(
+            "replication.policy.class", .word(policyClasses), default: policyClasses[0],
+            "Whether topics get the source's alias before their names, or keep their names."),
+        SettingKey(
+            "replication.policy.separator", .text, default: ".", "What stands between the source's alias and the name."),
+        SettingKey(
+            "replication.policy.internal.topic.separator.enabled", .boolean, default: "true",
+            "Whether names of the mirror's own topics use the separator too."),
+        SettingKey(
+            "refresh.topics.enabled", .boolean, default: "true", "Whether new topics and partitions are looked for."),
+        SettingKey(
+            "refresh.topics.interval.seconds", seconds, default: "10",
+            "How often new topics and partitions are looked for."),
+        SettingKey(
+            "sync.topic.configs.enabled", .boolean, default: "true",
+            "Whether settings of topics at the target follow the source's."),
+        SettingKey(
+            "sync.topic.configs.interval.seconds", seconds, default: "600",
+            "How often settings of topics are compared."),
+        SettingKey(
+            "emit.heartbeats.enabled", .boolean, default: "true", "Whether heartbeats are written to the target."),
+        SettingKey("emit.heartbeats.interval.seconds", seconds, default: "1", "How often."),
+        SettingKey(
+            "emit.checkpoints.enabled", .boolean, default: "true",
+            "Whether offsets of groups are translated and written to the target."),
+        SettingKey("emit.checkpoints.interval.seconds", seconds, default: "60", "How often."),
+        SettingKey(
+            "sync.group.offsets.enabled", .boolean, default: "false",
+            "Whether translated offsets are committed at the target for groups that have no members there."),
+        SettingKey("sync.group.offsets.interval.seconds", seconds, default: "60", "How often."),
+        SettingKey(
+            "emit.offset-syncs.enabled", .boolean, default: "true",
+            "Whether pairs of offsets are written for other tools to read."),
+        SettingKey(
+            "offset-syncs.topic.location", .word(["source", "target"]), default: "source",
+            "In which cluster offset syncs are written."),
+        SettingKey(
+            "replication.factor", replicas, default: nil,
+            "Replicas of topics created at the target; unset: three, or as many as there are brokers."),
+        SettingKey("offset-syncs.topic.replication.factor", replicas, default: nil, "The same, of offset syncs."),
+        SettingKey("checkpoints.topic.replication.factor", replicas, default: nil, "The same, of checkpoints."),
+        SettingKey("heartbeats.topic.replication.factor", replicas, default: nil, "The same, of heartbeats."),
+    ]
+
+    /// What MirrorMaker 2 knows of links and this mirror does without.
+    private static let ignoredLinkKeys = [
+        "add.source.alias.to.metrics", "admin.timeout.ms", "auto.include.jmx.reporter", "config.property.filter.class",
+        "consumer.poll.timeout.ms", "errors.log.enable", "errors.log.include.messages", "errors.retry.delay.max.ms",
+        "errors.retry.timeout", "errors.tolerance", "forwarding.admin.class", "group.filter.class", "header.converter",
+        "key.converter", "metric.reporters", "offset.lag.max", "predicates", "refresh.groups.enabled",
+        "refresh.groups.interval.seconds", "sync.topic.acls.enabled", "sync.topic.acls.interval.seconds", "tasks.max",
+        "tasks.max.enforce", "topic.filter.class", "transforms", "use.incremental.alter.configs", "value.converter",
+    ]
+
+    /// What it knows of the process.
+    private static let ignoredProcessKeys = [
+        "access.control.allow.methods", "access.control.allow.origin", "config.providers", "config.storage.topic",
+        "config.storage.replication.factor", "dedicated.mode.enable.internal.rest", "listeners", "name",
+        "offset.flush.interval.ms", "offset.storage.topic", "offset.storage.replication.factor",
+        "response.http.headers.config", "rest.advertised.host.name", "rest.advertised.listener",
+        "rest.advertised.port", "status.storage.topic", "status.storage.replication.factor",
+    ]
+
+    static let clientKeys: [SettingKey] = [
+        SettingKey("bootstrap.servers", .list, default: nil, "host:port of brokers to begin with."),
+        SettingKey("client.id", .text, default: nil, "How the mirror names itself to brokers."),
+        SettingKey("security.protocol", .text, default: nil, "PLAINTEXT or SSL."),
+        SettingKey("ssl.truststore.location", .text, default: nil, "A PEM file of the authorities to trust."),
+        SettingKey("ssl.truststore.certificates", .text, default: nil, "The authorities themselves, in PEM."),
+        SettingKey("ssl.truststore.type", .text, default: nil, "PEM."),
+        SettingKey("ssl.keystore.location", .text, default: nil, "A PEM file of the mirror's key and certificates."),
+        SettingKey("ssl.keystore.certificate.chain", .text, default: nil, "The certificates themselves, in PEM."),
+        SettingKey("ssl.keystore.key", .secret, default: nil, "The key itself, in PEM."),
+        SettingKey("ssl.keystore.type", .text, default: nil, "PEM."),
+        SettingKey("ssl.key.password", .secret, default: nil, "What the key is encrypted with."),
+        SettingKey("ssl.enabled.protocols", .list, default: nil, "TLSv1.2, TLSv1.3."),
+        SettingKey("ssl.protocol", .text, default: nil, "TLSv1.2 or TLSv1.3."),
+        SettingKey("ssl.cipher.suites", .list, default: nil, "The ciphers to offer."),
+        SettingKey(
+            "ssl.endpoint.identification.algorithm", .text, default: nil, "https, or empty to skip the host's name."),
+        SettingKey("request.timeout.ms", .integer(1...2_147_483_647), default: nil, "How long an answer may take."),
+        SettingKey(
+            "default.api.timeout.ms", .integer(1...2_147_483_647), default: nil,
+            "How long an operation may take with its retries."),
+        SettingKey("retry.backoff.ms", .integer(0...2_147_483_647), default: nil, "The first wait before a retry."),
+        SettingKey("retry.backoff.max.ms", .integer(0...2_147_483_647), default: nil, "The longest."),
+        SettingKey("metadata.max.age.ms", .integer(0...2_147_483_647), default: nil, "How old metadata may become."),
+        SettingKey(
+            "socket.connection.setup.timeout.max.ms", .integer(1...2_147_483_647), default: nil,
+            "How long connecting may take."),
+    ]
+
+    private static let ignoredClientKeys =
+        [
+            "acks", "auto.offset.reset", "batch.size", "buffer.memory", "client.dns.lookup", "client.rack",
+            "compression.type", "connections.max.idle.ms", "delivery.timeout.ms", "enable.idempotence",
+            "fetch.max.bytes", "fetch.max.wait.ms", "fetch.min.bytes", "interceptor.classes", "isolation.level",
+            "linger.ms", "max.block.ms", "max.in.flight.requests.per.connection", "max.partition.fetch.bytes",
+            "max.poll.interval.ms", "max.poll.records", "max.request.size", "metric.reporters",
+            "receive.buffer.bytes", "reconnect.backoff.max.ms", "reconnect.backoff.ms", "retries",
+            "sasl.jaas.config", "sasl.mechanism", "sasl.kerberos.service.name", "send.buffer.bytes",
+            "socket.connection.setup.timeout.ms", "ssl.engine.factory.class", "ssl.keymanager.algorithm",
+            "ssl.keystore.password", "ssl.provider", "ssl.secure.random.implementation",
+            "ssl.trustmanager.algorithm", "ssl.truststore.password",
+        ]
+
+    /// All keys that a file with these clusters may hold.
+    static func schema(clusters aliases: [String]) -> SettingsSchema {
+        var keys = [clusters] + linkKeys + clientKeys
+        var ignored = Set(ignoredLinkKeys + ignoredProcessKeys + ignoredClientKeys)
+        let clientNames = clientKeys.map(\.name) + ignoredClientKeys
+        for scope in ["consumer", "producer", "admin"] { ignored.formUnion(clientNames.map { "\(scope).\($0)" }) }
+        for source in aliases {
+            keys += clientKeys.map { $0.scoped(source) }
+            for name in ignoredClientKeys + ignoredProcessKeys + ignoredLinkKeys { ignored.insert("\(source).\(name)") }
+            for scope in ["consumer", "producer", "admin"] {
+                ignored.formUnion(clientNames.map { "\(source).\(scope).\($0)" })
+            }
+            for target in aliases where target != source {
+                keys += linkKeys.map { $0.scoped("\(source)->\(target)") }
+                ignored.formUnion(ignoredLinkKeys.map { "\(source)->\(target).\($0)" })
+            }
+        }
+        return SettingsSchema(keys: keys, ignored: ignored)
+    }
+}
+
+extension SettingKey {
+    /// The same key for one cluster or link; what it does not say, the key that stands alone does.
+    fileprivate func scoped(_ scope: String) -> SettingKey {
+        SettingKey("\(scope).\(name)", kind, default: nil, purpose)
+    }
+}

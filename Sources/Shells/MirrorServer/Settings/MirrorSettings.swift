@@ -1,0 +1,102 @@
+import MartletClient
+import Mirroring
+import Settings
+
+/// All a mirror is told before it starts: clusters, and the links between them.
+package struct MirrorSettings: Sendable {
+    package var clusters: [String: ClientSettings]
+    /// Those that copy, and those that only emit heartbeats; in the order of the file's clusters.
+    package var links: [LinkSettings]
+
+    /// Reads `mm2.properties`.
+    /// - Parameter targets: the aliases of clusters that this process writes to; empty for all (`--clusters`).
+    /// - Returns: what to do, and what an operator should know.
+    package static func read(
+        _ file: PropertiesFile, targets: [String] = []
+    ) throws(InvalidSettings) -> (settings: MirrorSettings, warnings: [String]) {
+        let aliases = try aliases(file)
+        for target in targets where !aliases.contains(target) {
+            throw InvalidSettings(problems: [
+                "--clusters names \(target), but clusters=\(aliases.joined(separator: ", ")) in \(file.path)"
+            ])
+        }
+        let values = try MirrorSchema.schema(clusters: aliases).read(file)
+        var problems: [String] = []
+        var clusters: [String: ClientSettings] = [:]
+        for alias in aliases {
+            do throws(InvalidSettings) {
+                clusters[alias] = try client(alias, values)
+            } catch {
+                problems += error.problems
+            }
+        }
+        var links: [LinkSettings] = []
+        for source in aliases {
+            for target in aliases where target != source {
+                do throws(InvalidSettings) {
+                    links.append(try LinkReader(source: source, target: target, values: values).read())
+                } catch {
+                    problems += error.problems
+                }
+            }
+        }
+        if let loop = loop(links, values) { problems.append(loop) }
+        guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
+        links.removeAll { link in
+            !(link.isEnabled || link.heartbeatsInterval != nil) || !(targets.isEmpty || targets.contains(link.target))
+        }
+        guard links.contains(where: \.isEnabled) else {
+            throw InvalidSettings(problems: ["\(file.path): no link is enabled (\(aliases[0])->other.enabled = true)"])
+        }
+        return (MirrorSettings(clusters: clusters, links: links), values.warnings)
+    }
+
+    private static func aliases(_ file: PropertiesFile) throws(InvalidSettings) -> [String] {
+        guard let entry = file.entries.last(where: { $0.key == "clusters" }) else {
+            throw InvalidSettings(problems: ["\(file.path): clusters is not set: it names the clusters' aliases"])
+        }
+        let aliases = entry.value.listItems
+        guard aliases.count >= 2, Set(aliases).count == aliases.count else {
+            throw InvalidSettings(problems: [
+                "\(file.path):\(entry.line): clusters=\(entry.value) is not allowed: two or more different aliases"
+            ])
+        }
+        return aliases
+    }
+
+    private static func client(_ alias: String, _ values: SettingValues) throws(InvalidSettings) -> ClientSettings {
+        var properties = ["client.id": "martlet-mirror"]
+        for key in MirrorSchema.clientKeys.map(\.name) {
+            if let text = values["\(alias).\(key)"] ?? values[key] { properties[key] = text }
+        }
+        guard properties["bootstrap.servers"] != nil else {
+            throw InvalidSettings(problems: ["\(values.path): \(alias).bootstrap.servers is not set"])
+        }
+        do {
+            return try ClientSettings(properties: properties)
+        } catch let error as UnusableSetting {
+            let scoped = "\(alias).\(error.key)"
+            let key = values.isSet(scoped) ? scoped : error.key
+            throw InvalidSettings(problems: ["\(values.place(of: key))\(key)=\(error.value): \(error.cause)"])
+        } catch {
+            throw InvalidSettings(problems: ["\(values.path): \(alias): \(error)"])
+        }
+    }
+
+    /// With unchanged names a topic that is copied around a circle would be copied for ever. Tells of the first
+    /// pattern that goes round.
+    private static func loop(_ links: [LinkSettings], _ values: SettingValues) -> String? {
+        let copying = links.filter { $0.isEnabled && $0.plan.policy.naming == .identity }
+        let patterns = copying.map { LinkReader.patterns($0, values) }
+        for pattern in patterns.joined() {
+            let edges = zip(copying, patterns)
+                .filter { link, own in own.contains(pattern) || link.plan.topics.contains(pattern) }
+                .map { IdentityLoop.Edge(source: $0.0.source, target: $0.0.target) }
+            guard let loop = IdentityLoop.find(in: edges) else { continue }
+            return
+                "\(values.path): topics '\(pattern)' would be copied in a circle \(loop.joined(separator: "->")), for "
+                + "IdentityReplicationPolicy keeps their names; disable one of the links or name different topics"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,123 @@
+import ClusterModel
+import KafkaProtocol
+import Logging
+import MartletClient
+import Mirroring
+import Synchronization
+
+/// Makes the target's topics follow the source's, and tells the table which partitions there are.
+struct TopicFollower: Sendable {
+    let settings: LinkSettings
+    let clients: LinkClients
+    let table: PartitionTable
+    /// What earlier lives wrote down.
+    let stored: [TopicPartition: MirroredPosition]
+    let provenance: Provenance
+    let logger: Logger
+
+    /// One look at both clusters.
+    /// - Parameter comparesSettings: whether settings of topics that exist already are compared too.
+    func follow(comparesSettings: Bool) async throws {
+        let source = Administrator(clients.source)
+        let target = Administrator(clients.target)
+        let copies = try await copiesFromTarget()
+        let topics = try await source.topics().filter { settings.plan.copies($0.key, copiesFromTarget: copies) }
+        let present = try await target.topics()
+        var plan = settings.plan
+        plan.synchronizesSettings = plan.synchronizesSettings && comparesSettings
+        var wanted: [String: TopicShape] = [:]
+        var standing: [String: TopicShape] = [:]
+        for (name, topic) in topics {
+            let remote = plan.policy.remoteTopic(name, of: plan.source)
+            let isNew = present[remote] == nil
+            let looks = isNew || plan.synchronizesSettings
+            wanted[name] = TopicShape(
+                partitionCount: Int32(topic.partitions.count),
+                configuration: looks ? try await Self.configuration(of: name, source) : [:])
+            if let topic = present[remote] {
+                standing[remote] = TopicShape(
+                    partitionCount: Int32(topic.partitions.count),
+                    configuration: looks ? try await Self.configuration(of: remote, target) : [:])
+            }
+        }
+        for change in plan.changes(sources: wanted, targets: standing) { try await apply(change, at: target) }
+        try await tellTable(topics)
+    }
+
+    private func tellTable(_ topics: [String: ClusterMetadata.Topic]) async throws {
+        let present = try await Administrator(clients.target).topics()
+        var partitions: [TopicPartition: (remote: TopicPartition, leader: BrokerID?, stored: MirroredPosition?)] = [:]
+        for (name, topic) in topics {
+            let remote = settings.plan.policy.remoteTopic(name, of: settings.source)
+            let count = present[remote]?.partitions.count ?? 0
+            for partition in topic.partitions where partition.index < Int32(count) {
+                let place = TopicPartition(topic: remote, partition: partition.index)
+                partitions[TopicPartition(topic: name, partition: partition.index)] = (
+                    place, partition.leader, stored[place]
+                )
+            }
+        }
+        table.follow(partitions)
+    }
+
+    /// Topics of the source that are copies from the target. Only when names stay unchanged do they not say so
+    /// themselves; then the positions of the mirror in the other direction do.
+    private func copiesFromTarget() async throws -> Set<String> {
+        guard settings.plan.policy.naming == .identity else { return [] }
+        let group = MirroredPosition.group(source: settings.target)
+        let written = try await Administrator(clients.source).committedOffsets(of: group).keys.map(\.topic)
+        return provenance.copies(in: settings.source).union(written)
+    }
+
+    private static func configuration(of topic: String, _ cluster: Administrator) async throws -> [String: String] {
+        var set: [String: String] = [:]
+        for entry in try await cluster.configuration(of: .topic(topic)) where !entry.isDefault && !entry.isReadOnly {
+            set[entry.name] = entry.value
+        }
+        return set
+    }
+
+    private func apply(_ change: TopicChange, at target: Administrator) async throws {
+        switch change {
+        case .create(let topic, let shape):
+            provenance.note(copy: topic, in: settings.target)
+            try await target.create(
+                topic, partitions: shape.partitionCount, replicas: settings.replication.remoteTopics,
+                configuration: shape.configuration)
+            logger.info("\(settings.name): created \(topic) with \(shape.partitionCount) partitions")
+        case .grow(let topic, let count):
+            try await target.createPartitions(of: topic, count: count)
+            logger.info("\(settings.name): \(topic) has \(count) partitions now")
+        case .configure(let topic, let changes):
+            try await target.alterConfiguration(of: .topic(topic), changes)
+            logger.info("\(settings.name): \(topic) takes over \(changes.keys.sorted().joined(separator: ", "))")
+        }
+    }
+}
+
+extension Administrator {
+    /// Creates a topic unless there is one. nil takes three replicas, or as many as there are brokers.
+    func create(
+        _ topic: String, partitions: Int32, replicas: Int16?, configuration: [String: String]
+    ) async throws {
+        let factor =
+            if let replicas { replicas } else { Int16(clamping: min(3, try await describeCluster().brokers.count)) }
+        do {
+            try await createTopic(
+                topic, partitions: partitions, replicationFactor: factor, configuration: configuration)
+        } catch let fault as ClientFault where fault.code == .topicAlreadyExists {
+            return
+        }
+    }
+}
+
+/// The topics that links of this process have created as copies, by cluster. Positions say the same, a little later.
+final class Provenance: Sendable {
+    private let copies = Mutex<[String: Set<String>]>([:])
+
+    func note(copy topic: String, in cluster: String) {
+        copies.withLock { _ = $0[cluster, default: []].insert(topic) }
+    }
+
+    func copies(in cluster: String) -> Set<String> { copies.withLock { $0[cluster] ?? [] } }
+}
