@@ -28,7 +28,7 @@ package enum CoordinatorSchema {
         SettingKey("maxClientCnxns", anyCount, default: "60", "Connections of one address; 0 for no limit."),
         SettingKey("maxCnxns", anyCount, default: "0", "Connections of all clients together; 0 for no limit."),
         SettingKey(
-            "jute.maxbuffer", .integer(1024...Int64(Int32.max)), default: "1048575", "Longest request in bytes."),
+            "jute.maxbuffer", .integer(1024...268_435_456), default: "1048575", "Longest request in bytes."),
         SettingKey(
             "globalOutstandingLimit", .integer(1...Int64(Int32.max)), default: "1000",
             "Requests that may wait for their answers before clients are made to wait with more."),
