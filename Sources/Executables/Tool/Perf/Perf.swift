@@ -1,0 +1,7 @@
+import ArgumentParser
+
+/// `martlet perf`: what servers bear.
+struct Perf: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure servers under load.", subcommands: [PerfCoordinator.self])
+}
