@@ -72,13 +72,18 @@ import ZooKeeperProtocol
     @Test(arguments: 1...50) func whatIsCountedIsThere(_ seed: UInt64) {
         let hard = life(seed).tree.hard
         var size = 0
-        for (path, node) in hard.nodes {
+        var paths: [String] = []
+        hard.nodes.forEach { path, _, _ in paths.append(path) }
+        #expect(paths.count == hard.nodes.count)
+        hard.nodes.forEach { path, node, childCount in
             size += path.utf8.count + (node.data?.readableBytes ?? 0)
-            let below = hard.nodes.keys.filter { NodePath.parent(of: $0) == path }
-            #expect(Set(below.map { NodePath.name(of: $0) }) == hard.children[path] ?? [])
-            #expect(Int(node.childCount) == below.count)
+            let below = paths.filter { NodePath.parent(of: $0) == path }
+            #expect(Set(below.map { NodePath.name(of: $0) }) == Set(hard.nodes.children(of: path).map(\.string)))
+            #expect(Int(node.childCount) == below.count && childCount == below.count)
+            let deep = paths.filter { $0 != path && (path == "/" || $0.hasPrefix(path + "/")) }
+            #expect(hard.nodes.descendantCount(of: path) == deep.count)
             if case .ephemeral(let session) = node.lifetime {
-                #expect(hard.ephemerals[session]?.contains(path) == true)
+                #expect(hard.ephemerals[session]?.contains(ExactText(path)) == true)
                 #expect(hard.sessions[session] != nil)
             }
         }

@@ -39,10 +39,11 @@ extension ZNodes {
         case .multiRead(let reads): return .results(reads.map { read($0, asked) })
         case .getEphemerals(let prefix):
             let paths = hard.ephemerals[asked.session] ?? []
-            return .strings(paths.filter { prefix.isEmpty || $0.hasPrefix(prefix) }.sorted())
+            let wanted = paths.filter { $0.string.utf8.starts(with: prefix.utf8) }
+            return .strings(wanted.sorted().map(\.string))
         case .getAllChildrenNumber(let path):
             _ = try readable(path, asked)
-            return .number(Int32(descendantCount(of: path)))
+            return .number(Int32(hard.nodes.descendantCount(of: path)))
         default: return try answerAboutWatches(asked)
         }
     }
@@ -67,12 +68,8 @@ extension ZNodes {
     }
 
     /// Sorted, for the same tree shall always give the same answer.
-    private func childNames(of path: String) -> [String] { hard.children[path]?.sorted() ?? [] }
-
-    private func descendantCount(of path: String) -> Int {
-        if path == "/" { return hard.nodes.count - 1 }
-        let prefix = path + "/"
-        return hard.nodes.keys.reduce(0) { $0 + ($1.utf8.starts(with: prefix.utf8) ? 1 : 0) }
+    private func childNames(of path: String) -> [String] {
+        hard.nodes.children(of: path).sorted().map(\.string)
     }
 
     private func read(_ operation: ReadOperation, _ asked: TreeRequest) -> OperationResult {
@@ -95,7 +92,8 @@ extension ZNodes {
     private mutating func answerAboutWatches(_ asked: TreeRequest) throws(ZooKeeperError) -> ZooKeeperReply? {
         switch asked.request {
         case .addWatch(let path, let mode):
-            guard NodePath.isValid(path), let mode = AddWatchMode(rawValue: mode) else { throw .badArguments }
+            guard let mode = AddWatchMode(rawValue: mode) else { throw .marshallingError }
+            guard NodePath.isValid(path) else { throw .badArguments }
             watches.add(mode == .persistent ? .persistent : .persistentRecursive, path, asked.watcher)
             return .number(0)
         case .checkWatches(let path, let type):
@@ -116,7 +114,7 @@ extension ZNodes {
         case .any: WatchTable.Kind.allCases
         case .persistent: [.persistent]
         case .persistentRecursive: [.persistentRecursive]
-        case nil: throw .badArguments
+        case nil: throw .marshallingError
         }
     }
 

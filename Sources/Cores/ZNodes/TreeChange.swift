@@ -100,21 +100,25 @@ extension TreeChange {
         }
     }
 
-    init(reading reader: inout WireReader) throws(MalformedInput) {
+    /// - Parameter isPart: whether it is one of the changes of a multi, and so none itself.
+    init(reading reader: inout WireReader, isPart: Bool = false) throws(MalformedInput) {
         switch try reader.int8() {
         case 1:
             self = .created(
-                path: try reader.juteString(), data: try reader.ownBuffer(), acl: try ACL.list(reading: &reader),
+                path: try reader.nodePath(), data: try reader.ownBuffer(), acl: try ACL.list(reading: &reader),
                 lifetime: try ZNode.Lifetime(reading: &reader))
-        case 2: self = .deleted(path: try reader.juteString())
-        case 3: self = .dataSet(path: try reader.juteString(), data: try reader.ownBuffer())
-        case 4: self = .aclSet(path: try reader.juteString(), acl: try ACL.list(reading: &reader))
+        case 2: self = .deleted(path: try reader.nodePath())
+        case 3: self = .dataSet(path: try reader.nodePath(), data: try reader.ownBuffer())
+        case 4: self = .aclSet(path: try reader.nodePath(), acl: try ACL.list(reading: &reader))
         case 5: self = .sessionOpened(try reader.int64(), timeoutInMilliseconds: try reader.int32())
-        case 6: self = .sessionClosed(try reader.int64(), paths: try reader.juteStrings())
-        case 7:
+        case 6:
+            self = .sessionClosed(
+                try reader.int64(),
+                paths: try reader.juteVector(minimumSize: 4) { reader throws(MalformedInput) in try reader.nodePath() })
+        case 7 where !isPart:
             self = .multi(
                 try reader.juteVector(minimumSize: 1) { reader throws(MalformedInput) in
-                    try TreeChange(reading: &reader)
+                    try TreeChange(reading: &reader, isPart: true)
                 })
         case 8: self = .failed(ZooKeeperError(rawValue: try reader.int32()))
         default: throw MalformedInput(.custom("no such change of the tree"), at: reader.position)
@@ -123,6 +127,14 @@ extension TreeChange {
 }
 
 extension WireReader {
+    /// A path that may name a node.
+    mutating func nodePath() throws(MalformedInput) -> String {
+        let start = position
+        let path = try juteString()
+        guard NodePath.isValid(path) else { throw MalformedInput(.custom("no path of a node"), at: start) }
+        return path
+    }
+
     /// A buffer that shares no memory with the frame, for keeping.
     mutating func ownBuffer() throws(MalformedInput) -> ByteBuffer? { try juteBuffer()?.copied }
 }

@@ -5,7 +5,7 @@ import ZooKeeperProtocol
 struct TreeDraft {
     private let base: TreeState
     /// nil for what would be gone.
-    private var changed: [String: ZNode?] = [:]
+    private var changed: [ExactText: ZNode?] = [:]
     let zxid: Int64
     let time: Int64
 
@@ -16,7 +16,7 @@ struct TreeDraft {
     }
 
     func node(_ path: String) -> ZNode? {
-        if !changed.isEmpty, let draft = changed[path] { return draft }
+        if !changed.isEmpty, let draft = changed[ExactText(path)] { return draft }
         return base.nodes[path]
     }
 
@@ -27,10 +27,10 @@ struct TreeDraft {
         let (zxid, time) = (zxid, time)
         switch change {
         case .created(let path, let data, let acl, let lifetime):
-            changed[path] = .some(ZNode(data: data, acl: acl, lifetime: lifetime, zxid: zxid, time: time))
+            changed[ExactText(path)] = .some(ZNode(data: data, acl: acl, lifetime: lifetime, zxid: zxid, time: time))
             alter(NodePath.parent(of: path)) { $0.gainChild(zxid: zxid) }
         case .deleted(let path):
-            changed[path] = .some(nil)
+            changed[ExactText(path)] = .some(nil)
             alter(NodePath.parent(of: path)) { $0.loseChild(zxid: zxid) }
         case .dataSet(let path, let data): alter(path) { $0.set(data: data, zxid: zxid, time: time) }
         case .aclSet(let path, let acl): alter(path) { $0.set(acl: acl) }
@@ -42,6 +42,6 @@ struct TreeDraft {
     private mutating func alter(_ path: String?, _ body: (inout ZNode) -> Void) {
         guard let path, var node = node(path) else { return }
         body(&node)
-        changed[path] = .some(node)
+        changed[ExactText(path)] = .some(node)
     }
 }

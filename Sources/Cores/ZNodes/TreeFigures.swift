@@ -8,12 +8,14 @@ extension ZNodes {
     package var sessions: [Int64] { hard.sessions.keys.sorted() }
 
     /// Sorted.
-    package func ephemerals(ofSession session: Int64) -> [String] { hard.ephemerals[session]?.sorted() ?? [] }
+    package func ephemerals(ofSession session: Int64) -> [String] {
+        hard.ephemerals[session]?.sorted().map(\.string) ?? []
+    }
 
     package var watchCount: Int { watches.total }
 
     /// Watches that fire once on data, by path; all sorted.
     package var dataWatches: [(path: String, watchers: [Watcher])] {
-        watches.dataWatches.sorted { $0.key < $1.key }.map { ($0.key, $0.value.sorted()) }
+        watches.dataWatches.sorted { $0.key < $1.key }.map { ($0.key.string, $0.value.sorted()) }
     }
 }

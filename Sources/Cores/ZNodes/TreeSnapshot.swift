@@ -2,7 +2,8 @@ import NIOCore
 import WireCoding
 import ZooKeeperProtocol
 
-/// The lasting state as a sequence of chunks: the last zxid, the sessions, the access lists, then the nodes by path.
+/// The lasting state as a sequence of chunks: the last zxid, the sessions, the access lists, then the nodes, in an order
+/// that is the same for the same tree.
 ///
 /// Each item starts with its kind; nodes name their access list by its number, for most share few.
 private enum SnapshotItem: Int8 {
@@ -30,8 +31,7 @@ extension TreeState {
             writer.int32(timeout)
         }
         var numbers: [[ACL]: Int32] = [:]
-        for path in nodes.keys.sorted() {
-            guard let node = nodes[path] else { continue }
+        try nodes.forEach { path, node, _ throws(Failure) in
             if numbers[node.acl] == nil {
                 numbers[node.acl] = Int32(numbers.count)
                 writer.int8(SnapshotItem.acl.rawValue)
@@ -41,8 +41,9 @@ extension TreeState {
             writer.juteString(path)
             node.write(to: &writer, acl: numbers[node.acl] ?? 0)
             if writer.count >= chunkSize {
-                try take(writer.buffer())
-                writer = WireWriter(capacity: chunkSize)
+                var full = WireWriter(capacity: chunkSize)
+                swap(&full, &writer)
+                try take(full.buffer())
             }
         }
         writer.int8(SnapshotItem.end.rawValue)
@@ -100,13 +101,20 @@ package struct TreeLoader {
 
     private mutating func load(_ item: SnapshotItem, from reader: inout WireReader) throws(MalformedInput) {
         switch item {
-        case .lastZxid: state = TreeState(lastZxid: try reader.int64())
+        case .lastZxid:
+            guard state.nodes.count == 0, state.sessions.isEmpty else {
+                throw MalformedInput(.custom("a second beginning"), at: reader.position)
+            }
+            state = TreeState(lastZxid: try reader.int64())
         case .session: state.insert(session: try reader.int64(), timeoutInMilliseconds: try reader.int32())
         case .acl:
             let list = try ACL.list(reading: &reader)
             acls.append(list == ACL.open ? ACL.open : list)
         case .node:
-            let path = try reader.juteString()
+            let path = try reader.nodePath()
+            guard state.nodes[path] == nil else {
+                throw MalformedInput(.custom("a node that was there already"), at: reader.position)
+            }
             state.insert(try ZNode(reading: &reader, acls: acls), at: path)
         case .end:
             guard try reader.int64() == Int64(state.nodes.count) else {
@@ -117,13 +125,9 @@ package struct TreeLoader {
     }
 
     /// The state, once all chunks have been loaded.
-    package func finish() throws(MalformedInput) -> TreeState {
+    package mutating func finish() throws(MalformedInput) -> TreeState {
         guard isComplete else { throw MalformedInput(.truncated, at: 0) }
-        for (path, node) in state.nodes {
-            guard Int(node.childCount) == state.children[path]?.count ?? 0,
-                NodePath.parent(of: path).map({ state.nodes[$0] != nil }) ?? true
-            else { throw MalformedInput(.custom("a node without its parent or children"), at: 0) }
-        }
+        guard state.link() else { throw MalformedInput(.custom("the nodes make no tree"), at: 0) }
         return state
     }
 }

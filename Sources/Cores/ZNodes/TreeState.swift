@@ -3,41 +3,54 @@ import ZooKeeperProtocol
 
 /// The lasting state: what the replay of all records gives.
 package struct TreeState: Sendable, Equatable {
-    private(set) var nodes: [String: ZNode] = [:]
-    /// Names of the children of nodes that have any.
-    private(set) var children: [String: Set<String>] = [:]
+    private(set) var nodes = NodeTable()
     /// Granted timeouts in milliseconds.
     private(set) var sessions: [Int64: Int32] = [:]
     /// Paths by the session that they go with; no empty sets.
-    private(set) var ephemerals: [Int64: Set<String>] = [:]
+    private(set) var ephemerals: [Int64: Set<ExactText>] = [:]
     /// Containers and nodes with a time to live.
-    private(set) var perishable: Set<String> = []
+    private(set) var perishable: Set<ExactText> = []
     private(set) var lastZxid: Int64 = 0
     /// Bytes of all paths and data.
     private(set) var dataSize = 0
 
     init() {
         for path in NodePath.fixed.sorted() {
-            // Configurations are the server's to write.
-            let acl = path == "/zookeeper/config" ? [ACL(.read, .anyone)] : ACL.open
-            let data = path == "/zookeeper/config" ? ByteBuffer() : nil
-            insert(ZNode(data: data, acl: acl, lifetime: .persistent, zxid: 0, time: 0), at: path)
-            if let parent = NodePath.parent(of: path) { nodes[parent]?.childCount += 1 }
+            var node = ZNode(data: ByteBuffer(), acl: ACL.open, lifetime: .persistent, zxid: 0, time: 0)
+            if path == "/zookeeper/config" {
+                // Configurations are the server's to write.
+                node.acl = [ACL(.read, .anyone)]
+                node.aversion = -1
+            }
+            insert(node, at: path)
+            if let parent = NodePath.parent(of: path) { nodes.alter(parent) { $0.childCount += 1 } }
         }
     }
 
     /// Nothing at all, to be filled from a snapshot.
     init(lastZxid: Int64) { self.lastZxid = lastZxid }
 
+    /// Puts every node that came from a snapshot among the children of the one above. False when the nodes make no tree:
+    /// one without a node above, numbers of children that are wrong, an ephemeral node whose session is over.
+    mutating func link() -> Bool {
+        guard nodes.linkChildren(), NodePath.fixed.allSatisfy({ nodes[$0] != nil }),
+            ephemerals.keys.allSatisfy({ sessions[$0] != nil })
+        else { return false }
+        var isSound = true
+        nodes.forEach { _, node, childCount in
+            if Int(node.childCount) != childCount { isSound = false }
+        }
+        return isSound
+    }
+
     /// Puts a node in its place, its parent's facts left alone.
     mutating func insert(_ node: ZNode, at path: String) {
-        nodes[path] = node
+        nodes.insert(node, at: path)
         dataSize += path.utf8.count + (node.data?.readableBytes ?? 0)
-        if let parent = NodePath.parent(of: path) { children[parent, default: []].insert(NodePath.name(of: path)) }
         switch node.lifetime {
         case .persistent: break
-        case .ephemeral(let session): ephemerals[session, default: []].insert(path)
-        case .container, .ttl: perishable.insert(path)
+        case .ephemeral(let session): ephemerals[session, default: []].insert(ExactText(path))
+        case .container, .ttl: perishable.insert(ExactText(path))
         }
     }
 
@@ -55,12 +68,14 @@ package struct TreeState: Sendable, Equatable {
         switch change {
         case .created(let path, let data, let acl, let lifetime):
             insert(ZNode(data: data, acl: acl, lifetime: lifetime, zxid: zxid, time: time), at: path)
-            if let parent = NodePath.parent(of: path) { nodes[parent]?.gainChild(zxid: zxid) }
+            if let parent = NodePath.parent(of: path) { nodes.alter(parent) { $0.gainChild(zxid: zxid) } }
         case .deleted(let path): delete(path, zxid: zxid)
         case .dataSet(let path, let data):
-            dataSize += (data?.readableBytes ?? 0) - (nodes[path]?.data?.readableBytes ?? 0)
-            nodes[path]?.set(data: data, zxid: zxid, time: time)
-        case .aclSet(let path, let acl): nodes[path]?.set(acl: acl)
+            nodes.alter(path) { node in
+                dataSize += (data?.readableBytes ?? 0) - (node.data?.readableBytes ?? 0)
+                node.set(data: data, zxid: zxid, time: time)
+            }
+        case .aclSet(let path, let acl): nodes.alter(path) { $0.set(acl: acl) }
         case .sessionOpened(let session, let timeout): sessions[session] = timeout
         case .sessionClosed(let session, _): sessions[session] = nil
         case .multi: preconditionFailure("the changes of a multi are applied one by one")
@@ -69,19 +84,15 @@ package struct TreeState: Sendable, Equatable {
     }
 
     private mutating func delete(_ path: String, zxid: Int64) {
-        guard let node = nodes.removeValue(forKey: path) else { return }
+        guard let node = nodes.remove(path) else { return }
         dataSize -= path.utf8.count + (node.data?.readableBytes ?? 0)
-        if let parent = NodePath.parent(of: path) {
-            nodes[parent]?.loseChild(zxid: zxid)
-            children[parent]?.remove(NodePath.name(of: path))
-            if children[parent]?.isEmpty == true { children[parent] = nil }
-        }
+        if let parent = NodePath.parent(of: path) { nodes.alter(parent) { $0.loseChild(zxid: zxid) } }
         switch node.lifetime {
         case .persistent: break
         case .ephemeral(let session):
-            ephemerals[session]?.remove(path)
+            ephemerals[session]?.remove(ExactText(path))
             if ephemerals[session]?.isEmpty == true { ephemerals[session] = nil }
-        case .container, .ttl: perishable.remove(path)
+        case .container, .ttl: perishable.remove(ExactText(path))
         }
     }
 }

@@ -20,22 +20,24 @@ struct WatchTable: Sendable {
         case persistentRecursive
     }
 
-    private var tables: [Kind: [String: Set<Watcher>]] = [:]
+    private var tables: [Kind: [ExactText: Set<Watcher>]] = [:]
     /// The paths of each watcher, by kind, for when it goes.
-    private var paths: [Watcher: [Kind: Set<String>]] = [:]
+    private var paths: [Watcher: [Kind: Set<ExactText>]] = [:]
 
     mutating func add(_ kind: Kind, _ path: String, _ watcher: Watcher) {
+        let path = ExactText(path)
         tables[kind, default: [:]][path, default: []].insert(watcher)
         paths[watcher, default: [:]][kind, default: []].insert(path)
     }
 
     func has(_ kind: Kind, _ path: String, _ watcher: Watcher) -> Bool {
-        tables[kind]?[path]?.contains(watcher) ?? false
+        tables[kind]?[ExactText(path)]?.contains(watcher) ?? false
     }
 
     /// False when there was none.
     @discardableResult
     mutating func remove(_ kind: Kind, _ path: String, _ watcher: Watcher) -> Bool {
+        let path = ExactText(path)
         guard tables[kind]?[path]?.remove(watcher) != nil else { return false }
         if tables[kind]?[path]?.isEmpty == true { tables[kind]?[path] = nil }
         paths[watcher]?[kind]?.remove(path)
@@ -56,6 +58,7 @@ struct WatchTable: Sendable {
     /// Whom a change at `path` concerns, ascending; standard watches among them have fired then.
     mutating func fire(_ event: WatchedEvent.Kind, at path: String) -> [Watcher] {
         if paths.isEmpty { return [] }
+        let exact = ExactText(path)
         var watchers: Set<Watcher> = []
         let firing: [Kind] =
             switch event {
@@ -64,16 +67,16 @@ struct WatchTable: Sendable {
             case .nodeChildrenChanged: [.child]
             }
         for kind in firing {
-            for watcher in tables[kind]?[path] ?? [] {
+            for watcher in tables[kind]?[exact] ?? [] {
                 watchers.insert(watcher)
                 remove(kind, path, watcher)
             }
         }
-        watchers.formUnion(tables[.persistent]?[path] ?? [])
+        watchers.formUnion(tables[.persistent]?[exact] ?? [])
         if event != .nodeChildrenChanged, let recursive = tables[.persistentRecursive], !recursive.isEmpty {
             var above: String? = path
             while let path = above {
-                watchers.formUnion(recursive[path] ?? [])
+                watchers.formUnion(recursive[ExactText(path)] ?? [])
                 above = NodePath.parent(of: path)
             }
         }
@@ -83,7 +86,7 @@ struct WatchTable: Sendable {
     // MARK: What there is
 
     /// The watches that fire once on data, as Apache ZooKeeper's words show them.
-    var dataWatches: [String: Set<Watcher>] { tables[.data] ?? [:] }
+    var dataWatches: [ExactText: Set<Watcher>] { tables[.data] ?? [:] }
 
     var total: Int { tables.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } } }
 }

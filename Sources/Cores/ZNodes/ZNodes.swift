@@ -49,8 +49,7 @@ package struct ZNodes: ReplicatedCore, Sendable {
     package private(set) var hard: TreeState
     let settings: ZNodesSettings
     var watches = WatchTable()
-    /// When each session expires, in nanoseconds of the steady clock.
-    private var deadlines: [Int64: Int64] = [:]
+    private var deadlines = SessionDeadlines()
     private var nextSweep: Int64 = .min
 
     /// - Parameter restored: the lasting state of before; nil for a new tree.
@@ -88,7 +87,7 @@ package struct ZNodes: ReplicatedCore, Sendable {
             return
         case .sessionClosed(let session, let paths):
             for path in paths { perform(.deleted(path: path), of: record, into: &effects) }
-            deadlines[session] = nil
+            deadlines.remove(session)
         case .deleted(let path):
             // Who may know depends on the node as it was.
             tell(.nodeDeleted, path, zxid: record.zxid, into: &effects)
@@ -190,16 +189,16 @@ package struct ZNodes: ReplicatedCore, Sendable {
     /// Something was heard of the session's client.
     package mutating func touch(session: Int64, at now: Instant) {
         guard let timeout = hard.sessions[session] else { return }
-        deadlines[session] = deadline(timeout, after: now)
+        deadlines.set(deadline(timeout, after: now), of: session)
     }
 
     /// Every session gets its whole timeout from now on: after a restart.
     package mutating func touchAllSessions(at now: Instant) {
-        deadlines = hard.sessions.mapValues { deadline($0, after: now) }
+        for (session, timeout) in hard.sessions { deadlines.set(deadline(timeout, after: now), of: session) }
     }
 
     /// When the session expires unless something is heard of it, in nanoseconds of the steady clock.
-    package func deadline(ofSession session: Int64) -> Int64? { deadlines[session] }
+    package func deadline(ofSession session: Int64) -> Int64? { deadlines.deadline(of: session) }
 
     /// On a multiple of the tick, so that few ticks have anything to do.
     private func deadline(_ timeoutInMilliseconds: Int32, after now: Instant) -> Int64 {
@@ -209,7 +208,7 @@ package struct ZNodes: ReplicatedCore, Sendable {
     }
 
     private func closing(_ session: Int64) -> TreeChange {
-        .sessionClosed(session, paths: (hard.ephemerals[session] ?? []).sorted())
+        .sessionClosed(session, paths: (hard.ephemerals[session] ?? []).sorted().map(\.string))
     }
 
     private mutating func expire(at now: Instant) -> Decision<TreeRecord, ZNodesEffect> {
@@ -217,14 +216,15 @@ package struct ZNodes: ReplicatedCore, Sendable {
         func add(_ change: TreeChange) {
             decision.records.append(record(change, at: now, ahead: Int64(decision.records.count) + 1))
         }
-        for session in deadlines.filter({ $0.value <= now.nanoseconds }).keys.sorted() {
+        for session in deadlines.passed(at: now.nanoseconds) {
             guard let timeout = hard.sessions[session] else { continue }
             decision.effects.append(.sessionExpired(session, timeoutInMilliseconds: timeout))
             add(closing(session))
         }
         if now.nanoseconds >= nextSweep {
             nextSweep = now.nanoseconds + settings.sweepIntervalInMilliseconds * 1_000_000
-            for path in hard.perishable.sorted() where isPerished(path, at: now) { add(.deleted(path: path)) }
+            let perished = hard.perishable.filter { isPerished($0.string, at: now) }.sorted()
+            for path in perished.prefix(settings.deletionsPerSweep) { add(.deleted(path: path.string)) }
         }
         return decision
     }

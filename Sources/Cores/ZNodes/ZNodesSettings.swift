@@ -9,6 +9,8 @@ package struct ZNodesSettings: Sendable {
     package var tickTimeInMilliseconds: Int64 = 3000
     /// How often containers and nodes with a time to live are looked at.
     package var sweepIntervalInMilliseconds: Int64 = 60_000
+    /// At most so many of them are deleted at once; the rest waits for the next look.
+    package var deletionsPerSweep = 10_000
 
     package init() {}
 }
