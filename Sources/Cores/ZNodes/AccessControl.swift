@@ -48,11 +48,17 @@ package enum AccessControl {
     private static func isValid(_ id: ZooKeeperID) -> Bool {
         switch id.scheme {
         case "world": id.id == "anyone"
-        case "digest": id.id.split(separator: ":", omittingEmptySubsequences: false).count == 2
+        case "digest": isNameAndHash(id.id)
         case "ip": AddressRange(id.id) != nil
         case "x509", "sasl": !id.id.isEmpty
         default: false
         }
+    }
+
+    /// Whether there is one colon, with something behind it.
+    private static func isNameAndHash(_ id: String) -> Bool {
+        let parts = id.split(separator: ":", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts[1] != ""
     }
 
     /// The list as it is shown to who may not administer the node: no hashes.

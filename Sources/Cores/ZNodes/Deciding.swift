@@ -66,10 +66,9 @@ struct ChangeDecision {
         else { throw .badArguments }
         let lifetime = try lifetime(mode, ttl: create.ttl)
         guard draft.hasSession(session) else { throw .sessionExpired }
-        if create.path == "/" { throw .nodeExists }
-        guard let parentPath = NodePath.parent(of: create.path), create.path.utf8.first == UInt8(ascii: "/") else {
-            throw .badArguments
-        }
+        guard create.path.utf8.first == UInt8(ascii: "/") else { throw .badArguments }
+        // "/" has a parent here: what is created there with a sequence number is a child of the root.
+        let parentPath = NodePath.parent(of: create.path) ?? "/"
         let acl = try AccessControl.normalized(create.acl, for: identities)
         let parent = try existing(parentPath, in: draft)
         try require(.create, on: parent)
