@@ -63,6 +63,25 @@ import WireCoding
         try await listener.close()
     }
 
+    @Test(arguments: [TLSSettings.Version.v1_2, .v1_3])
+    func whatWasSentBeforeTheEndArrives(_ version: TLSSettings.Version) async throws {
+        var server = serverTLS
+        server.versions = [version]
+        let received = RecordingHandler()
+        let listener = try await listener(server, makeHandler: { _ in received })
+        let begun = RecordingHandler()
+        let connection = try await dial(listener, clientTLS, begun)
+        let sent = (0..<20).map { [UInt8](repeating: UInt8($0), count: 5000) }
+        // One write, so that the server reads the frames and the end in one burst.
+        try await connection.eventLoop.submit {
+            for bytes in sent { connection.send(frame(bytes)) }
+            connection.close(.ended)
+        }.get()
+        #expect(await received.frames(sent.count) == sent)
+        #expect(await received.closeReason() == .endedByPeer)
+        try await listener.close()
+    }
+
     @Test(arguments: [
         "TLS_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305",
     ])

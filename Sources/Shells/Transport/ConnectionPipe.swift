@@ -95,6 +95,8 @@ final class ConnectionPipe: ChannelInboundHandler {
             begin(context, certificate: established.peerCertificate, session: established.session)
         case ChannelEvent.inputClosed:
             if case .takenOver = phase { return }
+            // Under TLS the end comes in the same burst as the last frames.
+            handOver()
             close(.endedByPeer)
         default:
             context.fireUserInboundEventTriggered(event)

@@ -74,9 +74,7 @@ final class TLSChannelHandler: ChannelDuplexHandler {
                     TLSEstablished(peerCertificate: session.peerCertificate(), session: session.session))
             }
             if phase == .established {
-                var plaintext = ByteBuffer()
-                defer { if plaintext.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plaintext)) } }
-                if try session.decrypt(&input, into: &plaintext, output: &encrypted) == .ended {
+                if try receive(context, &input) == .ended {
                     phase = .over
                     context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
                 }
@@ -85,6 +83,16 @@ final class TLSChannelHandler: ChannelDuplexHandler {
             return fail(context, error)
         }
         if encrypted.readableBytes > 0 { flushEncrypted(context) }
+    }
+
+    /// Hands on what the input holds. What the peer sent comes before what it ended with, be it its end or a fault: a
+    /// producer without acknowledgements leaves right after its last record.
+    private func receive(
+        _ context: ChannelHandlerContext, _ input: inout ByteBuffer
+    ) throws(TLSFault) -> TLSSessionState.Progress {
+        var plaintext = ByteBuffer()
+        defer { if plaintext.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plaintext)) } }
+        return try session.decrypt(&input, into: &plaintext, output: &encrypted)
     }
 
     private func fail(_ context: ChannelHandlerContext, _ fault: TLSFault) {
