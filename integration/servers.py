@@ -56,13 +56,15 @@ class Coordinator(Process):
         self.secure_port = free_port() if certificates else None
         values = {
             "dataDir": directory / "data", "clientPort": self.port, "clientPortAddress": "127.0.0.1",
-            "tickTime": 500, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*", "admin.enableServer": "false"}
+            "tickTime": 500, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*"}
         if certificates:
             values |= {
                 "secureClientPort": self.secure_port, "secureClientPortAddress": "127.0.0.1",
                 "ssl.keyStore.location": certificates.bundle("server"),
                 "ssl.trustStore.location": certificates.authority}
         (directory / "data").mkdir(parents=True, exist_ok=True)
+        if apache:
+            values["admin.enableServer"] = "false"
         config = write_properties(directory / "zoo.cfg", values | settings)
         if apache:
             # Its scripts read logging and classpath from the folder of the configuration, and would else log to /var.
