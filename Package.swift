@@ -79,7 +79,7 @@ let layers: [(layer: String, modules: [Module])] = [
         [
             Module(
                 name: "SegmentedLog", uses: ["Seams", "ClusterModel", "WireCoding", "Records"], libraries: [nioCore],
-                tests: true),
+                tests: true, testUses: ["Simulation", "Platform"], testsExcluded: ["Fixtures"]),
             Module(
                 name: "ZNodes", uses: ["Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore], tests: true),
             Module(

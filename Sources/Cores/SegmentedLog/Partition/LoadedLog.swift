@@ -35,7 +35,7 @@ struct LoadedLog {
     var logEndOffset: Offset = 0
     var recoveryPoint: Offset
     var report = RecoveryReport()
-    /// Where the last segment that was read again ends; nil when none was. What is known of producers is as of there.
+    /// Where the last segment ends, when it was read again; what is known of producers is as of there.
     private var recoveredEnd: Offset?
 
     init(
@@ -141,6 +141,7 @@ struct LoadedLog {
             let isLast = place + 1 == bases.count
             if place < firstUnsynced, let segment = try openedSegment(base, sealed: !isLast) {
                 segments.append(segment)
+                recoveredEnd = nil
                 continue
             }
             if let previous = segments.last, place > firstUnsynced, base > recoveryPoint, base > logEndOffset {
@@ -204,6 +205,9 @@ struct LoadedLog {
             }
             segments = [segment]
             logEndOffset = logStartOffset
+        }
+        try onDisk { () throws(FileSystemError) in
+            for segment in segments.dropLast() { try segment.writeIndexes(sealing: true) }
         }
         logStartOffset = max(logStartOffset, segments[0].baseOffset)
         leaderEpochs.truncate(to: logEndOffset)

@@ -93,7 +93,10 @@ final class LogSegment {
         if let lastOffset, lastOffset.relativeOffset <= 0 || lastOffset.position <= 0 || lastOffset.position >= size {
             return nil
         }
-        if let lastTime, lastTime.timestamp < 0 || lastTime.relativeOffset < 0 { return nil }
+        if let lastTime {
+            let before = times.count > 1 ? try times.entry(at: times.count - 2).timestamp : -1
+            if lastTime.timestamp <= before || lastTime.relativeOffset < 0 { return nil }
+        }
         // Closing a segment that has records with timestamps puts an entry there.
         if size > 0, lastTime == nil { return nil }
     }

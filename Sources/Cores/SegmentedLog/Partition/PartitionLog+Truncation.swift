@@ -28,6 +28,7 @@ extension PartitionLog {
         segments = [try newSegment(startingAt: offset, at: now)]
         logStartOffset = offset
         leaderEpochs = LeaderEpochHistory()
+        try removeSnapshots { _ in true }
         try ended(at: offset, at: now)
         try flush(at: now)
     }

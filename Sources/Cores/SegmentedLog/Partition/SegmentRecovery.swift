@@ -41,7 +41,7 @@ struct SegmentRecovery {
                         reason: reason))
                 try file.truncate(to: segment.size)
             }
-            try segment.writeThrough()
+            try segment.writeIndexes(sealing: false)
         }
     }
 

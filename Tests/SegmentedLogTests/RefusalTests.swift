@@ -1,0 +1,134 @@
+import ClusterModel
+import NIOCore
+import Records
+import SegmentedLog
+import Simulation
+import Testing
+
+/// Bad input: each is refused with Apache's code, and nothing is written.
+@Suite struct RefusalTests {
+    /// Appends to a log with one record and sees that it stays so.
+    func refuse(
+        _ batches: ByteBuffer, _ change: (inout LogSettings) -> Void = { _ in },
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> AppendRefusal? {
+        let disk = SimulatedDisk()
+        let log = try opened(disk, settings { change(&$0) })
+        try log.append(batch(["a"], from: moment().unixMilliseconds))
+        let (size, changes) = (log.sizeInBytes, disk.changeCount)
+        let outcome = try log.append(batches)
+        #expect(log.sizeInBytes == size && log.logEndOffset == 1, sourceLocation: sourceLocation)
+        #expect(disk.changeCount == changes, sourceLocation: sourceLocation)
+        return outcome.refusal
+    }
+
+    /// The batch with other bytes at a place of its header; the CRC renewed when asked.
+    func altered(_ bytes: [UInt8], at place: Int, renewing: Bool = true) -> ByteBuffer {
+        var changed = batch(["x", "y"])
+        changed.setBytes(bytes, at: changed.readerIndex + place)
+        if renewing { changed.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) } }
+        return changed
+    }
+
+    @Test func everyTruncationIsRefused() throws {
+        let whole = batch(["x", "y"])
+        for count in 0..<whole.readableBytes {
+            let part = whole.getSlice(at: whole.readerIndex, length: count) ?? ByteBuffer()
+            let refusal = try refuse(part)
+            #expect(refusal != nil, "\(count) bytes were taken")
+            #expect([2, 87].contains(refusal?.errorCode ?? 0))
+        }
+    }
+
+    @Test func everyFlippedBitBehindTheEpochIsRefused() throws {
+        let whole = batch(["x"])
+        for place in 16..<whole.readableBytes {
+            var changed = whole
+            changed.setInteger((whole.getInteger(at: place) ?? 0) ^ UInt8(1 << (place % 8)), at: place)
+            #expect(try refuse(changed) != nil, "byte \(place)")
+        }
+    }
+
+    @Test func wrongChecksum() throws {
+        let refusal = try refuse(altered([0, 0, 0, 0], at: 17, renewing: false))
+        #expect(refusal?.errorCode == 2)
+    }
+
+    @Test(arguments: [Int8(3), 7, -1]) func unknownMagic(magic: Int8) throws {
+        let refusal = try refuse(altered([UInt8(bitPattern: magic)], at: 16, renewing: false))
+        #expect(refusal?.errorCode == 2 && refusal == .invalid(.unknownMagic(magic)))
+    }
+
+    @Test(arguments: [Int8(0), 1]) func oldFormats(magic: Int8) throws {
+        #expect(try refuse(altered([UInt8(magic)], at: 16, renewing: false))?.errorCode == 43)
+    }
+
+    @Test(arguments: [Int32.min, -1, 0, 48, .max]) func lyingLength(length: Int32) throws {
+        let bytes = withUnsafeBytes(of: length.bigEndian) { Array($0) }
+        #expect(try refuse(altered(bytes, at: 8, renewing: false))?.errorCode == 2)
+    }
+
+    @Test(arguments: [Int32.min, -1, 0, 1, 3, .max]) func lyingCount(count: Int32) throws {
+        let bytes = withUnsafeBytes(of: count.bigEndian) { Array($0) }
+        #expect(try refuse(altered(bytes, at: 57))?.errorCode == 87)
+        // With two records the last one's offset is one more than the first's.
+        if count != 1 { #expect(try refuse(altered(bytes, at: 23))?.errorCode == 87) }
+    }
+
+    @Test func absurdOffsetsAreReplaced() throws {
+        let log = try opened(SimulatedDisk())
+        for offset in [Int64.min, -1, .max] {
+            let bytes = withUnsafeBytes(of: offset.bigEndian) { Array($0) }
+            #expect(try log.append(altered(bytes, at: 0)).appended != nil)
+        }
+        #expect(try log.values(from: 0).map(\.offset) == Array(0..<6))
+    }
+
+    @Test func unknownCodec() throws {
+        #expect(try refuse(altered([0, 5], at: 21))?.errorCode == 76)
+    }
+
+    @Test func sizes() throws {
+        let large = batch([String(repeating: "x", count: 1000)])
+        #expect(try refuse(large) { $0.maxBatchSizeInBytes = 1000 }?.errorCode == 10)
+        #expect(try refuse(large) { $0.segmentSizeInBytes = 1000 }?.errorCode == 18)
+        let log = try opened(SimulatedDisk(), settings { $0.maxBatchSizeInBytes = large.readableBytes })
+        #expect(try log.append(large).appended != nil)
+    }
+
+    @Test func oneBadBatchRefusesAll() throws {
+        #expect(try refuse(joined(batch(["x"]), altered([0], at: 61, renewing: false)))?.errorCode == 2)
+        #expect(try refuse(joined(batch(["x"]), ByteBuffer(bytes: [0])))?.errorCode == 2)
+    }
+
+    @Test func controlBatchesAreTheBrokers() throws {
+        #expect(try refuse(marker(producer: 1, epoch: 0, isCommit: true)) == .controlBatchFromClient)
+    }
+
+    @Test func compactedTopicsNeedKeys() throws {
+        let refusal = try refuse(batch(["x"], keys: false, codec: .gzip)) { $0.cleanupPolicy = .compact }
+        #expect(refusal == .keyMissing(recordIndex: 0) && refusal?.errorCode == 87)
+    }
+
+    @Test func timestampsNearTheClock() throws {
+        let change: (inout LogSettings) -> Void = {
+            $0.timestampBeforeLimitInMilliseconds = 10
+            $0.timestampAfterLimitInMilliseconds = 10
+        }
+        for difference: Int64 in [-11, 11] {
+            let refusal = try refuse(batch(["x"], from: moment(difference).unixMilliseconds), change)
+            #expect(refusal?.errorCode == 32)
+        }
+        #expect(try refuse(batch(["x"], from: .max), change)?.errorCode == 32)
+        let log = try opened(SimulatedDisk(), settings { change(&$0) })
+        #expect(try log.append(batch(["x"], from: moment(10).unixMilliseconds)).appended != nil)
+    }
+
+    @Test func producersThatMakeNoSense() throws {
+        for (id, epoch, sequence) in [(1, -1, 0), (1, 0, -1)] as [(Int64, Int16, Int32)] {
+            let refusal = try refuse(batch(["x"], producer: id, epoch: epoch, sequence: sequence))
+            #expect(refusal?.errorCode == 87)
+        }
+        #expect(try refuse(batch(["x"], isTransactional: true))?.errorCode == 87)
+    }
+}
