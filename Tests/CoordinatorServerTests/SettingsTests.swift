@@ -23,7 +23,7 @@ import Testing
             tickTime=2000
             initLimit=10
             dataDir=/var/lib/zookeeper
-            dataLogDir=/logs
+            dataLogDir=/logs/
             clientPort=2181
             server.1=localhost:2888:3888
             zookeeper.extendedTypesEnabled=true

@@ -37,10 +37,24 @@ package struct CoordinatorStorage: Sendable {
     /// Makes the directories and refuses Apache ZooKeeper's. Changes nothing else.
     package func prepare() throws(StorageFailure) {
         for directory in Set([settings.snapshotDirectory, settings.logDirectory]).sorted() {
-            try onDisk { () throws(FileSystemError) in try fileSystem.createDirectory(directory) }
+            try onDisk { () throws(FileSystemError) in try create(directory) }
             let names = try onDisk { () throws(FileSystemError) in try fileSystem.list(directory) }
             if names.contains("version-2") { throw .apacheDirectory(directory) }
         }
+    }
+
+    /// Makes a directory and those above it, each durable before anything is put into it.
+    private func create(_ directory: String) throws(FileSystemError) {
+        guard directory != "/", directory != ".", try fileSystem.attributes(directory) == nil else {
+            return try fileSystem.createDirectory(directory)
+        }
+        var parent = "."
+        if let slash = directory.utf8.lastIndex(of: UInt8(ascii: "/")) {
+            parent = slash == directory.startIndex ? "/" : String(directory[..<slash])
+        }
+        try create(parent)
+        try fileSystem.createDirectory(directory)
+        try fileSystem.synchronizeDirectory(parent)
     }
 
     /// Builds the newest state: from the newest sound snapshot, then the log after it. Cuts off what a crash tore, and

@@ -47,12 +47,18 @@ extension CoordinatorSettings {
         if storage.snapshotDirectory.isEmpty {
             problems.append("\(values.path): dataDir is missing: name the directory that the coordinator keeps data in")
         }
-        if let directory = values["dataLogDir"] {
-            storage.logDirectory = directory
-        }
+        storage.snapshotDirectory = Self.plain(storage.snapshotDirectory)
+        storage.logDirectory = Self.plain(values["dataLogDir"] ?? storage.snapshotDirectory)
         storage.allocationSizeInBytes = Int(values.integer("preAllocSize")) << 10
         storage.retainedSnapshotCount = Int(values.integer("autopurge.snapRetainCount"))
         changesPerSnapshot = Int(values.integer("snapCount"))
+    }
+
+    /// Without slashes at the end, so that one directory has one name.
+    private static func plain(_ directory: String) -> String {
+        var rest = Substring(directory)
+        while rest.utf8.count > 1, rest.hasSuffix("/") { rest = rest.dropLast() }
+        return String(rest)
     }
 
     private mutating func readEndpoints(_ values: SettingValues, problems: inout [String]) {
