@@ -18,8 +18,13 @@ final class LinkHealth: Sendable {
 
     func failed(_ partition: TopicPartition, _ reason: String) { failed("\(partition)", reason) }
 
+    /// What fails for the same reason as something else adds no line.
     func failed(_ part: String, _ reason: String) {
-        let isNew = failing.withLock { $0.updateValue(reason, forKey: part) != reason }
+        let isNew = failing.withLock { failing in
+            guard failing[part] == nil else { return false }
+            defer { failing[part] = reason }
+            return !failing.values.contains(reason)
+        }
         if isNew { logger.warning("\(link): \(part): \(reason); trying again") }
     }
 
