@@ -144,7 +144,7 @@ let layers: [(layer: String, modules: [Module])] = [
                     "Seams", "ClusterModel", "WireCoding", "Records", "Security", "Mirroring", "Platform", "Settings",
                     "Telemetry", "Transport", "MartletClient",
                 ] + kafkaMessages,
-                libraries: [nioCore, nioPosix, logging], tests: true),
+                libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["CoordinatorServer", "BrokerServer"]),
         ]
     ),
     (

@@ -1,0 +1,145 @@
+import Mirroring
+import Settings
+import Testing
+
+@testable import MirrorServer
+
+@Suite struct MirrorSettingsTests {
+    private static let two = """
+        clusters = us-east, eu-west
+        us-east.bootstrap.servers = us1:9092, us2:9092
+        eu-west.bootstrap.servers = [::1]:9093
+        us-east->eu-west.enabled = true
+
+        """
+
+    private func read(
+        _ text: String, targets: [String] = []
+    ) throws(InvalidSettings) -> (settings: MirrorSettings, warnings: [String]) {
+        try MirrorSettings.read(PropertiesFile(path: "mm2.properties", text: text), targets: targets)
+    }
+
+    /// All that is wrong with a configuration.
+    private func problems(_ text: String) -> [String] {
+        do throws(InvalidSettings) {
+            _ = try read(text)
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
+    @Test func clustersAndLinks() throws {
+        let (settings, warnings) = try read(Self.two)
+        #expect(warnings.isEmpty)
+        #expect(settings.clusters["us-east"]?.bootstrapServers.map(\.description) == ["us1:9092", "us2:9092"])
+        #expect(settings.clusters["eu-west"]?.bootstrapServers.map(\.port) == [9093])
+        #expect(settings.links.map(\.name) == ["us-east->eu-west", "eu-west->us-east"])
+        #expect(settings.links.map(\.isEnabled) == [true, false])
+        let link = try #require(settings.links.first)
+        #expect(link.plan.copies("orders"))
+        #expect(!link.plan.copies("__consumer_offsets"))
+        #expect(!link.plan.copies("eu-west.orders"))
+        #expect(link.replication == ReplicationFactors())
+        #expect(link.heartbeatsInterval == .seconds(1))
+        #expect(link.checkpointsInterval == .seconds(60))
+        #expect(link.groupOffsetsInterval == nil)
+        #expect(link.syncsLocation == .source)
+    }
+
+    @Test func aLinkOverridesWhatHoldsForAll() throws {
+        let (settings, _) = try read(
+            Self.two + """
+                topics = a.*
+                us-east->eu-west.topics = b.*
+                refresh.topics.interval.seconds = 7
+                us-east->eu-west.replication.factor = 2
+                replication.factor = 1
+                replication.policy.class = org.apache.kafka.connect.mirror.IdentityReplicationPolicy
+                emit.heartbeats.enabled = false
+                eu-west->us-east.emit.heartbeats.enabled = true
+                sync.group.offsets.enabled = true
+                us-east->eu-west.offset-syncs.topic.location = target
+                """)
+        let link = try #require(settings.links.first)
+        #expect(link.plan.copies("bcd"))
+        #expect(!link.plan.copies("abc"))
+        #expect(link.topicsInterval == .seconds(7))
+        #expect(link.replication.remoteTopics == 2)
+        #expect(link.plan.policy.naming == .identity)
+        #expect(link.heartbeatsInterval == nil)
+        #expect(link.groupOffsetsInterval == .seconds(60))
+        #expect(link.syncsLocation == .target)
+        #expect(settings.links.last?.replication.remoteTopics == 1)
+    }
+
+    @Test func targetsChooseLinks() throws {
+        let both = Self.two + "eu-west->us-east.enabled = true\n"
+        #expect(try read(both, targets: ["us-east"]).settings.links.map(\.name) == ["eu-west->us-east"])
+        #expect(throws: InvalidSettings.self) { try read(both, targets: ["asia"]) }
+        // What is left would copy nothing.
+        #expect(throws: InvalidSettings.self) { try read(Self.two, targets: ["us-east"]) }
+    }
+
+    @Test func clientSettingsOfAllAndOfOneCluster() throws {
+        let (settings, _) = try read(
+            Self.two + """
+                security.protocol = SSL
+                ssl.truststore.location = /ca.pem
+                eu-west.security.protocol = PLAINTEXT
+                us-east.request.timeout.ms = 1234
+                """)
+        #expect(settings.clusters["us-east"]?.securityProtocol == .ssl)
+        #expect(settings.clusters["eu-west"]?.securityProtocol == .plaintext)
+        #expect(settings.clusters["us-east"]?.requestTimeout == .milliseconds(1234))
+    }
+
+    @Test(arguments: [
+        ("clusers = a, b", "mm2.properties: clusters is not set"),
+        ("clusters = a", "mm2.properties:1: clusters=a is not allowed: two or more"),
+        ("clusters = a, b, a", "mm2.properties:1: clusters=a, b, a is not allowed"),
+        ("clusters = a, b\nb.bootstrap.servers = h:1", "mm2.properties: a.bootstrap.servers is not set"),
+        (
+            two + "us-east->eu-west.topic = x",
+            "us-east->eu-west.topic; the nearest known one is us-east->eu-west.topics"
+        ),
+        (two + "us-east->eu-wst.topics = x", "the nearest known one is us-east->eu-west.topics"),
+        (
+            two + "refresh.topics.interval.seconds = 0",
+            "mm2.properties:5: refresh.topics.interval.seconds='0' is not allowed: 1 to 86400"
+        ),
+        (two + "replication.factor = many", "mm2.properties:5: replication.factor='many' is not allowed: -1 to 32767"),
+        (two + "offset-syncs.topic.location = moon", "source, target"),
+        (two + "replication.policy.class = com.example.Mine", "IdentityReplicationPolicy"),
+        (two + "us-east->eu-west.topics = (", "mm2.properties:5: us-east->eu-west.topics='(' is not allowed"),
+        (two + "replication.policy.separator =", "at least one character"),
+        (two + "us-east.security.protocol = SASL_SSL", "mm2.properties:5: us-east.security.protocol=SASL_SSL"),
+        (two + "ssl.keystore.type = JKS", "mm2.properties:5: ssl.keystore.type=JKS: only PEM is supported"),
+        (two + "us-east.bootstrap.servers = nowhere", "us-east.bootstrap.servers=nowhere: nowhere is not host:port"),
+        (two + "us-east->eu-west.enabled = false", "no link is enabled"),
+    ])
+    func badInputIsNamed(text: String, expected: String) {
+        let problems = problems(text)
+        #expect(problems.contains { $0.contains(expected) }, "\(problems)")
+    }
+
+    @Test func whatMirrorMakerKnowsIsAWarning() throws {
+        let (_, warnings) = try read(
+            Self.two + "tasks.max = 4\nus-east.consumer.fetch.min.bytes = 1\nus-east->eu-west.offset.lag.max = 1\n")
+        #expect(warnings.count == 3)
+        #expect(warnings.first?.hasPrefix("mm2.properties:5: tasks.max is not needed here") == true)
+    }
+
+    @Test func unchangedNamesDoNotGoRound() {
+        let identity =
+            Self.two + "eu-west->us-east.enabled = true\nreplication.policy.class = IdentityReplicationPolicy\n"
+        #expect(problems(identity).contains { $0.contains("in a circle us-east->eu-west->us-east") })
+        #expect(
+            problems(identity + "us-east->eu-west.topics = orders\neu-west->us-east.topics = orders, pay\n")
+                .contains { $0.contains("topics 'orders'") })
+        #expect(
+            problems(identity + "us-east->eu-west.topics = orders\neu-west->us-east.topics = o.*\n")
+                .contains { $0.contains("in a circle") })
+        #expect(problems(identity + "us-east->eu-west.topics = orders\neu-west->us-east.topics = pay\n").isEmpty)
+    }
+}
