@@ -8,6 +8,8 @@ import pytest
 
 from servers import APACHE, four_letter_word
 
+JARS = ("zookeeper", "netty-resolver", "netty-codec")
+
 
 @pytest.fixture
 def path():
@@ -21,12 +23,12 @@ def zkcli(coordinator, certificates, security, *lines):
     if security == "SSL":
         address = coordinator.secure_address
         environment["CLIENT_JVMFLAGS"] = (
+            # Debian's classpath lacks what TLS needs of netty.
+            f"-cp {':'.join(f'/usr/share/java/{jar}.jar' for jar in JARS)} "
             "-Dzookeeper.clientCnxnSocket=org.apache.zookeeper.ClientCnxnSocketNetty -Dzookeeper.client.secure=true "
             f"-Dzookeeper.ssl.keyStore.location={certificates.bundle('alice')} "
-            f"-Dzookeeper.ssl.trustStore.location={certificates.directory / 'trust.pem'} "
+            f"-Dzookeeper.ssl.trustStore.location={certificates.authority} "
             "-Dzookeeper.ssl.keyStore.type=PEM -Dzookeeper.ssl.trustStore.type=PEM")
-        # The store's type is told by the name of the file.
-        (certificates.directory / "trust.pem").write_bytes(certificates.authority.read_bytes())
     done = subprocess.run(
         [APACHE / "zkCli.sh", "-timeout", "30000", "-server", address], input="\n".join([*lines, "quit", ""]), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, timeout=120)
@@ -35,8 +37,8 @@ def zkcli(coordinator, certificates, security, *lines):
 
 def test_a_scripted_session(coordinator, certificates, security, path):
     said = zkcli(
-        coordinator, certificates, security, f"create {path} first", f"get {path}", f"set {path} second", f"get -s {path}",
-        f"create -s {path}/n- x", f"create -e {path}/e y", f"ls {path}", f"stat {path}", f"getAcl {path}",
+        coordinator, certificates, security, f"create {path} first", f"get {path}", f"set {path} second",
+        f"get -s {path}", f"create -s {path}/n- x", f"create -e {path}/e y", f"ls {path}", f"stat {path}", f"getAcl {path}",
         f"delete {path}/nothing", f"deleteall {path}", f"ls {path}")
     lines = said.splitlines()
     assert f"Created {path}" in lines
