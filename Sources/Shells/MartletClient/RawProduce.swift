@@ -40,6 +40,13 @@ package struct RawProduce: Sendable {
         connection.send(request(batches), timeout: timeout + .seconds(5)) { complete($0.map(Self.partitions)) }
     }
 
+    /// The same with acks=0, which nobody answers: see ``BrokerConnection/unsentBytes``.
+    package func withoutAnswer(
+        _ batches: [(partition: TopicPartition, records: RecordBytes)], on connection: BrokerConnection
+    ) throws(ClientFault) {
+        try connection.sendUnanswered(request(batches))
+    }
+
     func request(_ batches: [(partition: TopicPartition, records: RecordBytes)]) -> ProduceRequest {
         var request = ProduceRequest()
         request.transactionalId = transactionalID
