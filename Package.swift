@@ -168,7 +168,8 @@ let layers: [(layer: String, modules: [Module])] = [
                     "SegmentedLog", "Groups", "Platform", "Settings", "Telemetry", "Transport", "MartletClient",
                     "CoordinatorClient",
                 ] + kafkaMessages,
-                libraries: [arguments, logging, nioCore, nioPosix]),
+                libraries: [arguments, logging, nioCore, nioPosix], tests: true, testUses: ["Simulation"],
+                testsExcluded: ["Fixtures"]),
         ]
     ),
     (

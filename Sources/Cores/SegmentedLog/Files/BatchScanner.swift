@@ -2,8 +2,8 @@ import Records
 import Seams
 
 /// Reads batch after batch of a log file through a window of memory that moves along.
-struct BatchScanner: ~Copyable {
-    enum Found {
+package struct BatchScanner: ~Copyable {
+    package enum Found {
         case batch(RecordBatchHeader)
         /// The file ends here.
         case end
@@ -15,13 +15,13 @@ struct BatchScanner: ~Copyable {
     /// Where the file ends, in bytes.
     private let end: Int
     /// Where the next batch begins, in bytes.
-    private(set) var position: Int
+    package private(set) var position: Int
     private var window: UnsafeMutableRawBufferPointer
     private var windowStart = 0
     private var windowCount = 0
 
     /// - Parameter windowSizeInBytes: what one read brings; larger batches enlarge the window when asked for whole.
-    init(_ file: any File, from position: Int, to end: Int, windowSizeInBytes: Int) {
+    package init(_ file: any File, from position: Int, to end: Int, windowSizeInBytes: Int) {
         self.file = file
         self.position = position
         self.end = end
@@ -48,7 +48,7 @@ struct BatchScanner: ~Copyable {
     }
 
     /// The header of the batch at the position.
-    mutating func header() throws(FileSystemError) -> Found {
+    package mutating func header() throws(FileSystemError) -> Found {
         guard position < end else { return .end }
         let bytes = try bytes(RecordBatchHeader.sizeInBytes)
         do throws(InvalidRecords) {
@@ -63,9 +63,9 @@ struct BatchScanner: ~Copyable {
     }
 
     /// All bytes of the batch at the position, which has this header; valid until the next call.
-    mutating func wholeBatch(_ header: RecordBatchHeader) throws(FileSystemError) -> UnsafeRawBufferPointer {
+    package mutating func wholeBatch(_ header: RecordBatchHeader) throws(FileSystemError) -> UnsafeRawBufferPointer {
         try bytes(header.sizeInBytes)
     }
 
-    mutating func step(over header: RecordBatchHeader) { position += header.sizeInBytes }
+    package mutating func step(over header: RecordBatchHeader) { position += header.sizeInBytes }
 }

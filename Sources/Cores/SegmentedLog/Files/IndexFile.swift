@@ -49,12 +49,7 @@ final class IndexFile<Entry: IndexEntry> {
         if let inMemory { return Array(inMemory[range]) }
         guard !range.isEmpty else { return [] }
         let size = Entry.sizeInBytes
-        let bytes = try opened().bytes(at: range.lowerBound * size, count: range.count * size)
-        return bytes.withUnsafeBytes { raw in
-            (0..<bytes.count / size).map { place in
-                Entry(reading: UnsafeRawBufferPointer(rebasing: raw[place * size..<(place + 1) * size]))
-            }
-        }
+        return Entry.entries(of: try opened().bytes(at: range.lowerBound * size, count: range.count * size))
     }
 
     func entry(at place: Int) throws(FileSystemError) -> Entry {
