@@ -60,6 +60,11 @@ package struct CoordinatorStorage: Sendable {
     /// Builds the newest state: from the newest sound snapshot, then the log after it. Cuts off what a crash tore, and
     /// refuses everything else that is not as it was written.
     package func recover<State: Restorable>(_ makeEmpty: () -> State) throws(StorageFailure) -> Recovery<State> {
+        // Renames and removals of a killed process count from now on.
+        try onDisk { () throws(FileSystemError) in
+            try fileSystem.synchronizeDirectory(settings.snapshotDirectory)
+            try fileSystem.synchronizeDirectory(settings.logDirectory)
+        }
         let names = try fileNames(in: settings.snapshotDirectory)
         for case .partialSnapshot(let zxid) in names {
             try remove(.partialSnapshot(zxid: zxid), in: settings.snapshotDirectory)
@@ -174,9 +179,9 @@ package struct CoordinatorStorage: Sendable {
             return try remove(.log(firstZxid: firstZxid), in: settings.logDirectory)
         }
         try onDisk { () throws(FileSystemError) in
-            guard try file.size() > reader.position else { return }
-            try file.truncate(to: reader.position)
-            try file.synchronize()
+            if try file.size() > reader.position { try file.truncate(to: reader.position) }
+            // A process may have written and ended before it was durable; from now on clients see it.
+            try reader.makeDurable()
         }
     }
 

@@ -13,6 +13,8 @@ struct LogFileReader {
     /// Where the next batch starts.
     private(set) var position = StorageFileHeader.size
     private(set) var lastZxid: Int64
+    /// The batch before, as it stands in the file; nil before the first.
+    private var lastBatch: ByteBuffer?
 
     /// - Parameter firstZxid: of the file's first entry, as its name says.
     init(_ file: any File, firstZxid: Int64) throws(FileSystemError) {
@@ -38,7 +40,15 @@ struct LogFileReader {
         }
         position += batch.readableBytes
         lastZxid = header.lastZxid
+        lastBatch = batch
         return (header, entries)
+    }
+
+    /// Makes durable what was read. The last batch is written once more: its sync may have failed, and after that no
+    /// other sync would write it (Linux takes such pages for clean), though every reader sees it.
+    func makeDurable() throws(FileSystemError) {
+        if let lastBatch { try file.write(lastBatch, at: position - lastBatch.readableBytes) }
+        try file.synchronize()
     }
 
     /// Whether anything but zeros follows, and a sound batch among it.
