@@ -104,7 +104,7 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "CoordinatorKernel",
                 uses: ["COpenSSL", "Seams", "WireCoding", "ZooKeeperProtocol", "ZNodes"], libraries: [nioCore],
-                tests: true),
+                tests: true, testUses: ["Simulation"]),
         ]
     ),
     (

@@ -60,6 +60,9 @@ package final class SimulatedDisk: FileSystem {
     /// After so many changes all operations fail, until the crash; the last write may be made in part.
     package func stop(afterChanges count: Int) { state.withLock { $0.changesLeft = count } }
 
+    /// The stop is over and nothing was lost: as when a process is killed and another one takes its place.
+    package func endStop() { state.withLock { $0.changesLeft = nil } }
+
     /// All changes that were tried so far.
     package var changeCount: Int { state.withLock { $0.changes } }
 
