@@ -46,7 +46,8 @@ package final class Connection: Sendable {
         self.tlsSession = tlsSession
     }
 
-    private static func text(_ address: SocketAddress) -> String {
+    /// An address as configurations have it: `127.0.0.1:9092`, `[::1]:9092`.
+    static func text(_ address: SocketAddress) -> String {
         switch address {
         case .v6: "[\(address.ipAddress ?? "")]:\(address.port ?? 0)"
         default: "\(address.ipAddress ?? ""):\(address.port ?? 0)"

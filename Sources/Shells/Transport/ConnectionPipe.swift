@@ -327,7 +327,7 @@ final class ConnectionPipe: ChannelInboundHandler {
 
     /// For log lines: `127.0.0.1:4711 to listener PLAINTEXT`.
     private var peer: String {
-        let address = connection?.peerAddress ?? context?.remoteAddress.map { "\($0)" } ?? "unknown"
+        let address = connection?.peerAddress ?? context?.remoteAddress.map(Connection.text) ?? "unknown"
         return "\(address) (\(settings.name))"
     }
 
