@@ -5,6 +5,7 @@ private let schema = SettingsSchema(
     keys: [
         SettingKey("num.partitions", .integer(1...1000), default: "1", "How many partitions a topic gets."),
         SettingKey("log.dirs", .list, default: "/tmp/logs", "Where logs are kept."),
+        SettingKey("log.cleanup.policy", .words(["compact", "delete"]), default: "delete", "What leaves a log."),
         SettingKey("auto.create.topics.enable", .boolean, default: "true", "Whether topics come by themselves."),
         SettingKey("ssl.key.password", .secret, default: nil, "Opens the private key."),
     ],
@@ -45,6 +46,16 @@ private func read(_ text: String) throws(InvalidSettings) -> SettingValues {
                 "server.properties:2: num.partitions='0' is not allowed: 1 to 1000",
                 "server.properties:3: unknown key xyzzy",
                 "server.properties:4: auto.create.topics.enable='maybe' is not allowed: true or false",
+            ])
+    }
+
+    @Test func listsOfWordsHaveNoOthers() throws {
+        #expect(try read("log.cleanup.policy=compact, delete").list("log.cleanup.policy") == ["compact", "delete"])
+        let error = #expect(throws: InvalidSettings.self) { try read("log.cleanup.policy=delete,shred") }
+        #expect(
+            error?.problems == [
+                "server.properties:1: log.cleanup.policy='delete,shred' is not allowed: a comma-separated list of compact, "
+                    + "delete"
             ])
     }
 

@@ -9,6 +9,8 @@ package enum SettingKind: Sendable {
     case word([String])
     /// Comma-separated; white space around items does not count.
     case list
+    /// Comma-separated, of these words.
+    case words([String])
     /// A text that no log and no reply shows.
     case secret
 
@@ -29,6 +31,7 @@ package enum SettingKind: Sendable {
         case .text: "text"
         case .word(let words): words.joined(separator: ", ")
         case .list: "a comma-separated list"
+        case .words(let words): "a comma-separated list of \(words.joined(separator: ", "))"
         case .secret: "text, kept secret"
         }
     }
@@ -59,6 +62,7 @@ package struct SettingKey: Sendable {
             case .integer(let range): Int64(trimmed).map { range.contains($0) } ?? false
             case .decimal(let range): Double(trimmed).map { range.contains($0) } ?? false
             case .word(let words): words.contains(trimmed)
+            case .words(let words): trimmed.listItems.allSatisfy(words.contains)
             case .text, .list, .secret: true
             }
         if isValid { return nil }

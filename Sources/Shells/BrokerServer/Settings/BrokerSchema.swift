@@ -177,7 +177,7 @@ package enum BrokerSchema {
         case .long(let range): .integer(range)
         case .double(let range): .decimal(range)
         case .choice(let words): .word(words)
-        case .list: .list
+        case .list(let words): words.isEmpty ? .list : .words(words)
         case .text: .text
         }
     }

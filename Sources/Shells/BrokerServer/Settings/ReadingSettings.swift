@@ -106,7 +106,7 @@ extension SettingKind {
         case .text, .word: 2
         case .integer(let range): range.upperBound > Int64(Int32.max) ? 5 : range.upperBound > 32_767 ? 3 : 4
         case .decimal: 6
-        case .list: 7
+        case .list, .words: 7
         case .secret: 9
         }
     }
