@@ -89,10 +89,11 @@ package struct PartitionCopy: Sendable {
             begin(at: MirroredPosition(source: known, target: target.offset))
             return
         }
-        let isContinuous = acknowledged?.source == known
+        // What was never written down began at both beginnings, if it was ours.
+        let before = acknowledged ?? MirroredPosition(source: known, target: 0)
         search = RestartSearch(
             for: last.mark, from: known, sourceEnd: source.upperBound,
-            expectedCount: isContinuous ? acknowledged.map { target.offset - $0.target } : nil)
+            expectedCount: before.source == known ? target.offset - before.target : nil)
         acknowledged = MirroredPosition(source: known, target: target.offset)
         state = .searching
     }

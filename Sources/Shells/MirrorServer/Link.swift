@@ -96,7 +96,9 @@ struct Link: Sendable {
 
     /// Keeps one pump for each broker of the source that leads anything.
     private func pumps(_ table: PartitionTable, _ store: PositionStore, _ health: LinkHealth) async {
-        let locator = Locator(source: clients.source, target: clients.target, table: table, store: store)
+        let locator = Locator(
+            source: clients.source, target: clients.target, table: table, store: store,
+            storesFirst: settings.plan.policy.naming == .identity)
         let bell = table.changed.add()
         await withTaskGroup(of: Void.self) { group in
             var running: Set<BrokerID> = []

@@ -11,6 +11,8 @@ struct Locator: Sendable {
     let target: KafkaClient
     let table: PartitionTable
     let store: PositionStore
+    /// Whether positions are written down before the first record goes out.
+    let storesFirst: Bool
 
     /// Asks for all at once; when that fails, for each alone, so that one partition without a leader stops no other.
     func locate(_ partitions: [(source: TopicPartition, remote: TopicPartition)]) async {
@@ -46,8 +48,8 @@ struct Locator: Sendable {
                 source: start...max(start, end), spareProducer: spare)
         }
         table.located(located)
-        // A search is exact only from a place that is written down, so it is before the first record goes out.
-        try await store.store()
+        // With unchanged names, the positions are what tells a copy from an original.
+        if storesFirst { try await store.store() }
     }
 
     /// The batch before `end`; nil when retention has taken it.

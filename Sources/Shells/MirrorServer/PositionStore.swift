@@ -6,13 +6,18 @@ import Mirroring
 
 /// Keeps the positions of one link at its target, as offsets that a group of the mirror's own has committed.
 struct PositionStore: Sendable {
+    private static let offsetsTopic = "__consumer_offsets"
+
     let target: KafkaClient
     let group: String
     let table: PartitionTable
 
     /// What an earlier life wrote down, by remote name.
     func load() async throws -> [TopicPartition: MirroredPosition] {
-        try await Administrator(target).committedOffsets(of: group).compactMapValues {
+        let administrator = Administrator(target)
+        // Asking a cluster where no group ever committed would make it create its topic first, and take a second.
+        if try await administrator.topics([Self.offsetsTopic]).isEmpty { return [:] }
+        return try await administrator.committedOffsets(of: group).compactMapValues {
             MirroredPosition(committedOffset: $0.offset, metadata: $0.metadata)
         }
     }
