@@ -52,6 +52,49 @@ import ZooKeeperProtocol
         #expect(tree.ask(.change(.check(path: "/a", version: 0))) == .failure(.unimplemented))
     }
 
+    @Test mutating func namesAreComparedByTheirBytes() {
+        // Both are an e with an accent; of one scalar, and of two.
+        #expect(tree.create("/\u{e9}") == .success(.path("/\u{e9}")))
+        #expect(tree.stat("/e\u{301}") == nil)
+        #expect(tree.create("/e\u{301}", .ephemeral) == .success(.path("/e\u{301}")))
+        #expect(tree.stat("/")?.numChildren == 3)
+        _ = tree.ask(.exists(path: "/\u{e9}", watch: true), session: 2)
+        _ = tree.set("/e\u{301}", "")
+        #expect(tree.told == [])
+        #expect(tree.ask(.getEphemerals(prefix: "/e")) == .success(.strings(["/e\u{301}"])))
+        _ = tree.set("/\u{e9}", "")
+        #expect(tree.told == ["2:nodeDataChanged:/\u{e9}"])
+    }
+
+    @Test mutating func theRootHasSequentialChildren() {
+        #expect(tree.create("/", .persistentSequential) == .success(.path("/0000000000")))
+        #expect(tree.create("/0000000000/", .persistentSequential) == .success(.path("/0000000000/0000000000")))
+    }
+
+    @Test mutating func noSweepDeletesMoreThanItMay() {
+        tree = TestTree { $0.deletionsPerSweep = 2 }
+        for name in ["a", "b", "c"] { _ = tree.create("/\(name)", .persistentWithTTL, ttl: 1) }
+        for expected in [3, 1, 0, 0] {
+            #expect(["/a", "/b", "/c"].filter { tree.stat($0) != nil }.count == expected)
+            tree.pass(.seconds(60))
+        }
+    }
+
+    /// A node that lives with its session ends with it, and those whose time is up go in one order.
+    @Test mutating func sessionsExpireByDeadlineThenById() {
+        for session: Int64 in [3, 2, 1] { tree.tree.touch(session: session, at: tree.now) }
+        tree.perform(.sessionAsked(9, timeoutInMilliseconds: 4000))
+        tree.tree.touch(session: 9, at: tree.now)
+        tree.now = tree.now + .seconds(60)
+        let expired: [Int64] = tree.perform(.ticked).compactMap { effect in
+            guard case .sessionExpired(let session, _) = effect else { return nil }
+            return session
+        }
+        #expect(expired == [9, 1, 2, 3])
+        #expect(tree.tree.sessions == [])
+        #expect(tree.perform(.ticked) == [])
+    }
+
     @Test mutating func aFailedAttemptUsesUpItsZxid() {
         let before = tree.tree.lastZxid
         _ = tree.delete("/x")
@@ -65,7 +108,10 @@ import ZooKeeperProtocol
         #expect(!NodePath.isValid(path))
         _ = tree.create("/a")
         #expect(tree.create(path) != .success(.path(path)))
-        #expect(tree.ask(.exists(path: path, watch: true)) == .failure(.badArguments))
+        #expect(tree.ask(.exists(path: path, watch: true)) == .failure(.noNode))
+        #expect(tree.tree.watchCount == 0)
+        #expect(tree.ask(.getData(path: path, watch: true)) == .failure(.noNode))
+        #expect(tree.set(path, "") == .failure(.badArguments))
     }
 
     @Test(arguments: ["/", "/a", "/...", "/.a", "/a..b/c.", "/ü/日本"])

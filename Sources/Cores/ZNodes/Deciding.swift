@@ -70,7 +70,7 @@ struct ChangeDecision {
         // "/" has a parent here: what is created there with a sequence number is a child of the root.
         let parentPath = NodePath.parent(of: create.path) ?? "/"
         let acl = try AccessControl.normalized(create.acl, for: identities)
-        let parent = try existing(parentPath, in: draft)
+        let parent = try existing(parentPath, in: draft, brokenPath: .noNode)
         try require(.create, on: parent)
         let path =
             mode.isSequential ? create.path + NodePath.sequence(parent.createdChildCount) : create.path
@@ -97,12 +97,10 @@ struct ChangeDecision {
     private func delete(
         _ path: String, version: Int32, in draft: TreeDraft
     ) throws(ZooKeeperError) -> TreeChange {
-        guard NodePath.isValid(path), !NodePath.fixed.contains(path), let parentPath = NodePath.parent(of: path) else {
-            throw .badArguments
-        }
-        let parent = try existing(parentPath, in: draft)
+        guard !NodePath.fixed.contains(path), let parentPath = NodePath.parent(of: path) else { throw .badArguments }
+        let parent = try existing(parentPath, in: draft, brokenPath: .noNode)
         try require(.delete, on: parent)
-        let node = try existing(path, in: draft)
+        let node = try existing(path, in: draft, brokenPath: .noNode)
         try compare(version, node.version)
         guard node.childCount == 0 else { throw .notEmpty }
         return .deleted(path: path)
@@ -110,10 +108,11 @@ struct ChangeDecision {
 
     // MARK: Checks
 
-    private func existing(_ path: String, in draft: TreeDraft) throws(ZooKeeperError) -> ZNode {
-        guard let node = draft.node(path) else {
-            throw NodePath.isValid(path) ? .noNode : .badArguments
-        }
+    /// - Parameter fault: why there is none, where a broken path has an error of its own.
+    private func existing(
+        _ path: String, in draft: TreeDraft, brokenPath fault: ZooKeeperError = .badArguments
+    ) throws(ZooKeeperError) -> ZNode {
+        guard let node = draft.node(path) else { throw NodePath.isValid(path) ? .noNode : fault }
         return node
     }
 

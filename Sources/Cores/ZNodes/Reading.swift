@@ -15,8 +15,7 @@ extension ZNodes {
     private mutating func answer(_ asked: TreeRequest) throws(ZooKeeperError) -> ZooKeeperReply? {
         switch asked.request {
         case .exists(let path, let watch):
-            guard NodePath.isValid(path) else { throw .badArguments }
-            if watch { watches.add(.data, path, asked.watcher) }
+            if watch && NodePath.isValid(path) { watches.add(.data, path, asked.watcher) }
             guard let node = hard.nodes[path] else { throw .noNode }
             return .stat(node.stat)
         case .getData(let path, let watch):
@@ -49,7 +48,7 @@ extension ZNodes {
     }
 
     private func existing(_ path: String) throws(ZooKeeperError) -> ZNode {
-        guard let node = hard.nodes[path] else { throw NodePath.isValid(path) ? .noNode : .badArguments }
+        guard let node = hard.nodes[path] else { throw .noNode }
         return node
     }
 
