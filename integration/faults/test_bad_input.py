@@ -136,6 +136,16 @@ def test_peers_that_vanish(servers, broker, coordinator):
     assert_serves(broker, coordinator)
 
 
+@pytest.mark.parametrize("name", ["broker-tls", "coordinator-tls"])
+def test_a_peer_that_leaves_the_handshake_is_named(servers, broker, coordinator, name):
+    server, port = servers[name]
+    with open_connection(port) as connection:
+        peer = "{}:{}".format(*connection.getsockname())
+        connection.sendall(client_hello()[:20])
+    [line] = eventually(lambda: warnings_about(server, peer), "its leaving is logged")
+    assert "left during the handshake" in line
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("name", ["broker-tls", "coordinator-tls"])
 def test_a_client_without_certificate_is_refused_and_the_log_says_why(

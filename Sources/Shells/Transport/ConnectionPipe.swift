@@ -34,6 +34,8 @@ final class ConnectionPipe: ChannelInboundHandler {
 
     private var phase = Phase.opening
     private var context: ChannelHandlerContext?
+    /// Kept: a channel that has ended knows it no more.
+    private var peerAddress = "unknown"
     private var connection: Connection?
     private var handler: (any ConnectionHandler)?
     private var reader: FrameReader
@@ -75,6 +77,7 @@ final class ConnectionPipe: ChannelInboundHandler {
     // MARK: Beginning
 
     func channelActive(context: ChannelHandlerContext) {
+        if let address = context.remoteAddress { peerAddress = Connection.text(address) }
         if case .accepted(let registry) = origin {
             if let refusal = registry.admit(context.remoteAddress?.ipAddress ?? "unknown") {
                 logger.warning("refused a connection of \(peer): \(refusal)")
@@ -327,8 +330,7 @@ final class ConnectionPipe: ChannelInboundHandler {
 
     /// For log lines: `127.0.0.1:4711 to listener PLAINTEXT`.
     private var peer: String {
-        let address = connection?.peerAddress ?? context?.remoteAddress.map(Connection.text) ?? "unknown"
-        return "\(address) (\(settings.name))"
+        "\(peerAddress) (\(settings.name))"
     }
 
     // MARK: Idle connections
