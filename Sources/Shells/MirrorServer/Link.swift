@@ -43,7 +43,7 @@ struct Link: Sendable {
             settings: settings, clients: clients, table: table, stored: stored, provenance: provenance, logger: logger)
         let isFirst: Void? = await untilDone("topics", health) { try await follower.follow(comparesSettings: true) }
         guard isFirst != nil else { return }
-        logger.info("\(settings.name): copies from \(table.leaders.count) brokers")
+        logger.info("\(settings.name): copies topics", metadata: ["partitions": "\(table.partitionCount)"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pumps(table, store, health) }
             group.addTask { await follow(follower, health) }

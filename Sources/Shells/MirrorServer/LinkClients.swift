@@ -2,31 +2,52 @@ import Logging
 import MartletClient
 import NIOCore
 
-/// The connections of one link. Long reads and writes have connections of their own, so that questions never wait
-/// behind them.
+/// The connections of one link.
 struct LinkClients: Sendable {
     let source: KafkaClient
     let target: KafkaClient
     let sourceData: KafkaClient
     let targetData: KafkaClient
 
-    init(
-        source: ClientSettings, target: ClientSettings, on group: any EventLoopGroup, logger: Logger
-    ) throws {
-        func client(_ settings: ClientSettings) throws -> KafkaClient {
-            var settings = settings
-            // The mirror tries for ever by itself; a cluster that is away must not hold up what concerns another.
-            settings.operationTimeout = min(settings.operationTimeout, .seconds(5))
-            settings.connectTimeout = min(settings.connectTimeout, .seconds(5))
-            return try KafkaClient(settings, group: group, logger: logger)
-        }
-        self.source = try client(source)
-        self.target = try client(target)
-        sourceData = try client(source)
-        targetData = try client(target)
+    init(source: ClusterClients, target: ClusterClients) {
+        self.source = source.questions
+        self.target = target.questions
+        sourceData = source.data
+        targetData = target.data
     }
 
     func close() async {
         for client in [source, target, sourceData, targetData] { await client.close() }
     }
+}
+
+/// The connections of a link to one cluster. Long reads and writes have connections of their own, so that questions
+/// never wait behind them.
+struct ClusterClients {
+    let questions: KafkaClient
+    let data: KafkaClient
+
+    /// Throws ``UnusableClient``.
+    init(
+        _ alias: String, _ settings: ClientSettings, on group: any EventLoopGroup, logger: Logger
+    ) throws {
+        var settings = settings
+        // The mirror tries for ever by itself; a cluster that is away must not hold up what concerns another.
+        settings.operationTimeout = min(settings.operationTimeout, .seconds(5))
+        settings.connectTimeout = min(settings.connectTimeout, .seconds(5))
+        do {
+            questions = try KafkaClient(settings, group: group, logger: logger)
+            data = try KafkaClient(settings, group: group, logger: logger)
+        } catch {
+            throw UnusableClient(alias: alias, reason: "\(error)")
+        }
+    }
+}
+
+/// A cluster cannot be spoken to as its settings say.
+package struct UnusableClient: Error, Sendable, CustomStringConvertible {
+    package var alias: String
+    package var reason: String
+
+    package var description: String { "the certificates of cluster \(alias) cannot be used: \(reason)" }
 }

@@ -7,7 +7,8 @@ package final class Mirror: Sendable {
 
     private init(_ links: [Task<Void, Never>]) { self.links = links }
 
-    /// Starts every link. Clusters that cannot be reached are waited for; unreadable certificates throw.
+    /// Starts every link. Clusters that cannot be reached are waited for; unreadable certificates throw
+    /// ``UnusableClient``.
     package static func start(
         _ settings: MirrorSettings, on group: any EventLoopGroup, logger: Logger
     ) throws -> Mirror {
@@ -18,7 +19,9 @@ package final class Mirror: Sendable {
             }
             return Link(
                 settings: link,
-                clients: try LinkClients(source: source, target: target, on: group, logger: logger),
+                clients: LinkClients(
+                    source: try ClusterClients(link.source, source, on: group, logger: logger),
+                    target: try ClusterClients(link.target, target, on: group, logger: logger)),
                 provenance: provenance, logger: logger)
         }
         return Mirror(links.map { link in Task { await link.run() } })

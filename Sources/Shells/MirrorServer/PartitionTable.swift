@@ -56,6 +56,8 @@ final class PartitionTable: Sendable {
         changed.ring()
     }
 
+    var partitionCount: Int { state.withLock { $0.entries.count } }
+
     /// The source's brokers that lead any partition.
     var leaders: Set<BrokerID> { state.withLock { Set($0.entries.values.compactMap(\.leader)) } }
 
