@@ -65,6 +65,12 @@ import Testing
         /// Comes back after a crash and compares.
         func restart() throws {
             disk.crash()
+            if Bool.random(using: &random) {
+                // The power goes again while the log is being opened.
+                disk.stop(afterChanges: Int.random(in: 0..<8, using: &random))
+                do { _ = try opened(disk, settings, checkpoint) } catch is LogFailure {}
+                disk.crash()
+            }
             log = try opened(disk, settings, checkpoint)
             let found = try log.values(from: log.logStartOffset)
             #expect(log.logStartOffset == 0)

@@ -127,6 +127,26 @@ import Testing
         #expect(try log.recordWithMaxTimestamp() == .init(offset: 2, timestamp: 90, leaderEpoch: 0))
     }
 
+    @Test(arguments: UInt64(0)..<20) func lookupsByTimeAreThoseOfASearchThroughAll(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let log = try opened(disk, settings(segment: 700) { $0.indexIntervalInBytes = 120 })
+        var times: [Int64] = []
+        for _ in 0..<60 {
+            // Mostly rising, with steps back and repetitions; records of a batch are a millisecond apart.
+            let time = max(0, Int64(times.count) * 5 + Int64.random(in: -100...100, using: &random))
+            let count = Int.random(in: 1...3, using: &random)
+            try log.append(batch(Array(repeating: "v", count: count), from: time))
+            times += (0..<count).map { time + Int64($0) }
+        }
+        for time in Int64(-1)...((times.max() ?? 0) + 1) {
+            let expected = times.firstIndex { $0 >= time }
+            #expect(try log.firstRecord(stampedFrom: time)?.offset == expected.map { Offset($0) }, "time \(time)")
+        }
+        let largest = times.max()
+        #expect(try log.recordWithMaxTimestamp()?.timestamp == largest)
+        #expect(try log.recordWithMaxTimestamp()?.offset == times.firstIndex { $0 == largest }.map { Offset($0) })
+    }
+
     @Test func epochsTellWhereTheyEnd() throws {
         let log = try opened(disk)
         try log.append(batch(["a", "b"]), epoch: 1)
