@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from martlet import Process
-from servers import Broker, Certificates, Coordinator
+from servers import Broker, Certificates, Coordinator, Mirror
 
 
 class Stage:
@@ -34,6 +34,9 @@ class Stage:
 
     def broker(self, coordinator, tls=False, **settings):
         return self.add(Broker(self._folder("broker"), coordinator, self.certificates if tls else None, **settings))
+
+    def mirror(self, source, target, tls=False, **settings):
+        return self.add(Mirror(self._folder("mirror"), source, target, self.certificates if tls else None, **settings))
 
     def process(self, name, command):
         return self.add(Process(name, self._folder(name), command))

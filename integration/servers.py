@@ -133,3 +133,30 @@ class Broker(Process):
         self.launch()
         self.wait_for_log("is ready", ready + 1)
         return self
+
+
+class Mirror(Process):
+    """martlet-mirror from one broker to another, over mutual TLS when they have certificates."""
+
+    def __init__(self, directory, source, target, certificates=None, topics=".*", **settings):
+        directory = pathlib.Path(directory)
+        values = {"clusters": "us-east, eu-west"}
+        for alias, broker in (("us-east", source), ("eu-west", target)):
+            values[f"{alias}.bootstrap.servers"] = broker.tls_address if certificates else broker.address
+        if certificates:
+            values |= {
+                "security.protocol": "SSL", "ssl.truststore.location": certificates.authority,
+                "ssl.keystore.location": certificates.bundle("alice")}
+        values |= {
+            "us-east->eu-west.enabled": "true", "us-east->eu-west.topics": topics,
+            "refresh.topics.interval.seconds": 1, "emit.checkpoints.interval.seconds": 1}
+        config = write_properties(
+            directory / "mm2.properties",
+            values | {key.replace("_", "."): value for key, value in settings.items()})
+        super().__init__("mirror", directory, [BINARIES / "martlet-mirror", config])
+
+    def start(self):
+        copying = self.log().count("copies topics")
+        self.launch()
+        self.wait_for_log("copies topics", copying + 1)
+        return self

@@ -1,0 +1,84 @@
+"""A load of numbered records, and whether all that was acknowledged is there."""
+
+import threading
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from martlet import DEADLINE, eventually
+
+PARTITIONS = 3
+
+
+class Load:
+    """A producer in a thread that notes what was acknowledged: per partition, the numbers in order of sending."""
+
+    def __init__(self, address, topic, **settings):
+        self.topic = topic
+        self.acknowledged = {partition: [] for partition in range(PARTITIONS)}
+        self.count = 0
+        self.failures = []
+        self._producer = Producer({
+            "bootstrap.servers": address, "enable.idempotence": True, "acks": "all", "linger.ms": 2,
+            "message.timeout.ms": 120_000, "reconnect.backoff.max.ms": 500, "retry.backoff.max.ms": 500} | settings)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        number = 0
+        while not self._ending.is_set():
+            # A bound on what is under way, so that the load goes on during the whole fault.
+            if len(self._producer) > 300:
+                self._producer.poll(0.05)
+                continue
+            partition = number % PARTITIONS
+            self._producer.produce(
+                self.topic, str(number).encode(), partition=partition,
+                on_delivery=lambda error, message, n=number, p=partition: self._delivered(error, p, n))
+            self._producer.poll(0)
+            number += 1
+
+    def _delivered(self, error, partition, number):
+        if error:
+            self.failures.append(error)
+        else:
+            self.acknowledged[partition].append(number)
+            self.count += 1
+
+    def wait_for(self, more):
+        """Waits until as many records more are acknowledged."""
+        target = self.count + more
+        eventually(lambda: self.count >= target, f"{target} records are acknowledged")
+
+    def end(self):
+        """Ends the load after all that was sent is acknowledged."""
+        self._ending.set()
+        self._thread.join(DEADLINE)
+        assert not self._thread.is_alive()
+        assert self._producer.flush(2 * DEADLINE) == 0
+        assert not self.failures, self.failures[:3]
+
+
+def read_all(address, topic):
+    """All numbers of a topic by partition, in order of offsets."""
+    consumer = Consumer({
+        "bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False, "enable.partition.eof": False})
+    found = {}
+    for partition in range(PARTITIONS):
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=DEADLINE)
+        consumer.assign([TopicPartition(topic, partition, 0)])
+        numbers = found[partition] = []
+        while len(numbers) < end:
+            message = consumer.poll(DEADLINE)
+            assert message is not None and message.error() is None
+            assert message.offset() == len(numbers)
+            numbers.append(int(message.value()))
+    consumer.close()
+    return found
+
+
+def assert_all_arrived(load, address):
+    found = read_all(address, load.topic)
+    for partition, numbers in load.acknowledged.items():
+        # The producer is idempotent: nothing twice, nothing out of order, nothing missing.
+        assert found[partition] == numbers
