@@ -100,7 +100,7 @@ let layers: [(layer: String, modules: [Module])] = [
                     "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Groups",
                     "Controller",
                 ] + kafkaMessages,
-                libraries: [nioCore], tests: true),
+                libraries: [nioCore], tests: true, testUses: ["Simulation"]),
             Module(
                 name: "CoordinatorKernel",
                 uses: ["COpenSSL", "Seams", "WireCoding", "ZooKeeperProtocol", "ZNodes"], libraries: [nioCore],

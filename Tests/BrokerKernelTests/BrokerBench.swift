@@ -1,0 +1,196 @@
+import BrokerKernel
+import ClusterModel
+import Controller
+import KafkaProtocol
+import NIOCore
+import Seams
+import Security
+import SegmentedLog
+import Simulation
+import Testing
+import WireCoding
+
+/// One broker's kernel over a disk in memory, with a tree that does at once all that it is asked.
+final class BrokerBench {
+    static let brokerID = BrokerID(1)
+    static let clusterID = "cluster-of-a-test-000"
+
+    let disk = SimulatedDisk()
+    private let settings: BrokerKernelSettings
+    private(set) var kernel: BrokerKernel
+    private(set) var image: ClusterImage
+    private(set) var now = Instant(nanoseconds: 0, unixMilliseconds: 1_700_000_000_000)
+    /// What the kernel asked for besides replies.
+    private(set) var closed: [ConnectionID: String] = [:]
+    private(set) var unanswered: Set<ReplyTicket> = []
+    private(set) var stopReason: String?
+    /// Whether the tree answers; what it is asked meanwhile is lost.
+    var isTreeAvailable = true
+    private var replies: [ReplyTicket: ByteBuffer] = [:]
+    private var lastPlace: UInt64 = 0
+    private var nextProducerID: ProducerID = 1000
+
+    init(_ change: (inout BrokerKernelSettings) -> Void = { _ in }) throws {
+        var settings = BrokerKernelSettings(brokerID: Self.brokerID, clusterID: Self.clusterID)
+        settings.committedOffsetsPartitionCount = 3
+        change(&settings)
+        self.settings = settings
+        image = ClusterImage(clusterID: Self.clusterID)
+        image.controllerID = Self.brokerID
+        image.brokers[Self.brokerID] = BrokerRegistration(endpoints: [
+            BrokerEndpoint(listenerName: "PLAINTEXT", securityProtocol: "PLAINTEXT", host: "broker.test", port: 9092)
+        ])
+        kernel = try Self.started(on: disk, settings, at: now)
+        try step(.imageChanged(image))
+    }
+
+    private static func started(
+        on disk: SimulatedDisk, _ settings: BrokerKernelSettings, at now: Instant
+    ) throws -> BrokerKernel {
+        let owner = LogDirectory.Owner(
+            brokerID: brokerID, clusterID: clusterID, newDirectoryID: KafkaUUID(high: 1, low: 1))
+        let directory = try LogDirectory("/data", fileSystem: disk, owner: owner, at: now) { _ in LogSettings() }
+        return BrokerKernel(
+            settings: settings, directory: directory, generator: SeededRandom(seed: 7), at: now)
+    }
+
+    /// Kills the broker and starts it again on what it left.
+    func restart() throws {
+        kernel = try Self.started(on: disk, settings, at: now)
+        try step(.imageChanged(image))
+    }
+
+    func advance(milliseconds: Int64) throws {
+        now = now + .milliseconds(milliseconds)
+        try step(.tick)
+    }
+
+    // MARK: - Requests
+
+    /// A request under way.
+    struct Pending<Body: KafkaRequest> {
+        var ticket: ReplyTicket
+        var version: Int16
+    }
+
+    /// Sends a request, by default in the newest version that is offered.
+    func send<Body: KafkaRequest>(
+        _ body: Body, version: Int16? = nil, connection: UInt64 = 1
+    ) throws -> Pending<Body> {
+        let version = try version ?? #require(Body.apiKey.offeredVersions?.upperBound)
+        var writer = WireWriter()
+        body.write(to: &writer, version: version)
+        let ticket = try send(Body.apiKey, version: version, body: writer.buffer(), connection: connection)
+        return Pending(ticket: ticket, version: version)
+    }
+
+    /// Sends a request whose body is any bytes.
+    func send(_ api: ApiKey, version: Int16, body: ByteBuffer, connection: UInt64 = 1) throws -> ReplyTicket {
+        lastPlace += 1
+        var writer = WireWriter()
+        var header = RequestHeader()
+        header.requestApiKey = api.rawValue
+        header.requestApiVersion = version
+        header.correlationId = Int32(lastPlace)
+        header.clientId = "test"
+        header.write(to: &writer, version: api.requestHeaderVersion(for: version))
+        var frame = writer.buffer()
+        frame.writeImmutableBuffer(body)
+        let ticket = ReplyTicket(connection: ConnectionID(connection), place: lastPlace)
+        let origin = RequestOrigin(listener: "PLAINTEXT", principal: .anonymous, clientAddress: "127.0.0.1")
+        try step(.requestsReceived([Request(frame: frame, ticket: ticket, origin: origin)]))
+        return ticket
+    }
+
+    /// The answer to a request; nil while there is none.
+    func reply<Body: KafkaRequest>(to pending: Pending<Body>) throws -> Body.Response? {
+        guard let frame = replies.removeValue(forKey: pending.ticket) else { return nil }
+        return try WireReader.read(frame) { reader throws(MalformedInput) in
+            let length = try reader.int32()
+            precondition(Int(length) == reader.remaining, "a frame of \(reader.remaining) bytes says \(length)")
+            let header = try ResponseHeader(
+                reading: &reader, version: Body.apiKey.responseHeaderVersion(for: pending.version))
+            precondition(header.correlationId == Int32(pending.ticket.place), "the reply is another request's")
+            let body = try Body.Response(reading: &reader, version: pending.version)
+            try reader.finish()
+            return body
+        }
+    }
+
+    /// Whether the request was answered, needs no answer, or lost its connection.
+    func isSettled(_ ticket: ReplyTicket) -> Bool {
+        replies[ticket] != nil || unanswered.contains(ticket) || closed[ticket.connection] != nil
+    }
+
+    /// Sends a request that is answered at once.
+    func call<Body: KafkaRequest>(_ body: Body, version: Int16? = nil) throws -> Body.Response {
+        try #require(try reply(to: send(body, version: version)))
+    }
+
+    // MARK: - Effects
+
+    private func step(_ event: BrokerKernel.Event) throws {
+        var events = [event]
+        while !events.isEmpty {
+            var effects: [BrokerKernel.Effect] = []
+            kernel.step(events.removeFirst(), at: now, into: &effects)
+            for effect in effects {
+                switch effect {
+                case .reply(let ticket, let pieces):
+                    #expect(replies[ticket] == nil, "answered twice")
+                    replies[ticket] = try Self.joined(pieces)
+                case .noReply(let ticket): unanswered.insert(ticket)
+                case .close(let connection, let reason): closed[connection] = reason
+                case .changeTree(let ticket, let change):
+                    guard isTreeAvailable else {
+                        events.append(.treeChanged(ticket, .unavailable))
+                        continue
+                    }
+                    make(change)
+                    events += [.treeChanged(ticket, .done), .imageChanged(image)]
+                case .allocateProducerIDs:
+                    events.append(.producerIDsAllocated(nextProducerID..<(nextProducerID + 1000)))
+                    nextProducerID += 1000
+                case .stop(let reason): stopReason = reason
+                case .report, .note: break
+                }
+            }
+        }
+    }
+
+    private static func joined(_ pieces: [RecordBytes]) throws -> ByteBuffer {
+        var all = ByteBuffer()
+        for piece in pieces {
+            switch piece {
+            case .inMemory(let bytes): all.writeImmutableBuffer(bytes)
+            case .inFile(let range):
+                var bytes = [UInt8](repeating: 0, count: range.count)
+                let count = try bytes.withUnsafeMutableBytes { try range.file.read(into: $0, at: range.position) }
+                #expect(count == range.count, "a reply promises bytes that its file does not have")
+                all.writeBytes(bytes)
+            }
+        }
+        return all
+    }
+
+    // MARK: - The tree
+
+    private func make(_ change: TreeChange) {
+        switch change {
+        case .createTopic(let name, let id, let assignment, let configs):
+            image.setTopic(name, TopicImage(id: id, partitions: assignment.map(led), configs: configs))
+        case .deleteTopic(let name): image.setTopic(name, nil)
+        case .createPartitions(let name, _, let assignment):
+            image.updateTopic(name) { $0.partitions += assignment.map(led) }
+        case .setTopicConfigs(let name, let configs): image.updateTopic(name) { $0.configs = configs }
+        }
+    }
+
+    private func led(_ replicas: [BrokerID]) -> PartitionImage {
+        var partition = PartitionImage(replicas: replicas)
+        let state = PartitionLeadership.initialState(
+            replicas: replicas, isAlive: { $0 == Self.brokerID }, controllerEpoch: 1)
+        partition.setState(state, version: 0)
+        return partition
+    }
+}
