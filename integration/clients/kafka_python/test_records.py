@@ -7,17 +7,6 @@ from kafka.errors import MessageSizeTooLargeError
 from martlet import DEADLINE
 
 
-@pytest.fixture
-def access(broker, certificates, security):
-    """The settings with which a client reaches the broker."""
-    if security == "PLAINTEXT":
-        return {"bootstrap_servers": [broker.address]}
-    return {
-        "bootstrap_servers": [broker.tls_address], "security_protocol": "SSL",
-        "ssl_cafile": str(certificates.authority), "ssl_certfile": str(certificates.certificate("alice")),
-        "ssl_keyfile": str(certificates.key("alice"))}
-
-
 def produce(access, topic, records, **settings):
     """Sends keyword arguments of KafkaProducer.send to partition 0 and returns what was acknowledged."""
     producer = KafkaProducer(**access, **settings)
