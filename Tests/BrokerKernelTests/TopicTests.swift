@@ -31,6 +31,7 @@ struct TopicTests {
         #expect(try error("a/b") == .invalidTopicException)
         #expect(try error(String(repeating: "x", count: 250)) == .invalidTopicException)
         #expect(try error("u", partitions: 0) == .invalidPartitions)
+        #expect(try error("u", partitions: .max) == .policyViolation)
         #expect(try error("u", ["no.such.key": "1"]) == .invalidConfig)
         #expect(try error("u", ["retention.ms": "soon"]) == .invalidConfig)
         #expect(Array(bench.image.topics.keys) == ["t.a"])
@@ -103,6 +104,7 @@ struct TopicTests {
         #expect(try error(count: 2) == .invalidPartitions)
         #expect(try error(count: 1) == .invalidPartitions)
         #expect(try error(count: 3, of: "absent") == .unknownTopicOrPartition)
+        #expect(try error(count: .max) == .policyViolation)
         #expect(try error(count: 4) == .none)
         #expect(ErrorCode.of(try bench.produce(batch(["a"]), to: "t", 3).errorCode) == .none)
     }

@@ -13,6 +13,9 @@ struct NewTopic {
         case assigned([[BrokerID]])
     }
 
+    /// How many partitions of a topic one request may ask for; the limit of Apache Kafka's KRaft controller.
+    static let mostPartitionsAtOnce = 10_000
+
     var name: String
     var placement = Placement.counts(partitions: -1, replicas: -1)
     var configs: [String: String] = [:]
@@ -70,6 +73,12 @@ extension BrokerKernel {
     mutating func placed(
         partitions: Int, replicas: Int, first: Int = 0
     ) throws(AdminRefusal) -> [[BrokerID]] {
+        // A few bytes of a request must not cost the broker gigabytes.
+        guard partitions <= NewTopic.mostPartitionsAtOnce else {
+            throw AdminRefusal(
+                .policyViolation,
+                "\(partitions) partitions are too many for one request: \(NewTopic.mostPartitionsAtOnce) is the most.")
+        }
         do throws(ReplicaPlacement.NotEnoughBrokers) {
             return try ReplicaPlacement.assign(
                 partitions: partitions, replicas: replicas, brokers: image.brokers.mapValues(\.rack), first: first,
