@@ -199,6 +199,46 @@ struct GroupTests {
         #expect(try committed(bench) == ["t-0": 7])
     }
 
+    @Test("Old and new versions of OffsetFetch say the same, and -1 of what was never committed")
+    func oldVersions() throws {
+        let bench = try bench()
+        #expect(try commit(bench, 7) == .none)
+        for version in Int16(1)...7 {
+            var wanted = OffsetFetchRequest.OffsetFetchRequestTopic()
+            wanted.name = "t"
+            wanted.partitionIndexes = [0, 1]
+            var request = OffsetFetchRequest()
+            request.groupId = "g"
+            request.topics = [wanted]
+            let told = try bench.call(request, version: version)
+            #expect(told.topics.first?.partitions.map(\.committedOffset) == [7, -1], "version \(version)")
+            #expect(told.topics.first?.partitions.map(\.errorCode) == [0, 0], "version \(version)")
+        }
+        #expect(try committed(bench, group: "h").isEmpty)
+    }
+
+    @Test("Offsets are deleted, of partitions that are there and groups that are not at work")
+    func offsetDelete() throws {
+        let bench = try bench()
+        #expect(try commit(bench, 7) == .none)
+        var part = OffsetDeleteRequest.OffsetDeleteRequestPartition()
+        var wanted = OffsetDeleteRequest.OffsetDeleteRequestTopic()
+        wanted.name = "t"
+        wanted.partitions = [part]
+        part.partitionIndex = 9
+        wanted.partitions.append(part)
+        var request = OffsetDeleteRequest()
+        request.groupId = "g"
+        request.topics = [wanted]
+        let told = try bench.call(request)
+        #expect(
+            told.topics.first?.partitions.map { ErrorCode.of($0.errorCode) } == [.none, .unknownTopicOrPartition])
+        try bench.restart()
+        #expect(try committed(bench).isEmpty)
+        request.groupId = "none"
+        #expect(ErrorCode.of(try bench.call(request).errorCode) == .groupIdNotFound)
+    }
+
     @Test("A deleted topic's offsets are forgotten, also after a restart")
     func deletedTopic() throws {
         let bench = try bench()
