@@ -75,8 +75,15 @@ private func read(_ text: String) throws(InvalidSettings) -> SettingValues {
     }
 
     @Test func referenceNamesEveryKey() throws {
-        let reference = schema.reference(title: "Broker")
+        let reference = schema.reference(title: "Broker", essentials: ["log.dirs": "here"])
         for key in schema.keys { #expect(reference.contains("\n#\(key.name)=")) }
-        #expect(try read(reference).keysSet.isEmpty)
+        #expect(try read(reference).keysSet == ["log.dirs"])
+    }
+
+    @Test func referenceShowsDefaultsAsAFileHasThem() throws {
+        let key = SettingKey("topics.exclude", .list, default: #".*[\-\.]internal, a\\b"#, "Topics to leave out.")
+        let reference = SettingsSchema(keys: [key]).reference(title: "Mirror", essentials: [:])
+        let line = try #require(reference.split(separator: "\n").last { $0.hasPrefix("#topics") })
+        #expect(PropertiesFile(path: "f", text: String(line.dropFirst())).entries.map(\.value) == [key.defaultText])
     }
 }

@@ -29,8 +29,11 @@ struct BrokerMain: AsyncParsableCommand {
     @Option(help: "Where --standalone keeps its data.")
     var dataDir = "martlet-data"
 
+    @Flag(help: "Prints every key with its meaning, its values and its default, and ends.")
+    var settingsReference = false
+
     func validate() throws {
-        guard configuration != nil || standalone else {
+        guard configuration != nil || standalone || settingsReference else {
             throw ValidationError("name a configuration file, or use --standalone")
         }
         for text in override where !text.contains("=") {
@@ -39,6 +42,10 @@ struct BrokerMain: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if settingsReference {
+            print(BrokerSchema.reference, terminator: "")
+            return
+        }
         let signals = TerminationSignals()
         bootstrapLogging()
         do {

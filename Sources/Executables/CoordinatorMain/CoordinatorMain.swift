@@ -14,9 +14,20 @@ struct CoordinatorMain: AsyncParsableCommand {
         abstract: "A coordination service that speaks Apache ZooKeeper's client protocol.")
 
     @Argument(help: "The configuration, with Apache ZooKeeper's keys.")
-    var configuration: String
+    var configuration: String?
+
+    @Flag(help: "Prints every key with its meaning, its values and its default, and ends.")
+    var settingsReference = false
+
+    func validate() throws {
+        guard configuration != nil || settingsReference else { throw ValidationError("name a configuration file") }
+    }
 
     func run() async throws {
+        guard !settingsReference, let configuration else {
+            print(CoordinatorSchema.reference, terminator: "")
+            return
+        }
         let signals = TerminationSignals()
         bootstrapLogging()
         let logger = Logger(label: "coordinator")

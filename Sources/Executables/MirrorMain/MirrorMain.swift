@@ -14,14 +14,25 @@ struct MirrorMain: AsyncParsableCommand {
         abstract: "Copies topics between clusters, configured as MirrorMaker 2.")
 
     @Argument(help: "The configuration, with MirrorMaker 2's keys.")
-    var configuration: String
+    var configuration: String?
 
     @Option(
         parsing: .upToNextOption,
         help: "The clusters that this process writes to; without it, all. Run it near its targets.")
     var clusters: [String] = []
 
+    @Flag(help: "Prints every key with its meaning, its values and its default, and ends.")
+    var settingsReference = false
+
+    func validate() throws {
+        guard configuration != nil || settingsReference else { throw ValidationError("name a configuration file") }
+    }
+
     func run() async throws {
+        guard !settingsReference, let configuration else {
+            print(MirrorSchema.reference, terminator: "")
+            return
+        }
         let signals = TerminationSignals()
         bootstrapLogging()
         let logger = Logger(label: "mirror")

@@ -67,11 +67,14 @@ package struct SettingsSchema: Sendable {
     }
 
     /// The annotated reference: every key with its purpose, its values and its default, as a file that runs as it is.
-    package func reference(title: String) -> String {
-        var text = "# \(title)\n"
+    /// - Parameter essentials: what a program does not start without, set at the top.
+    package func reference(title: String, essentials: KeyValuePairs<String, String>) -> String {
+        var text = "# \(title)\n\n# Nothing starts without these.\n"
+        for (key, value) in essentials { text += "\(key)=\(value)\n" }
         for key in keys {
-            text += "\n# \(key.purpose)\n# Values: \(key.kind.allowed)\n"
-            text += key.defaultText.map { "#\(key.name)=\($0)\n" } ?? "#\(key.name)=\n"
+            text += "\n# \(key.purpose)\n# Values: \(key.kind.allowed)\n#\(key.name)="
+            for character in key.defaultText ?? "" { text += character == "\\" ? #"\\"# : String(character) }
+            text += "\n"
         }
         return text
     }

@@ -6,6 +6,13 @@ package enum BrokerSchema {
     package static let schema = SettingsSchema(
         keys: keys + topicDefaults, ignored: ApacheBrokerKeys.withoutEffect, canonicalName: withoutListenerPrefix)
 
+    /// Every key, annotated, as a file that runs beside a coordinator on the same machine.
+    package static var reference: String {
+        schema.reference(
+            title: "The configuration of a broker: martlet-broker server.properties",
+            essentials: ["log.dirs": "broker-data", "zookeeper.connect": "localhost:2181"])
+    }
+
     /// `listener.name.<listener>.<key>` sets a key for one listener.
     static let listenerPrefix = "listener.name."
 

@@ -11,6 +11,13 @@ package enum CoordinatorSchema {
 
     package static let schema = SettingsSchema(keys: keys, ignored: ignored)
 
+    /// Every key, annotated, as a file that runs as it is.
+    package static var reference: String {
+        schema.reference(
+            title: "The configuration of a coordinator: martlet-coordinator zoo.cfg",
+            essentials: ["dataDir": "coordinator-data", "clientPort": "2181"])
+    }
+
     private static let keys: [SettingKey] = [
         SettingKey("dataDir", .text, default: nil, "Directory of the snapshots; created if absent."),
         SettingKey("dataLogDir", .text, default: nil, "Directory of the transaction log; dataDir if not set."),

@@ -4,7 +4,7 @@ import Settings
 ///
 /// A key of a link stands alone for all links, or after `source->target.` for one. A key of a client stands alone for
 /// all clusters, or after `alias.` for one.
-enum MirrorSchema {
+package enum MirrorSchema {
     static let policyClasses = ["DefaultReplicationPolicy", "IdentityReplicationPolicy"]
         .flatMap { [$0, "org.apache.kafka.connect.mirror.\($0)"] }
 
@@ -135,6 +135,21 @@ enum MirrorSchema {
             "ssl.keystore.password", "ssl.provider", "ssl.secure.random.implementation",
             "ssl.trustmanager.algorithm", "ssl.truststore.password",
         ]
+
+    /// Every key, annotated, as a file that runs beside two brokers on the same machine.
+    package static var reference: String {
+        schema(clusters: []).reference(
+            title: """
+                The configuration of a mirror: martlet-mirror mm2.properties
+                #
+                # A key of a link stands alone for all links, or after source->target. for one of them; a key of a client
+                # (bootstrap.servers and what follows it) stands alone for all clusters, or after alias. for one of them.
+                """,
+            essentials: [
+                "clusters": "us-east, eu-west", "us-east.bootstrap.servers": "localhost:9092",
+                "eu-west.bootstrap.servers": "localhost:9192", "us-east->eu-west.enabled": "true",
+            ])
+    }
 
     /// All keys that a file with these clusters may hold.
     static func schema(clusters aliases: [String]) -> SettingsSchema {
