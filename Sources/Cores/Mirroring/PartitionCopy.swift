@@ -60,6 +60,8 @@ package struct PartitionCopy: Sendable {
     private var search: RestartSearch?
     private var needsNewProducer = false
     private var underWay: [UnderWay] = []
+    /// How many of `underWay` have been acknowledged; they are removed many at a time.
+    private var answered = 0
 
     /// - Parameter stored: the position an earlier life wrote down.
     package init(stored: MirroredPosition?) { acknowledged = stored }
@@ -68,6 +70,7 @@ package struct PartitionCopy: Sendable {
     package mutating func targetStands(at target: TargetEnd, source: ClosedRange<Offset>) {
         precondition(state == .locating, "the target was located while \(state)")
         underWay = []
+        answered = 0
         producer = target.last.flatMap { last in
             guard last.header.hasProducerID, last.header.baseSequence >= 0, !needsNewProducer else { return nil }
             var position = ProducerPosition(
@@ -164,14 +167,19 @@ package struct PartitionCopy: Sendable {
     }
 
     /// Batches sent and not yet acknowledged.
-    package var underWayCount: Int { underWay.count }
+    private var underWayCount: Int { underWay.count - answered }
 
     /// The target has the batch sent first of those under way.
     /// - Parameter offset: of its first record; nil when the target only says that it has it.
     /// - Returns: an offset sync worth writing: a run of equally counting offsets began.
     package mutating func acknowledge(at offset: Offset?) -> MirroredPosition? {
-        precondition(!underWay.isEmpty, "an acknowledgement with nothing under way at \(nextOffset)")
-        let batch = underWay.removeFirst()
+        precondition(underWayCount > 0, "an acknowledgement with nothing under way at \(nextOffset)")
+        let batch = underWay[answered]
+        answered += 1
+        if answered * 2 > underWay.count {
+            underWay.removeFirst(answered)
+            answered = 0
+        }
         let target = offset ?? acknowledged?.target ?? 0
         acknowledged = MirroredPosition(source: batch.sourceEnd, target: target + Offset(batch.count))
         let isNewRun = offsets.add(
@@ -185,6 +193,7 @@ package struct PartitionCopy: Sendable {
         state = .locating
         needsNewProducer = losesSequence
         underWay = []
+        answered = 0
         search = nil
     }
 }
