@@ -41,9 +41,6 @@ struct Link: Sendable {
         guard let stored = await untilDone("positions", health, { try await store.load() }) else { return }
         let follower = TopicFollower(
             settings: settings, clients: clients, table: table, stored: stored, provenance: provenance, logger: logger)
-        let isFirst: Void? = await untilDone("topics", health) { try await follower.follow(comparesSettings: true) }
-        guard isFirst != nil else { return }
-        logger.info("\(settings.name): copies topics", metadata: ["partitions": "\(table.partitionCount)"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pumps(table, store, health) }
             group.addTask { await follow(follower, health) }
@@ -117,6 +114,9 @@ struct Link: Sendable {
 
     /// Looks for new topics and partitions, and for new leaders when something fails.
     private func follow(_ follower: TopicFollower, _ health: LinkHealth) async {
+        let first: Void? = await untilDone("topics", health) { try await follower.follow(comparesSettings: true) }
+        guard first != nil else { return }
+        logger.info("\(settings.name): copies topics", metadata: ["partitions": "\(follower.table.partitionCount)"])
         var comparedAt = ContinuousClock.now
         var lookedAt = ContinuousClock.now
         while await pause(Self.leadersInterval) {

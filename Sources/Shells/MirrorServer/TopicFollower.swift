@@ -7,6 +7,8 @@ import Synchronization
 
 /// Makes the target's topics follow the source's, and tells the table which partitions there are.
 struct TopicFollower: Sendable {
+    private static let changesAtOnce = 8
+
     let settings: LinkSettings
     let clients: LinkClients
     let table: PartitionTable
@@ -23,6 +25,7 @@ struct TopicFollower: Sendable {
         let copies = try await copiesFromTarget()
         let topics = try await source.topics().filter { settings.plan.copies($0.key, copiesFromTarget: copies) }
         let present = try await target.topics()
+        tellTable(topics, present: present)
         var plan = settings.plan
         plan.synchronizesSettings = plan.synchronizesSettings && comparesSettings
         var wanted: [String: TopicShape] = [:]
@@ -40,12 +43,37 @@ struct TopicFollower: Sendable {
                     configuration: looks ? try await Self.configuration(of: remote, target) : [:])
             }
         }
-        for change in plan.changes(sources: wanted, targets: standing) { try await apply(change, at: target) }
-        try await tellTable(topics)
+        try await apply(plan.changes(sources: wanted, targets: standing), of: topics, at: target)
     }
 
-    private func tellTable(_ topics: [String: ClusterMetadata.Topic]) async throws {
-        let present = try await Administrator(clients.target).topics()
+    /// Makes all changes that can be made; throws the first failure afterwards.
+    private func apply(
+        _ changes: [TopicChange], of topics: [String: ClusterMetadata.Topic], at target: Administrator
+    ) async throws {
+        var failure: (any Error)?
+        for start in stride(from: 0, to: changes.count, by: Self.changesAtOnce) {
+            await withTaskGroup(of: (any Error)?.self) { group in
+                for change in changes[start..<min(start + Self.changesAtOnce, changes.count)] {
+                    group.addTask {
+                        do {
+                            try await apply(change, at: target)
+                            return nil
+                        } catch {
+                            return error
+                        }
+                    }
+                }
+                for await error in group { failure = failure ?? error }
+            }
+            // What is ready is copied while the rest is still made.
+            tellTable(topics, present: try await target.topics())
+        }
+        if let failure { throw failure }
+    }
+
+    private func tellTable(
+        _ topics: [String: ClusterMetadata.Topic], present: [String: ClusterMetadata.Topic]
+    ) {
         var partitions: [TopicPartition: (remote: TopicPartition, leader: BrokerID?, stored: MirroredPosition?)] = [:]
         for (name, topic) in topics {
             let remote = settings.plan.policy.remoteTopic(name, of: settings.source)
@@ -89,8 +117,14 @@ struct TopicFollower: Sendable {
             try await target.createPartitions(of: topic, count: count)
             logger.info("\(settings.name): \(topic) has \(count) partitions now")
         case .configure(let topic, let changes):
-            try await target.alterConfiguration(of: .topic(topic), changes)
-            logger.info("\(settings.name): \(topic) takes over \(changes.keys.sorted().joined(separator: ", "))")
+            let keys = changes.keys.sorted().joined(separator: ", ")
+            do {
+                try await target.alterConfiguration(of: .topic(topic), changes)
+                logger.info("\(settings.name): \(topic) takes over \(keys)")
+            } catch let fault as ClientFault where !fault.isRetriable {
+                // Another kind of broker may refuse what the source knows; the copy goes on without it.
+                logger.warning("\(settings.name): \(topic) does not take over \(keys): \(fault)")
+            }
         }
     }
 }
