@@ -1,14 +1,17 @@
 """A mirror between two regions: what is killed loses nothing, and what is new is followed."""
 
+import pytest
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from load import PARTITIONS, Load, assert_all_arrived, read_all
-from martlet import eventually
+from martlet import DEADLINE, eventually
 
 
 def regions(stage, tls=False):
     """Two brokers with a coordinator each."""
-    return [stage.broker(stage.coordinator(tls=tls).start(), tls=tls).start() for _ in range(2)]
+    coordinators = [stage.coordinator(tls=tls).start() for _ in range(2)]
+    return [stage.broker(coordinator, tls=tls).start() for coordinator in coordinators]
 
 
 def assert_mirrored(load, source, target):
@@ -43,6 +46,36 @@ def test_source_killed_under_load(stage, topic):
 
 def test_target_killed_under_load(stage, topic):
     kill_in_turn(stage, topic, lambda source, target, mirror: target)
+
+
+@pytest.mark.parametrize("region", [0, 1], ids=["source", "target"])
+def test_coordinator_killed_under_load(stage, topic, region):
+    # The stage's first two servers are the regions' coordinators.
+    kill_in_turn(stage, topic, lambda source, target, mirror: stage.servers[region])
+
+
+def test_a_group_goes_on_in_the_other_region(stage, topic):
+    source, target = regions(stage)
+    stage.mirror(source, target, sync_group_offsets_enabled="true", sync_group_offsets_interval_seconds=1,
+                 **{"us-east->eu-west.groups": "readers"}).start()
+    load = Load(source.address, topic)
+    load.wait_for(3000)
+    load.end()
+    assert_mirrored(load, source, target)
+
+    def consumer(broker):
+        return Consumer({"bootstrap.servers": broker.address, "group.id": "readers", "enable.auto.commit": False})
+    at_source = consumer(source)
+    ends = [TopicPartition(topic, p, len(numbers)) for p, numbers in load.acknowledged.items()]
+    at_source.commit(offsets=ends, asynchronous=False)
+    at_source.close()
+    at_target = consumer(target)
+
+    def translated():
+        asked = [TopicPartition(f"us-east.{topic}", p) for p in range(PARTITIONS)]
+        return [p.offset for p in at_target.committed(asked, timeout=DEADLINE)] == [p.offset for p in ends]
+    eventually(translated, "the group's offsets at the end are there")
+    at_target.close()
 
 
 def test_new_topics_and_partitions_are_followed(stage, topic):
