@@ -140,6 +140,23 @@ struct GroupTests {
         #expect(again.generationId == generation + 1 && again.members.count == 1)
     }
 
+    @Test("Members agree on a protocol that all of them know; who knows none of them cannot join")
+    func commonProtocol() throws {
+        let bench = try bench()
+        let ids = [try newMember(bench), try newMember(bench)]
+        var both = joining(ids[0])
+        both.protocols.insert(both.protocols[0], at: 0)
+        both.protocols[0].name = "cooperative-sticky"
+        var cooperative = joining(ids[1])
+        cooperative.protocols[0].name = "cooperative-sticky"
+        let joins = [try bench.send(both), try bench.send(cooperative)]
+        try bench.advance(milliseconds: 3_000)
+        try bench.advance(milliseconds: 3_000)
+        for join in joins { #expect(try bench.reply(to: join)?.protocolName == "cooperative-sticky") }
+        let eager = try bench.call(joining(""))
+        #expect(ErrorCode.of(eager.errorCode) == .inconsistentGroupProtocol)
+    }
+
     @Test("A member that is not heard of is put out of the group")
     func silentMember() throws {
         let bench = try bench()
