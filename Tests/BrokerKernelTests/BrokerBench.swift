@@ -28,6 +28,7 @@ final class BrokerBench {
     var isTreeAvailable = true
     private var replies: [ReplyTicket: ByteBuffer] = [:]
     private var lastPlace: UInt64 = 0
+    private var startCount: UInt64 = 1
     private var nextProducerID: ProducerID = 1000
 
     init(_ change: (inout BrokerKernelSettings) -> Void = { _ in }) throws {
@@ -40,23 +41,24 @@ final class BrokerBench {
         image.brokers[Self.brokerID] = BrokerRegistration(endpoints: [
             BrokerEndpoint(listenerName: "PLAINTEXT", securityProtocol: "PLAINTEXT", host: "broker.test", port: 9092)
         ])
-        kernel = try Self.started(on: disk, settings, at: now)
+        kernel = try Self.started(on: disk, settings, at: now, seed: startCount)
         try step(.imageChanged(image))
     }
 
     private static func started(
-        on disk: SimulatedDisk, _ settings: BrokerKernelSettings, at now: Instant
+        on disk: SimulatedDisk, _ settings: BrokerKernelSettings, at now: Instant, seed: UInt64
     ) throws -> BrokerKernel {
         let owner = LogDirectory.Owner(
             brokerID: brokerID, clusterID: clusterID, newDirectoryID: KafkaUUID(high: 1, low: 1))
         let directory = try LogDirectory("/data", fileSystem: disk, owner: owner, at: now) { _ in LogSettings() }
         return BrokerKernel(
-            settings: settings, directory: directory, generator: SeededRandom(seed: 7), at: now)
+            settings: settings, directory: directory, generator: SeededRandom(seed: seed), at: now)
     }
 
     /// Kills the broker and starts it again on what it left.
     func restart() throws {
-        kernel = try Self.started(on: disk, settings, at: now)
+        startCount += 1
+        kernel = try Self.started(on: disk, settings, at: now, seed: startCount)
         try step(.imageChanged(image))
     }
 

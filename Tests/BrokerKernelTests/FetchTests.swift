@@ -99,6 +99,20 @@ struct FetchTests {
         #expect(ErrorCode.of(try bench.call(next, version: version).errorCode) == .fetchSessionIdNotFound)
     }
 
+    @Test("A session of before a restart is not taken for one that was opened after it")
+    func sessionsAndRestart() throws {
+        let bench = try BrokerBench()
+        try bench.createTopic("t")
+        var first = bench.fetchRequest("t", from: 0, maxWait: 0)
+        first.sessionEpoch = 0
+        var old = bench.fetchRequest("t", from: 0, maxWait: 0)
+        old.sessionId = try bench.call(first).sessionId
+        old.sessionEpoch = 1
+        try bench.restart()
+        #expect(try bench.call(first).sessionId != old.sessionId)
+        #expect(ErrorCode.of(try bench.call(old).errorCode) == .fetchSessionIdNotFound)
+    }
+
     @Test("A fetch that waits hears at once that its topic is gone")
     func deletedMeanwhile() throws {
         let bench = try BrokerBench()

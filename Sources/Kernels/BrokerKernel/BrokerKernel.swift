@@ -80,10 +80,12 @@ package struct BrokerKernel: ProtocolCore {
         settings: BrokerKernelSettings, directory: LogDirectory, generator: any RandomNumberGenerator & Sendable,
         at now: Instant
     ) {
+        var generator = generator
         self.settings = settings
-        self.generator = generator
         self.directory = directory
-        self.fetchSessions = FetchSessions(slots: settings.fetchSessionSlots)
+        self.fetchSessions = FetchSessions(
+            slots: settings.fetchSessionSlots, lastID: Int32.random(in: 0 ..< .max, using: &generator))
+        self.generator = generator
         self.upkeep = Upkeep(settings: settings, at: now)
         self.now = now
     }

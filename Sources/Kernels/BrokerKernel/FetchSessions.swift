@@ -89,9 +89,14 @@ struct FetchSessions {
 
     let slots: Int
     private var sessions: [Int32: FetchSession] = [:]
-    private var lastID: Int32 = 0
+    private var lastID: Int32
 
-    init(slots: Int) { self.slots = slots }
+    /// - Parameter lastID: any number. Another one at each start of the broker, or a client that goes on with a session
+    ///   of before the start could meet a new one that has the same id.
+    init(slots: Int, lastID: Int32) {
+        self.slots = slots
+        self.lastID = lastID
+    }
 
     /// Opens a session; nil when all slots are held by better ones.
     mutating func open(usesTopicIDs: Bool, interests: [FetchInterest], now: Instant) -> Int32? {
