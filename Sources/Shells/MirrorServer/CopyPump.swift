@@ -47,7 +47,7 @@ struct CopyPump: Sendable {
         var fetch = RawFetch()
         fetch.readsCommitted = true
         fetch.maximumBytes = 16 << 20
-        fetch.maximumBytesPerPartition = 4 << 20
+        fetch.maximumBytesPerPartition = 1 << 20
         let connection = try await source.connection(to: broker)
         let answers = try await fetch(positions, on: connection)
         health.recovered("broker \(broker)")
