@@ -1,6 +1,7 @@
 """A load of numbered records, and whether all that was acknowledged is there."""
 
 import threading
+import time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -12,7 +13,7 @@ PARTITIONS = 3
 class Load:
     """A producer in a thread that notes what was acknowledged: per partition, the numbers in order of sending."""
 
-    def __init__(self, address, topic, **settings):
+    def __init__(self, address, topic, per_second=None, **settings):
         self.topic = topic
         self.acknowledged = {partition: [] for partition in range(PARTITIONS)}
         self.count = 0
@@ -20,15 +21,18 @@ class Load:
         self._producer = Producer({
             "bootstrap.servers": address, "enable.idempotence": True, "acks": "all", "linger.ms": 2,
             "message.timeout.ms": 120_000, "reconnect.backoff.max.ms": 500, "retry.backoff.max.ms": 500} | settings)
+        self._per_second = per_second
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self):
         number = 0
+        begun = time.monotonic()
         while not self._ending.is_set():
             # A bound on what is under way, so that the load goes on during the whole fault.
-            if len(self._producer) > 300:
+            is_ahead = self._per_second and number > self._per_second * (time.monotonic() - begun)
+            if is_ahead or len(self._producer) > 300:
                 self._producer.poll(0.05)
                 continue
             partition = number % PARTITIONS
