@@ -73,10 +73,14 @@ extension BrokerKernel {
     }
 
     /// Appends batches of a client's or the broker's own to a partition that this broker leads, and commits them: there
-    /// is nobody else to wait for. nil when the disk failed.
+    /// is nobody else to wait for. Where `flush.messages` or `flush.ms` ask for it they are on disk on return. nil when
+    /// the disk failed.
     mutating func append(_ batches: ByteBuffer, to partition: Partition, origin: AppendOrigin) -> AppendOutcome? {
         let outcome = onLog { [now] () throws(LogFailure) in
-            try partition.log.append(batches, leaderEpoch: partition.leaderEpoch, origin: origin, at: now)
+            let outcome = try partition.log.append(
+                batches, leaderEpoch: partition.leaderEpoch, origin: origin, at: now)
+            if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
+            return outcome
         }
         if case .appended = outcome {
             partition.log.advanceHighWatermark(to: partition.log.logEndOffset)
