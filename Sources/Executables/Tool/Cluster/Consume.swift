@@ -29,31 +29,36 @@ struct Consume: AsyncParsableCommand {
         let format = RecordFormat(property.dictionary)
         var fetch = RawFetch()
         fetch.readsCommitted = isolationLevel == "read_committed"
-        try await cluster.withClient { client in
-            var positions = try await begin(client)
-            var printed = 0
-            var lastRecord = ContinuousClock.now
-            while maxMessages.map({ printed < $0 }) ?? true {
-                if let timeoutMs, lastRecord.duration(to: .now) > .milliseconds(timeoutMs) { break }
-                let before = printed
-                for (leader, mine) in try await byLeader(positions, client) {
-                    let found = try await client.retrying {
-                        try await fetch(mine, on: try await client.connection(to: leader))
-                    }
-                    for one in found {
-                        try check(one)
-                        let next = try output(
-                            one, from: positions[one.partition] ?? 0, format, printed: &printed)
-                        positions[one.partition] = next
-                    }
-                }
-                if printed > before {
-                    lastRecord = .now
-                    format.flush()
+        try await cluster.withClient { client in try await print(client, fetch, format) }
+        FileOutput.standardError("Processed a total of \(format.count) messages\n")
+    }
+
+    private func print(_ client: KafkaClient, _ fetch: RawFetch, _ format: RecordFormat) async throws {
+        var positions = try await begin(client)
+        var printed = 0
+        var lastRecord = ContinuousClock.now
+        while printed < maxMessages ?? .max {
+            if let timeoutMs, lastRecord.duration(to: .now) > .milliseconds(timeoutMs) { return }
+            let before = printed
+            for (leader, mine) in try await byLeader(positions, client) {
+                for one in try await fetched(mine, from: leader, fetch, client) {
+                    try check(one)
+                    positions[one.partition] = try output(
+                        one, from: positions[one.partition] ?? 0, format, printed: &printed)
                 }
             }
+            if printed > before {
+                lastRecord = .now
+                format.flush()
+            }
         }
-        FileOutput.standardError("Processed a total of \(format.count) messages\n")
+    }
+
+    private func fetched(
+        _ positions: [(partition: TopicPartition, offset: Offset)], from leader: BrokerID, _ fetch: RawFetch,
+        _ client: KafkaClient
+    ) async throws -> [RawFetch.Partition] {
+        try await client.retrying { try await fetch(positions, on: try await client.connection(to: leader)) }
     }
 
     private func check(_ found: RawFetch.Partition) throws {
