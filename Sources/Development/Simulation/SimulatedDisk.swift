@@ -63,6 +63,9 @@ package final class SimulatedDisk: FileSystem {
     /// The stop is over and nothing was lost: as when a process is killed and another one takes its place.
     package func endStop() { state.withLock { $0.changesLeft = nil } }
 
+    /// Whether all operations fail, because of ``stop(afterChanges:)``.
+    package var isStopped: Bool { state.withLock { $0.changesLeft == 0 } }
+
     /// All changes that were tried so far.
     package var changeCount: Int { state.withLock { $0.changes } }
 
