@@ -4,6 +4,8 @@ import Records
 
 /// A batch of records of random letters that is made once and sent many times, with new timestamps.
 struct PerfBatch {
+    private let recordSize: Int
+    private let codec: CompressionCodec
     private let template: ByteBuffer
     private let header: RecordBatchHeader
     let recordCount: Int
@@ -11,6 +13,8 @@ struct PerfBatch {
     /// As many records as `batchSize` bytes hold before compression, at least one.
     /// - Parameter recordSize: bytes of each record's value.
     init(recordSize: Int, batchSize: Int, codec: CompressionCodec, atMost limit: Int = .max) throws {
+        self.recordSize = recordSize
+        self.codec = codec
         var builder = RecordBatchBuilder(codec: codec)
         var generator = SystemRandomNumberGenerator()
         repeat {
@@ -20,6 +24,11 @@ struct PerfBatch {
         recordCount = Int(builder.count)
         template = builder.finish()
         header = try RecordBatch(reading: template).header
+    }
+
+    /// A batch of the same kind with so many records.
+    func shortened(to count: Int) throws -> PerfBatch {
+        try PerfBatch(recordSize: recordSize, batchSize: .max, codec: codec, atMost: count)
     }
 
     /// The batch with all its records of one time, in milliseconds since 1970.

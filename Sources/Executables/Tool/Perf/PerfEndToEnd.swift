@@ -44,8 +44,8 @@ struct PerfEndToEnd: AsyncParsableCommand {
         produce.acks = producerAcks == "1" ? 1 : -1
         let work = PerfWork(records: numRecords, perSecond: throughput)
         var waiting = arrivals.makeAsyncIterator()
-        while let due = work.take(1) {
-            if let due { try await Task.sleep(until: due, clock: .continuous) }
+        while let share = work.take(1) {
+            if let due = share.due { try await Task.sleep(until: due, clock: .continuous) }
             let connection = try await client.connection(for: .leader(place))
             let bytes = batch.stamped(WallClock.milliseconds())
             sent.append(.now)

@@ -76,8 +76,9 @@ struct PerfProduce: AsyncParsableCommand {
         produce.acks = acks
         var latencies = LatencyRecord()
         var turn = worker
-        while let due = work.take(batch.recordCount) {
-            if let due { try await Task.sleep(until: due, clock: .continuous) }
+        while let share = work.take(batch.recordCount) {
+            if let due = share.due { try await Task.sleep(until: due, clock: .continuous) }
+            let batch = share.count == batch.recordCount ? batch : try batch.shortened(to: share.count)
             let partition = partitions[turn % partitions.count]
             turn += 1
             let bytes = batch.stamped(WallClock.milliseconds())
@@ -129,14 +130,15 @@ final class PerfWork: Sendable {
         self.perSecond = perSecond
     }
 
-    /// Takes up to `count` records; nil when none are left. The inner value is when they may be sent, nil for now.
-    func take(_ count: Int) -> ContinuousClock.Instant?? {
+    /// Takes up to `count` records; nil when none are left. They may be sent at `due`, or now.
+    func take(_ count: Int) -> (count: Int, due: ContinuousClock.Instant?)? {
         state.withLock { state in
             guard state.left > 0 else { return nil }
-            let due = began + .seconds(Double(state.handedOut) / Double(perSecond))
-            state.left -= count
-            state.handedOut += count
-            return .some(perSecond > 0 ? due : nil)
+            let share = min(count, state.left)
+            let due = perSecond > 0 ? began + .seconds(Double(state.handedOut) / Double(perSecond)) : nil
+            state.left -= share
+            state.handedOut += share
+            return (share, due)
         }
     }
 }

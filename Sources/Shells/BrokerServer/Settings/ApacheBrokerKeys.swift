@@ -2,7 +2,7 @@
 enum ApacheBrokerKeys {
     static let withoutEffect: Set<String> = [
         "alter.config.policy.class.name", "alter.log.dirs.replication.quota.window.num",
-        "alter.log.dirs.replication.quota.window.size.seconds", "authorizer.class.name", "auto.include.jmx.reporter",
+        "alter.log.dirs.replication.quota.window.size.seconds", "auto.include.jmx.reporter",
         "auto.leader.rebalance.enable", "background.threads", "broker.heartbeat.interval.ms",
         "broker.id.generation.enable", "broker.session.timeout.ms", "client.quota.callback.class",
         "connection.failed.authentication.delay.ms", "connections.max.reauth.ms", "control.plane.listener.name",

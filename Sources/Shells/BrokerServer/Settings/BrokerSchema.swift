@@ -35,6 +35,9 @@ package enum BrokerSchema {
             "broker.id", .integer(-1...Int64(Int32.max)), default: "-1",
             "This broker's number, unlike those of the others in the cluster; -1 takes it from the data directory, or 0."
         ),
+        SettingKey(
+            "authorizer.class.name", .text, default: "",
+            "Must be empty: there are no access lists yet, and a broker that was told of some does not start."),
         SettingKey("broker.rack", .text, default: nil, "Where this broker stands: replicas spread over racks."),
         SettingKey("log.dirs", .text, default: nil, "The data directory; created if absent."),
         SettingKey("log.dir", .text, default: "/tmp/kafka-logs", "The data directory when log.dirs is not set."),

@@ -22,6 +22,11 @@ extension BrokerSettings {
         if settings.coordinatorAddress.trimmed.isEmpty {
             problems.append("\(file.path): zookeeper.connect is missing: it says where the coordinator is")
         }
+        if !values.text("authorizer.class.name").trimmed.isEmpty {
+            problems.append(
+                "\(values.place(of: "authorizer.class.name"))authorizer.class.name is set, and there are no access "
+                    + "lists yet: without the key everybody who can connect may do everything")
+        }
         settings.coordinatorSessionTimeout = values.milliseconds("zookeeper.session.timeout.ms")
         settings.coordinatorConnectionTimeout =
             values["zookeeper.connection.timeout.ms"] == nil
