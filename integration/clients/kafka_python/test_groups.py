@@ -5,7 +5,8 @@ import threading
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import MemberToRemove, NewTopic
+from kafka.errors import GroupSubscribedToTopicError, NoError
 
 from martlet import DEADLINE, eventually
 
@@ -127,5 +128,39 @@ def test_groups_are_listed_described_and_deleted(access, join, filled):
         assert group in str(admin.describe_groups([group]))
         admin.delete_groups([group])
         assert group not in str(admin.list_groups())
+    finally:
+        admin.close()
+
+
+def test_offsets_of_a_group_are_deleted(access, join, filled):
+    consumer = join()
+    poll_until([consumer], lambda _: len(consumer.assignment()) == 4, "it has joined")
+    partitions = [TopicPartition(filled, number) for number in range(2)]
+    consumer.commit({partition: OffsetAndMetadata(5, "", -1) for partition in partitions})
+    admin = KafkaAdminClient(**access)
+    group = f"group-{filled}"
+    try:
+        refused = admin.delete_group_offsets(group, partitions[:1])
+        assert refused[partitions[0]] is GroupSubscribedToTopicError
+        consumer.close()
+        assert admin.delete_group_offsets(group, partitions[:1])[partitions[0]] is NoError
+    finally:
+        admin.close()
+    again = join()
+    assert [again.committed(partition) for partition in partitions] == [None, 5]
+
+
+def test_a_member_is_removed(access, join):
+    """An operator frees the place of a static member that will not come back."""
+    gone, other = join(group_instance_id="a"), join(group_instance_id="b")
+    admin = KafkaAdminClient(**access)
+    try:
+        with polling(other):
+            with polling(gone):
+                eventually(lambda: share(gone, other), "both have two")
+            gone.close()
+            assert len(other.assignment()) == 2
+            admin.remove_group_members(other.config["group_id"], [MemberToRemove(group_instance_id="a")])
+            eventually(lambda: len(other.assignment()) == 4, "the one that stays has all")
     finally:
         admin.close()
