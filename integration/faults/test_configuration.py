@@ -64,6 +64,17 @@ def coordinator_config(stage):
 
 
 @pytest.fixture
+def mirror_config(stage):
+    """Writes a configuration of a mirror, with changes."""
+    def write(**changes):
+        values = {
+            "clusters": "us-east, eu-west", "us-east.bootstrap.servers": f"127.0.0.1:{free_port()}",
+            "eu-west.bootstrap.servers": f"127.0.0.1:{free_port()}", "us-east->eu-west.enabled": "true"}
+        return write_properties(stage.directory / "configured" / "mm2.properties", values | changes)
+    return write
+
+
+@pytest.fixture
 def taken_port():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", free_port()))
@@ -80,6 +91,24 @@ def test_coordinator_names_the_nearest_of_an_unknown_key(coordinator_config):
     assert_refused("martlet-coordinator", coordinator_config(tickTim=1), "zoo.cfg:4", "tickTim", "tickTime")
 
 
+@pytest.mark.parametrize(("key", "nearest"), [
+    ("replication.facto", "replication.factor"), ("us-east->eu-west.topic", "us-east->eu-west.topics")])
+def test_mirror_names_the_nearest_of_an_unknown_key(mirror_config, key, nearest):
+    assert_refused("martlet-mirror", mirror_config(**{key: 1}), "mm2.properties:5", key, nearest)
+
+
+@pytest.mark.parametrize(("key", "value", "line"), [
+    ("clusters", "us-east", 1), ("us-east.bootstrap.servers", "nonsense", 2), ("replication.factor", "many", 5)])
+def test_mirror_names_a_bad_value(mirror_config, key, value, line):
+    assert_refused("martlet-mirror", mirror_config(**{key: value}), f"mm2.properties:{line}", key, value)
+
+
+def test_mirror_with_an_unreadable_certificate(mirror_config, stage):
+    config = mirror_config(**{
+        "us-east.security.protocol": "SSL", "us-east.ssl.truststore.location": stage.directory / "nothing.crt"})
+    assert_refused("martlet-mirror", config, "us-east", "nothing.crt", "No such file")
+
+
 @pytest.mark.parametrize(("key", "value", "range_"), [
     ("num.partitions", "many", "1"), ("num.partitions", "0", "1"), ("log.segment.bytes", "3", "14"),
     ("log.cleanup.policy", "shred", "compact"), ("auto.create.topics.enable", "yes", "true")])
@@ -92,7 +121,7 @@ def test_coordinator_names_a_bad_value_and_what_is_allowed(coordinator_config):
 
 
 def test_a_file_that_is_not_there(stage):
-    for program in ("martlet-broker", "martlet-coordinator"):
+    for program in ("martlet-broker", "martlet-coordinator", "martlet-mirror"):
         assert_refused(program, stage.directory / "nothing.properties", "nothing.properties", "No such file")
 
 

@@ -95,11 +95,3 @@ def test_new_topics_and_partitions_are_followed(stage, topic):
     load.wait_for(300)
     load.end()
     assert_mirrored(load, source, target)
-
-
-def test_a_mirror_of_nonsense_says_why(stage, topic):
-    source, target = regions(stage)
-    mirror = stage.mirror(source, target, replication_factor="many").launch()
-    eventually(lambda: not mirror.is_running, "it has ended")
-    assert mirror.process.returncode == 1
-    assert "replication.factor='many' is not allowed: -1 to 32767" in mirror.log()
