@@ -40,12 +40,9 @@ struct Consume: AsyncParsableCommand {
         while printed < maxMessages ?? .max {
             if let timeoutMs, lastRecord.duration(to: .now) > .milliseconds(timeoutMs) { return }
             let before = printed
-            for (leader, mine) in try await byLeader(positions, client) {
-                for one in try await fetched(mine, from: leader, fetch, client) {
-                    try check(one)
-                    positions[one.partition] = try output(
-                        one, from: positions[one.partition] ?? 0, format, printed: &printed)
-                }
+            for one in try await fetched(positions, fetch, client) {
+                positions[one.partition] = try output(
+                    one, from: positions[one.partition] ?? 0, format, printed: &printed)
             }
             if printed > before {
                 lastRecord = .now
@@ -54,13 +51,22 @@ struct Consume: AsyncParsableCommand {
         }
     }
 
+    /// What the leaders of all partitions have from the positions on.
     private func fetched(
-        _ positions: [(partition: TopicPartition, offset: Offset)], from leader: BrokerID, _ fetch: RawFetch,
-        _ client: KafkaClient
+        _ positions: [TopicPartition: Offset], _ fetch: RawFetch, _ client: KafkaClient
     ) async throws -> [RawFetch.Partition] {
-        try await client.retrying { try await fetch(positions, on: try await client.connection(to: leader)) }
+        var found: [RawFetch.Partition] = []
+        for (leader, mine) in try await byLeader(positions, client) {
+            found += try await client.retrying {
+                try await fetch(mine, on: try await client.connection(to: leader))
+            }
+        }
+        for one in found { try check(one) }
+        return found
     }
 
+    // Inlined into the loop that calls it, it crashes Swift 6.3.1's optimizer.
+    @inline(never)
     private func check(_ found: RawFetch.Partition) throws {
         guard found.error != .offsetOutOfRange else {
             throw CommandFailure("\(found.partition) has no such offset: its first is \(found.logStart)")
