@@ -47,6 +47,7 @@ struct BrokerMain: AsyncParsableCommand {
             return
         }
         let signals = TerminationSignals()
+        FileLimit.raise()
         bootstrapLogging()
         do {
             try await serve(until: signals, logger: Logger(label: "broker"))

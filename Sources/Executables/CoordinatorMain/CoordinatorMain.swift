@@ -29,6 +29,7 @@ struct CoordinatorMain: AsyncParsableCommand {
             return
         }
         let signals = TerminationSignals()
+        FileLimit.raise()
         bootstrapLogging()
         let logger = Logger(label: "coordinator")
         do {

@@ -34,6 +34,7 @@ struct MirrorMain: AsyncParsableCommand {
             return
         }
         let signals = TerminationSignals()
+        FileLimit.raise()
         bootstrapLogging()
         let logger = Logger(label: "mirror")
         do {
