@@ -1,9 +1,8 @@
+import Glibc
 import NIOCore
 import Testing
 
 @testable import Records
-
-import Glibc
 
 /// A file of `Fixtures/`: segments that Apache Kafka 3.9 wrote.
 func fixture(_ name: String) throws -> ByteBuffer {
