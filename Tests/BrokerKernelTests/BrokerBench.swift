@@ -188,6 +188,14 @@ final class BrokerBench {
         }
     }
 
+    /// Lets the broker lead all partitions of a topic again, in a later epoch.
+    func elect(_ topic: String, epoch: LeaderEpoch) throws {
+        image.updateTopic(topic) { topic in
+            for partition in topic.partitions.indices { topic.partitions[partition].leaderEpoch = epoch }
+        }
+        try step(.imageChanged(image))
+    }
+
     private func led(_ replicas: [BrokerID]) -> PartitionImage {
         var partition = PartitionImage(replicas: replicas)
         let state = PartitionLeadership.initialState(
