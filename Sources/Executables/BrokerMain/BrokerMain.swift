@@ -33,9 +33,6 @@ struct BrokerMain: AsyncParsableCommand {
     var settingsReference = false
 
     func validate() throws {
-        guard configuration != nil || standalone || settingsReference else {
-            throw ValidationError("name a configuration file, or use --standalone")
-        }
         for text in override where !text.contains("=") {
             throw ValidationError("--override \(text) is not key=value")
         }
@@ -45,6 +42,10 @@ struct BrokerMain: AsyncParsableCommand {
         if settingsReference {
             print(BrokerSchema.reference, terminator: "")
             return
+        }
+        // Not in validate(), which would hide an unknown option behind this complaint.
+        guard configuration != nil || standalone else {
+            throw ValidationError("name a configuration file, or use --standalone")
         }
         let signals = TerminationSignals()
         FileLimit.raise()

@@ -24,15 +24,13 @@ struct MirrorMain: AsyncParsableCommand {
     @Flag(help: "Prints every key with its meaning, its values and its default, and ends.")
     var settingsReference = false
 
-    func validate() throws {
-        guard configuration != nil || settingsReference else { throw ValidationError("name a configuration file") }
-    }
-
     func run() async throws {
-        guard !settingsReference, let configuration else {
+        if settingsReference {
             print(MirrorSchema.reference, terminator: "")
             return
         }
+        // Not in validate(), which would hide an unknown option behind this complaint.
+        guard let configuration else { throw ValidationError("name a configuration file") }
         let signals = TerminationSignals()
         FileLimit.raise()
         bootstrapLogging()
