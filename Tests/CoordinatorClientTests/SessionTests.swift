@@ -173,7 +173,7 @@ import ZooKeeperProtocol
         try await dead.start()
         var settings = try CoordinatorSettings(connect: "127.0.0.1:\(dead.port)")
         try await dead.stop()
-        settings.connectionTimeout = .milliseconds(900)
+        settings.connectionTimeout = .seconds(3)
         let session = CoordinatorSession(
             settings, on: ScriptedCoordinator.group, logger: silentLogger, events: { _ in })
         let error = await #expect(throws: CoordinatorError.self) { try await session.start() }

@@ -99,6 +99,9 @@ import WireCoding
         let server = RecordingHandler()
         let listener = try await listener({ $0.maximumConnections = 1 }) { _ in server }
         let first = try await dial(listener, RecordingHandler())
+        // Connections are accepted on several loops: which one came first is certain only once it is heard.
+        first.send(frame([1]))
+        #expect(await server.frames(1) == [[1]])
         let second = RecordingHandler()
         _ = try await dial(listener, second)
         #expect(await second.closeReason() == .endedByPeer)
@@ -111,7 +114,11 @@ import WireCoding
 
     @Test func connectionsOfOneAddressAreLimited() async throws {
         let listener = try await listener({ $0.maximumConnectionsPerAddress = 1 }) { _ in RecordingHandler.echo() }
-        _ = try await dial(listener, RecordingHandler())
+        let first = RecordingHandler()
+        let connection = try await dial(listener, first)
+        // As above.
+        connection.send(frame([1]))
+        #expect(await first.frames(1) == [[1]])
         let second = RecordingHandler()
         _ = try await dial(listener, second)
         #expect(await second.closeReason() == .endedByPeer)
