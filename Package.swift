@@ -13,6 +13,7 @@ struct Module {
     /// Whether `Tests/<name>Tests` exists, and what it uses besides the module and all that the module uses.
     var tests: Bool = false
     var testUses: [String] = []
+    var testLibraries: [Target.Dependency] = []
     /// Folders in the module's, or in its tests' folder, that hold no Swift.
     var excluded: [String] = []
     var testsExcluded: [String] = []
@@ -20,7 +21,6 @@ struct Module {
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -59,7 +59,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "KafkaProtocolGroups", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore],
                 excluded: ["Schema"]),
             Module(
-                name: "KafkaProtocolTransactions", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore],
+                name: "KafkaProtocolTransactions", uses: ["WireCoding"],
                 excluded: ["Schema"]),
             Module(
                 name: "KafkaProtocolAdmin", uses: ["ClusterModel", "WireCoding"], libraries: [nioCore],
@@ -71,7 +71,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "KafkaProtocolJSON", uses: ["ClusterModel", "WireCoding"] + kafkaMessages, libraries: [nioCore],
                 tests: true, testsExcluded: ["Fixtures"]),
             Module(name: "ZooKeeperProtocol", uses: ["WireCoding"], libraries: [nioCore], tests: true),
-            Module(name: "Security", uses: ["ClusterModel"], tests: true),
+            Module(name: "Security", tests: true),
         ]
     ),
     (
@@ -86,7 +86,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Groups",
                 uses: ["Seams", "ClusterModel", "WireCoding", "KafkaProtocol", "KafkaProtocolGroups"],
                 libraries: [nioCore], tests: true, testUses: ["Records"], testsExcluded: ["Fixtures"]),
-            Module(name: "Controller", uses: ["Seams", "ClusterModel"], tests: true, testsExcluded: ["Fixtures"]),
+            Module(name: "Controller", uses: ["ClusterModel"], tests: true, testsExcluded: ["Fixtures"]),
             Module(
                 name: "Mirroring", uses: ["ClusterModel", "WireCoding", "Records"], libraries: [nioCore], tests: true),
         ]
@@ -98,8 +98,9 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "BrokerKernel",
                 uses: [
                     "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Groups",
-                    "Controller",
-                ] + kafkaMessages,
+                    "Controller", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
+                    "KafkaProtocolAdmin",
+                ],
                 libraries: [nioCore], tests: true, testUses: ["Simulation"]),
             Module(
                 name: "CoordinatorKernel",
@@ -118,33 +119,37 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["Platform"]),
             Module(
                 name: "MartletClient",
-                uses: ["ClusterModel", "WireCoding", "Records", "Security", "Transport"] + kafkaMessages,
-                libraries: [nioCore, nioPosix, logging], tests: true),
-            Module(
-                name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Security", "Transport"],
-                libraries: [nioCore, nioPosix, logging], tests: true),
-            Module(
-                name: "CoordinatorServer",
                 uses: [
-                    "Seams", "WireCoding", "ZooKeeperProtocol", "Security", "ZNodes", "CoordinatorKernel", "Platform",
-                    "Settings", "Telemetry", "Transport",
+                    "ClusterModel", "WireCoding", "Security", "Transport", "KafkaProtocol", "KafkaProtocolGroups",
+                    "KafkaProtocolAdmin",
                 ],
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(
+                name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Transport"],
+                libraries: [nioCore, logging], tests: true, testUses: ["Security"], testLibraries: [nioPosix]),
+            Module(
+                name: "CoordinatorServer",
+                uses: [
+                    "Seams", "WireCoding", "Security", "ZNodes", "CoordinatorKernel", "Platform",
+                    "Settings", "Telemetry", "Transport",
+                ],
+                libraries: [nioCore, logging], tests: true, testUses: ["ZooKeeperProtocol"], testLibraries: [nioPosix]),
+            Module(
                 name: "BrokerServer",
                 uses: [
-                    "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
-                    "Groups", "Controller", "BrokerKernel", "Platform", "Settings", "Telemetry", "Transport",
-                    "CoordinatorClient", "CoordinatorServer",
-                ] + kafkaMessages,
-                libraries: [nioCore, nioPosix, logging], tests: true),
+                    "Seams", "ClusterModel", "WireCoding", "ZooKeeperProtocol", "Security", "SegmentedLog",
+                    "Groups", "Controller", "BrokerKernel", "Platform", "Settings", "Transport",
+                    "CoordinatorClient", "KafkaProtocol",
+                ],
+                libraries: [nioCore, logging], tests: true, testUses: ["CoordinatorServer"], testLibraries: [nioPosix]),
             Module(
                 name: "MirrorServer",
                 uses: [
-                    "Seams", "ClusterModel", "WireCoding", "Records", "Security", "Mirroring", "Platform", "Settings",
-                    "Telemetry", "Transport", "MartletClient",
-                ] + kafkaMessages,
-                libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["CoordinatorServer", "BrokerServer"]),
+                    "ClusterModel", "WireCoding", "Records", "Mirroring", "Settings",
+                    "MartletClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
+                ],
+                libraries: [nioCore, logging], tests: true, testUses: ["CoordinatorServer", "BrokerServer"],
+                testLibraries: [nioPosix]),
         ]
     ),
     (
@@ -165,9 +170,9 @@ let layers: [(layer: String, modules: [Module])] = [
                 uses: [
                     "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON", "ZooKeeperProtocol",
                     "Security",
-                    "SegmentedLog", "Groups", "Platform", "Settings", "Telemetry", "Transport", "MartletClient",
-                    "CoordinatorClient",
-                ] + kafkaMessages,
+                    "SegmentedLog", "Platform", "Settings", "Telemetry", "Transport", "MartletClient",
+                    "CoordinatorClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
+                ],
                 libraries: [arguments, logging, nioCore, nioPosix], tests: true, testUses: ["Simulation"],
                 testsExcluded: ["Fixtures"]),
         ]
@@ -182,8 +187,9 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Simulation",
                 uses: [
                     "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
-                    "ZNodes", "Groups", "Controller", "BrokerKernel", "CoordinatorKernel",
-                ] + kafkaMessages,
+                    "Controller", "BrokerKernel", "CoordinatorKernel", "KafkaProtocol", "KafkaProtocolGroups",
+                    "KafkaProtocolAdmin",
+                ],
                 libraries: [nioCore], tests: true),
         ]
     ),
@@ -192,8 +198,8 @@ let layers: [(layer: String, modules: [Module])] = [
 /// Refuses a row that uses a module which is not above it.
 func checkedTargets() -> [Target] {
     var above: Set<String> = []
-    var targets: [Target] = []
     let settings: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+    var targets: [Target] = []
     for (layer, modules) in layers {
         for module in modules {
             for used in module.uses {
@@ -222,7 +228,8 @@ func checkedTargets() -> [Target] {
                 targets.append(
                     .testTarget(
                         name: "\(module.name)Tests",
-                        dependencies: tested + dependencies + module.testUses.map { .target(name: $0) } + [nioEmbedded],
+                        dependencies: tested + dependencies + module.testUses.map { .target(name: $0) }
+                            + module.testLibraries,
                         path: "Tests/\(module.name)Tests", exclude: module.testsExcluded, swiftSettings: settings))
             }
         }
