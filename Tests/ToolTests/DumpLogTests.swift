@@ -1,3 +1,4 @@
+import ArgumentParser
 import Platform
 import Seams
 import Simulation
@@ -90,9 +91,15 @@ import Testing
     }
 
     @Test(arguments: [
-        [], ["--files", "a", "--directory", "b"], ["--files", "a", "--offsets-decoder", "--transaction-log-decoder"],
+        ["--files", "a", "--directory", "b"], ["--files", "a", "--offsets-decoder", "--transaction-log-decoder"],
     ])
     func contradictingFlagsAreRefused(_ arguments: [String]) {
         #expect(throws: (any Error).self) { try DumpLog.parse(arguments) }
+    }
+
+    @Test func nothingToPrintIsRefusedAndAnUnknownOptionFirst() {
+        #expect(throws: ValidationError.self) { try output([]) }
+        let error = #expect(throws: (any Error).self) { try output(["--nonsense"]) }
+        #expect(error.map { DumpLog.message(for: $0).contains("--nonsense") } == true)
     }
 }

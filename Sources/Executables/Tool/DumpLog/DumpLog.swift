@@ -41,7 +41,7 @@ struct DumpLog: ParsableCommand {
     var transactionLogDecoder = false
 
     func validate() throws {
-        if (files == nil) == (directory == nil) { throw ValidationError("Say either --files or --directory.") }
+        if files != nil && directory != nil { throw ValidationError("Say either --files or --directory.") }
         if offsetsDecoder && transactionLogDecoder {
             throw ValidationError("Say either --offsets-decoder or --transaction-log-decoder.")
         }
@@ -53,6 +53,8 @@ struct DumpLog: ParsableCommand {
     }
 
     func run(_ disk: some FileSystem, to output: inout some TextOutputStream) throws {
+        // Not in validate(), which would hide an unknown option behind this complaint.
+        if files == nil && directory == nil { throw ValidationError("Say either --files or --directory.") }
         var complaints = DumpComplaints()
         if let directory {
             let name = Self.lastName(of: directory)
