@@ -212,17 +212,20 @@ public final class KafkaClient: Sendable {
     }
 
     /// Does `attempt` again after retriable faults, with growing waits, until the operation's time is over; then throws
-    /// the last fault.
+    /// the last fault. Warns once when that takes longer than a moment: somebody may be waiting at a terminal.
     package func retrying<Value: Sendable>(
         within limit: Duration? = nil, _ attempt: () async throws -> Value
     ) async throws -> Value {
         let deadline = ContinuousClock.now + (limit ?? settings.operationTimeout)
         var wait = settings.retryBackoff
+        var hasWarned = false
         while true {
             do {
                 return try await attempt()
             } catch let fault as ClientFault where fault.isRetriable && ContinuousClock.now + wait < deadline {
-                logger.debug("trying again after: \(fault)")
+                let isLong = wait >= settings.maximumRetryBackoff
+                logger.log(level: isLong && !hasWarned ? .warning : .debug, "trying again after: \(fault)")
+                hasWarned = hasWarned || isLong
                 forgetPlaces()
                 try await Task.sleep(for: wait * Double.random(in: 0.8...1.2))
                 wait = min(wait * 2, settings.maximumRetryBackoff)
