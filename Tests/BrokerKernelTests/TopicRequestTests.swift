@@ -43,6 +43,21 @@ struct TopicRequestTests {
         #expect(again.name == nil && again.topicId == id)
     }
 
+    @Test("The answer to a deletion by name tells the id")
+    func idOfDeleted() throws {
+        let bench = try BrokerBench()
+        try bench.createTopic("t")
+        let id = try #require(bench.image.topics["t"]?.id)
+        var topic = DeleteTopicsRequest.DeleteTopicState()
+        topic.name = "t"
+        var request = DeleteTopicsRequest()
+        request.topics = [topic]
+        request.timeoutMs = 1000
+        let told = try #require(try bench.call(request).responses.first)
+        #expect(ErrorCode.of(told.errorCode) == .none)
+        #expect(told.name == "t" && told.topicId == id)
+    }
+
     @Test("Clients older than ids delete by name")
     func deletionByName() throws {
         let bench = try BrokerBench()
