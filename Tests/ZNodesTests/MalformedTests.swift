@@ -78,7 +78,7 @@ import ZooKeeperProtocol
         var tree = TestTree()
         prepare(&tree)
         var whole = ByteBuffer()
-        tree.tree.hard.writeSnapshot { whole.writeImmutableBuffer($0) }
+        for chunk in tree.tree.hard.snapshotChunks() { whole.writeImmutableBuffer(chunk) }
         return whole
     }
 
@@ -132,7 +132,7 @@ import ZooKeeperProtocol
 
     @Test func anEmptySnapshotIsRefused() {
         var whole = ByteBuffer()
-        TreeState(lastZxid: 5).writeSnapshot { whole.writeImmutableBuffer($0) }
+        for chunk in TreeState(lastZxid: 5).snapshotChunks() { whole.writeImmutableBuffer(chunk) }
         let empty = whole
         #expect(throws: MalformedInput.self) { try load(empty) }
     }

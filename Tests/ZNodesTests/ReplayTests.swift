@@ -59,7 +59,7 @@ import ZooKeeperProtocol
         let tree = life(seed)
         var loader = TreeLoader()
         var chunks: [ByteBuffer] = []
-        tree.tree.hard.writeSnapshot(chunkSizeInBytes: 100) { chunks.append($0) }
+        for chunk in tree.tree.hard.snapshotChunks(ofSize: 100) { chunks.append(chunk) }
         #expect(chunks.count > 1)
         for chunk in chunks { try loader.load(chunk) }
         #expect(try loader.finish() == tree.tree.hard)

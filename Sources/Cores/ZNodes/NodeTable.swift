@@ -8,7 +8,7 @@ struct NodeTable: Sendable, Equatable {
         var children: Set<ExactText> = []
     }
 
-    private static let shelfCount = 4096
+    static let shelfCount = 4096
     private var shelves = [[ExactText: Place]](repeating: [:], count: shelfCount)
     private(set) var count = 0
 
@@ -90,13 +90,18 @@ struct NodeTable: Sendable, Equatable {
     }
 
     /// Visits every node, in an order that depends on the paths alone; a parent may come after its children.
-    func forEach<Failure: Error>(
-        _ body: (_ path: String, _ node: ZNode, _ childCount: Int) throws(Failure) -> Void
-    ) throws(Failure) {
+    func forEach(_ body: (_ path: String, _ node: ZNode, _ childCount: Int) -> Void) {
         for shelf in shelves {
             for (path, place) in shelf.sorted(by: { $0.key < $1.key }) {
-                try body(path.string, place.node, place.children.count)
+                body(path.string, place.node, place.children.count)
             }
         }
+    }
+
+    /// Removes the nodes of one of ``shelfCount`` shelves, without regard to those above them, and gives them in order
+    /// of their paths.
+    mutating func takeShelf(_ number: Int) -> [(path: String, node: ZNode)] {
+        defer { shelves[number] = [:] }
+        return shelves[number].sorted { $0.key < $1.key }.map { ($0.key.string, $0.value.node) }
     }
 }

@@ -16,39 +16,76 @@ private enum SnapshotItem: Int8 {
 }
 
 extension TreeState {
-    /// Gives the chunks to `take`, one after the other.
+    /// The state in chunks, made one at a time: it is as it was at the call, whatever becomes of the tree meanwhile.
     ///
-    /// - Parameter chunkSize: from so many bytes on a chunk ends.
-    package func writeSnapshot<Failure: Error>(
-        chunkSizeInBytes chunkSize: Int = 1 << 20, to take: (ByteBuffer) throws(Failure) -> Void
-    ) throws(Failure) {
-        var writer = WireWriter(capacity: chunkSize)
+    /// - Parameter chunkSize: from so many bytes on a chunk ends; one node more fits in.
+    package func snapshotChunks(ofSize chunkSize: Int = 1 << 20) -> SnapshotChunks {
+        SnapshotChunks(of: self, chunkSize: chunkSize)
+    }
+}
+
+/// The chunks of a snapshot, for who writes or sends them at a pace of their own.
+///
+/// What has been given out is let go of, so that changes of the tree need no longer copy it.
+package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
+    private let chunkSize: Int
+    private let lastZxid: Int64
+    private let nodeCount: Int
+    private var sessions: [(id: Int64, timeout: Int32)]
+    private var nodes: NodeTable
+    private var nextShelf = 0
+    private var numbers: [[ACL]: Int32] = [:]
+    private var hasBegun = false
+    private var hasEnded = false
+
+    fileprivate init(of state: TreeState, chunkSize: Int) {
+        precondition(chunkSize > 0, "chunks of \(chunkSize) bytes")
+        self.chunkSize = chunkSize
+        lastZxid = state.lastZxid
+        nodeCount = state.nodes.count
+        sessions = state.sessions.map { ($0.key, $0.value) }
+        nodes = state.nodes
+    }
+
+    /// The next chunk, of at least one byte; nil after the last.
+    package mutating func next() -> ByteBuffer? {
+        guard !hasEnded else { return nil }
+        var writer = WireWriter(capacity: chunkSize + chunkSize / 4)
+        if !hasBegun { begin(&writer) }
+        while writer.count < chunkSize, nextShelf < NodeTable.shelfCount {
+            for (path, node) in nodes.takeShelf(nextShelf) { write(node, path, to: &writer) }
+            nextShelf += 1
+        }
+        if nextShelf == NodeTable.shelfCount {
+            writer.int8(SnapshotItem.end.rawValue)
+            writer.int64(Int64(nodeCount))
+            hasEnded = true
+        }
+        return writer.buffer()
+    }
+
+    private mutating func begin(_ writer: inout WireWriter) {
         writer.int8(SnapshotItem.lastZxid.rawValue)
         writer.int64(lastZxid)
-        for (session, timeout) in sessions.sorted(by: { $0.key < $1.key }) {
+        for (session, timeout) in sessions.sorted(by: { $0.id < $1.id }) {
             writer.int8(SnapshotItem.session.rawValue)
             writer.int64(session)
             writer.int32(timeout)
         }
-        var numbers: [[ACL]: Int32] = [:]
-        try nodes.forEach { path, node, _ throws(Failure) in
-            if numbers[node.acl] == nil {
-                numbers[node.acl] = Int32(numbers.count)
-                writer.int8(SnapshotItem.acl.rawValue)
-                ACL.write(node.acl, to: &writer)
-            }
-            writer.int8(SnapshotItem.node.rawValue)
-            writer.juteString(path)
-            node.write(to: &writer, acl: numbers[node.acl] ?? 0)
-            if writer.count >= chunkSize {
-                var full = WireWriter(capacity: chunkSize)
-                swap(&full, &writer)
-                try take(full.buffer())
-            }
+        sessions = []
+        hasBegun = true
+    }
+
+    private mutating func write(_ node: ZNode, _ path: String, to writer: inout WireWriter) {
+        let number = numbers[node.acl] ?? Int32(numbers.count)
+        if Int(number) == numbers.count {
+            numbers[node.acl] = number
+            writer.int8(SnapshotItem.acl.rawValue)
+            ACL.write(node.acl, to: &writer)
         }
-        writer.int8(SnapshotItem.end.rawValue)
-        writer.int64(Int64(nodes.count))
-        try take(writer.buffer())
+        writer.int8(SnapshotItem.node.rawValue)
+        writer.juteString(path)
+        node.write(to: &writer, acl: number)
     }
 }
 

@@ -60,9 +60,7 @@ package struct SimulatedCoordinator {
     private mutating func takeSnapshot() throws(StorageFailure) {
         try log.roll()
         var writer = try SnapshotWriter(disk, storage, zxid: kernel.lastZxid)
-        try kernel.state.writeSnapshot(chunkSizeInBytes: 300) { chunk throws(StorageFailure) in
-            try writer.append(chunk)
-        }
+        for chunk in kernel.state.snapshotChunks(ofSize: 300) { try writer.append(chunk) }
         try writer.finish()
         try CoordinatorStorage(fileSystem: disk, settings: storage).purge()
     }

@@ -10,7 +10,7 @@ import ZNodes
 /// A snapshot that cannot be written is no disaster, for the log holds all; it is logged, and the next one is tried.
 final class SnapshotThread: Sendable {
     private enum Message: Sendable {
-        case write(TreeState, zxid: Int64)
+        case write(SnapshotChunks, zxid: Int64)
         case stop
     }
 
@@ -27,9 +27,9 @@ final class SnapshotThread: Sendable {
         thread = OwnThread(name: "snapshots") { [mailbox, waiting] in
             while true {
                 for message in mailbox.take(waitingAtMost: .seconds(3600)) {
-                    guard case .write(let state, let zxid) = message else { return }
+                    guard case .write(let chunks, let zxid) = message else { return }
                     do throws(StorageFailure) {
-                        try Self.write(state, zxid: zxid, storage, fileSystem)
+                        try Self.write(chunks, zxid: zxid, storage, fileSystem)
                         logger.info("wrote the snapshot of zxid 0x\(String(zxid, radix: 16))")
                     } catch {
                         logger.error("no snapshot of zxid 0x\(String(zxid, radix: 16)): \(error)")
@@ -41,10 +41,11 @@ final class SnapshotThread: Sendable {
     }
 
     private static func write(
-        _ state: TreeState, zxid: Int64, _ storage: CoordinatorStorage, _ fileSystem: any FileSystem
+        _ chunks: SnapshotChunks, zxid: Int64, _ storage: CoordinatorStorage, _ fileSystem: any FileSystem
     ) throws(StorageFailure) {
         var writer = try SnapshotWriter(fileSystem, storage.settings, zxid: zxid)
-        try state.writeSnapshot { chunk throws(StorageFailure) in try writer.append(chunk) }
+        var chunks = chunks
+        while let chunk = chunks.next() { try writer.append(chunk) }
         try writer.finish()
         try storage.purge()
     }
@@ -54,7 +55,7 @@ final class SnapshotThread: Sendable {
 
     func write(_ state: TreeState, zxid: Int64) {
         waiting.count.add(1, ordering: .relaxed)
-        mailbox.post(.write(state, zxid: zxid))
+        mailbox.post(.write(state.snapshotChunks(), zxid: zxid))
     }
 
     /// Returns when the snapshots queued before are written.
