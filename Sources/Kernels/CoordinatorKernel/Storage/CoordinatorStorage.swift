@@ -20,14 +20,23 @@ package struct Recovery<State> {
     /// nil when there was none.
     package var snapshotZxid: Int64?
     package var replayedCount: Int
+    /// The newest entries after the snapshot, ascending, at most ``CoordinatorStorage/keptEntriesInBytes`` of them.
+    package var entries: [LogEntry]
+    /// The zxid before the first of `entries`; the last zxid when there are none.
+    package var entriesBegin: Int64
     /// What an operator should know, as sentences.
     package var warnings: [String]
 }
 
 /// The coordinator's directories.
 package struct CoordinatorStorage: Sendable {
+    /// Records of replayed entries that a start keeps in memory.
+    package static let keptEntriesInBytes = 64 << 20
+
     private let fileSystem: any FileSystem
     package let settings: StorageSettings
+
+    private var log: LogDirectory { LogDirectory(fileSystem, settings) }
 
     package init(fileSystem: any FileSystem, settings: StorageSettings) {
         self.fileSystem = fileSystem
@@ -107,29 +116,44 @@ package struct CoordinatorStorage: Sendable {
 
     // MARK: The log
 
+    /// What the files of the log are replayed onto.
+    private struct Replay<State: Restorable> {
+        var state: State
+        var lastZxid: Int64
+        let snapshotZxid: Int64?
+        var count = 0
+        var tail: ReplayedTail
+        var warnings: [String]
+    }
+
     private func replayLog<State: Restorable>(
         onto loaded: State, snapshotZxid: Int64?, warnings: [String]
     ) throws(StorageFailure) -> Recovery<State> {
         let start = snapshotZxid ?? 0
-        var recovery = Recovery(
-            state: loaded,
-            log: TransactionLog(fileSystem: fileSystem, settings: settings, lastZxid: start), lastZxid: start,
-            snapshotZxid: snapshotZxid, replayedCount: 0, warnings: warnings)
-        let zxids = try logZxids()
-        for (index, firstZxid) in zxids.enumerated() {
-            let next = index + 1 < zxids.count ? zxids[index + 1] : nil
+        var replay = Replay(
+            state: loaded, lastZxid: start, snapshotZxid: snapshotZxid,
+            tail: ReplayedTail(after: start, limitInBytes: Self.keptEntriesInBytes), warnings: warnings)
+        let files = try onDisk { () throws(FileSystemError) in try log.firstZxids() }
+        for (index, firstZxid) in files.enumerated() {
+            let next = index + 1 < files.count ? files[index + 1] : nil
             // All of its changes are in the snapshot.
             if let next, next <= start + 1 { continue }
-            try replayFile(firstZxid, isLast: next == nil, into: &recovery)
+            var end: Int64?
+            if let next { end = try log.joint(of: next) }
+            try self.replay(firstZxid, upTo: end, isLast: next == nil, into: &replay)
         }
-        recovery.log = TransactionLog(fileSystem: fileSystem, settings: settings, lastZxid: recovery.lastZxid)
-        return recovery
+        return Recovery(
+            state: replay.state,
+            log: TransactionLog(fileSystem: fileSystem, settings: settings, lastZxid: replay.lastZxid),
+            lastZxid: replay.lastZxid, snapshotZxid: snapshotZxid, replayedCount: replay.count,
+            entries: replay.tail.kept, entriesBegin: replay.tail.begin, warnings: replay.warnings)
     }
 
-    private func replayFile<State: Restorable>(
-        _ firstZxid: Int64, isLast: Bool, into recovery: inout Recovery<State>
+    /// - Parameter end: what the next file goes on from; entries above it are void. nil when all count.
+    private func replay<State: Restorable>(
+        _ firstZxid: Int64, upTo end: Int64?, isLast: Bool, into replay: inout Replay<State>
     ) throws(StorageFailure) {
-        let path = "\(settings.logDirectory)/\(StorageFileName.log(firstZxid: firstZxid).text)"
+        let path = log.path(of: firstZxid)
         let file = try onDisk { () throws(FileSystemError) in try fileSystem.open(path, .readWrite) }
         let fault = try onDisk { () throws(FileSystemError) in
             try StorageFileHeader.fault(of: file, .log, zxid: firstZxid)
@@ -142,27 +166,37 @@ package struct CoordinatorStorage: Sendable {
             guard isLast, try !reader.whatFollows().holdsBatch else {
                 throw .damaged(file: path, position: 0, cause: fault)
             }
-            recovery.warnings.append("removing \(path), which a crash left unfinished")
-            return try remove(.log(firstZxid: firstZxid), in: settings.logDirectory)
+            replay.warnings.append("removing \(path), which a crash left unfinished")
+            return try onDisk { () throws(FileSystemError) in try log.remove(firstZxid) }
         }
         while let (header, entries) = try reader.next() {
-            // What was snapshotted before may have been purged: only what continues the state has to join.
-            guard header.lastZxid > recovery.lastZxid else { continue }
-            guard header.previousZxid <= recovery.lastZxid else {
-                throw .gap(file: path, from: header.previousZxid, expected: recovery.lastZxid)
+            if let end, end <= header.previousZxid {
+                throw reader.damage("a batch that the next file voids, and that was never cut off")
             }
-            for entry in entries where entry.zxid > recovery.lastZxid {
+            if let end, let snapshotZxid = replay.snapshotZxid, snapshotZxid > end,
+                entries.contains(where: { $0.zxid == snapshotZxid })
+            {
+                throw reader.damage("the next file voids zxid 0x\(String(snapshotZxid, radix: 16)) of the snapshot")
+            }
+            // What was snapshotted before may have been purged: only what continues the state has to join.
+            let lastZxid = min(header.lastZxid, end ?? header.lastZxid)
+            guard lastZxid > replay.lastZxid else { continue }
+            guard header.previousZxid <= replay.lastZxid else {
+                throw .gap(file: path, from: header.previousZxid, expected: replay.lastZxid)
+            }
+            for entry in entries where entry.zxid > replay.lastZxid && entry.zxid <= lastZxid {
                 do {
-                    try recovery.state.replay(entry)
+                    try replay.state.replay(entry)
                 } catch {
                     throw reader.damage(
                         "the change of zxid 0x\(String(entry.zxid, radix: 16)) cannot be read (\(error))")
                 }
-                recovery.replayedCount += 1
+                replay.count += 1
+                replay.tail.append(entry)
             }
-            recovery.lastZxid = header.lastZxid
+            replay.lastZxid = lastZxid
         }
-        try cut(file, reader, isLast: isLast, firstZxid: firstZxid, warnings: &recovery.warnings)
+        try cut(file, reader, isLast: isLast, firstZxid: firstZxid, warnings: &replay.warnings)
     }
 
     /// Cuts the file off where its sound batches end.
@@ -176,7 +210,7 @@ package struct CoordinatorStorage: Sendable {
             warnings.append("cutting \(file.path) at byte \(reader.position), where a crash tore the last write")
         }
         if reader.position == StorageFileHeader.size {
-            return try remove(.log(firstZxid: firstZxid), in: settings.logDirectory)
+            return try onDisk { () throws(FileSystemError) in try log.remove(firstZxid) }
         }
         try onDisk { () throws(FileSystemError) in
             if try file.size() > reader.position { try file.truncate(to: reader.position) }
@@ -195,9 +229,11 @@ package struct CoordinatorStorage: Sendable {
         for zxid in snapshots where zxid < oldest {
             try remove(.snapshot(zxid: zxid), in: settings.snapshotDirectory)
         }
-        let logs = try logZxids()
-        for (log, next) in zip(logs, logs.dropFirst()) where next <= oldest + 1 {
-            try remove(.log(firstZxid: log), in: settings.logDirectory)
+        try onDisk { () throws(FileSystemError) in
+            let files = try log.firstZxids()
+            for (firstZxid, next) in zip(files, files.dropFirst()) where next <= oldest + 1 {
+                try log.remove(firstZxid)
+            }
         }
     }
 
@@ -208,12 +244,6 @@ package struct CoordinatorStorage: Sendable {
     /// Ascending.
     private func snapshotZxids(_ names: [StorageFileName]) -> [Int64] {
         names.compactMap { name in if case .snapshot(let zxid) = name { zxid } else { nil } }.sorted()
-    }
-
-    /// Ascending.
-    private func logZxids() throws(StorageFailure) -> [Int64] {
-        try fileNames(in: settings.logDirectory)
-            .compactMap { name in if case .log(let zxid) = name { zxid } else { nil } }.sorted()
     }
 
     private func remove(_ name: StorageFileName, in directory: String) throws(StorageFailure) {

@@ -15,7 +15,6 @@ package struct TransactionLog {
     }
 
     private let fileSystem: any FileSystem
-    private let directory: String
     private let settings: StorageSettings
     /// nil until the first batch after a start or a roll.
     private var tail: Tail?
@@ -30,7 +29,6 @@ package struct TransactionLog {
     /// A log that goes on after `lastZxid` in a file of its own.
     init(fileSystem: any FileSystem, settings: StorageSettings, lastZxid: Int64) {
         self.fileSystem = fileSystem
-        self.directory = settings.logDirectory
         self.settings = settings
         self.lastZxid = lastZxid
     }
@@ -65,6 +63,25 @@ package struct TransactionLog {
         self.tail = tail
     }
 
+    /// Makes void whatever was appended above `zxid`, which is the zxid of an entry or of the snapshot that the log
+    /// continues. What is appended next follows `zxid`; it may be numbered below what was voided.
+    ///
+    /// Of the batch that holds `zxid` the rest stays on the disk: it is void for good once the next batch is durable,
+    /// which says what it follows. A crash until then may bring back some of what was voided, with all before it.
+    package mutating func truncate(after zxid: Int64) throws(StorageFailure) {
+        precondition(!hasFailed, "truncating a log that has failed")
+        precondition(zxid <= lastZxid, "truncating after zxid \(zxid) a log that ends at \(lastZxid)")
+        guard zxid < lastZxid else { return }
+        tail = nil
+        do throws(StorageFailure) {
+            try LogDirectory(fileSystem, settings).cut(after: zxid)
+        } catch {
+            hasFailed = true
+            throw error
+        }
+        lastZxid = zxid
+    }
+
     /// Lets the next batch start a file, so that the files before can be removed once a snapshot covers them. Zeros
     /// written ahead are given back.
     package mutating func roll() throws(StorageFailure) {
@@ -84,15 +101,15 @@ package struct TransactionLog {
     }
 
     private func begin(firstZxid: Int64) throws(FileSystemError) -> Tail {
-        let path = "\(directory)/\(StorageFileName.log(firstZxid: firstZxid).text)"
-        let file = try fileSystem.open(path, .createNew)
+        let directory = LogDirectory(fileSystem, settings)
+        let file = try fileSystem.open(directory.path(of: firstZxid), .createNew)
         let header = StorageFileHeader.bytes(.log, zxid: firstZxid)
         try file.write(header, at: 0)
         var tail = Tail(file: file, position: header.readableBytes, allocated: header.readableBytes)
         try allocate(1, in: &tail)
         // The name and the header are durable before anything stands behind them.
         try file.synchronize()
-        try fileSystem.synchronizeDirectory(directory)
+        try fileSystem.synchronizeDirectory(directory.path)
         return tail
     }
 
