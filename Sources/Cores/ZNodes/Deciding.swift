@@ -25,6 +25,8 @@ struct ChangeDecision {
         case .setData(let path, let data, let version):
             let node = try existing(path, in: draft)
             try require(.write, on: node)
+            let growth = (data?.readableBytes ?? 0) - (node.data?.readableBytes ?? 0)
+            try checkQuota(path, bytes: growth, nodes: 0, in: &draft)
             try compare(version, node.version)
             let change = TreeChange.dataSet(path: path, data: data?.copied)
             draft.perform(change)
@@ -77,6 +79,7 @@ struct ChangeDecision {
         guard NodePath.isValid(path) else { throw .badArguments }
         guard draft.node(path) == nil else { throw .nodeExists }
         if case .ephemeral = parent.lifetime { throw .noChildrenForEphemerals }
+        try checkQuota(path, bytes: create.data?.readableBytes ?? 0, nodes: 1, in: &draft)
         let change = TreeChange.created(path: path, data: create.data?.copied, acl: acl, lifetime: lifetime)
         draft.perform(change)
         return (change, path)

@@ -10,6 +10,7 @@ package struct TreeState: Sendable, Equatable {
     private(set) var ephemerals: [Int64: Set<ExactText>] = [:]
     /// Containers and nodes with a time to live.
     private(set) var perishable: Set<ExactText> = []
+    private(set) var quotas = QuotaTable()
     private(set) var lastZxid: Int64 = 0
     /// Bytes of all paths and data.
     private(set) var dataSize = 0
@@ -52,6 +53,7 @@ package struct TreeState: Sendable, Equatable {
         case .ephemeral(let session): ephemerals[session, default: []].insert(ExactText(path))
         case .container, .ttl: perishable.insert(ExactText(path))
         }
+        if let limited = QuotaPath.limited(by: path) { quotas.insert(limited) }
     }
 
     mutating func insert(session: Int64, timeoutInMilliseconds: Int32) {
@@ -69,12 +71,17 @@ package struct TreeState: Sendable, Equatable {
         case .created(let path, let data, let acl, let lifetime):
             insert(ZNode(data: data, acl: acl, lifetime: lifetime, zxid: zxid, time: time), at: path)
             if let parent = NodePath.parent(of: path) { nodes.alter(parent) { $0.gainChild(zxid: zxid) } }
+            if let measured = QuotaPath.measured(by: path) { measure(measured, into: path) }
+            account(path, bytes: data?.readableBytes ?? 0, nodes: 1)
         case .deleted(let path): delete(path, zxid: zxid)
         case .dataSet(let path, let data):
+            var growth = 0
             nodes.alter(path) { node in
-                dataSize += (data?.readableBytes ?? 0) - (node.data?.readableBytes ?? 0)
+                growth = (data?.readableBytes ?? 0) - (node.data?.readableBytes ?? 0)
                 node.set(data: data, zxid: zxid, time: time)
             }
+            dataSize += growth
+            account(path, bytes: growth, nodes: 0)
         case .aclSet(let path, let acl): nodes.alter(path) { $0.set(acl: acl) }
         case .sessionOpened(let session, let timeout): sessions[session] = timeout
         case .sessionClosed(let session, _): sessions[session] = nil
@@ -93,6 +100,40 @@ package struct TreeState: Sendable, Equatable {
             ephemerals[session]?.remove(ExactText(path))
             if ephemerals[session]?.isEmpty == true { ephemerals[session] = nil }
         case .container, .ttl: perishable.remove(ExactText(path))
+        }
+        if let limited = QuotaPath.limited(by: path) { quotas.remove(limited) }
+        account(path, bytes: -(node.data?.readableBytes ?? 0), nodes: -1)
+    }
+
+    // MARK: Quotas
+
+    /// Takes a change at `path` to the account of the quota above it.
+    private mutating func account(_ path: String, bytes: Int, nodes count: Int) {
+        guard let quota = quotas.governing(path) else { return }
+        alterData(QuotaPath.stats(of: quota)) { $0.account(bytes: bytes, nodes: count) }
+    }
+
+    /// Counts what is at and below `path` for the node that tells it.
+    private mutating func measure(_ path: String, into stats: String) {
+        var use = QuotaText(nodeCount: 0, bytes: 0)
+        var open = [path]
+        while let path = open.popLast() {
+            guard let node = nodes[path] else { continue }
+            use.nodeCount += 1
+            use.bytes += Int64(node.data?.readableBytes ?? 0)
+            if node.childCount > 0 {
+                open += nodes.children(of: path).map { NodePath.child($0.string, of: path) }
+            }
+        }
+        alterData(stats) { $0.data = use.data }
+    }
+
+    /// Changes the data of a node and nothing that clients can see a change by.
+    private mutating func alterData(_ path: String, _ body: (inout ZNode) -> Void) {
+        nodes.alter(path) { node in
+            dataSize -= node.data?.readableBytes ?? 0
+            body(&node)
+            dataSize += node.data?.readableBytes ?? 0
         }
     }
 }

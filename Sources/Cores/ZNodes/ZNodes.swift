@@ -35,6 +35,8 @@ package enum ZNodesEffect: Sendable, Equatable {
     case notify([Watcher], WatchedEvent, zxid: Int64, readableBy: [ACL])
     /// The session is over, as a record of the same decision has it: nothing was heard of it for that long.
     case sessionExpired(Int64, timeoutInMilliseconds: Int32)
+    /// The change that was decided passes a limit that does not hinder it.
+    case quotaExceeded(QuotaExcess)
 }
 
 /// The tree, the sessions and the watches.
@@ -148,7 +150,9 @@ package struct ZNodes: ReplicatedCore, Sendable {
                 (change, reply) = (decided, .results(results))
             default: preconditionFailure("the tree is asked for what is none of its matters: \(asked.request.opCode)")
             }
-            return Decision(records: [record(change, at: now)], effects: [.answer(.success(reply))])
+            var effects = [ZNodesEffect.answer(.success(reply))]
+            if case .failed = change {} else { effects += draft.excesses.map { .quotaExceeded($0) } }
+            return Decision(records: [record(change, at: now)], effects: effects)
         } catch {
             return Decision(records: [record(.failed(error), at: now)], effects: [.answer(.failure(error))])
         }

@@ -5,6 +5,8 @@ package struct ZNodesSettings: Sendable {
 
     package var checksACLs = true
     package var allowsTTL = false
+    /// Whether hard limits of quotas refuse changes; else passing them is only told, as that of soft ones always.
+    package var enforcesQuotas = false
     /// Sessions expire on multiples of it.
     package var tickTimeInMilliseconds: Int64 = 3000
     /// How often containers and nodes with a time to live are looked at.

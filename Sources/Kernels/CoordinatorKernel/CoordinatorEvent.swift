@@ -1,4 +1,5 @@
 import NIOCore
+import ZNodes
 
 /// Names a client's connection as long as the process lives; never used twice.
 package struct ConnectionID: Sendable, Hashable, Comparable {
@@ -48,4 +49,6 @@ package enum CoordinatorNews: Sendable, Equatable {
     case sessionExpired(Int64, timeoutInMilliseconds: Int32)
     case sessionClosed(Int64)
     case authenticationFailed(ConnectionID, scheme: String)
+    /// A change passed a limit, and was made all the same.
+    case quotaExceeded(QuotaExcess)
 }

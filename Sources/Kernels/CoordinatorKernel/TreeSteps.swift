@@ -37,6 +37,9 @@ extension CoordinatorKernel {
         for case .notify(let watchers, let event, let zxid, let acl) in treeEffects + decision.effects {
             notify(watchers, event, zxid: zxid, readableBy: acl, at: now, into: &effects)
         }
+        for case .quotaExceeded(let excess) in decision.effects {
+            say(.report(.quotaExceeded(excess)), at: now, into: &effects)
+        }
         return decision.effects
     }
 

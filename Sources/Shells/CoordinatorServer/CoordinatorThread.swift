@@ -193,6 +193,8 @@ struct CoordinatorLoop {
             logger.info("session \(hex(id)) closed by its client")
         case .authenticationFailed(let connection, let scheme):
             logger.warning("\(peer(connection)) failed to authenticate by scheme \(scheme)")
+        case .quotaExceeded(let excess):
+            logger.warning("\(excess)")
         }
     }
 

@@ -50,6 +50,9 @@ package enum CoordinatorSchema {
         SettingKey(
             "extendedTypesEnabled", .boolean, default: "false", "Whether nodes with a time to live can be created."),
         SettingKey(
+            "enforceQuota", .boolean, default: "false",
+            "Whether changes beyond a quota's hard limit are refused; else they are only told in the log."),
+        SettingKey(
             "znode.container.checkIntervalMs", anyMilliseconds, default: "60000",
             "How often empty containers and nodes past their time to live are looked for, in milliseconds."),
         SettingKey(

@@ -25,6 +25,8 @@ package struct CoordinatorSettings: Sendable {
     package var changesPerSnapshot = 100_000
     /// Whether nodes may have a time to live (`extendedTypesEnabled`).
     package var allowsTTL = false
+    /// Whether hard limits of quotas refuse changes (`enforceQuota`).
+    package var enforcesQuotas = false
     /// Whether access lists are looked at (`skipACL=no`).
     package var checksACLs = true
     /// `user:hash` of the user who may do everything (`DigestAuthenticationProvider.superDigest`).
@@ -66,6 +68,7 @@ package struct CoordinatorSettings: Sendable {
         kernel.changesPerSnapshot = changesPerSnapshot
         kernel.tree.checksACLs = checksACLs
         kernel.tree.allowsTTL = allowsTTL
+        kernel.tree.enforcesQuotas = enforcesQuotas
         kernel.tree.tickTimeInMilliseconds = tickTime.milliseconds
         kernel.tree.sweepIntervalInMilliseconds = sweepInterval.milliseconds
         return kernel

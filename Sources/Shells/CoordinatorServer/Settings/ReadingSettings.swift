@@ -125,6 +125,7 @@ extension CoordinatorSettings {
         outstandingRequestLimit = Int(values.integer("globalOutstandingLimit"))
         sweepInterval = values.milliseconds("znode.container.checkIntervalMs")
         allowsTTL = values.boolean("extendedTypesEnabled")
+        enforcesQuotas = values.boolean("enforceQuota")
     }
 
     private mutating func readAccess(_ values: SettingValues) {
