@@ -35,6 +35,7 @@ let layers: [(layer: String, modules: [Module])] = [
         "SystemLibraries",
         [
             Module(name: "COpenSSL", kind: .c(libraries: ["ssl", "crypto"])),
+            Module(name: "CCyrusSASL", kind: .c(libraries: ["sasl2"])),
             Module(name: "CZlib", kind: .c(libraries: ["z"])),
             Module(name: "CLZ4", kind: .c(libraries: ["lz4"])),
             Module(name: "CSnappy", kind: .c(libraries: ["snappy"])),
@@ -115,7 +116,7 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(name: "Settings", tests: true),
             Module(name: "Telemetry", libraries: [logging], tests: true),
             Module(
-                name: "Transport", uses: ["Seams", "WireCoding", "Security", "COpenSSL"],
+                name: "Transport", uses: ["Seams", "WireCoding", "Security", "COpenSSL", "CCyrusSASL"],
                 libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["Platform"]),
             Module(
                 name: "MartletClient",
