@@ -33,10 +33,10 @@ package struct CoordinatorStorage: Sendable {
     /// Records of replayed entries that a start keeps in memory.
     package static let keptEntriesInBytes = 64 << 20
 
-    private let fileSystem: any FileSystem
+    let fileSystem: any FileSystem
     package let settings: StorageSettings
 
-    private var log: LogDirectory { LogDirectory(fileSystem, settings) }
+    var log: LogDirectory { LogDirectory(fileSystem, settings) }
 
     package init(fileSystem: any FileSystem, settings: StorageSettings) {
         self.fileSystem = fileSystem
@@ -74,15 +74,16 @@ package struct CoordinatorStorage: Sendable {
             try fileSystem.synchronizeDirectory(settings.snapshotDirectory)
             try fileSystem.synchronizeDirectory(settings.logDirectory)
         }
-        let names = try fileNames(in: settings.snapshotDirectory)
-        for case .partialSnapshot(let zxid) in names {
-            try remove(.partialSnapshot(zxid: zxid), in: settings.snapshotDirectory)
-        }
+        try endInstallation()
+        let names = try snapshotFileNames()
+        for name in names where name.isUnfinished { try removeSnapshotFile(name) }
         var warnings: [String] = []
         var damage: StorageFailure?
         for zxid in snapshotZxids(names).reversed() {
             do throws(StorageFailure) {
-                let state = try load(zxid, into: makeEmpty())
+                var reader = try SnapshotReader(
+                    fileSystem, in: settings.snapshotDirectory, .snapshot(zxid: zxid), zxid: zxid)
+                let state = try reader.load(into: makeEmpty())
                 return try replayLog(onto: state, snapshotZxid: zxid, warnings: warnings)
             } catch {
                 guard case .damaged(let file, _, _) = error, file.hasSuffix(StorageFileName.snapshot(zxid: zxid).text)
@@ -93,25 +94,6 @@ package struct CoordinatorStorage: Sendable {
         }
         if let damage { throw damage }
         return try replayLog(onto: makeEmpty(), snapshotZxid: nil, warnings: warnings)
-    }
-
-    private func load<State: Restorable>(_ zxid: Int64, into empty: State) throws(StorageFailure) -> State {
-        var state = empty
-        let path = "\(settings.snapshotDirectory)/\(StorageFileName.snapshot(zxid: zxid).text)"
-        var reader = try SnapshotReader(fileSystem, path: path, zxid: zxid)
-        while let chunk = try reader.next() {
-            do {
-                try state.load(chunk)
-            } catch {
-                throw reader.damage("a chunk cannot be read (\(error))")
-            }
-        }
-        do {
-            try state.finishLoading()
-        } catch {
-            throw reader.damage("it does not hang together (\(error))")
-        }
-        return state
     }
 
     // MARK: The log
@@ -223,12 +205,10 @@ package struct CoordinatorStorage: Sendable {
 
     /// Removes all but the newest snapshots, and the log files that lie wholly before the oldest that is kept.
     package func purge() throws(StorageFailure) {
-        let snapshots = snapshotZxids(try fileNames(in: settings.snapshotDirectory))
+        let snapshots = snapshotZxids(try snapshotFileNames())
         let kept = snapshots.suffix(max(1, settings.retainedSnapshotCount))
         guard let oldest = kept.first else { return }
-        for zxid in snapshots where zxid < oldest {
-            try remove(.snapshot(zxid: zxid), in: settings.snapshotDirectory)
-        }
+        for zxid in snapshots where zxid < oldest { try removeSnapshotFile(.snapshot(zxid: zxid)) }
         try onDisk { () throws(FileSystemError) in
             let files = try log.firstZxids()
             for (firstZxid, next) in zip(files, files.dropFirst()) where next <= oldest + 1 {
@@ -237,8 +217,9 @@ package struct CoordinatorStorage: Sendable {
         }
     }
 
-    private func fileNames(in directory: String) throws(StorageFailure) -> [StorageFileName] {
-        try onDisk { () throws(FileSystemError) in try fileSystem.list(directory) }.compactMap { StorageFileName($0) }
+    func snapshotFileNames() throws(StorageFailure) -> [StorageFileName] {
+        try onDisk { () throws(FileSystemError) in try fileSystem.list(settings.snapshotDirectory) }
+            .compactMap { StorageFileName($0) }
     }
 
     /// Ascending.
@@ -246,10 +227,11 @@ package struct CoordinatorStorage: Sendable {
         names.compactMap { name in if case .snapshot(let zxid) = name { zxid } else { nil } }.sorted()
     }
 
-    private func remove(_ name: StorageFileName, in directory: String) throws(StorageFailure) {
+    /// Removes it for good.
+    func removeSnapshotFile(_ name: StorageFileName) throws(StorageFailure) {
         try onDisk { () throws(FileSystemError) in
-            try fileSystem.remove("\(directory)/\(name.text)")
-            try fileSystem.synchronizeDirectory(directory)
+            try fileSystem.remove("\(settings.snapshotDirectory)/\(name.text)")
+            try fileSystem.synchronizeDirectory(settings.snapshotDirectory)
         }
     }
 }

@@ -4,28 +4,40 @@ import WireCoding
 
 /// A snapshot on disk: header, chunks (length, CRC-32C, bytes), and an end mark with the length of all chunks together.
 ///
-/// It is written under another name and renamed when it is complete and durable: one with its own name is whole.
+/// It is written under another name and renamed when it is complete and durable: one with its own name is whole. Who
+/// cannot go on writing removes it.
 package struct SnapshotWriter {
     private let fileSystem: any FileSystem
     private let directory: String
     private let zxid: Int64
+    private let unfinishedName: StorageFileName
+    private let finishedName: StorageFileName
     private let file: any File
     private var position = StorageFileHeader.size
     private var totalSize = 0
 
     /// - Parameter zxid: of the last change that the snapshot holds.
     package init(_ fileSystem: any FileSystem, _ settings: StorageSettings, zxid: Int64) throws(StorageFailure) {
+        try self.init(
+            fileSystem, settings, zxid: zxid, unfinished: .partialSnapshot(zxid: zxid), finished: .snapshot(zxid: zxid))
+    }
+
+    init(
+        _ fileSystem: any FileSystem, _ settings: StorageSettings, zxid: Int64, unfinished: StorageFileName,
+        finished: StorageFileName
+    ) throws(StorageFailure) {
         self.fileSystem = fileSystem
         self.directory = settings.snapshotDirectory
         self.zxid = zxid
-        let path = "\(settings.snapshotDirectory)/\(StorageFileName.partialSnapshot(zxid: zxid).text)"
+        unfinishedName = unfinished
+        finishedName = finished
+        let path = "\(settings.snapshotDirectory)/\(unfinished.text)"
         file = try onDisk { () throws(FileSystemError) in
             // What an interrupted attempt has left would show behind the end of a shorter one.
             try fileSystem.remove(path)
-            let file = try fileSystem.open(path, .createNew)
-            try file.write(StorageFileHeader.bytes(.snapshot, zxid: zxid), at: 0)
-            return file
+            return try fileSystem.open(path, .createNew)
         }
+        try write(StorageFileHeader.bytes(.snapshot, zxid: zxid), at: 0)
     }
 
     /// Adds a chunk of at least one byte.
@@ -36,26 +48,51 @@ package struct SnapshotWriter {
         framed.writeInteger(UInt32(chunk.readableBytes))
         framed.writeInteger(chunk.withUnsafeReadableBytes { crc32c($0) })
         framed.writeImmutableBuffer(chunk)
+        try write(framed, at: position)
+        position += framed.readableBytes
         totalSize += chunk.readableBytes
-        try write(framed)
     }
 
     /// Makes the snapshot durable and gives it its name.
-    package mutating func finish() throws(StorageFailure) {
-        try write(SnapshotReader.endMark(totalSize: totalSize))
-        try onDisk { () throws(FileSystemError) in
-            try file.synchronize()
-            try fileSystem.rename(
-                "\(directory)/\(StorageFileName.partialSnapshot(zxid: zxid).text)",
-                to: "\(directory)/\(StorageFileName.snapshot(zxid: zxid).text)")
+    package func finish() throws(StorageFailure) {
+        try complete()
+        try rename()
+    }
+
+    /// Makes durable what is in the file, which can be read from now on.
+    func complete() throws(StorageFailure) {
+        try write(SnapshotReader.endMark(totalSize: totalSize), at: position)
+        try orGiveUp { () throws(FileSystemError) in try file.synchronize() }
+    }
+
+    func rename() throws(StorageFailure) {
+        try orGiveUp { () throws(FileSystemError) in
+            try fileSystem.rename("\(directory)/\(unfinishedName.text)", to: "\(directory)/\(finishedName.text)")
             try fileSystem.synchronizeDirectory(directory)
         }
     }
 
-    private mutating func write(_ bytes: ByteBuffer) throws(StorageFailure) {
-        let position = position
-        try onDisk { () throws(FileSystemError) in try file.write(bytes, at: position) }
-        self.position += bytes.readableBytes
+    /// Gives up writing: removes the file, unless it has its final name already.
+    package func discard() throws(StorageFailure) {
+        try onDisk { () throws(FileSystemError) in try fileSystem.remove("\(directory)/\(unfinishedName.text)") }
+    }
+
+    private func write(_ bytes: ByteBuffer, at position: Int) throws(StorageFailure) {
+        try orGiveUp { () throws(FileSystemError) in try file.write(bytes, at: position) }
+    }
+
+    private func orGiveUp(_ body: () throws(FileSystemError) -> Void) throws(StorageFailure) {
+        do throws(StorageFailure) {
+            try onDisk(body)
+        } catch let failure {
+            do throws(StorageFailure) {
+                try discard()
+            } catch {
+                // The next start removes it. What matters is why there is no snapshot.
+                throw failure
+            }
+            throw failure
+        }
     }
 }
 
@@ -68,7 +105,10 @@ struct SnapshotReader {
     private var position = StorageFileHeader.size
     private var totalSize = 0
 
-    init(_ fileSystem: any FileSystem, path: String, zxid: Int64) throws(StorageFailure) {
+    init(
+        _ fileSystem: any FileSystem, in directory: String, _ name: StorageFileName, zxid: Int64
+    ) throws(StorageFailure) {
+        let path = "\(directory)/\(name.text)"
         (file, size) = try onDisk { () throws(FileSystemError) in
             let file = try fileSystem.open(path, .read)
             return (file, try file.size())
@@ -110,7 +150,25 @@ struct SnapshotReader {
         return chunk
     }
 
-    func damage(_ cause: String) -> StorageFailure {
+    /// Gives all chunks to `empty`.
+    mutating func load<State: Restorable>(into empty: State) throws(StorageFailure) -> State {
+        var state = empty
+        while let chunk = try next() {
+            do {
+                try state.load(chunk)
+            } catch {
+                throw damage("a chunk cannot be read (\(error))")
+            }
+        }
+        do {
+            try state.finishLoading()
+        } catch {
+            throw damage("it does not hang together (\(error))")
+        }
+        return state
+    }
+
+    private func damage(_ cause: String) -> StorageFailure {
         .damaged(file: file.path, position: position, cause: cause)
     }
 

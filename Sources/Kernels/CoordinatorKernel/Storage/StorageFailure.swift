@@ -8,6 +8,8 @@ package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible
     case damaged(file: String, position: Int, cause: String)
     /// Changes are missing between two files.
     case gap(file: String, from: Int64, expected: Int64)
+    /// What a leader sent as its state makes no sense.
+    case unusableSnapshot(zxid: Int64, cause: String)
     /// The directory holds the files of Apache ZooKeeper.
     case apacheDirectory(String)
 
@@ -19,6 +21,8 @@ package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible
         case .gap(let file, let from, let expected):
             "\(file) continues after zxid 0x\(String(from, radix: 16)), "
                 + "but what is before it ends at 0x\(String(expected, radix: 16)): a file is missing"
+        case .unusableSnapshot(let zxid, let cause):
+            "the snapshot of zxid 0x\(String(zxid, radix: 16)) that the leader sent cannot be used: \(cause)"
         case .apacheDirectory(let directory):
             "\(directory) holds a data directory of Apache ZooKeeper (version-2), which cannot be taken over yet; "
                 + "name an empty directory"

@@ -1,10 +1,13 @@
 /// The names of the coordinator's files: `log.<zxid>` holds changes from that zxid on, `snapshot.<zxid>` the tree as
-/// it was after that zxid, `snapshot.<zxid>.partial` one that was never finished. Zxids in 16 hexadecimal digits, so
+/// it was after that zxid. A snapshot is a `.partial` one until it is finished; one that a leader sends is `.receiving`
+/// until it is complete, and `.installing` until it has taken the place of everything else. Zxids in 16 hexadecimal digits, so
 /// that names sort as zxids do.
 enum StorageFileName: Equatable {
     case log(firstZxid: Int64)
     case snapshot(zxid: Int64)
     case partialSnapshot(zxid: Int64)
+    case receivingSnapshot(zxid: Int64)
+    case installingSnapshot(zxid: Int64)
 
     /// nil for files that are not the coordinator's.
     init?(_ name: String) {
@@ -16,6 +19,8 @@ enum StorageFileName: Equatable {
         case ("log", []): self = .log(firstZxid: zxid)
         case ("snapshot", []): self = .snapshot(zxid: zxid)
         case ("snapshot", ["partial"]): self = .partialSnapshot(zxid: zxid)
+        case ("snapshot", ["receiving"]): self = .receivingSnapshot(zxid: zxid)
+        case ("snapshot", ["installing"]): self = .installingSnapshot(zxid: zxid)
         default: return nil
         }
     }
@@ -25,6 +30,16 @@ enum StorageFileName: Equatable {
         case .log(let zxid): "log.\(Self.digits(zxid))"
         case .snapshot(let zxid): "snapshot.\(Self.digits(zxid))"
         case .partialSnapshot(let zxid): "snapshot.\(Self.digits(zxid)).partial"
+        case .receivingSnapshot(let zxid): "snapshot.\(Self.digits(zxid)).receiving"
+        case .installingSnapshot(let zxid): "snapshot.\(Self.digits(zxid)).installing"
+        }
+    }
+
+    /// Whether it was being written when the process ended, so that it is of no use.
+    var isUnfinished: Bool {
+        switch self {
+        case .partialSnapshot, .receivingSnapshot: true
+        case .log, .snapshot, .installingSnapshot: false
         }
     }
 

@@ -22,7 +22,8 @@ package struct TransactionLog {
     package private(set) var lastZxid: Int64
     /// Bytes of log written since it was opened.
     package private(set) var writtenBytes = 0
-    private var hasFailed = false
+    /// Nothing can be appended any more.
+    package private(set) var hasFailed = false
     /// Kept from batch to batch.
     private var buffer = ByteBuffer()
 
@@ -75,6 +76,21 @@ package struct TransactionLog {
         tail = nil
         do throws(StorageFailure) {
             try LogDirectory(fileSystem, settings).cut(after: zxid)
+        } catch {
+            hasFailed = true
+            throw error
+        }
+        lastZxid = zxid
+    }
+
+    /// Goes on after `zxid`, wherever the log ended, when `removeFiles` has removed all that was appended.
+    mutating func restart(
+        after zxid: Int64, _ removeFiles: () throws(StorageFailure) -> Void
+    ) throws(StorageFailure) {
+        precondition(!hasFailed, "restarting a log that has failed")
+        tail = nil
+        do throws(StorageFailure) {
+            try removeFiles()
         } catch {
             hasFailed = true
             throw error
