@@ -83,6 +83,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 tests: true, testUses: ["Simulation", "Platform"], testsExcluded: ["Fixtures"]),
             Module(
                 name: "ZNodes", uses: ["Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore], tests: true),
+            Module(name: "Quorum", uses: ["Seams"], libraries: [nioCore], tests: true),
             Module(
                 name: "Groups",
                 uses: ["Seams", "ClusterModel", "WireCoding", "KafkaProtocol", "KafkaProtocolGroups"],
@@ -105,8 +106,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore], tests: true, testUses: ["Simulation"]),
             Module(
                 name: "CoordinatorKernel",
-                uses: ["COpenSSL", "Seams", "WireCoding", "ZooKeeperProtocol", "ZNodes"], libraries: [nioCore],
-                tests: true, testUses: ["Simulation"]),
+                uses: ["COpenSSL", "Seams", "WireCoding", "ZooKeeperProtocol", "ZNodes", "Quorum"],
+                libraries: [nioCore], tests: true, testUses: ["Simulation"]),
         ]
     ),
     (

@@ -1,0 +1,141 @@
+/// What a follower knows of its leader.
+struct Following: Sendable {
+    var leader: MemberID
+    /// The own log is the leader's up to here.
+    var matched: Int64
+    /// A rebuilding member has caught up once its log is durable up to here: all it can ever have acknowledged.
+    var catchUpZxid: Int64?
+}
+
+/// Taking entries from a leader.
+extension QuorumMember {
+    /// Follows whoever leads this epoch or a newer one. False when `sender` does not.
+    private mutating func follow(
+        _ sender: MemberID, epoch: Int32, at now: Int64, into effects: inout [QuorumEffect]
+    ) -> Bool {
+        guard epoch >= promise.epoch else { return false }
+        if case .leading = role, epoch == promise.epoch { return false }
+        if epoch > promise.epoch {
+            promise.epoch = epoch
+            promise.votedFor = nil
+            effects.append(.promise(promise))
+            look(into: &effects)
+        }
+        if leader != sender {
+            role = .following(Following(leader: sender, matched: committed))
+            effects.append(.follow(sender, epoch: epoch))
+        }
+        leaderHeard = now
+        postponeElection(at: now)
+        return true
+    }
+
+    mutating func heartbeat(
+        _ epoch: Int32, of sender: MemberID, at now: Int64, into effects: inout [QuorumEffect]
+    ) {
+        _ = follow(sender, epoch: epoch, at: now, into: &effects)
+        effects.append(.send(.heartbeatAnswered(epoch: promise.epoch), to: sender))
+    }
+
+    mutating func take(
+        _ append: Append, of sender: MemberID, at now: Int64, into effects: inout [QuorumEffect]
+    ) {
+        guard follow(sender, epoch: append.epoch, at: now, into: &effects),
+            case .following(var following) = role
+        else { return reject(append, nearest: log.last, of: sender, into: &effects) }
+        noteEntries(upTo: append.lastZxid, into: &effects)
+        if promise.standing == .rebuilding, following.catchUpZxid == nil {
+            following.catchUpZxid = max(append.lastZxid, Epoch.opening(append.epoch))
+        }
+        role = .following(following)
+        // What lies before the begin is committed, so the leader has the same.
+        let previous = max(append.previousZxid, log.begin)
+        guard log.contains(previous) else {
+            let nearest = log.nearest(atMost: previous) ?? log.begin
+            return reject(append, nearest: nearest, of: sender, into: &effects)
+        }
+        let matched = join(append.entries.drop { $0.zxid <= previous }, behind: previous, into: &effects)
+        following.matched = max(following.matched, matched)
+        role = .following(following)
+        commit(upTo: min(append.committed, following.matched), into: &effects)
+        if following.matched <= persisted { acknowledge(following, into: &effects) }
+        settleRebuilding(into: &effects)
+    }
+
+    /// Takes over what is new of entries that follow `previous`; what the leader does not have gives way. Returns up to
+    /// where both logs are the same.
+    private mutating func join(
+        _ entries: ArraySlice<QuorumEntry>, behind previous: Int64, into effects: inout [QuorumEffect]
+    ) -> Int64 {
+        var new = entries
+        var matched = previous
+        while let entry = new.first, log.contains(entry.zxid) {
+            matched = entry.zxid
+            new = new.dropFirst()
+        }
+        guard let last = new.last else { return matched }
+        if log.last > matched { truncate(after: matched, into: &effects) }
+        effects.append(.append(Array(new)))
+        for entry in new {
+            log.append(entry)
+            if let membership = entry.membership { adopt(membership, into: &effects) }
+        }
+        return last.zxid
+    }
+
+    private mutating func truncate(after zxid: Int64, into effects: inout [QuorumEffect]) {
+        precondition(zxid >= committed, "truncating after \(zxid), and \(committed) is committed")
+        effects.append(.report(.truncated(after: zxid, from: log.last)))
+        log.truncate(after: zxid)
+        persisted = min(persisted, zxid)
+        truncationCount += 1
+        let before = memberships.current
+        memberships.truncate(after: zxid)
+        effects.append(.truncate(after: zxid))
+        if memberships.current != before { effects.append(.adopt(memberships.current)) }
+    }
+
+    private func reject(
+        _ append: Append, nearest: Int64, of sender: MemberID, into effects: inout [QuorumEffect]
+    ) {
+        let rejection = Rejection(
+            epoch: promise.epoch, previousZxid: append.previousZxid, nearestZxid: nearest)
+        effects.append(.send(.rejected(rejection), to: sender))
+    }
+
+    func acknowledge(_ following: Following, into effects: inout [QuorumEffect]) {
+        let acknowledgement = Acknowledgement(epoch: promise.epoch, zxid: min(persisted, following.matched))
+        effects.append(.send(.acknowledged(acknowledgement), to: following.leader))
+    }
+
+    /// Lets a member vote again once it has all it can ever have acknowledged.
+    func isCaughtUp(_ following: Following) -> Bool {
+        guard let zxid = following.catchUpZxid else { return false }
+        return min(persisted, following.matched) >= zxid
+    }
+
+    mutating func settleRebuilding(into effects: inout [QuorumEffect]) {
+        guard promise.standing == .rebuilding, case .following(let following) = role, isCaughtUp(following) else {
+            return
+        }
+        promise.standing = .voting
+        effects.append(.promise(promise))
+        effects.append(.report(.caughtUp(zxid: persisted)))
+    }
+
+    /// The leader's state has taken the place of the log.
+    mutating func installed(_ zxid: Int64, _ membership: Membership, into effects: inout [QuorumEffect]) {
+        precondition(zxid > committed, "a snapshot of \(zxid) installed, and \(committed) is committed")
+        log = RecentLog(begin: zxid)
+        persisted = zxid
+        committed = zxid
+        truncationCount += 1
+        memberships.replace(by: membership)
+        effects.append(.adopt(membership))
+        guard case .following(var following) = role else { return }
+        following.matched = zxid
+        role = .following(following)
+        acknowledge(following, into: &effects)
+        settleRebuilding(into: &effects)
+    }
+}

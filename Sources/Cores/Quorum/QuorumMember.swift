@@ -1,0 +1,194 @@
+import Seams
+
+/// One member of an ensemble: takes part in elections, and orders changes as leader or follows the order of one.
+///
+/// The protocol is Raft's (pre-votes, one vote an epoch, entries that must join) with the numbers of ZAB: a zxid carries
+/// its leader's epoch, so it names the same prefix in every log. What must be durable before something is said is
+/// visible in the order of effects: a promise before the answer that gives it, entries before their acknowledgement.
+///
+/// looking —(a quorum would vote, then votes)→ leading —(a newer epoch, or no quorum heard)→ looking
+/// looking —(a leader of this epoch or a newer one speaks)→ following —(it is silent, or a newer epoch)→ looking
+package struct QuorumMember: ProtocolCore, Sendable {
+    package typealias Event = QuorumEvent
+    package typealias Effect = QuorumEffect
+
+    package let id: MemberID
+    let settings: QuorumSettings
+    package internal(set) var promise: QuorumPromise
+    /// Invariant: its begin is committed.
+    var log: RecentLog
+    /// Entries up to here can be counted on.
+    package internal(set) var committed: Int64
+    /// The own log is durable up to here.
+    var persisted: Int64
+    /// Truncations and installed snapshots so far.
+    package internal(set) var truncationCount = 0
+    var memberships: MembershipHistory
+    var role: Role = .looking(nil)
+    /// When a member without a sign of its leader acts, in nanoseconds of the steady clock.
+    var electionDeadline: Int64
+    /// When a candidate or a follower last heard of a leader; nil once that leader is suspected to be gone.
+    var leaderHeard: Int64?
+    private var chance: UInt64
+
+    enum Role: Sendable {
+        case looking(Campaign?)
+        case following(Following)
+        case leading(Leading)
+    }
+
+    /// A member that goes on with what it has on disk.
+    ///
+    /// - Parameters:
+    ///   - log: the entries behind `committed`, all of them durable.
+    ///   - committed: what a snapshot holds.
+    ///   - seed: lets members choose different deadlines.
+    package init(
+        _ id: MemberID, _ settings: QuorumSettings, _ membership: Membership, promise: QuorumPromise,
+        log entries: [QuorumEntry], committed: Int64, seed: UInt64, at now: Instant
+    ) {
+        self.id = id
+        self.settings = settings
+        self.promise = promise
+        self.committed = committed
+        log = RecentLog(begin: committed, entries)
+        persisted = log.last
+        memberships = MembershipHistory(membership)
+        for case let membership? in entries.map(\.membership) where membership.version > memberships.current.version {
+            memberships.add(membership)
+        }
+        chance = seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(bitPattern: id.number) | 1
+        electionDeadline = now.nanoseconds
+        electionDeadline += random(below: settings.heartbeatInterval.nanoseconds / 2)
+    }
+
+    package mutating func step(_ event: QuorumEvent, at now: Instant, into effects: inout [QuorumEffect]) {
+        let now = now.nanoseconds
+        switch event {
+        case .received(let message, let sender): received(message, from: sender, at: now, into: &effects)
+        case .persisted(let zxid, let count): persisted(upTo: zxid, truncationCount: count, into: &effects)
+        case .proposed(let entries): propose(entries, at: now, into: &effects)
+        case .flushed: flush(at: now, into: &effects)
+        case .snapshotInstalled(let zxid, let membership): installed(zxid, membership, into: &effects)
+        case .snapshotProgressed(let member): snapshotProgressed(member, at: now)
+        case .linkLost(let member): linkLost(member, at: now)
+        case .resigned: resign(at: now, into: &effects)
+        case .ticked: tick(at: now, into: &effects)
+        }
+    }
+
+    private mutating func received(
+        _ message: QuorumMessage, from sender: MemberID, at now: Int64, into effects: inout [QuorumEffect]
+    ) {
+        switch message {
+        case .voteAsked(let request): vote(on: request, of: sender, at: now, into: &effects)
+        case .voteAnswered(let answer): count(answer, of: sender, at: now, into: &effects)
+        case .heartbeat(let epoch): heartbeat(epoch, of: sender, at: now, into: &effects)
+        case .heartbeatAnswered(let epoch):
+            if stepDown(before: epoch, at: now, into: &effects) { return }
+            heard(sender, epoch: epoch, at: now)
+        case .joinAsked: admit(sender, at: now)
+        case .leadershipOffered(let epoch):
+            guard leader == sender, epoch == promise.epoch, mayCampaign else { return }
+            campaign(isPreliminary: false, at: now, into: &effects)
+        case .entries(let append): take(append, of: sender, at: now, into: &effects)
+        case .acknowledged(let acknowledgement):
+            if stepDown(before: acknowledgement.epoch, at: now, into: &effects) { return }
+            acknowledged(acknowledgement, by: sender, at: now, into: &effects)
+        case .rejected(let rejection):
+            if stepDown(before: rejection.epoch, at: now, into: &effects) { return }
+            rejected(rejection, by: sender, at: now)
+        }
+    }
+
+    private mutating func persisted(
+        upTo zxid: Int64, truncationCount count: Int, into effects: inout [QuorumEffect]
+    ) {
+        guard count == truncationCount, zxid > persisted else { return }
+        precondition(zxid <= log.last, "zxid \(zxid) is durable, and the log ends at \(log.last)")
+        persisted = zxid
+        switch role {
+        case .looking: break
+        case .following(let following):
+            acknowledge(following, into: &effects)
+            settleRebuilding(into: &effects)
+        case .leading: advanceCommitted(into: &effects)
+        }
+    }
+
+    private mutating func tick(at now: Int64, into effects: inout [QuorumEffect]) {
+        if case .leading = role { return tickLeading(at: now, into: &effects) }
+        guard now >= electionDeadline else { return }
+        if let leader {
+            effects.append(.report(.lostLeader(leader, epoch: promise.epoch)))
+            look(into: &effects)
+        }
+        leaderHeard = nil
+        if mayCampaign {
+            campaign(isPreliminary: true, at: now, into: &effects)
+        } else {
+            role = .looking(nil)
+            postponeElection(at: now)
+            for member in memberships.everybody where member != id {
+                effects.append(.send(.joinAsked, to: member))
+            }
+        }
+    }
+
+    // MARK: Common steps
+
+    /// The leader that is followed.
+    package var leader: MemberID? {
+        if case .following(let following) = role { following.leader } else { nil }
+    }
+
+    /// Of the last entry.
+    package var lastZxid: Int64 { log.last }
+
+    /// Forgets leader or leadership.
+    mutating func look(into effects: inout [QuorumEffect]) {
+        if case .looking = role { return }
+        role = .looking(nil)
+        effects.append(.becomeLooking)
+    }
+
+    /// Steps back into line when somebody knows of a newer epoch.
+    mutating func stepDown(before epoch: Int32, at now: Int64, into effects: inout [QuorumEffect]) -> Bool {
+        guard epoch > promise.epoch else { return false }
+        promise.epoch = epoch
+        promise.votedFor = nil
+        effects.append(.promise(promise))
+        look(into: &effects)
+        role = .looking(nil)
+        return true
+    }
+
+    /// Moves what is committed forward; memberships up to there are final.
+    mutating func commit(upTo zxid: Int64, into effects: inout [QuorumEffect]) {
+        guard zxid > committed else { return }
+        committed = zxid
+        memberships.settle(upTo: zxid)
+        effects.append(.commit(upTo: zxid))
+        log.trim(toBytes: settings.recentLogSizeInBytes, upTo: zxid)
+    }
+
+    /// Takes over an ensemble that an entry brings, unless a newer one is known from elsewhere.
+    mutating func adopt(_ membership: Membership, into effects: inout [QuorumEffect]) {
+        guard membership.version > memberships.current.version else { return }
+        memberships.add(membership)
+        effects.append(.adopt(membership))
+    }
+
+    mutating func postponeElection(at now: Int64) {
+        let timeout = settings.electionTimeout.nanoseconds
+        electionDeadline = now + timeout + random(below: timeout * 2 / 3)
+    }
+
+    /// Chance that follows from the seed (xorshift).
+    mutating func random(below bound: Int64) -> Int64 {
+        chance ^= chance << 13
+        chance ^= chance >> 7
+        chance ^= chance << 17
+        return Int64(chance % UInt64(max(1, bound)))
+    }
+}
