@@ -162,7 +162,7 @@ import ZooKeeperProtocol
         limit("/a", Self.nodes(200))
         for number in 0..<20 { _ = tree.create("/a/\(number)", data: "x") }
         var size = 0
-        tree.tree.hard.nodes.forEach { path, node, _ in size += path.utf8.count + (node.data?.readableBytes ?? 0) }
+        tree.tree.hard.nodes.forEach { path, node, _ in size += path.utf8.count + (node.dataLength ?? 0) }
         #expect(tree.tree.hard.dataSize == size)
     }
 }

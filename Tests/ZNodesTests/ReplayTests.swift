@@ -68,6 +68,22 @@ import ZooKeeperProtocol
         #expect(throws: MalformedInput.self) { try short.finish() }
     }
 
+    /// Chunks are of the tree as it was, and not much longer than was asked for.
+    @Test func chunksAreOfTheirTime() throws {
+        var tree = TestTree()
+        for number in 0..<500 { _ = tree.create("/n\(number)", data: String(repeating: "x", count: 5 * number)) }
+        let before = tree.tree.hard
+        var loader = TreeLoader()
+        for (number, chunk) in before.snapshotChunks(ofSize: 4096).enumerated() {
+            #expect(chunk.readableBytes < 4096 + 2600)
+            try loader.load(chunk)
+            _ = tree.set("/n\(number)", "new")
+            _ = tree.delete("/n\(499 - number)", version: -1)
+        }
+        #expect(try loader.finish() == before)
+        #expect(tree.tree.hard != before)
+    }
+
     /// What the tree keeps twice agrees.
     @Test(arguments: 1...50) func whatIsCountedIsThere(_ seed: UInt64) {
         let hard = life(seed).tree.hard
@@ -75,15 +91,16 @@ import ZooKeeperProtocol
         var paths: [String] = []
         hard.nodes.forEach { path, _, _ in paths.append(path) }
         #expect(paths.count == hard.nodes.count)
-        hard.nodes.forEach { path, node, childCount in
-            size += path.utf8.count + (node.data?.readableBytes ?? 0)
+        hard.nodes.forEach { path, node, data in
+            #expect(node.dataLength == data?.readableBytes)
+            size += path.utf8.count + (node.dataLength ?? 0)
             let below = paths.filter { NodePath.parent(of: $0) == path }
-            #expect(Set(below.map { NodePath.name(of: $0) }) == Set(hard.nodes.children(of: path).map(\.string)))
-            #expect(Int(node.childCount) == below.count && childCount == below.count)
+            #expect(below.map { NodePath.name(of: $0) }.sorted() == hard.nodes.childNames(of: path))
+            #expect(Int(node.childCount) == below.count)
             let deep = paths.filter { $0 != path && (path == "/" || $0.hasPrefix(path + "/")) }
             #expect(hard.nodes.descendantCount(of: path) == deep.count)
             if case .ephemeral(let session) = node.lifetime {
-                #expect(hard.ephemerals[session]?.contains(ExactText(path)) == true)
+                #expect(hard.ephemeralPaths(of: session).contains(path))
                 #expect(hard.sessions[session] != nil)
             }
         }

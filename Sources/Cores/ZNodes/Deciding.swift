@@ -25,7 +25,7 @@ struct ChangeDecision {
         case .setData(let path, let data, let version):
             let node = try existing(path, in: draft)
             try require(.write, on: node)
-            let growth = (data?.readableBytes ?? 0) - (node.data?.readableBytes ?? 0)
+            let growth = (data?.readableBytes ?? 0) - (node.dataLength ?? 0)
             try checkQuota(path, bytes: growth, nodes: 0, in: &draft)
             try compare(version, node.version)
             let change = TreeChange.dataSet(path: path, data: data?.copied)

@@ -1,107 +1,249 @@
-/// All nodes by their paths, with the names of their children.
-///
-/// Kept in many small dictionaries: a copy that a snapshot holds makes the next writes copy one of them each instead of
-/// everything, and none has to rehash a million nodes at once.
-struct NodeTable: Sendable, Equatable {
-    private struct Place: Sendable, Equatable {
-        var node: ZNode
-        var children: Set<ExactText> = []
-    }
+import NIOCore
+import ZooKeeperProtocol
 
-    static let shelfCount = 4096
-    private var shelves = [[ExactText: Place]](repeating: [:], count: shelfCount)
+/// All nodes by their paths, each linked with those beside and below it.
+///
+/// They lie on many small shelves: a copy that a snapshot holds makes the next changes copy one of them each instead of
+/// everything, and none has to rehash a million nodes at once. A parent knows its first child, and each child those
+/// before and behind it, so that nothing grows with the number of children.
+struct NodeTable: Sendable {
+    static let shelfCount = NodeReference.shelfCount
+
+    private var shelves = [NodeShelf](repeating: NodeShelf(), count: shelfCount)
+    private var accessLists = AccessLists()
     private(set) var count = 0
 
-    private static func shelf(of path: ExactText) -> Int { Int(path.lastingHash % UInt64(shelfCount)) }
+    private static func shelf(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (shelfCount - 1) }
 
-    subscript(path: String) -> ZNode? {
-        let key = ExactText(path)
-        return shelves[Self.shelf(of: key)][key]?.node
+    // MARK: Finding
+
+    func reference(of path: String) -> NodeReference? { path.withPathBytes { reference(of: $0) } }
+
+    private func reference(of path: UnsafeRawBufferPointer) -> NodeReference? {
+        let hash = path.lastingHash
+        let shelf = Self.shelf(of: hash)
+        return shelves[shelf].find(path, hash: hash).map { NodeReference(shelf: shelf, row: $0) }
     }
 
-    /// Nothing happens where there is no node.
+    private func parent(of path: UnsafeRawBufferPointer) -> NodeReference? {
+        path.parentPath.flatMap { reference(of: $0) }
+    }
+
+    private subscript(row reference: NodeReference) -> NodeShelf.Row {
+        get { shelves[reference.shelf][reference.row] }
+        _modify { yield &shelves[reference.shelf][reference.row] }
+    }
+
+    subscript(path: String) -> ZNode? { reference(of: path).map { node(at: $0) } }
+
+    func node(at place: NodeReference) -> ZNode {
+        let row = self[row: place]
+        return ZNode(row, acl: accessLists[row.acl], lifetime: shelves[place.shelf].lifetime(of: place.row))
+    }
+
+    func path(of place: NodeReference) -> String {
+        shelves[place.shelf].withPath(of: place.row) { $0.string }
+    }
+
+    /// A copy; nil for null, and where there is no node.
+    func data(of path: String) -> ByteBuffer? { reference(of: path).flatMap { data(at: $0) } }
+
+    func data(at place: NodeReference) -> ByteBuffer? { shelves[place.shelf].data(of: place.row) }
+
+    // MARK: Changing
+
+    /// Changes what is known of a node besides its data and its lifetime. Nothing happens where there is no node.
     mutating func alter(_ path: String, _ body: (inout ZNode) -> Void) {
-        let key = ExactText(path)
-        let shelf = Self.shelf(of: key)
-        guard let index = shelves[shelf].index(forKey: key) else { return }
-        body(&shelves[shelf].values[index].node)
+        if let place = reference(of: path) { alter(place, body) }
     }
 
-    /// Puts a node in its place, and its name among the children of the node above; that one's facts are left alone.
-    mutating func insert(_ node: ZNode, at path: String) {
-        let key = ExactText(path)
-        let shelf = Self.shelf(of: key)
-        if let index = shelves[shelf].index(forKey: key) {
-            shelves[shelf].values[index].node = node
-        } else {
-            shelves[shelf][key] = Place(node: node)
-            count += 1
+    mutating func alterParent(of path: String, _ body: (inout ZNode) -> Void) {
+        if let place = path.withPathBytes({ parent(of: $0) }) { alter(place, body) }
+    }
+
+    mutating func alter(_ place: NodeReference, _ body: (inout ZNode) -> Void) {
+        let old = node(at: place)
+        var new = old
+        body(&new)
+        var acl = self[row: place].acl
+        if new.acl != old.acl {
+            accessLists.release(acl)
+            acl = accessLists.use(new.acl)
         }
-        alterChildren(above: path) { $0.insert(ExactText(NodePath.name(of: path))) }
+        self[row: place].take(new, acl: acl)
     }
 
+    mutating func set(_ data: ByteBuffer?, at place: NodeReference) {
+        shelves[place.shelf].set(data, of: place.row)
+    }
+
+    /// Puts a node in its place, and among the children of the node above; that one's facts are left alone. Where there
+    /// was one before, it takes over its children.
+    mutating func insert(
+        _ node: ZNode, data: ByteBuffer?, at path: String
+    ) -> (place: NodeReference, replaced: ZNode?) {
+        path.withPathBytes { path in
+            if let old = reference(of: path) {
+                let replaced = self.node(at: old)
+                replace(old, by: node, data: data)
+                return (old, replaced)
+            }
+            let place = place(node, data: data, at: path)
+            if let parent = parent(of: path) { link(place, below: parent) }
+            return (place, nil)
+        }
+    }
+
+    /// Puts a node in its place that was not there, not yet among the children of the node above.
     @discardableResult
-    mutating func remove(_ path: String) -> ZNode? {
-        let key = ExactText(path)
-        guard let place = shelves[Self.shelf(of: key)].removeValue(forKey: key) else { return nil }
-        count -= 1
-        alterChildren(above: path) { $0.remove(ExactText(NodePath.name(of: path))) }
-        return place.node
+    mutating func insertUnlinked(_ node: ZNode, data: ByteBuffer?, at path: String) -> NodeReference {
+        path.withPathBytes { place(node, data: data, at: $0) }
     }
 
-    private mutating func alterChildren(above path: String, _ body: (inout Set<ExactText>) -> Void) {
-        guard let parent = NodePath.parent(of: path).map(ExactText.init) else { return }
-        let shelf = Self.shelf(of: parent)
-        guard let index = shelves[shelf].index(forKey: parent) else { return }
-        body(&shelves[shelf].values[index].children)
+    private mutating func place(_ node: ZNode, data: ByteBuffer?, at path: UnsafeRawBufferPointer) -> NodeReference {
+        let hash = path.lastingHash
+        let shelf = Self.shelf(of: hash)
+        let row = NodeShelf.Row(node, acl: accessLists.use(node.acl))
+        count += 1
+        return NodeReference(
+            shelf: shelf, row: shelves[shelf].insert(row, at: path, hash: hash, data: data, lifetime: node.lifetime))
     }
 
-    /// In no order.
-    func children(of path: String) -> Set<ExactText> {
-        let key = ExactText(path)
-        return shelves[Self.shelf(of: key)][key]?.children ?? []
+    private mutating func replace(_ place: NodeReference, by node: ZNode, data: ByteBuffer?) {
+        let acl = accessLists.use(node.acl)
+        accessLists.release(self[row: place].acl)
+        self[row: place].become(node, acl: acl)
+        shelves[place.shelf].set(node.lifetime, of: place.row)
+        shelves[place.shelf].set(data, of: place.row)
     }
 
-    /// Puts every name among the children of the node above, for nodes that came before those above them. False when
-    /// one has no node above.
-    mutating func linkChildren() -> Bool {
-        for (path, _) in shelves.joined() {
-            guard let parent = NodePath.parent(of: path.string) else { continue }
-            if self[parent] == nil { return false }
-            alterChildren(above: path.string) { $0.insert(ExactText(NodePath.name(of: path.string))) }
+    /// Removes a node; it should have no children.
+    mutating func remove(_ path: String) -> (place: NodeReference, node: ZNode)? {
+        path.withPathBytes { path in
+            guard let place = reference(of: path) else { return nil }
+            let node = node(at: place)
+            remove(place, path)
+            return (place, node)
         }
-        return true
+    }
+
+    private mutating func remove(_ place: NodeReference, _ path: UnsafeRawBufferPointer) {
+        unlink(place, from: parent(of: path))
+        accessLists.release(self[row: place].acl)
+        shelves[place.shelf].remove(place.row, hash: path.lastingHash)
+        count -= 1
+    }
+
+    // MARK: Children
+
+    private mutating func link(_ child: NodeReference, below parent: NodeReference) {
+        let first = self[row: parent].firstChild
+        self[row: child].nextSibling = first
+        if first != .none { self[row: first].previousSibling = child }
+        self[row: parent].firstChild = child
+    }
+
+    private mutating func unlink(_ child: NodeReference, from parent: NodeReference?) {
+        let (previous, next) = (self[row: child].previousSibling, self[row: child].nextSibling)
+        if next != .none { self[row: next].previousSibling = previous }
+        if previous != .none {
+            self[row: previous].nextSibling = next
+        } else if let parent, self[row: parent].firstChild == child {
+            self[row: parent].firstChild = next
+        }
+    }
+
+    private func forEachChild(of parent: NodeReference, _ body: (NodeReference) -> Void) {
+        var child = self[row: parent].firstChild
+        while child != .none {
+            body(child)
+            child = self[row: child].nextSibling
+        }
+    }
+
+    /// Sorted by their bytes.
+    func childNames(of path: String) -> [String] {
+        guard let parent = reference(of: path) else { return [] }
+        var names: [ExactText] = []
+        names.reserveCapacity(Int(self[row: parent].childCount))
+        forEachChild(of: parent) { child in
+            names.append(ExactText(shelves[child.shelf].withPath(of: child.row) { $0.nodeName.string }))
+        }
+        return names.sorted().map(\.string)
     }
 
     /// Nodes below `path`, at any depth.
     func descendantCount(of path: String) -> Int {
         if path == "/" { return count - 1 }
         var count = 0
-        var open = [path]
-        while let parent = open.popLast() {
-            let children = children(of: parent)
-            count += children.count
-            for child in children {
-                let path = NodePath.child(child.string, of: parent)
-                if self[path]?.childCount != 0 { open.append(path) }
-            }
-        }
+        forEachDescendant(of: path) { _ in count += 1 }
         return count
     }
 
-    /// Visits every node, in an order that depends on the paths alone; a parent may come after its children.
-    func forEach(_ body: (_ path: String, _ node: ZNode, _ childCount: Int) -> Void) {
-        for shelf in shelves {
-            for (path, place) in shelf.sorted(by: { $0.key < $1.key }) {
-                body(path.string, place.node, place.children.count)
+    /// Visits the nodes below `path`, at any depth, in no order.
+    func forEachDescendant(of path: String, _ body: (NodeReference) -> Void) {
+        var open = reference(of: path).map { [$0] } ?? []
+        while let parent = open.popLast() {
+            forEachChild(of: parent) { child in
+                body(child)
+                if self[row: child].firstChild != .none { open.append(child) }
             }
         }
     }
 
-    /// Removes the nodes of one of ``shelfCount`` shelves, without regard to those above them, and gives them in order
-    /// of their paths.
-    mutating func takeShelf(_ number: Int) -> [(path: String, node: ZNode)] {
-        defer { shelves[number] = [:] }
-        return shelves[number].sorted { $0.key < $1.key }.map { ($0.key.string, $0.value.node) }
+    /// Puts every node among the children of the one above, when all have been inserted unlinked. False when one has no
+    /// node above, or another number of children than it says.
+    mutating func link() -> Bool {
+        var childCounts: [NodeReference: Int32] = [:]
+        for shelf in shelves.indices {
+            for row in shelves[shelf].occupiedNumbers {
+                let child = NodeReference(shelf: shelf, row: row)
+                let (isRoot, parent) = shelves[shelf].withPath(of: row) { ($0.count == 1, self.parent(of: $0)) }
+                if isRoot { continue }
+                guard let parent else { return false }
+                link(child, below: parent)
+                childCounts[parent, default: 0] += 1
+            }
+        }
+        return shelves.indices.allSatisfy { shelf in
+            shelves[shelf].occupiedNumbers.allSatisfy { row in
+                let (count, first) = (shelves[shelf][row].childCount, shelves[shelf][row].firstChild)
+                return count == (first == .none ? 0 : childCounts[NodeReference(shelf: shelf, row: row)])
+            }
+        }
+    }
+
+    // MARK: All of them
+
+    /// Visits every node, in an order that depends on the paths alone; a parent may come after its children.
+    func forEach(_ body: (_ path: String, _ node: ZNode, _ data: ByteBuffer?) -> Void) {
+        for shelf in shelves.indices {
+            for row in shelves[shelf].sortedNumbers {
+                let place = NodeReference(shelf: shelf, row: row)
+                body(path(of: place), node(at: place), data(at: place))
+            }
+        }
+    }
+
+    /// One of ``shelfCount`` shelves, which the table lets go of: all it is good for then is the other shelves.
+    mutating func takeShelf(_ number: Int) -> NodeShelf {
+        defer { shelves[number] = NodeShelf() }
+        return shelves[number]
+    }
+
+    /// Of a row on a shelf that is or was this table's.
+    func accessList(of row: NodeShelf.Row) -> [ACL] { accessLists[row.acl] }
+}
+
+extension NodeTable: Equatable {
+    /// Whether there are the same nodes, wherever they lie.
+    static func == (left: NodeTable, right: NodeTable) -> Bool {
+        guard left.count == right.count else { return false }
+        var isEqual = true
+        left.forEach { path, node, data in
+            guard isEqual, let place = right.reference(of: path) else { return isEqual = false }
+            isEqual = right.node(at: place) == node && right.data(at: place) == data
+        }
+        return isEqual
     }
 }

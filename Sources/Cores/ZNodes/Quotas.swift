@@ -87,22 +87,17 @@ struct QuotaText: Equatable {
     var nodeCountHardLimit: Int64 { self["countHardLimit"] }
     var bytesHardLimit: Int64 { self["byteHardLimit"] }
 
+    /// Takes a change to the account. The node that keeps it does not change to clients: its version and its times stay.
+    mutating func add(bytes more: Int, nodes count: Int) {
+        nodeCount &+= Int64(count)
+        bytes &+= Int64(more)
+    }
+
     private var text: String {
         "count=\(nodeCount),bytes=\(bytes)" + others.map { ";\($0.name)=\($0.value)" }.joined()
     }
 
     var data: ByteBuffer { ByteBuffer(string: text) }
-}
-
-extension ZNode {
-    /// Takes a change below a path with a quota to the account that this node, its `zookeeper_stats`, keeps. To clients
-    /// the node does not change: its version and its times stay.
-    mutating func account(bytes: Int, nodes count: Int) {
-        var use = QuotaText(data)
-        use.nodeCount &+= Int64(count)
-        use.bytes &+= Int64(bytes)
-        data = use.data
-    }
 }
 
 /// A limit of a quota that was passed.
@@ -131,10 +126,10 @@ extension ChangeDecision {
     func checkQuota(
         _ path: String, bytes: Int, nodes count: Int, in draft: inout TreeDraft
     ) throws(ZooKeeperError) {
-        guard let quota = draft.quota(governing: path), let limits = draft.node(QuotaPath.limits(of: quota)),
-            let stats = draft.node(QuotaPath.stats(of: quota))
-        else { return }
-        let (allowed, use) = (QuotaText(limits.data), QuotaText(stats.data))
+        guard let quota = draft.quota(governing: path) else { return }
+        let (limits, stats) = (QuotaPath.limits(of: quota), QuotaPath.stats(of: quota))
+        guard draft.node(limits) != nil, draft.node(stats) != nil else { return }
+        let (allowed, use) = (QuotaText(draft.data(of: limits)), QuotaText(draft.data(of: stats)))
         let checks: [(QuotaExcess.Measure, used: Int64, more: Int, soft: Int64, hard: Int64)] = [
             (.nodes, use.nodeCount, count, allowed.nodeCount, allowed.nodeCountHardLimit),
             (.bytes, use.bytes, bytes, allowed.bytes, allowed.bytesHardLimit),

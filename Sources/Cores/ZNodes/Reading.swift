@@ -21,7 +21,7 @@ extension ZNodes {
         case .getData(let path, let watch):
             let node = try readable(path, asked)
             if watch { watches.add(.data, path, asked.watcher) }
-            return .data(node.data, node.stat)
+            return .data(hard.nodes.data(of: path), node.stat)
         case .getACL(let path):
             let node = try existing(path)
             try require([.read, .admin], on: node, asked)
@@ -30,16 +30,14 @@ extension ZNodes {
         case .getChildren(let path, let watch):
             _ = try readable(path, asked)
             if watch { watches.add(.child, path, asked.watcher) }
-            return .strings(childNames(of: path))
+            return .strings(hard.nodes.childNames(of: path))
         case .getChildren2(let path, let watch):
             let node = try readable(path, asked)
             if watch { watches.add(.child, path, asked.watcher) }
-            return .stringsAndStat(childNames(of: path), node.stat)
+            return .stringsAndStat(hard.nodes.childNames(of: path), node.stat)
         case .multiRead(let reads): return .results(reads.map { read($0, asked) })
         case .getEphemerals(let prefix):
-            let paths = hard.ephemerals[asked.session] ?? []
-            let wanted = paths.filter { $0.string.utf8.starts(with: prefix.utf8) }
-            return .strings(wanted.sorted().map(\.string))
+            return .strings(hard.ephemeralPaths(of: asked.session).filter { $0.utf8.starts(with: prefix.utf8) })
         case .getAllChildrenNumber(let path):
             _ = try readable(path, asked)
             return .number(Int32(hard.nodes.descendantCount(of: path)))
@@ -66,20 +64,15 @@ extension ZNodes {
         }
     }
 
-    /// Sorted, for the same tree shall always give the same answer.
-    private func childNames(of path: String) -> [String] {
-        hard.nodes.children(of: path).sorted().map(\.string)
-    }
-
     private func read(_ operation: ReadOperation, _ asked: TreeRequest) -> OperationResult {
         do throws(ZooKeeperError) {
             switch operation {
             case .getData(let path):
                 let node = try readable(path, asked)
-                return .data(node.data, node.stat)
+                return .data(hard.nodes.data(of: path), node.stat)
             case .getChildren(let path):
                 _ = try readable(path, asked)
-                return .children(childNames(of: path))
+                return .children(hard.nodes.childNames(of: path))
             }
         } catch {
             return .failed(error)

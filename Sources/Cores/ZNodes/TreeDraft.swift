@@ -1,11 +1,17 @@
+import NIOCore
 import ZooKeeperProtocol
 
 /// The tree as it would be after changes that are still being decided: later operations of a multi see the earlier
 /// ones.
 struct TreeDraft {
+    private enum Changed {
+        /// With its data when that is new too.
+        case node(ZNode, newData: ByteBuffer??)
+        case gone
+    }
+
     private let base: TreeState
-    /// nil for what would be gone.
-    private var changed: [ExactText: ZNode?] = [:]
+    private var changed: [ExactText: Changed] = [:]
     let zxid: Int64
     let time: Int64
     /// Limits of quotas that the draft passes, though it may.
@@ -18,8 +24,17 @@ struct TreeDraft {
     }
 
     func node(_ path: String) -> ZNode? {
-        if !changed.isEmpty, let draft = changed[ExactText(path)] { return draft }
-        return base.nodes[path]
+        guard !changed.isEmpty, let draft = changed[ExactText(path)] else { return base.nodes[path] }
+        return if case .node(let node, _) = draft { node } else { nil }
+    }
+
+    /// nil for null, and where there is no node.
+    func data(of path: String) -> ByteBuffer? {
+        switch changed[ExactText(path)] {
+        case .node(_, newData: let data?): data
+        case .gone: nil
+        case .node, nil: base.nodes.data(of: path)
+        }
     }
 
     func hasSession(_ session: Int64) -> Bool { base.sessions[session] != nil }
@@ -32,17 +47,20 @@ struct TreeDraft {
         let (zxid, time) = (zxid, time)
         switch change {
         case .created(let path, let data, let acl, let lifetime):
-            changed[ExactText(path)] = .some(ZNode(data: data, acl: acl, lifetime: lifetime, zxid: zxid, time: time))
+            let length = data?.readableBytes
+            let node = ZNode(dataLength: length, acl: acl, lifetime: lifetime, zxid: zxid, time: time)
+            changed[ExactText(path)] = .node(node, newData: .some(data))
             alter(NodePath.parent(of: path)) { $0.gainChild(zxid: zxid) }
-            account(path, bytes: data?.readableBytes ?? 0, nodes: 1)
+            account(path, bytes: length ?? 0, nodes: 1)
         case .deleted(let path):
-            let size = node(path)?.data?.readableBytes ?? 0
-            changed[ExactText(path)] = .some(nil)
+            let size = node(path)?.dataLength ?? 0
+            changed[ExactText(path)] = .gone
             alter(NodePath.parent(of: path)) { $0.loseChild(zxid: zxid) }
             account(path, bytes: -size, nodes: -1)
         case .dataSet(let path, let data):
-            let growth = (data?.readableBytes ?? 0) - (node(path)?.data?.readableBytes ?? 0)
-            alter(path) { $0.set(data: data, zxid: zxid, time: time) }
+            let length = data?.readableBytes
+            let growth = (length ?? 0) - (node(path)?.dataLength ?? 0)
+            alter(path, newData: .some(data)) { $0.set(dataLength: length, zxid: zxid, time: time) }
             account(path, bytes: growth, nodes: 0)
         case .aclSet(let path, let acl): alter(path) { $0.set(acl: acl) }
         case .sessionOpened, .sessionClosed, .multi, .failed:
@@ -53,12 +71,18 @@ struct TreeDraft {
     /// So that the next operations of a multi find less room.
     private mutating func account(_ path: String, bytes: Int, nodes count: Int) {
         guard let quota = quota(governing: path) else { return }
-        alter(QuotaPath.stats(of: quota)) { $0.account(bytes: bytes, nodes: count) }
+        let stats = QuotaPath.stats(of: quota)
+        var use = QuotaText(data(of: stats))
+        use.add(bytes: bytes, nodes: count)
+        let data = use.data
+        alter(stats, newData: .some(data)) { $0.dataLength = data.readableBytes }
     }
 
-    private mutating func alter(_ path: String?, _ body: (inout ZNode) -> Void) {
+    private mutating func alter(_ path: String?, newData: ByteBuffer?? = nil, _ body: (inout ZNode) -> Void) {
         guard let path, var node = node(path) else { return }
         body(&node)
-        changed[ExactText(path)] = .some(node)
+        var data = newData
+        if data == nil, case .node(_, let before) = changed[ExactText(path)] { data = before }
+        changed[ExactText(path)] = .node(node, newData: data)
     }
 }

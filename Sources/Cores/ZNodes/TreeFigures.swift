@@ -4,12 +4,12 @@ extension ZNodes {
     package var nodeCount: Int { hard.nodes.count + 1 }
     /// Bytes of all paths and data.
     package var dataSizeInBytes: Int { hard.dataSize }
-    package var ephemeralCount: Int { hard.ephemerals.values.reduce(0) { $0 + $1.count } }
+    package var ephemeralCount: Int { hard.ephemeralCount }
     package var sessions: [Int64] { hard.sessions.keys.sorted() }
 
     /// Sorted.
     package func ephemerals(ofSession session: Int64) -> [String] {
-        hard.ephemerals[session]?.sorted().map(\.string) ?? []
+        hard.ephemeralPaths(of: session)
     }
 
     package var watchCount: Int { watches.total }

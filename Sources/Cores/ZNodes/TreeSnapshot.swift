@@ -31,10 +31,14 @@ package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
     private let chunkSize: Int
     private let lastZxid: Int64
     private let nodeCount: Int
-    private var sessions: [(id: Int64, timeout: Int32)]
+    private var sessions: [Int64: Int32]
     private var nodes: NodeTable
     private var nextShelf = 0
-    private var numbers: [[ACL]: Int32] = [:]
+    /// The shelf that is being given out, and its rows that have not been.
+    private var shelf = NodeShelf()
+    private var rows: ArraySlice<UInt32> = []
+    /// Of access lists, by those that the table has for them.
+    private var aclNumbers: [UInt32: Int32] = [:]
     private var hasBegun = false
     private var hasEnded = false
 
@@ -43,7 +47,7 @@ package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
         self.chunkSize = chunkSize
         lastZxid = state.lastZxid
         nodeCount = state.nodes.count
-        sessions = state.sessions.map { ($0.key, $0.value) }
+        sessions = state.sessions
         nodes = state.nodes
     }
 
@@ -52,14 +56,19 @@ package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
         guard !hasEnded else { return nil }
         var writer = WireWriter(capacity: chunkSize + chunkSize / 4)
         if !hasBegun { begin(&writer) }
-        while writer.count < chunkSize, nextShelf < NodeTable.shelfCount {
-            for (path, node) in nodes.takeShelf(nextShelf) { write(node, path, to: &writer) }
-            nextShelf += 1
-        }
-        if nextShelf == NodeTable.shelfCount {
-            writer.int8(SnapshotItem.end.rawValue)
-            writer.int64(Int64(nodeCount))
-            hasEnded = true
+        while writer.count < chunkSize {
+            if let row = rows.popFirst() {
+                write(row, to: &writer)
+            } else if nextShelf < NodeTable.shelfCount {
+                shelf = nodes.takeShelf(nextShelf)
+                rows = shelf.sortedNumbers[...]
+                nextShelf += 1
+            } else {
+                writer.int8(SnapshotItem.end.rawValue)
+                writer.int64(Int64(nodeCount))
+                hasEnded = true
+                break
+            }
         }
         return writer.buffer()
     }
@@ -67,44 +76,52 @@ package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
     private mutating func begin(_ writer: inout WireWriter) {
         writer.int8(SnapshotItem.lastZxid.rawValue)
         writer.int64(lastZxid)
-        for (session, timeout) in sessions.sorted(by: { $0.id < $1.id }) {
+        for (session, timeout) in sessions.sorted(by: { $0.key < $1.key }) {
             writer.int8(SnapshotItem.session.rawValue)
             writer.int64(session)
             writer.int32(timeout)
         }
-        sessions = []
+        sessions = [:]
         hasBegun = true
     }
 
-    private mutating func write(_ node: ZNode, _ path: String, to writer: inout WireWriter) {
-        let number = numbers[node.acl] ?? Int32(numbers.count)
-        if Int(number) == numbers.count {
-            numbers[node.acl] = number
+    private mutating func write(_ number: UInt32, to writer: inout WireWriter) {
+        let row = shelf[number]
+        let acl = aclNumbers[row.acl] ?? Int32(aclNumbers.count)
+        if Int(acl) == aclNumbers.count {
+            aclNumbers[row.acl] = acl
             writer.int8(SnapshotItem.acl.rawValue)
-            ACL.write(node.acl, to: &writer)
+            ACL.write(nodes.accessList(of: row), to: &writer)
         }
         writer.int8(SnapshotItem.node.rawValue)
-        writer.juteString(path)
-        node.write(to: &writer, acl: number)
+        shelf.withPath(of: number) { path in
+            writer.int32(Int32(path.count))
+            writer.raw(path)
+        }
+        writer.int32(row.dataLength)
+        shelf.withData(of: number) { writer.raw($0) }
+        writer.int32(acl)
+        writer.int64(row.czxid)
+        writer.int64(row.mzxid)
+        writer.int64(row.pzxid)
+        writer.int64(row.ctime)
+        writer.int64(row.mtime)
+        writer.int32(row.version)
+        writer.int32(row.aversion)
+        writer.int32(row.createdChildCount)
+        writer.int32(row.childCount)
+        shelf.lifetime(of: number).write(to: &writer)
     }
 }
 
 extension ZNode {
-    fileprivate func write(to writer: inout WireWriter, acl: Int32) {
-        writer.juteBuffer(data)
-        writer.int32(acl)
-        for zxid in [czxid, mzxid, pzxid, ctime, mtime] { writer.int64(zxid) }
-        for number in [version, aversion, createdChildCount, childCount] { writer.int32(number) }
-        lifetime.write(to: &writer)
-    }
-
-    fileprivate init(reading reader: inout WireReader, acls: [[ACL]]) throws(MalformedInput) {
-        let data = try reader.ownBuffer()
+    fileprivate init(reading reader: inout WireReader, dataLength: Int?, acls: [[ACL]]) throws(MalformedInput) {
         let acl = Int(try reader.int32())
         guard acls.indices.contains(acl) else {
             throw MalformedInput(.custom("a node names an access list that is not there"), at: reader.position)
         }
-        self.init(data: data, acl: acls[acl], lifetime: .persistent, zxid: try reader.int64(), time: 0)
+        self.init(
+            dataLength: dataLength, acl: acls[acl], lifetime: .persistent, zxid: try reader.int64(), time: 0)
         mzxid = try reader.int64()
         pzxid = try reader.int64()
         ctime = try reader.int64()
@@ -149,10 +166,12 @@ package struct TreeLoader {
             acls.append(list == ACL.open ? ACL.open : list)
         case .node:
             let path = try reader.nodePath()
-            guard state.nodes[path] == nil else {
+            guard state.nodes.reference(of: path) == nil else {
                 throw MalformedInput(.custom("a node that was there already"), at: reader.position)
             }
-            state.insert(try ZNode(reading: &reader, acls: acls), at: path)
+            let data = try reader.ownBuffer()
+            let node = try ZNode(reading: &reader, dataLength: data?.readableBytes, acls: acls)
+            state.restore(node, data: data, at: path)
         case .end:
             guard try reader.int64() == Int64(state.nodes.count) else {
                 throw MalformedInput(.custom("nodes are missing"), at: reader.position)

@@ -6,10 +6,10 @@ package struct TreeState: Sendable, Equatable {
     private(set) var nodes = NodeTable()
     /// Granted timeouts in milliseconds.
     private(set) var sessions: [Int64: Int32] = [:]
-    /// Paths by the session that they go with; no empty sets.
-    private(set) var ephemerals: [Int64: Set<ExactText>] = [:]
+    /// Nodes by the session that they go with; no empty sets.
+    private var ephemerals: [Int64: Set<NodeReference>] = [:]
     /// Containers and nodes with a time to live.
-    private(set) var perishable: Set<ExactText> = []
+    private var perishable: Set<NodeReference> = []
     private(set) var quotas = QuotaTable()
     private(set) var lastZxid: Int64 = 0
     /// Bytes of all paths and data.
@@ -17,41 +17,45 @@ package struct TreeState: Sendable, Equatable {
 
     init() {
         for path in NodePath.fixed.sorted() {
-            var node = ZNode(data: ByteBuffer(), acl: ACL.open, lifetime: .persistent, zxid: 0, time: 0)
+            var node = ZNode(dataLength: 0, acl: ACL.open, lifetime: .persistent, zxid: 0, time: 0)
             if path == "/zookeeper/config" {
                 // Configurations are the server's to write.
                 node.acl = [ACL(.read, .anyone)]
                 node.aversion = -1
             }
-            insert(node, at: path)
-            if let parent = NodePath.parent(of: path) { nodes.alter(parent) { $0.childCount += 1 } }
+            insert(node, data: ByteBuffer(), at: path)
+            nodes.alterParent(of: path) { $0.childCount += 1 }
         }
     }
 
     /// Nothing at all, to be filled from a snapshot.
     init(lastZxid: Int64) { self.lastZxid = lastZxid }
 
-    /// Puts every node that came from a snapshot among the children of the one above. False when the nodes make no tree:
-    /// one without a node above, numbers of children that are wrong, an ephemeral node whose session is over.
+    /// Takes a node out of a snapshot, before or after those above it.
+    mutating func restore(_ node: ZNode, data: ByteBuffer?, at path: String) {
+        register(nodes.insertUnlinked(node, data: data, at: path), node, path)
+    }
+
+    /// Links the nodes that came out of a snapshot. False when they make no tree: one without a node above, numbers of
+    /// children that are wrong, an ephemeral node whose session is over.
     mutating func link() -> Bool {
-        guard nodes.linkChildren(), NodePath.fixed.allSatisfy({ nodes[$0] != nil }),
-            ephemerals.keys.allSatisfy({ sessions[$0] != nil })
-        else { return false }
-        var isSound = true
-        nodes.forEach { _, node, childCount in
-            if Int(node.childCount) != childCount { isSound = false }
-        }
-        return isSound
+        nodes.link() && NodePath.fixed.allSatisfy { nodes.reference(of: $0) != nil }
+            && ephemerals.keys.allSatisfy { sessions[$0] != nil }
     }
 
     /// Puts a node in its place, its parent's facts left alone.
-    mutating func insert(_ node: ZNode, at path: String) {
-        nodes.insert(node, at: path)
-        dataSize += path.utf8.count + (node.data?.readableBytes ?? 0)
+    private mutating func insert(_ node: ZNode, data: ByteBuffer?, at path: String) {
+        let (place, replaced) = nodes.insert(node, data: data, at: path)
+        if let replaced { unregister(place, replaced, path) }
+        register(place, node, path)
+    }
+
+    private mutating func register(_ place: NodeReference, _ node: ZNode, _ path: String) {
+        dataSize += path.utf8.count + (node.dataLength ?? 0)
         switch node.lifetime {
         case .persistent: break
-        case .ephemeral(let session): ephemerals[session, default: []].insert(ExactText(path))
-        case .container, .ttl: perishable.insert(ExactText(path))
+        case .ephemeral(let session): ephemerals[session, default: []].insert(place)
+        case .container, .ttl: perishable.insert(place)
         }
         if let limited = QuotaPath.limited(by: path) { quotas.insert(limited) }
     }
@@ -69,18 +73,17 @@ package struct TreeState: Sendable, Equatable {
     mutating func apply(_ change: TreeChange, zxid: Int64, time: Int64) {
         switch change {
         case .created(let path, let data, let acl, let lifetime):
-            insert(ZNode(data: data, acl: acl, lifetime: lifetime, zxid: zxid, time: time), at: path)
-            if let parent = NodePath.parent(of: path) { nodes.alter(parent) { $0.gainChild(zxid: zxid) } }
+            let length = data?.readableBytes
+            let node = ZNode(dataLength: length, acl: acl, lifetime: lifetime, zxid: zxid, time: time)
+            insert(node, data: data, at: path)
+            nodes.alterParent(of: path) { $0.gainChild(zxid: zxid) }
             if let measured = QuotaPath.measured(by: path) { measure(measured, into: path) }
-            account(path, bytes: data?.readableBytes ?? 0, nodes: 1)
+            account(path, bytes: length ?? 0, nodes: 1)
         case .deleted(let path): delete(path, zxid: zxid)
         case .dataSet(let path, let data):
-            var growth = 0
-            nodes.alter(path) { node in
-                growth = (data?.readableBytes ?? 0) - (node.data?.readableBytes ?? 0)
-                node.set(data: data, zxid: zxid, time: time)
-            }
-            dataSize += growth
+            guard let place = nodes.reference(of: path) else { return }
+            let growth = set(data, at: place)
+            nodes.alter(place) { $0.set(dataLength: data?.readableBytes, zxid: zxid, time: time) }
             account(path, bytes: growth, nodes: 0)
         case .aclSet(let path, let acl): nodes.alter(path) { $0.set(acl: acl) }
         case .sessionOpened(let session, let timeout): sessions[session] = timeout
@@ -91,49 +94,75 @@ package struct TreeState: Sendable, Equatable {
     }
 
     private mutating func delete(_ path: String, zxid: Int64) {
-        guard let node = nodes.remove(path) else { return }
-        dataSize -= path.utf8.count + (node.data?.readableBytes ?? 0)
-        if let parent = NodePath.parent(of: path) { nodes.alter(parent) { $0.loseChild(zxid: zxid) } }
+        guard let (place, node) = nodes.remove(path) else { return }
+        nodes.alterParent(of: path) { $0.loseChild(zxid: zxid) }
+        unregister(place, node, path)
+        account(path, bytes: -(node.dataLength ?? 0), nodes: -1)
+    }
+
+    private mutating func unregister(_ place: NodeReference, _ node: ZNode, _ path: String) {
+        dataSize -= path.utf8.count + (node.dataLength ?? 0)
         switch node.lifetime {
         case .persistent: break
         case .ephemeral(let session):
-            ephemerals[session]?.remove(ExactText(path))
+            ephemerals[session]?.remove(place)
             if ephemerals[session]?.isEmpty == true { ephemerals[session] = nil }
-        case .container, .ttl: perishable.remove(ExactText(path))
+        case .container, .ttl: perishable.remove(place)
         }
         if let limited = QuotaPath.limited(by: path) { quotas.remove(limited) }
-        account(path, bytes: -(node.data?.readableBytes ?? 0), nodes: -1)
+    }
+
+    /// Returns by how many bytes the data grew.
+    @discardableResult
+    private mutating func set(_ data: ByteBuffer?, at place: NodeReference) -> Int {
+        let growth = (data?.readableBytes ?? 0) - (nodes.node(at: place).dataLength ?? 0)
+        nodes.set(data, at: place)
+        dataSize += growth
+        return growth
     }
 
     // MARK: Quotas
 
     /// Takes a change at `path` to the account of the quota above it.
     private mutating func account(_ path: String, bytes: Int, nodes count: Int) {
-        guard let quota = quotas.governing(path) else { return }
-        alterData(QuotaPath.stats(of: quota)) { $0.account(bytes: bytes, nodes: count) }
+        guard let quota = quotas.governing(path), let stats = nodes.reference(of: QuotaPath.stats(of: quota)) else {
+            return
+        }
+        var use = QuotaText(nodes.data(at: stats))
+        use.add(bytes: bytes, nodes: count)
+        set(use.data, at: stats)
     }
 
     /// Counts what is at and below `path` for the node that tells it.
     private mutating func measure(_ path: String, into stats: String) {
+        guard let stats = nodes.reference(of: stats) else { return }
         var use = QuotaText(nodeCount: 0, bytes: 0)
-        var open = [path]
-        while let path = open.popLast() {
-            guard let node = nodes[path] else { continue }
-            use.nodeCount += 1
-            use.bytes += Int64(node.data?.readableBytes ?? 0)
-            if node.childCount > 0 {
-                open += nodes.children(of: path).map { NodePath.child($0.string, of: path) }
-            }
-        }
-        alterData(stats) { $0.data = use.data }
+        if let top = nodes.reference(of: path) { use.add(bytes: nodes.node(at: top).dataLength ?? 0, nodes: 1) }
+        nodes.forEachDescendant(of: path) { use.add(bytes: nodes.node(at: $0).dataLength ?? 0, nodes: 1) }
+        set(use.data, at: stats)
     }
 
-    /// Changes the data of a node and nothing that clients can see a change by.
-    private mutating func alterData(_ path: String, _ body: (inout ZNode) -> Void) {
-        nodes.alter(path) { node in
-            dataSize -= node.data?.readableBytes ?? 0
-            body(&node)
-            dataSize += node.data?.readableBytes ?? 0
-        }
+    // MARK: What ends by itself
+
+    var ephemeralCount: Int { ephemerals.values.reduce(0) { $0 + $1.count } }
+
+    /// The nodes that go with a session, sorted.
+    func ephemeralPaths(of session: Int64) -> [String] { paths(of: ephemerals[session] ?? []) }
+
+    /// The containers and nodes with a time to live of which that is so, sorted.
+    func perishablePaths(where isSo: (ZNode) -> Bool) -> [String] {
+        paths(of: perishable.filter { isSo(nodes.node(at: $0)) })
+    }
+
+    private func paths(of places: Set<NodeReference>) -> [String] {
+        places.map { ExactText(nodes.path(of: $0)) }.sorted().map(\.string)
+    }
+}
+
+extension TreeState {
+    /// What goes with sessions and what perishes follows from the nodes.
+    package static func == (left: TreeState, right: TreeState) -> Bool {
+        left.lastZxid == right.lastZxid && left.sessions == right.sessions && left.dataSize == right.dataSize
+            && left.nodes == right.nodes
     }
 }

@@ -1,10 +1,9 @@
-import NIOCore
 import ZooKeeperProtocol
 
-/// One node of the tree, without its name and its children's names.
+/// What is known of one node of the tree: all but its path, its data and its children.
 struct ZNode: Sendable, Equatable {
-    /// nil for null, which is not the same as empty.
-    var data: ByteBuffer?
+    /// Bytes of data; nil for null, which is not the same as none.
+    var dataLength: Int?
     var acl: [ACL]
     var czxid: Int64
     var mzxid: Int64
@@ -29,8 +28,8 @@ struct ZNode: Sendable, Equatable {
         case ttl(Int64)
     }
 
-    init(data: ByteBuffer?, acl: [ACL], lifetime: Lifetime, zxid: Int64, time: Int64) {
-        self.data = data
+    init(dataLength: Int?, acl: [ACL], lifetime: Lifetime, zxid: Int64, time: Int64) {
+        self.dataLength = dataLength
         self.acl = acl
         self.lifetime = lifetime
         czxid = zxid
@@ -52,7 +51,7 @@ struct ZNode: Sendable, Equatable {
         stat.cversion = createdChildCount &* 2 &- childCount
         stat.aversion = aversion
         if case .ephemeral(let session) = lifetime { stat.ephemeralOwner = session }
-        stat.dataLength = Int32(data?.readableBytes ?? 0)
+        stat.dataLength = Int32(dataLength ?? 0)
         stat.numChildren = childCount
         stat.pzxid = pzxid
         return stat
@@ -72,8 +71,8 @@ extension ZNode {
         pzxid = zxid
     }
 
-    mutating func set(data: ByteBuffer?, zxid: Int64, time: Int64) {
-        self.data = data
+    mutating func set(dataLength: Int?, zxid: Int64, time: Int64) {
+        self.dataLength = dataLength
         version &+= 1
         mzxid = zxid
         mtime = time
@@ -82,5 +81,46 @@ extension ZNode {
     mutating func set(acl: [ACL]) {
         self.acl = acl
         aversion &+= 1
+    }
+}
+
+extension ZNode {
+    init(_ row: NodeShelf.Row, acl: [ACL], lifetime: Lifetime) {
+        self.init(
+            dataLength: row.dataLength < 0 ? nil : Int(row.dataLength), acl: acl, lifetime: lifetime, zxid: row.czxid,
+            time: row.ctime)
+        mzxid = row.mzxid
+        pzxid = row.pzxid
+        mtime = row.mtime
+        version = row.version
+        aversion = row.aversion
+        createdChildCount = row.createdChildCount
+        childCount = row.childCount
+    }
+}
+
+extension NodeShelf.Row {
+    init(_ node: ZNode, acl: UInt32) {
+        self.init()
+        become(node, acl: acl)
+    }
+
+    /// Takes over all of a node but its data, as one that is new in its place.
+    mutating func become(_ node: ZNode, acl: UInt32) {
+        czxid = node.czxid
+        ctime = node.ctime
+        take(node, acl: acl)
+    }
+
+    /// Takes over what changes do to a node, all but its data.
+    mutating func take(_ node: ZNode, acl: UInt32) {
+        mzxid = node.mzxid
+        pzxid = node.pzxid
+        mtime = node.mtime
+        version = node.version
+        aversion = node.aversion
+        createdChildCount = node.createdChildCount
+        childCount = node.childCount
+        self.acl = acl
     }
 }

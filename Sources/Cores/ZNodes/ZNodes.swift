@@ -212,7 +212,7 @@ package struct ZNodes: ReplicatedCore, Sendable {
     }
 
     private func closing(_ session: Int64) -> TreeChange {
-        .sessionClosed(session, paths: (hard.ephemerals[session] ?? []).sorted().map(\.string))
+        .sessionClosed(session, paths: hard.ephemeralPaths(of: session))
     }
 
     private mutating func expire(at now: Instant) -> Decision<TreeRecord, ZNodesEffect> {
@@ -227,14 +227,14 @@ package struct ZNodes: ReplicatedCore, Sendable {
         }
         if now.nanoseconds >= nextSweep {
             nextSweep = now.nanoseconds + settings.sweepIntervalInMilliseconds * 1_000_000
-            let perished = hard.perishable.filter { isPerished($0.string, at: now) }.sorted()
-            for path in perished.prefix(settings.deletionsPerSweep) { add(.deleted(path: path.string)) }
+            let perished = hard.perishablePaths { isPerished($0, at: now) }
+            for path in perished.prefix(settings.deletionsPerSweep) { add(.deleted(path: path)) }
         }
         return decision
     }
 
-    private func isPerished(_ path: String, at now: Instant) -> Bool {
-        guard let node = hard.nodes[path], node.childCount == 0 else { return false }
+    private func isPerished(_ node: ZNode, at now: Instant) -> Bool {
+        guard node.childCount == 0 else { return false }
         return switch node.lifetime {
         case .container: node.createdChildCount > 0
         case .ttl(let milliseconds): now.unixMilliseconds - node.mtime > milliseconds
