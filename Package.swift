@@ -21,6 +21,7 @@ struct Module {
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -115,7 +116,7 @@ let layers: [(layer: String, modules: [Module])] = [
         [
             Module(name: "Platform", uses: ["Seams", "CLinux"], tests: true),
             Module(name: "Settings", tests: true),
-            Module(name: "Telemetry", libraries: [logging], tests: true),
+            Module(name: "Telemetry", libraries: [nioCore, nioPosix, nioHTTP1, logging], tests: true),
             Module(
                 name: "Transport", uses: ["Seams", "WireCoding", "Security", "COpenSSL", "CCyrusSASL"],
                 libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["Platform"]),

@@ -54,9 +54,11 @@ class Coordinator(Process):
         directory = pathlib.Path(directory)
         self.port = free_port()
         self.secure_port = free_port() if certificates else None
+        self.admin_port = free_port()
         values = {
             "dataDir": directory / "data", "clientPort": self.port, "clientPortAddress": "127.0.0.1",
-            "tickTime": 500, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*"}
+            "tickTime": 500, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*",
+            "admin.serverPort": self.admin_port, "admin.serverAddress": "127.0.0.1"}
         if certificates:
             values |= {
                 "secureClientPort": self.secure_port, "secureClientPortAddress": "127.0.0.1",

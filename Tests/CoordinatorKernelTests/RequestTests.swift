@@ -140,9 +140,9 @@ import ZooKeeperProtocol
         _ = try harness.open(2)
         harness.ask(2, .exists(path: "/a", watch: true))
         _ = try harness.reply(2, to: .exists)
-        #expect(harness.kernel.status().watches.total == 1)
+        #expect(harness.kernel.watchCounts().total == 1)
         harness.step(.disconnected(ConnectionID(2)))
-        #expect(harness.kernel.status().watches.total == 0)
+        #expect(harness.kernel.watchCounts().total == 0)
         #expect(try harness.create(1, "/a") == .ok)
     }
 

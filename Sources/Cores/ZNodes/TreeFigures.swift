@@ -5,6 +5,8 @@ extension ZNodes {
     /// Bytes of all paths and data.
     package var dataSizeInBytes: Int { hard.dataSize }
     package var ephemeralCount: Int { hard.ephemeralCount }
+    package var sessionCount: Int { hard.sessions.count }
+    /// Ascending.
     package var sessions: [Int64] { hard.sessions.keys.sorted() }
 
     /// Sorted.

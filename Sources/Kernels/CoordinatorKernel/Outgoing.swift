@@ -35,6 +35,7 @@ extension CoordinatorKernel {
             case .reply(let id, let frame, let request):
                 server.sent += 1
                 server.latency.add(now - request.arrived)
+                server.replySizes.add(frame.readableBytes - 4)
                 clients[id]?.statistics.answered(request, at: now)
                 effects.append(.send(id, frame))
             case .event(let id, let frame):

@@ -8,11 +8,11 @@ final class ClientHandler: ConnectionHandler {
     private let id: ConnectionID
     private let mailbox: Mailbox<CoordinatorThread.Message>
     private let throttle: Throttle
-    private let words: Set<FourLetterWord>
+    private let words: WordDesk
 
     init(
         id: ConnectionID, connection: Connection, mailbox: Mailbox<CoordinatorThread.Message>, throttle: Throttle,
-        words: Set<FourLetterWord>
+        words: WordDesk
     ) {
         self.id = id
         self.mailbox = mailbox
@@ -28,13 +28,7 @@ final class ClientHandler: ConnectionHandler {
 
     func takesOver(firstFourBytes: UInt32, on connection: Connection) -> Bool {
         guard let word = FourLetterWord(bytes: firstFourBytes) else { return false }
-        if words.contains(word) {
-            mailbox.post(.asked(word, connection))
-        } else {
-            connection.send(
-                ByteBuffer(string: "\(word.rawValue) is not executed because it is not in the whitelist.\n"))
-            connection.close(.ended)
-        }
+        words.answer(word, on: connection)
         return true
     }
 

@@ -12,13 +12,24 @@ package final class CoordinatorServer: Sendable {
     /// The port it listens on over TLS; nil for none.
     package let securePort: Int?
 
+    /// The AdminServer's port; nil for none.
+    package let adminPort: Int?
+
     private let listening: Listening
     private let thread: CoordinatorThread
+    private let inquiries: InquiryThread
+    private let admin: AdminServer?
     /// Held until the threads have ended.
     private let locks: [DirectoryLock]
 
-    private init(_ listening: Listening, thread: CoordinatorThread, locks: [DirectoryLock]) {
+    private init(
+        _ listening: Listening, thread: CoordinatorThread, inquiries: InquiryThread, admin: AdminServer?,
+        locks: [DirectoryLock]
+    ) {
         self.listening = listening
+        self.inquiries = inquiries
+        self.admin = admin
+        adminPort = admin?.port
         plaintextPort = listening.plaintext?.port
         securePort = listening.secure?.port
         self.thread = thread
@@ -38,16 +49,34 @@ package final class CoordinatorServer: Sendable {
         let throttle = Throttle(limit: settings.outstandingRequestLimit)
         // Before the disk is touched: a port in use or a bad certificate must leave no trace there. Who connects
         // meanwhile waits.
-        let listening = try await Listening(settings, on: group, logger: logger, mailbox: mailbox, throttle: throttle)
+        let inquiries = InquiryThread(mailbox)
+        let surroundings = Surroundings(settings: settings, fileSystem: PosixFileSystem())
+        let words = WordDesk(
+            enabled: settings.fourLetterWords, answers: WordAnswers(surroundings: surroundings), inquiries: inquiries)
+        let listening: Listening
+        do {
+            listening = try await Listening(
+                settings, on: group, logger: logger, mailbox: mailbox, throttle: throttle, words: words)
+        } catch {
+            inquiries.stop()
+            throw error
+        }
         do {
             let (thread, locks) = try serve(
                 settings, listening, mailbox: mailbox, throttle: throttle, logger: logger, whenFailed: whenFailed)
             for (protocolName, listener) in [("plaintext", listening.plaintext), ("TLS", listening.secure)] {
                 if let listener { logger.info("serving clients on port \(listener.port), \(protocolName)") }
             }
-            return CoordinatorServer(listening, thread: thread, locks: locks)
+            var admin: AdminServer?
+            if let settings = settings.admin {
+                admin = await AdminServer.start(
+                    settings, on: group, logger: logger, inquiries: inquiries,
+                    answers: AdminAnswers(surroundings: surroundings))
+            }
+            return CoordinatorServer(listening, thread: thread, inquiries: inquiries, admin: admin, locks: locks)
         } catch {
             try await listening.close()
+            inquiries.stop()
             throw error
         }
     }
@@ -76,20 +105,17 @@ package final class CoordinatorServer: Sendable {
                 "zxid": "0x\(String(recovery.lastZxid, radix: 16))", "replayed": "\(recovery.replayedCount)",
                 "took": "\((clock.now() - started).milliseconds)ms",
             ])
-        let words = WordAnswers(
-            settings: settings, plaintextPort: listening.plaintext?.port, securePort: listening.secure?.port,
-            started: started, sizeOfDirectory: { Self.size(of: $0, in: fileSystem) })
         let kernel = CoordinatorKernel(
             kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount, at: clock.now())
         let log = recovery.log
         let thread = CoordinatorThread(mailbox) {
             CoordinatorLoop(
-                kernel: kernel,
+                kernel: kernel, ports: listening.ports, started: started,
                 sync: SyncThread(
                     log, logger: logger, synced: { mailbox.post(.synced($0)) },
                     failed: { mailbox.post(.failed($0)) }),
                 snapshots: SnapshotThread(storage, fileSystem: fileSystem, logger: logger),
-                throttle: throttle, words: words, logger: logger, whenFailed: whenFailed)
+                throttle: throttle, logger: logger, whenFailed: whenFailed)
         }
         return (thread, locks)
     }
@@ -97,21 +123,10 @@ package final class CoordinatorServer: Sendable {
     /// Ends all connections, makes durable what was accepted, and lets go of the directories. Sessions stay for their
     /// clients to come back to.
     package func stop() async throws {
+        try await admin?.stop()
         try await listening.close()
+        inquiries.stop()
         thread.stop()
         withExtendedLifetime(locks) {}
-    }
-
-    /// Bytes of all files in a directory; 0 where it cannot be read.
-    private static func size(of directory: String, in fileSystem: PosixFileSystem) -> Int {
-        do throws(FileSystemError) {
-            var size = 0
-            for name in try fileSystem.list(directory) {
-                size += try fileSystem.attributes("\(directory)/\(name)")?.sizeInBytes ?? 0
-            }
-            return size
-        } catch {
-            return 0
-        }
     }
 }

@@ -14,7 +14,8 @@ final class CoordinatorThread: Sendable {
         case received(ConnectionID, [ByteBuffer])
         case disconnected(ConnectionID)
         case synced(Int64)
-        case asked(FourLetterWord, Connection)
+        /// Somebody wants to look: between two turns, and not for long.
+        case asked(@Sendable (inout CoordinatorLoop, Instant) -> Void)
         case failed(StorageFailure)
         case stop
     }
@@ -44,38 +45,40 @@ struct CoordinatorLoop {
     /// How often the kernel looks at its deadlines.
     private static let tick = Duration.milliseconds(100)
 
-    private struct Client {
+    struct Client {
         let connection: Connection
         /// To be sent at the end of the turn.
         var unsent: [RecordBytes] = []
     }
 
-    private var kernel: CoordinatorKernel
+    var kernel: CoordinatorKernel
+    let ports: ClientPorts
+    let started: Instant
     private let sync: SyncThread
     private let snapshots: SnapshotThread
     private let throttle: Throttle
-    private let words: WordAnswers
     private let logger: Logger
     private let whenFailed: @Sendable (StorageFailure) -> Void
     private let clock = SystemClock()
-    private var clients: [ConnectionID: Client] = [:]
+    private(set) var clients: [ConnectionID: Client] = [:]
     /// Clients with something unsent.
     private var waiting: [ConnectionID] = []
     private var effects: [CoordinatorEffect] = []
     private var appended: [LogEntry] = []
     private var lastTick: Instant
     /// After a failure of the disk nothing may be answered any more.
-    private var hasFailed = false
+    private(set) var hasFailed = false
 
     init(
-        kernel: CoordinatorKernel, sync: SyncThread, snapshots: SnapshotThread, throttle: Throttle,
-        words: WordAnswers, logger: Logger, whenFailed: @escaping @Sendable (StorageFailure) -> Void
+        kernel: CoordinatorKernel, ports: ClientPorts, started: Instant, sync: SyncThread, snapshots: SnapshotThread,
+        throttle: Throttle, logger: Logger, whenFailed: @escaping @Sendable (StorageFailure) -> Void
     ) {
         self.kernel = kernel
+        self.ports = ports
+        self.started = started
         self.sync = sync
         self.snapshots = snapshots
         self.throttle = throttle
-        self.words = words
         self.logger = logger
         self.whenFailed = whenFailed
         lastTick = clock.now()
@@ -104,9 +107,8 @@ struct CoordinatorLoop {
                 kernel.step(.disconnected(id), at: now, into: &effects)
             case .synced(let zxid):
                 kernel.step(.synced(upTo: zxid), at: now, into: &effects)
-            case .asked(let word, let connection):
-                connection.send(ByteBuffer(string: words.answer(to: word, from: &kernel, at: now)))
-                connection.close(.ended)
+            case .asked(let look):
+                look(&self, now)
             case .failed(let failure):
                 hasFailed = true
                 whenFailed(failure)
@@ -182,23 +184,22 @@ struct CoordinatorLoop {
     private func report(_ news: CoordinatorNews) {
         switch news {
         case .sessionOpened(let id, let connection, let timeout):
-            logger.info("opened session \(hex(id)) of \(peer(connection)), timeout \(timeout) ms")
+            logger.info("opened session \(id.hexadecimal) of \(peer(connection)), timeout \(timeout) ms")
         case .sessionResumed(let id, let connection):
-            logger.info("session \(hex(id)) goes on from \(peer(connection))")
+            logger.info("session \(id.hexadecimal) goes on from \(peer(connection))")
         case .sessionRefused(let id, let connection):
-            logger.info("session \(hex(id)), which \(peer(connection)) asks for, has expired or has another password")
+            logger.info(
+                "session \(id.hexadecimal), which \(peer(connection)) asks for, has expired or has another password")
         case .sessionExpired(let id, let timeout):
-            logger.info("session \(hex(id)) expired, nothing heard for \(timeout) ms")
+            logger.info("session \(id.hexadecimal) expired, nothing heard for \(timeout) ms")
         case .sessionClosed(let id):
-            logger.info("session \(hex(id)) closed by its client")
+            logger.info("session \(id.hexadecimal) closed by its client")
         case .authenticationFailed(let connection, let scheme):
             logger.warning("\(peer(connection)) failed to authenticate by scheme \(scheme)")
         case .quotaExceeded(let excess):
             logger.warning("\(excess)")
         }
     }
-
-    private func hex(_ id: Int64) -> String { "0x" + String(UInt64(bitPattern: id), radix: 16) }
 
     private func peer(_ id: ConnectionID) -> String { clients[id]?.connection.peerAddress ?? "a client that is gone" }
 }

@@ -14,7 +14,7 @@ struct Listening: Sendable {
     /// Opens what `settings` ask for, or nothing.
     init(
         _ settings: CoordinatorSettings, on group: any EventLoopGroup, logger: Logger,
-        mailbox: Mailbox<CoordinatorThread.Message>, throttle: Throttle
+        mailbox: Mailbox<CoordinatorThread.Message>, throttle: Throttle, words: WordDesk
     ) async throws {
         let connections = ConnectionNumbers()
         func bind(
@@ -26,7 +26,7 @@ struct Listening: Sendable {
             ) { connection in
                 ClientHandler(
                     id: connections.next(), connection: connection, mailbox: mailbox, throttle: throttle,
-                    words: settings.fourLetterWords)
+                    words: words)
             }
         }
         plaintext = try await bind("client", settings.plaintext, .plaintext)
@@ -38,10 +38,18 @@ struct Listening: Sendable {
         }
     }
 
+    var ports: ClientPorts { ClientPorts(plaintext: plaintext?.port, secure: secure?.port) }
+
     /// Accepts nobody any more and ends all connections.
     func close() async throws {
         for listener in [plaintext, secure].compactMap({ $0 }) { try await listener.close() }
     }
+}
+
+/// The ports that clients are served on in fact; nil for none.
+struct ClientPorts: Sendable {
+    var plaintext: Int?
+    var secure: Int?
 }
 
 /// Counts connections over all listeners.

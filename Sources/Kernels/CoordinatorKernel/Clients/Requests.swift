@@ -82,6 +82,7 @@ extension CoordinatorKernel {
         let id = asked.connection
         guard let client = clients[id] else { return }
         guard let proven = identities(provenBy: credentials, scheme: scheme, on: client) else {
+            server.failedAuthentications += 1
             say(.report(.authenticationFailed(id, scheme: scheme)), at: now, into: &effects)
             reply(.failure(.authFailed), to: asked, zxid: 0, at: now, into: &effects)
             return end(id, .close(id), at: now, into: &effects)

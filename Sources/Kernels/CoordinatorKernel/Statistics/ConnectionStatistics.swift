@@ -26,6 +26,9 @@ package struct ServerStatistics: Sendable {
     package var received: Int64 = 0
     package var sent: Int64 = 0
     package var latency = LatencyStatistics()
+    /// Of replies, without their lengths.
+    package var replySizes = SizeStatistics()
+    package var failedAuthentications: Int64 = 0
 }
 
 /// What there is to say of a connection.

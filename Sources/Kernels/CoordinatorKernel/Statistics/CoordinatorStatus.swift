@@ -2,33 +2,28 @@ import Seams
 
 /// What there is to say of a coordinator as a whole; cheap to make.
 package struct CoordinatorStatus: Sendable {
+    package var role: CoordinatorRole
     package var lastZxid: Int64
     package var nodeCount: Int
     /// Bytes of all paths and data.
     package var dataSizeInBytes: Int
     package var ephemeralCount: Int
     package var sessionCount: Int
-    /// Watches that fire once on data.
-    package var watches: WatchCounts
     /// Watches of all kinds.
     package var watchCount: Int
     /// Requests that wait for their answers.
     package var outstanding: Int
+    package var connectionCount: Int
     package var server: ServerStatistics
+}
 
-    package struct WatchCounts: Sendable, Equatable {
-        /// Connections that watch anything.
-        package var connections: Int
-        package var paths: Int
-        /// Pairs of a connection and a path.
-        package var total: Int
-
-        package init(connections: Int, paths: Int, total: Int) {
-            self.connections = connections
-            self.paths = paths
-            self.total = total
-        }
-    }
+/// Watches that fire once on data, as `wchs` counts them.
+package struct WatchCounts: Sendable, Equatable {
+    /// Connections that watch anything.
+    package var connections: Int
+    package var paths: Int
+    /// Pairs of a connection and a path.
+    package var total: Int
 }
 
 /// One session, for `dump`.

@@ -3,26 +3,29 @@ import ZNodes
 
 /// What there is to say of a coordinator, for those who watch over it.
 extension CoordinatorKernel {
-    package var connectionCount: Int { clients.count }
+    package var role: CoordinatorRole { .standalone }
 
     package func status() -> CoordinatorStatus {
+        CoordinatorStatus(
+            role: role, lastZxid: lastZxid, nodeCount: tree.nodeCount, dataSizeInBytes: tree.dataSizeInBytes,
+            ephemeralCount: tree.ephemeralCount, sessionCount: tree.sessionCount, watchCount: tree.watchCount,
+            outstanding: waitingReplyCount, connectionCount: clients.count, server: server)
+    }
+
+    package func watchCounts() -> WatchCounts {
         let watches = tree.dataWatches
         let watchers = watches.reduce(into: Set<Watcher>()) { $0.formUnion($1.watchers) }
-        return CoordinatorStatus(
-            lastZxid: lastZxid, nodeCount: tree.nodeCount, dataSizeInBytes: tree.dataSizeInBytes,
-            ephemeralCount: tree.ephemeralCount, sessionCount: tree.sessions.count,
-            watches: CoordinatorStatus.WatchCounts(
-                connections: watchers.count, paths: watches.count,
-                total: watches.reduce(0) { $0 + $1.watchers.count }),
-            watchCount: tree.watchCount, outstanding: waitingReplyCount, server: server)
+        return WatchCounts(
+            connections: watchers.count, paths: watches.count, total: watches.reduce(0) { $0 + $1.watchers.count })
     }
 
     /// In the order in which they came.
-    package func connectionStatuses() -> [ConnectionStatus] {
-        clients.sorted { $0.key < $1.key }.map { _, client in
-            ConnectionStatus(
+    package func connectionStatuses() -> [(id: ConnectionID, status: ConnectionStatus)] {
+        clients.sorted { $0.key < $1.key }.map { id, client in
+            let status = ConnectionStatus(
                 address: client.address, session: client.session,
                 timeoutInMilliseconds: client.timeoutInMilliseconds, statistics: client.statistics)
+            return (id, status)
         }
     }
 

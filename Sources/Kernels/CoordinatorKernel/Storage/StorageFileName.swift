@@ -2,7 +2,7 @@
 /// it was after that zxid. A snapshot is a `.partial` one until it is finished; one that a leader sends is `.receiving`
 /// until it is complete, and `.installing` until it has taken the place of everything else. Zxids in 16 hexadecimal digits, so
 /// that names sort as zxids do.
-enum StorageFileName: Equatable {
+package enum StorageFileName: Equatable {
     case log(firstZxid: Int64)
     case snapshot(zxid: Int64)
     case partialSnapshot(zxid: Int64)
@@ -10,7 +10,7 @@ enum StorageFileName: Equatable {
     case installingSnapshot(zxid: Int64)
 
     /// nil for files that are not the coordinator's.
-    init?(_ name: String) {
+    package init?(_ name: String) {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count >= 2, parts[1].utf8.count == 16, let zxid = Int64(parts[1], radix: 16), zxid >= 0 else {
             return nil

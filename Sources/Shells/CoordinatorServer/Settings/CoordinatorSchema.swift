@@ -18,6 +18,13 @@ package enum CoordinatorSchema {
             essentials: ["dataDir": "coordinator-data", "clientPort": "2181"])
     }
 
+    /// Whether a key's value is shown to nobody.
+    static func isSecret(_ key: String) -> Bool {
+        let name = key.hasPrefix(systemPropertyPrefix) ? String(key.dropFirst(systemPropertyPrefix.count)) : key
+        if case .secret = schema.keys.first(where: { $0.name == name })?.kind { return true }
+        return name.lowercased().contains("password")
+    }
+
     private static let keys: [SettingKey] = [
         SettingKey("dataDir", .text, default: nil, "Directory of the snapshots; created if absent."),
         SettingKey("dataLogDir", .text, default: nil, "Directory of the transaction log; dataDir if not set."),
@@ -60,6 +67,15 @@ package enum CoordinatorSchema {
             default: FourLetterWord.allCases.filter { FourLetterWord.enabledByDefault.contains($0) }
                 .map(\.rawValue).joined(separator: ","),
             "Four-letter words that are answered; * for all."),
+        SettingKey("admin.enableServer", .boolean, default: "true", "Whether operators may ask over HTTP."),
+        SettingKey(
+            "admin.serverPort", anyPort, default: "8080",
+            "Port of operators' HTTP commands and of /health; 0 lets the system choose. One in use is only a warning."),
+        SettingKey("admin.serverAddress", .text, default: "0.0.0.0", "Address that admin.serverPort is opened on."),
+        SettingKey("admin.commandURL", .text, default: "/commands", "Path in front of the commands' names."),
+        SettingKey(
+            "admin.idleTimeout", anyMilliseconds, default: "30000",
+            "How long a connection of an operator may be idle, in milliseconds."),
         SettingKey("skipACL", .word(["yes", "no"]), default: "no", "Whether access lists are left unchecked."),
         SettingKey(
             "DigestAuthenticationProvider.superDigest", .secret, default: nil,
@@ -95,8 +111,7 @@ package enum CoordinatorSchema {
         "serializeLastProcessedZxid.enabled", "digest.enabled", "requestThrottleLimit", "requestThrottleStallTime",
         "requestThrottleDropStale", "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
         "largeRequestMaxBytes", "largeRequestThreshold", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
-        "enableEagerACLCheck", "admin.enableServer", "admin.serverPort", "admin.serverAddress", "admin.commandURL",
-        "admin.idleTimeout", "metricsProvider.className", "metricsProvider.httpPort",
+        "enableEagerACLCheck", "metricsProvider.className", "metricsProvider.httpPort",
         "metricsProvider.exportJvmInfo", "fips-mode", "audit.enable", "ssl.protocol", "ssl.hostnameVerification",
         "ssl.clientHostnameVerification", "ssl.crl", "ssl.ocsp", "ssl.sslProvider", "ssl.authProvider",
         "client.certReload", "sslQuorumReloadCertFiles", "jute.maxbuffer.extrasize", "readonlymode.enabled",

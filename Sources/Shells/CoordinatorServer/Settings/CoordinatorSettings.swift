@@ -39,6 +39,11 @@ package struct CoordinatorSettings: Sendable {
     /// Four-letter words that are answered (`4lw.commands.whitelist`).
     package var fourLetterWords: Set<FourLetterWord> = FourLetterWord.enabledByDefault
 
+    /// Where operators ask over HTTP; nil for nowhere.
+    package var admin: AdminSettings?
+    /// The keys that the file sets and their values, in its order; secrets are blotted out.
+    package var entries: [(key: String, value: String)] = []
+
     package struct Endpoint: Sendable, Equatable {
         /// Empty for all addresses.
         package var host: String

@@ -15,6 +15,8 @@ extension CoordinatorSettings {
         settings.readLimits(values)
         settings.readAccess(values)
         settings.readFourLetterWords(values, problems: &problems)
+        settings.readAdmin(values, problems: &problems)
+        settings.entries = file.entries.map { ($0.key, CoordinatorSchema.isSecret($0.key) ? "***" : $0.value) }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
     }
@@ -102,6 +104,21 @@ extension CoordinatorSettings {
             tls.versions.insert(version)
         }
         self.tls = tls
+    }
+
+    private mutating func readAdmin(_ values: SettingValues, problems: inout [String]) {
+        guard values.boolean("admin.enableServer") else { return }
+        var settings = AdminSettings(
+            endpoint: Endpoint(
+                host: values.text("admin.serverAddress"), port: Int(values.integer("admin.serverPort"))))
+        settings.commandPath = Self.plain(values.text("admin.commandURL"))
+        settings.idleTimeout = values.milliseconds("admin.idleTimeout")
+        if settings.commandPath.utf8.first != UInt8(ascii: "/") || settings.commandPath == "/" {
+            problems.append(
+                "\(values.place(of: "admin.commandURL"))admin.commandURL='\(settings.commandPath)' is not allowed: "
+                    + "a path like /commands")
+        }
+        admin = settings
     }
 
     private mutating func readSessions(_ values: SettingValues, problems: inout [String]) {

@@ -1,0 +1,78 @@
+import Glibc
+import NIOPosix
+import Testing
+
+@testable import Telemetry
+
+@Suite(.timeLimit(.minutes(1))) struct HTTPListenerTests {
+    private func listener(idleTimeout: Duration = .seconds(30)) async throws -> HTTPListener {
+        try await HTTPListener.bind(
+            host: "127.0.0.1", port: 0, idleTimeout: idleTimeout, on: MultiThreadedEventLoopGroup.singleton
+        ) { request, reply in
+            guard request.method != "POST" else { return reply(.methodNotAllowed) }
+            let text = "\(request.path) \(request.authorization ?? "nobody")\n"
+            // As from another thread.
+            MultiThreadedEventLoopGroup.singleton.next().execute {
+                reply(HTTPAnswer(contentType: "text/plain", body: text))
+            }
+        }
+    }
+
+    /// All that the server says to `text` until it closes; at most ten seconds.
+    private func said(to text: String, on listener: HTTPListener) -> String {
+        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(listener.port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        let outcome = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard outcome == 0 else { return "no connection: errno \(errno)" }
+        let bytes = Array(text.utf8)
+        _ = send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL))
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 { answer += buffer[..<count] }
+        return String(decoding: answer, as: UTF8.self)
+    }
+
+    @Test func requestsOfOneConnectionAreAnsweredInTheirOrder() async throws {
+        let listener = try await listener()
+        let answer = said(
+            to: "GET /one HTTP/1.1\r\nHost: h\r\n\r\nGET /two HTTP/1.1\r\nHost: h\r\nAuthorization: digest a:b\r\n"
+                + "Connection: close\r\n\r\n",
+            on: listener)
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n"))
+        #expect(answer.contains("\r\n\r\n/one nobody\nHTTP/1.1 200 OK"))
+        #expect(answer.hasSuffix("\r\n\r\n/two digest a:b\n"))
+        try await listener.close()
+    }
+
+    @Test func aHeadHasNoBodyAndABodyThatIsSentCountsForNothing() async throws {
+        let listener = try await listener()
+        let head = said(to: "HEAD /one HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", on: listener)
+        #expect(head.contains("Content-Length: 12\r\n") && head.hasSuffix("\r\n\r\n"))
+        let post = said(
+            to: "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", on: listener)
+        #expect(post.hasPrefix("HTTP/1.1 405 Method Not Allowed\r\n"))
+        try await listener.close()
+    }
+
+    @Test func whatIsNoHTTPIsRefused() async throws {
+        let listener = try await listener()
+        #expect(said(to: "ruok\r\n\r\n", on: listener).hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
+        try await listener.close()
+    }
+
+    @Test func aConnectionThatStaysIdleIsClosed() async throws {
+        let listener = try await listener(idleTimeout: .milliseconds(50))
+        #expect(said(to: "GET / HTTP/1.1\r\n", on: listener).isEmpty)
+        try await listener.close()
+    }
+}

@@ -1,0 +1,93 @@
+"""The coordinator's HTTP port for operators, side by side with that of Apache ZooKeeper where it has the same."""
+
+import json
+import socket
+import urllib.error
+import urllib.request
+import uuid
+
+import pytest
+from kazoo.client import KazooClient
+
+from servers import four_letter_word
+
+
+def get(coordinator, path, method="GET", headers=None):
+    """Status, type and text of an answer, also of a refusal."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{coordinator.admin_port}{path}", method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.headers["Content-Type"], refusal.read().decode()
+
+
+def command(coordinator, name):
+    status, kind, text = get(coordinator, f"/commands/{name}")
+    assert status == 200 and kind == "application/json", text
+    return json.loads(text)
+
+
+@pytest.fixture
+def client(coordinator):
+    client = KazooClient(coordinator.address)
+    client.start()
+    yield client
+    client.stop()
+
+
+def test_health(coordinator):
+    for path in ("/health", "/health/ready", "/health/live"):
+        status, _, text = get(coordinator, path)
+        assert status == 200 and json.loads(text) == {"status": "ok", "role": "standalone"}
+
+
+def test_all_commands_are_linked_and_answer(coordinator):
+    status, _, text = get(coordinator, "/commands")
+    links = [line.split('"')[1] for line in text.splitlines() if line.startswith("<a ")]
+    assert status == 200 and len(links) >= 26 and links == sorted(links)
+    for link in links:
+        answer = command(coordinator, link.removeprefix("/commands/"))
+        assert list(answer)[-2:] == ["command", "error"]
+
+
+def test_the_fields_of_zookeeper(coordinator, client):
+    path = f"/admin-{uuid.uuid4().hex[:8]}"
+    client.create(path, b"x", ephemeral=True)
+    client.get(path, watch=lambda event: None)
+    session = client.client_id[0]
+    assert {"packets_sent", "server_state", "outstanding_requests", "avg_latency", "last_processed_zxid"} <= set(
+        command(coordinator, "srvr")["server_stats"])
+    connections = command(coordinator, "cons")["connections"]
+    assert session in [connection["session_id"] for connection in connections]
+    assert path in command(coordinator, "dump")["session_id_to_ephemeral_paths"][str(session)]
+    assert command(coordinator, "wchp")["path_to_session_ids"][path] == [session]
+    monitor = command(coordinator, "mntr")
+    assert monitor["server_state"] == "standalone" and monitor["znode_count"] >= 6
+    shown = dict(line.split("\t") for line in four_letter_word(coordinator.port, "mntr").splitlines())
+    assert {f"zk_{name}" for name in monitor if name not in ("command", "error")} == set(shown)
+
+
+def test_secrets_are_not_shown(stage):
+    coordinator = stage.coordinator(**{"DigestAuthenticationProvider.superDigest": "super:hash"}).start()
+    assert "superDigest=***" in command(coordinator, "icfg")["initial_configuration"]
+    assert "super:hash" not in json.dumps(command(coordinator, "sysp"))
+
+
+def test_a_taken_port_is_a_warning(stage):
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        coordinator = stage.coordinator(**{"admin.serverPort": listening.getsockname()[1]}).start()
+        assert "no AdminServer on 127.0.0.1" in coordinator.log()
+
+
+def test_what_is_no_request(coordinator):
+    assert get(coordinator, "/commands/nope")[2].find("Unknown command: nope") > 0
+    assert get(coordinator, "/")[0] == 404
+    assert get(coordinator, "/commands/ruok", method="POST")[0] == 405
+    with socket.create_connection(("127.0.0.1", coordinator.admin_port), timeout=10) as connection:
+        connection.sendall(b"\x00\x00\x00\x2c" + bytes(range(44)) + b"\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert command(coordinator, "ruok")["error"] is None
