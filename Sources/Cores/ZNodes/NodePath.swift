@@ -1,7 +1,9 @@
 /// Rules for paths, by Apache ZooKeeper's programmer's guide.
 enum NodePath {
     /// Nodes that are always there.
-    static let fixed: Set<String> = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]
+    static let fixed: Set<String> = ["/", "/zookeeper", "/zookeeper/quota", configuration]
+    /// Shows the ensemble.
+    static let configuration = "/zookeeper/config"
 
     /// Whether `path` may name a node: absolute, without empty, `.` and `..` elements, without control characters.
     static func isValid(_ path: String) -> Bool {

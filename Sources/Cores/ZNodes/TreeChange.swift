@@ -22,9 +22,23 @@ enum TreeChange: Sendable, Equatable {
     case multi([TreeChange])
     /// An attempt that failed: it uses up its zxid.
     case failed(ZooKeeperError)
+    /// A leader has begun: what members share, and the ensemble as `/zookeeper/config` shows it.
+    case epochOpened(secret: ByteBuffer, configuration: String)
+    /// The ensemble is another one. `previous` is what it was, for who starts with this change still uncommitted.
+    case reconfigured(configuration: String, previous: String)
 }
 
 extension TreeRecord {
+    /// The session that the change ends, if it is one that does.
+    package var closedSession: Int64? {
+        if case .sessionClosed(let session, _) = change { session } else { nil }
+    }
+
+    /// The ensemble that the change makes, and that of before, as texts; nil for other changes.
+    package var reconfiguration: (configuration: String, previous: String)? {
+        if case .reconfigured(let configuration, let previous) = change { (configuration, previous) } else { nil }
+    }
+
     package func write(to writer: inout WireWriter) {
         writer.int64(zxid)
         writer.int64(time)
@@ -97,6 +111,14 @@ extension TreeChange {
         case .failed(let error):
             writer.int8(8)
             writer.int32(error.rawValue)
+        case .epochOpened(let secret, let configuration):
+            writer.int8(9)
+            writer.juteBuffer(secret)
+            writer.juteString(configuration)
+        case .reconfigured(let configuration, let previous):
+            writer.int8(10)
+            writer.juteString(configuration)
+            writer.juteString(previous)
         }
     }
 
@@ -121,6 +143,11 @@ extension TreeChange {
                     try TreeChange(reading: &reader, isPart: true)
                 })
         case 8: self = .failed(ZooKeeperError(rawValue: try reader.int32()))
+        case 9 where !isPart:
+            self = .epochOpened(
+                secret: try reader.ownBuffer() ?? ByteBuffer(), configuration: try reader.juteString())
+        case 10 where !isPart:
+            self = .reconfigured(configuration: try reader.juteString(), previous: try reader.juteString())
         default: throw MalformedInput(.custom("no such change of the tree"), at: reader.position)
         }
     }

@@ -63,7 +63,7 @@ struct TreeDraft {
             alter(path, newData: .some(data)) { $0.set(dataLength: length, zxid: zxid, time: time) }
             account(path, bytes: growth, nodes: 0)
         case .aclSet(let path, let acl): alter(path) { $0.set(acl: acl) }
-        case .sessionOpened, .sessionClosed, .multi, .failed:
+        case .sessionOpened, .sessionClosed, .multi, .failed, .epochOpened, .reconfigured:
             preconditionFailure("drafting a change that is not one of a node: \(change)")
         }
     }

@@ -13,6 +13,8 @@ private enum SnapshotItem: Int8 {
     case node = 4
     /// The number of nodes, at the end.
     case end = 5
+    /// What the members of an ensemble share.
+    case secret = 6
 }
 
 extension TreeState {
@@ -31,6 +33,7 @@ package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
     private let chunkSize: Int
     private let lastZxid: Int64
     private let nodeCount: Int
+    private let secret: ByteBuffer
     private var sessions: [Int64: Int32]
     private var nodes: NodeTable
     private var nextShelf = 0
@@ -47,6 +50,7 @@ package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
         self.chunkSize = chunkSize
         lastZxid = state.lastZxid
         nodeCount = state.nodes.count
+        secret = state.secret
         sessions = state.sessions
         nodes = state.nodes
     }
@@ -76,6 +80,10 @@ package struct SnapshotChunks: Sendable, Sequence, IteratorProtocol {
     private mutating func begin(_ writer: inout WireWriter) {
         writer.int8(SnapshotItem.lastZxid.rawValue)
         writer.int64(lastZxid)
+        if secret.readableBytes > 0 {
+            writer.int8(SnapshotItem.secret.rawValue)
+            writer.juteBuffer(secret)
+        }
         for (session, timeout) in sessions.sorted(by: { $0.key < $1.key }) {
             writer.int8(SnapshotItem.session.rawValue)
             writer.int64(session)
@@ -161,6 +169,7 @@ package struct TreeLoader {
             }
             state = TreeState(lastZxid: try reader.int64())
         case .session: state.insert(session: try reader.int64(), timeoutInMilliseconds: try reader.int32())
+        case .secret: state.secret = try reader.ownBuffer() ?? ByteBuffer()
         case .acl:
             let list = try ACL.list(reading: &reader)
             acls.append(list == ACL.open ? ACL.open : list)

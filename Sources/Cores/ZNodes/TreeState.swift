@@ -12,13 +12,15 @@ package struct TreeState: Sendable, Equatable {
     private var perishable: Set<NodeReference> = []
     private(set) var quotas = QuotaTable()
     private(set) var lastZxid: Int64 = 0
+    /// What the members of an ensemble share; empty before the first of them has led.
+    package internal(set) var secret = ByteBuffer()
     /// Bytes of all paths and data.
     private(set) var dataSize = 0
 
     init() {
         for path in NodePath.fixed.sorted() {
             var node = ZNode(dataLength: 0, acl: ACL.open, lifetime: .persistent, zxid: 0, time: 0)
-            if path == "/zookeeper/config" {
+            if path == NodePath.configuration {
                 // Configurations are the server's to write.
                 node.acl = [ACL(.read, .anyone)]
                 node.aversion = -1
@@ -90,7 +92,32 @@ package struct TreeState: Sendable, Equatable {
         case .sessionClosed(let session, _): sessions[session] = nil
         case .multi: preconditionFailure("the changes of a multi are applied one by one")
         case .failed: break
+        case .epochOpened(let secret, let configuration):
+            self.secret = secret
+            show(configuration)
+        case .reconfigured(let configuration, _):
+            show(configuration)
+            nodes.alter(NodePath.configuration) { node in
+                node.mzxid = zxid
+                node.mtime = time
+            }
         }
+    }
+
+    /// Lets `/zookeeper/config` show the ensemble. Its version stays -1, as Apache ZooKeeper has it.
+    private mutating func show(_ configuration: String) {
+        guard let place = nodes.reference(of: NodePath.configuration) else { return }
+        let data = ByteBuffer(string: configuration)
+        set(data, at: place)
+        nodes.alter(place) { node in
+            node.dataLength = data.readableBytes
+            node.version = -1
+        }
+    }
+
+    /// The ensemble as the newest change has it; empty before the first.
+    package var configuration: String {
+        nodes.reference(of: NodePath.configuration).flatMap { nodes.data(at: $0) }.map { String(buffer: $0) } ?? ""
     }
 
     private mutating func delete(_ path: String, zxid: Int64) {

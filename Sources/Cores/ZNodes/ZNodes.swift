@@ -24,6 +24,10 @@ package enum ZNodesEvent: Sendable {
     case sessionAsked(Int64, timeoutInMilliseconds: Int32)
     case sessionClosed(Int64)
     case requested(TreeRequest)
+    /// A leader begins an epoch.
+    case epochOpened(zxid: Int64, secret: ByteBuffer, configuration: String)
+    /// A leader changes the ensemble.
+    case reconfigured(configuration: String, previous: String)
     /// Deadlines may have passed.
     case ticked
 }
@@ -70,6 +74,12 @@ package struct ZNodes: ReplicatedCore, Sendable {
             ])
         case .sessionClosed(let session): return Decision(records: [record(closing(session), at: now)])
         case .requested(let asked): return decide(asked, at: now)
+        case .epochOpened(let zxid, let secret, let configuration):
+            let change = TreeChange.epochOpened(secret: secret, configuration: configuration)
+            return Decision(records: [TreeRecord(zxid: zxid, time: now.unixMilliseconds, change: change)])
+        case .reconfigured(let configuration, let previous):
+            let change = TreeChange.reconfigured(configuration: configuration, previous: previous)
+            return Decision(records: [record(change, at: now)])
         case .ticked: return expire(at: now)
         }
     }
