@@ -4,5 +4,5 @@ import ArgumentParser
 struct Perf: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure servers under load.",
-        subcommands: [PerfProduce.self, PerfConsume.self, PerfEndToEnd.self, PerfCoordinator.self])
+        subcommands: [PerfProduce.self, PerfConsume.self, PerfEndToEnd.self, PerfCoordinator.self, PerfWatches.self])
 }

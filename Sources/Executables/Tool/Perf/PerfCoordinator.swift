@@ -1,114 +1,104 @@
 import ArgumentParser
-import CoordinatorClient
-import Logging
 import NIOCore
-import NIOPosix
-import Security
-import Settings
-import Telemetry
-import Transport
 import ZooKeeperProtocol
 
-/// `martlet perf coordinator`: creates, sets and gets a second, with so many requests on their way at a time.
+/// `martlet perf coordinator`: creates, sets, gets and deletes a second, with so many requests on their way at a time.
 struct PerfCoordinator: AsyncParsableCommand {
+    enum Operation: String, ExpressibleByArgument, CaseIterable {
+        case create, set, get, delete
+    }
+
     static let configuration = CommandConfiguration(
         commandName: "coordinator",
         abstract: "Creates, sets, gets and deletes a second of a coordinator, ours or Apache ZooKeeper.")
 
-    @Option(help: "Where it is: host:port, or several of them, comma-separated.")
-    var server = "localhost:2181"
+    @OptionGroup var load: CoordinatorLoad
 
-    @Option(help: "Requests of each kind, over all sessions.")
+    @Option(help: "Requests of each kind, over all sessions; as many nodes.")
     var requests = 100_000
 
     @Option(help: "Requests on their way at a time, of each session.")
     var outstanding = 100
 
-    @Option(help: "Sessions, each with a connection of its own.")
-    var sessions = 1
-
     @Option(help: "Bytes of data in each node.")
     var size = 100
 
-    @Option(help: "A file with ssl.* keys, for a coordinator that is served over TLS.")
-    var commandConfig: String?
+    @Option(parsing: .upToNextOption, help: "What is done, in this order.")
+    var operations = Operation.allCases
+
+    @Option(help: "The node below which all happens. It is made when it is not there, and deleted if nodes are.")
+    var folder = "/martlet-perf"
+
+    @Option(help: "The coordinator's process on this machine, to be told what each kind costs it.")
+    var pid: Int32?
 
     func validate() throws {
-        guard requests > 0, outstanding > 0, sessions > 0, (0...1 << 20).contains(size) else {
+        guard requests > 0, outstanding > 0, load.sessions > 0, (0...1 << 20).contains(size) else {
             throw ValidationError("Numbers have to be positive, and --size at most 1048576.")
         }
     }
 
     func run() async throws {
-        var settings = try CoordinatorSettings(connect: server)
-        let logger = Logger(label: "perf") { LogLines(component: $0, level: .warning) }
-        if let commandConfig {
-            let file = try PropertiesFile(reading: commandConfig)
-            let values = Dictionary(file.entries.map { ($0.key, $0.value) }) { $1 }
-            settings.tls = try TLSContexts(TLSSettings { values[$0] }, role: .client, logger: logger)
-        }
-        var clients: [CoordinatorSession] = []
-        for _ in 0..<sessions {
-            let client = CoordinatorSession(
-                settings, on: MultiThreadedEventLoopGroup.singleton, logger: logger, events: { _ in })
-            try await client.start()
-            clients.append(client)
-        }
-        let folder = "/martlet-perf-\(UInt64.random(in: .min ... .max))"
-        _ = try await clients[0].perform(create(folder))
-        let data = ByteBuffer(repeating: 0x78, count: size)
-        try await measure("create", clients) { create("\(folder)/n\($0)", data) }
-        try await measure("set", clients) { .change(.setData(path: "\(folder)/n\($0)", data: data, version: -1)) }
-        try await measure("get", clients) { .getData(path: "\(folder)/n\($0)", watch: false) }
-        try await measure("delete", clients) { .change(.delete(path: "\(folder)/n\($0)", version: -1)) }
-        _ = try await clients[0].perform(.change(.delete(path: folder, version: -1)))
-        for client in clients { await client.close() }
-    }
-
-    private func create(_ path: String, _ data: ByteBuffer? = nil) -> ZooKeeperRequest {
-        .change(.create(CreateOperation(path: path, data: data, acl: ACL.open, mode: .persistent)))
-    }
-
-    /// Sends all requests and says how many a second were answered, and how long batches took.
-    private func measure(
-        _ name: String, _ clients: [CoordinatorSession], _ request: @escaping @Sendable (Int) -> ZooKeeperRequest
-    ) async throws {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let share = (requests + sessions - 1) / sessions
-        var latencies = try await withThrowingTaskGroup(of: [Duration].self) { group in
-            for (index, client) in clients.enumerated() {
-                let numbers = index * share..<min((index + 1) * share, max(requests, index * share))
-                group.addTask { try await send(numbers, request, on: client) }
+        let clock = try pid.map { try ProcessClock(pid: $0) }
+        try await load.withSessions { sessions in
+            let (folder, data) = (folder, ByteBuffer(repeating: 0x78, count: size))
+            @Sendable func create(_ path: String, _ data: ByteBuffer?) -> ZooKeeperRequest {
+                .change(.create(CreateOperation(path: path, data: data, acl: ACL.open, mode: .persistent)))
             }
-            return try await group.reduce(into: []) { $0 += $1 }
+            if try await !exists(folder, sessions[0]) {
+                _ = try await sessions[0].perform(0..<1, outstanding: 1) { _ in create(folder, nil) }.get()
+            }
+            for operation in operations {
+                try await measure(operation, sessions, clock) { number in
+                    let path = "\(folder)/n\(number)"
+                    return switch operation {
+                    case .create: create(path, data)
+                    case .set: .change(.setData(path: path, data: data, version: -1))
+                    case .get: .getData(path: path, watch: false)
+                    case .delete: .change(.delete(path: path, version: -1))
+                    }
+                }
+            }
+            if operations.contains(.delete) {
+                let delete = ZooKeeperRequest.change(.delete(path: folder, version: -1))
+                _ = try await sessions[0].perform(0..<1, outstanding: 1) { _ in delete }.get()
+            }
         }
-        let took = clock.now - start
-        latencies.sort()
-        let rate = Double(requests) / (took / .seconds(1))
-        func milliseconds(_ share: Double) -> Double {
-            let index = min(latencies.count - 1, Int(Double(latencies.count) * share))
-            return (latencies[index] / .milliseconds(1) * 100).rounded() / 100
-        }
-        print(
-            "\(name): \(requests) requests, \(Int(rate)) requests/sec, batches of \(outstanding): "
-                + "\(milliseconds(0.5)) ms 50th, \(milliseconds(0.99)) ms 99th, \(milliseconds(1)) ms max")
     }
 
-    /// Sends the requests of these numbers, a batch at a time; how long each batch took.
-    private func send(
-        _ numbers: Range<Int>, _ request: @Sendable (Int) -> ZooKeeperRequest, on client: CoordinatorSession
-    ) async throws -> [Duration] {
-        let clock = ContinuousClock()
-        var latencies: [Duration] = []
-        var first = numbers.lowerBound
-        while first < numbers.upperBound {
-            let batch = first..<min(first + outstanding, numbers.upperBound)
-            let start = clock.now
-            for result in await client.perform(batch.map(request)) { _ = try result.get() }
-            latencies.append(clock.now - start)
-            first = batch.upperBound
+    private func exists(_ path: String, _ session: LoadSession) async throws -> Bool {
+        do {
+            _ = try await session.perform(0..<1, outstanding: 1) { _ in .exists(path: path, watch: false) }.get()
+            return true
+        } catch LoadFailure.refused(.noNode) {
+            return false
         }
-        return latencies
+    }
+
+    /// Sends all requests, and says how many a second were answered, how long they took and what they cost.
+    private func measure(
+        _ operation: Operation, _ sessions: [LoadSession], _ clock: ProcessClock?,
+        _ request: @escaping @Sendable (Int) -> ZooKeeperRequest
+    ) async throws {
+        let costBefore = try clock?.seconds()
+        let start = ContinuousClock.now
+        let share = (requests + sessions.count - 1) / sessions.count
+        let runs = sessions.enumerated().compactMap { index, session -> EventLoopFuture<LatencyRecord>? in
+            let numbers = index * share..<max(index * share, min((index + 1) * share, requests))
+            return numbers.isEmpty ? nil : session.perform(numbers, outstanding: outstanding, request)
+        }
+        var latencies = LatencyRecord()
+        for run in runs { latencies.add(try await run.get()) }
+        let seconds = start.duration(to: .now) / .seconds(1)
+        var line = "\(operation): \(requests) requests, \(Int(Double(requests) / seconds)) requests/sec, "
+        line += "\(outstanding) on their way of each of \(sessions.count) sessions: "
+        let percentiles = latencies.percentiles([0.5, 0.99]).map { Figure.text($0, places: 2) }
+        line += "\(percentiles[0]) ms 50th, \(percentiles[1]) ms 99th, "
+        line += "\(Figure.text(latencies.maximumInMilliseconds, places: 2)) ms max"
+        if let clock, let costBefore {
+            let cost = (try clock.seconds() - costBefore) / Double(requests) * 100_000
+            line += ", \(Figure.text(cost, places: 3)) CPU-s/100k"
+        }
+        print(line)
     }
 }
