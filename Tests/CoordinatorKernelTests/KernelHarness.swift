@@ -16,6 +16,8 @@ struct KernelHarness {
     var sent: [UInt64: [ByteBuffer]] = [:]
     /// Connections that were ended, with the cause where there was one.
     var ended: [UInt64: String] = [:]
+    /// Tokens of SASL that were handed out, with their connections.
+    var tokens: [(connection: UInt64, token: ByteBuffer)] = []
     var effects: [CoordinatorEffect] = []
     var snapshotsAsked = 0
     /// Whether changes are durable at once.
@@ -51,6 +53,7 @@ struct KernelHarness {
                 sent[id.number, default: []].append(frame)
             case .close(let id): ended[id.number] = ""
             case .reject(let id, let cause): ended[id.number] = cause
+            case .authenticate(let id, let token): tokens.append((id.number, token))
             case .takeSnapshot: snapshotsAsked += 1
             case .report: break
             }

@@ -43,7 +43,7 @@ package struct SimulatedCoordinator {
             case .takeSnapshot:
                 said += try sync(at: now)
                 try takeSnapshot()
-            case .send, .close, .reject, .report: said.append(effect)
+            case .send, .authenticate, .close, .reject, .report: said.append(effect)
             }
         }
         return said

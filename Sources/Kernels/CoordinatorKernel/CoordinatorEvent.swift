@@ -17,6 +17,8 @@ package enum CoordinatorEvent: Sendable {
     case connected(ConnectionID, address: String, host: String, subject: String?)
     /// Frames of one client, in order, without their lengths.
     case received(ConnectionID, [ByteBuffer])
+    /// What came of the token that ``CoordinatorEffect/authenticate(_:token:)`` handed out.
+    case authenticated(ConnectionID, SASLOutcome)
     /// The connection is gone; nothing can be sent on it any more.
     case disconnected(ConnectionID)
     /// Every change up to this zxid is durable.
@@ -31,6 +33,9 @@ package enum CoordinatorEffect: Sendable {
     case append(LogEntry)
     /// Send a frame, its length included.
     case send(ConnectionID, ByteBuffer)
+    /// Look at the next token of this client's exchange of SASL, which begins with the first one, and say by
+    /// ``CoordinatorEvent/authenticated(_:_:)`` what came of it.
+    case authenticate(ConnectionID, token: ByteBuffer)
     /// End the connection once what was sent before has been delivered.
     case close(ConnectionID)
     /// End the connection at once; the client sent what makes no sense.
@@ -48,6 +53,8 @@ package enum CoordinatorNews: Sendable, Equatable {
     case sessionRefused(Int64, ConnectionID)
     case sessionExpired(Int64, timeoutInMilliseconds: Int32)
     case sessionClosed(Int64)
+    case authenticated(ConnectionID, identity: String)
+    case saslRefused(ConnectionID, cause: String)
     case authenticationFailed(ConnectionID, scheme: String)
     /// A change passed a limit, and was made all the same.
     case quotaExceeded(QuotaExcess)

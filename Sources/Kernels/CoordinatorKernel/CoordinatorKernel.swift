@@ -18,6 +18,8 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     var clients: [ConnectionID: ClientConnection] = [:]
     /// The connection that serves a session now.
     var connectionOfSession: [Int64: ConnectionID] = [:]
+    /// Tokens of SASL that are being looked at, and requests that wait behind them.
+    var requestsBehindTokens = 0
     var server = ServerStatistics()
     /// The id for the next session is above it.
     var lastSessionID: Int64
@@ -45,8 +47,8 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// The tree with all that has been applied, for a snapshot of ``lastZxid``. Writing it may take its time elsewhere.
     package var state: TreeState { tree.hard }
 
-    /// Answers that wait for changes to become durable.
-    package var waitingReplyCount: Int { gate.count }
+    /// Answers that wait for changes to become durable, or for what comes of a token of SASL.
+    package var waitingReplyCount: Int { gate.count + requestsBehindTokens }
 
     package mutating func step(_ event: CoordinatorEvent, at now: Instant, into effects: inout [CoordinatorEffect]) {
         switch event {
@@ -55,8 +57,10 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
                 address: address, host: host, subject: subject, superSubject: settings.superSubject, at: now)
         case .received(let id, let frames):
             for frame in frames { received(frame, from: id, at: now, into: &effects) }
+        case .authenticated(let id, let outcome): authenticated(id, outcome, at: now, into: &effects)
         case .disconnected(let id):
             leave(id)
+            dropToken(of: id)
             clients[id] = nil
         case .synced(let zxid):
             gate.commit(upTo: zxid, into: &leaving)

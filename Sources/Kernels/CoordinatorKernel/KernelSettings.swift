@@ -10,6 +10,8 @@ package struct KernelSettings: Sendable {
     /// `user:hash`
     package var superDigest: String?
     package var superSubject: String?
+    /// nil: nobody authenticates by SASL.
+    package var sasl: SASLPolicy?
     /// Changes between two snapshots.
     package var changesPerSnapshot = 100_000
 

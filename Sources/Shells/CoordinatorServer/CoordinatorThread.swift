@@ -140,6 +140,8 @@ struct CoordinatorLoop {
             case .send(let id, let frame): queue(frame, to: id)
             case .close(let id): end(id, .ended)
             case .reject(let id, let cause): end(id, .badInput(cause))
+            case .authenticate(let id, _):
+                preconditionFailure("connection \(id.number) was offered no SASL")
             case .takeSnapshot: takeSnapshot()
             case .report(let news): report(news)
             }
@@ -194,6 +196,10 @@ struct CoordinatorLoop {
             logger.info("session \(id.hexadecimal) expired, nothing heard for \(timeout) ms")
         case .sessionClosed(let id):
             logger.info("session \(id.hexadecimal) closed by its client")
+        case .authenticated(let connection, let identity):
+            logger.info("\(peer(connection)) has shown by SASL to be \(identity)")
+        case .saslRefused(let connection, let cause):
+            logger.warning("\(peer(connection)) failed to authenticate by SASL: \(cause)")
         case .authenticationFailed(let connection, let scheme):
             logger.warning("\(peer(connection)) failed to authenticate by scheme \(scheme)")
         case .quotaExceeded(let excess):

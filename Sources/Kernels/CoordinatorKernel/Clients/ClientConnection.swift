@@ -17,6 +17,8 @@ struct ClientConnection: Sendable {
     var phase = Phase.connecting
     /// Whom the client has shown to be, in the order in which it did.
     var identities: [ZooKeeperID]
+    /// While it is being looked at, nothing that comes behind it is served.
+    var pendingToken: PendingSASLToken?
     var timeoutInMilliseconds: Int32 = 0
     var statistics: ConnectionStatistics
 

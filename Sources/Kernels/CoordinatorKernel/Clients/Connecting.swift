@@ -84,6 +84,7 @@ extension CoordinatorKernel {
         _ id: ConnectionID, _ last: Outgoing, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         leave(id)
+        dropToken(of: id)
         clients[id]?.phase = .ending
         say(last, at: now, into: &effects)
     }

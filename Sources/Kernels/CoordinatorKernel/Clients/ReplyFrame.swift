@@ -11,6 +11,14 @@ enum ReplyFrame {
         }
     }
 
+    /// A failure that, unlike others, has a body: a token that is null.
+    static func refusedToken(_ header: ZooKeeperReplyHeader) -> ByteBuffer {
+        frame { writer in
+            header.write(to: &writer)
+            ZooKeeperReply.token(nil).write(to: &writer)
+        }
+    }
+
     static func event(_ event: WatchedEvent, zxid: Int64) -> ByteBuffer {
         frame { writer in
             ZooKeeperReplyHeader(xid: SpecialXID.watchEvent, zxid: zxid).write(to: &writer)

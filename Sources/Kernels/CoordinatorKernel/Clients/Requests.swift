@@ -8,10 +8,19 @@ extension CoordinatorKernel {
     mutating func received(
         _ frame: ByteBuffer, from id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard let phase = clients[id]?.phase else { return }
+        guard clients[id] != nil else { return }
         server.received += 1
         clients[id]?.statistics.received += 1
         clients[id]?.statistics.queued += 1
+        take(frame, from: id, at: now, into: &effects)
+    }
+
+    /// Takes a frame whose turn it is.
+    mutating func take(
+        _ frame: ByteBuffer, from id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        if requestsBehindTokens > 0, holdsBack(frame, of: id) { return }
+        guard let phase = clients[id]?.phase else { return }
         switch phase {
         case .connecting: connect(frame, on: id, at: now, into: &effects)
         case .serving(let session): serve(frame, of: session, on: id, at: now, into: &effects)
@@ -61,10 +70,7 @@ extension CoordinatorKernel {
             reply(.success(.identities(identities)), to: asked, at: now, into: &effects)
         case .auth(let scheme, let credentials):
             authenticate(scheme, credentials, asked, at: now, into: &effects)
-        case .sasl:
-            // No mechanism is offered.
-            reply(.failure(.authFailed), to: asked, at: now, into: &effects)
-            end(asked.connection, .close(asked.connection), at: now, into: &effects)
+        case .sasl(let token): takeToken(token, asked, at: now, into: &effects)
         case .closeSession:
             change(.sessionClosed(asked.session), at: now, into: &effects)
             reply(.success(.empty), to: asked, at: now, into: &effects)
