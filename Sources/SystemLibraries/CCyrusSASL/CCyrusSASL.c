@@ -228,7 +228,7 @@ static int stepServer(
     unsigned *outCount) {
     if (session->hasStarted) return sasl_server_step(session->connection, in ? in : "", inCount, out, outCount);
     session->hasStarted = true;
-    return sasl_server_start(session->connection, mechanism, in, inCount, out, outCount);
+    return sasl_server_start(session->connection, mechanism, inCount ? in : NULL, inCount, out, outCount);
 }
 
 static int stepClient(
@@ -239,7 +239,7 @@ static int stepClient(
         const char *chosen = NULL;
         int outcome = sasl_client_start(session->connection, mechanism, NULL, out, outCount, &chosen);
         // What the peer has said already belongs to a mechanism that lets the server speak first.
-        if (outcome != SASL_CONTINUE || !in) return outcome;
+        if (outcome != SASL_CONTINUE || inCount == 0) return outcome;
     }
     return sasl_client_step(session->connection, in ? in : "", inCount, NULL, out, outCount);
 }

@@ -22,8 +22,8 @@ CCyrusSASLSession *CCyrusSASLNewServer(
 CCyrusSASLSession *CCyrusSASLNewClient(
     const char *service, const char *host, const char *user, const char *password, int *outcome);
 
-/// Starts `mechanism` with the first call, and goes on with the following ones. `in` may be NULL in the first call, when
-/// the peer has said nothing. Returns SASL_CONTINUE, SASL_OK or the error; `out` is NULL or what the peer is to be sent,
+/// Starts `mechanism` with the first call, and goes on with the following ones. `in` is empty when the
+/// peer has said nothing. Returns SASL_CONTINUE, SASL_OK or the error; `out` is NULL or what the peer is to be sent,
 /// valid until the next call.
 int CCyrusSASLStep(
     CCyrusSASLSession *session, const char *mechanism, const char *in, size_t inCount, const char **out,
