@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 BINARIES = pathlib.Path(os.environ.get("MARTLET_BIN", REPOSITORY / ".build/release"))
@@ -28,6 +30,16 @@ def eventually(check, what, deadline=DEADLINE):
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline:.0f} s; {error}")
         time.sleep(0.05)
+
+
+def http(port, path, method="GET"):
+    """Status, type and text of what a server on this machine answers, also when it refuses."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.headers["Content-Type"], refusal.read().decode()
 
 
 _given_ports = set()

@@ -2,25 +2,17 @@
 
 import json
 import socket
-import urllib.error
-import urllib.request
 import uuid
 
 import pytest
 from kazoo.client import KazooClient
 
+from martlet import http
 from servers import four_letter_word
 
 
-def get(coordinator, path, method="GET", headers=None):
-    """Status, type and text of an answer, also of a refusal."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{coordinator.admin_port}{path}", method=method, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.headers["Content-Type"], answer.read().decode()
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, refusal.headers["Content-Type"], refusal.read().decode()
+def get(coordinator, path, method="GET"):
+    return http(coordinator.admin_port, path, method)
 
 
 def command(coordinator, name):

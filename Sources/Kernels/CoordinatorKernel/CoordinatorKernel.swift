@@ -21,6 +21,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// Tokens of SASL that are being looked at, and requests that wait behind them.
     var requestsBehindTokens = 0
     var server = ServerStatistics()
+    /// How long a window of ``Distribution``s lasts.
+    package static let statisticsWindow = Duration.seconds(60)
+    var nextStatisticsTurn: Instant
     /// The id for the next session is above it.
     var lastSessionID: Int64
     var changesSinceSnapshot: Int
@@ -39,6 +42,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         // after every session there ever was, unless the calendar has gone back.
         lastSessionID = max(((now.unixMilliseconds << 24) >> 8) & 0x00ff_ffff_ffff_ffff, tree.sessions.last ?? 0)
         changesSinceSnapshot = replayedCount
+        nextStatisticsTurn = now + Self.statisticsWindow
     }
 
     /// Of the last change that has been applied.

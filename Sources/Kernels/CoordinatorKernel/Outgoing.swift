@@ -19,6 +19,8 @@ struct AnsweredRequest: Sendable {
     var zxid: Int64
     /// In four letters.
     var operation: StaticString
+    /// Whether it was to change anything.
+    var isUpdate = false
 }
 
 extension CoordinatorKernel {
@@ -33,13 +35,12 @@ extension CoordinatorKernel {
         for outgoing in leaving {
             switch outgoing {
             case .reply(let id, let frame, let request):
-                server.sent += 1
-                server.latency.add(now - request.arrived)
-                server.replySizes.add(frame.readableBytes - 4)
+                server.answered(request, frame, at: now)
                 clients[id]?.statistics.answered(request, at: now)
                 effects.append(.send(id, frame))
             case .event(let id, let frame):
                 server.sent += 1
+                server.sentBytes += Int64(frame.readableBytes)
                 clients[id]?.statistics.sent += 1
                 effects.append(.send(id, frame))
             case .close(let id): effects.append(.close(id))
@@ -48,6 +49,21 @@ extension CoordinatorKernel {
             }
         }
         leaving.removeAll(keepingCapacity: leaving.capacity <= 4096)
+    }
+}
+
+extension ServerStatistics {
+    fileprivate mutating func answered(_ request: AnsweredRequest, _ frame: ByteBuffer, at now: Instant) {
+        sent += 1
+        sentBytes += Int64(frame.readableBytes)
+        replySizes.add(frame.readableBytes - 4)
+        let took = now - request.arrived
+        latency.add(took)
+        if request.isUpdate {
+            updateLatencies.add(took.nanoseconds)
+        } else {
+            readLatencies.add(took.nanoseconds)
+        }
     }
 }
 

@@ -47,6 +47,7 @@ extension CoordinatorKernel {
         _ watchers: [Watcher], _ event: WatchedEvent, zxid: Int64, readableBy acl: [ACL], at now: Instant,
         into effects: inout [CoordinatorEffect]
     ) {
+        server.watchEvents.add(event.kind, watcherCount: watchers.count)
         let frame = ReplyFrame.event(event, zxid: zxid)
         for watcher in watchers {
             let id = ConnectionID(watcher.number)
@@ -58,8 +59,13 @@ extension CoordinatorKernel {
 
     /// Looks at deadlines.
     mutating func ticked(at now: Instant, into effects: inout [CoordinatorEffect]) {
+        if now >= nextStatisticsTurn {
+            nextStatisticsTurn = now + Self.statisticsWindow
+            server.turn()
+        }
         for effect in change(.ticked, at: now, into: &effects) {
             guard case .sessionExpired(let session, let timeout) = effect else { continue }
+            server.expiredSessions += 1
             let news = CoordinatorNews.sessionExpired(session, timeoutInMilliseconds: timeout)
             say(.report(news), at: now, into: &effects)
             if let id = connectionOfSession[session] { end(id, .close(id), at: now, into: &effects) }

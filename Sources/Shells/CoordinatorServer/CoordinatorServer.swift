@@ -14,22 +14,22 @@ package final class CoordinatorServer: Sendable {
 
     /// The AdminServer's port; nil for none.
     package let adminPort: Int?
+    /// Prometheus' port; nil for none.
+    package let metricsPort: Int?
 
     private let listening: Listening
     private let thread: CoordinatorThread
-    private let inquiries: InquiryThread
-    private let admin: AdminServer?
+    private let operators: OperatorServices
     /// Held until the threads have ended.
     private let locks: [DirectoryLock]
 
     private init(
-        _ listening: Listening, thread: CoordinatorThread, inquiries: InquiryThread, admin: AdminServer?,
-        locks: [DirectoryLock]
+        _ listening: Listening, thread: CoordinatorThread, operators: OperatorServices, locks: [DirectoryLock]
     ) {
         self.listening = listening
-        self.inquiries = inquiries
-        self.admin = admin
-        adminPort = admin?.port
+        self.operators = operators
+        adminPort = operators.admin?.port
+        metricsPort = operators.metrics?.port
         plaintextPort = listening.plaintext?.port
         securePort = listening.secure?.port
         self.thread = thread
@@ -40,7 +40,8 @@ package final class CoordinatorServer: Sendable {
     ///
     /// - Parameter whenFailed: called once, from a thread of the server's, when the disk has failed. Nothing is
     ///   answered from then on; the process had better end.
-    /// - Throws: `StorageFailure`, `DirectoryLock.Refusal`, `Listener.Failure`, `TLSFileFault`: each a sentence.
+    /// - Throws: `StorageFailure`, `DirectoryLock.Refusal`, `Listener.Failure`, `TLSFileFault`, `MetricsServer.Failure`:
+    ///   each a sentence.
     package static func start(
         _ settings: CoordinatorSettings, on group: any EventLoopGroup, logger: Logger,
         whenFailed: @escaping @Sendable (any Error) -> Void
@@ -49,16 +50,14 @@ package final class CoordinatorServer: Sendable {
         let throttle = Throttle(limit: settings.outstandingRequestLimit)
         // Before the disk is touched: a port in use or a bad certificate must leave no trace there. Who connects
         // meanwhile waits.
-        let inquiries = InquiryThread(mailbox)
-        let surroundings = Surroundings(settings: settings, fileSystem: PosixFileSystem())
-        let words = WordDesk(
-            enabled: settings.fourLetterWords, answers: WordAnswers(surroundings: surroundings), inquiries: inquiries)
+        var operators = OperatorServices(settings, kernel: mailbox)
         let listening: Listening
         do {
+            try await operators.openMetrics(on: group)
             listening = try await Listening(
-                settings, on: group, logger: logger, mailbox: mailbox, throttle: throttle, words: words)
+                settings, on: group, logger: logger, mailbox: mailbox, throttle: throttle, words: operators.words)
         } catch {
-            inquiries.stop()
+            try await operators.stop()
             throw error
         }
         do {
@@ -67,16 +66,11 @@ package final class CoordinatorServer: Sendable {
             for (protocolName, listener) in [("plaintext", listening.plaintext), ("TLS", listening.secure)] {
                 if let listener { logger.info("serving clients on port \(listener.port), \(protocolName)") }
             }
-            var admin: AdminServer?
-            if let settings = settings.admin {
-                admin = await AdminServer.start(
-                    settings, on: group, logger: logger, inquiries: inquiries,
-                    answers: AdminAnswers(surroundings: surroundings))
-            }
-            return CoordinatorServer(listening, thread: thread, inquiries: inquiries, admin: admin, locks: locks)
+            await operators.openAdmin(on: group, logger: logger)
+            return CoordinatorServer(listening, thread: thread, operators: operators, locks: locks)
         } catch {
             try await listening.close()
-            inquiries.stop()
+            try await operators.stop()
             throw error
         }
     }
@@ -99,22 +93,25 @@ package final class CoordinatorServer: Sendable {
         let kernelSettings = settings.kernel(sessionSecret: secret)
         let recovery = try storage.recover { RestoredTree(kernelSettings.tree) }
         for warning in recovery.warnings { logger.warning("\(warning)") }
+        let restore = RestoreStatistics(took: clock.now() - started, replayedCount: recovery.replayedCount)
         logger.info(
             "restored \(settings.storage.snapshotDirectory)",
             metadata: [
                 "zxid": "0x\(String(recovery.lastZxid, radix: 16))", "replayed": "\(recovery.replayedCount)",
-                "took": "\((clock.now() - started).milliseconds)ms",
+                "took": "\(restore.took.milliseconds)ms",
             ])
         let kernel = CoordinatorKernel(
             kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount, at: clock.now())
         let log = recovery.log
         let thread = CoordinatorThread(mailbox) {
             CoordinatorLoop(
-                kernel: kernel, ports: listening.ports, started: started,
+                kernel: kernel, ports: listening.ports, started: started, restore: restore,
                 sync: SyncThread(
                     log, logger: logger, synced: { mailbox.post(.synced($0)) },
                     failed: { mailbox.post(.failed($0)) }),
-                snapshots: SnapshotThread(storage, fileSystem: fileSystem, logger: logger),
+                snapshots: SnapshotThread(
+                    storage, fileSystem: fileSystem, logger: logger,
+                    written: { mailbox.post(.snapshotWritten(took: $0)) }),
                 throttle: throttle, logger: logger, whenFailed: whenFailed)
         }
         return (thread, locks)
@@ -123,9 +120,8 @@ package final class CoordinatorServer: Sendable {
     /// Ends all connections, makes durable what was accepted, and lets go of the directories. Sessions stay for their
     /// clients to come back to.
     package func stop() async throws {
-        try await admin?.stop()
         try await listening.close()
-        inquiries.stop()
+        try await operators.stop()
         thread.stop()
         withExtendedLifetime(locks) {}
     }

@@ -13,7 +13,8 @@ final class CoordinatorThread: Sendable {
         case connected(ConnectionID, Connection)
         case received(ConnectionID, [ByteBuffer])
         case disconnected(ConnectionID)
-        case synced(Int64)
+        case synced(SyncThread.Batch)
+        case snapshotWritten(took: Duration)
         /// Somebody wants to look: between two turns, and not for long.
         case asked(@Sendable (inout CoordinatorLoop, Instant) -> Void)
         case failed(StorageFailure)
@@ -54,9 +55,12 @@ struct CoordinatorLoop {
     var kernel: CoordinatorKernel
     let ports: ClientPorts
     let started: Instant
+    let restore: RestoreStatistics
+    private(set) var disk = DiskStatistics()
+    private var nextStatisticsTurn: Instant
     private let sync: SyncThread
     private let snapshots: SnapshotThread
-    private let throttle: Throttle
+    let throttle: Throttle
     private let logger: Logger
     private let whenFailed: @Sendable (StorageFailure) -> Void
     private let clock = SystemClock()
@@ -70,12 +74,15 @@ struct CoordinatorLoop {
     private(set) var hasFailed = false
 
     init(
-        kernel: CoordinatorKernel, ports: ClientPorts, started: Instant, sync: SyncThread, snapshots: SnapshotThread,
-        throttle: Throttle, logger: Logger, whenFailed: @escaping @Sendable (StorageFailure) -> Void
+        kernel: CoordinatorKernel, ports: ClientPorts, started: Instant, restore: RestoreStatistics, sync: SyncThread,
+        snapshots: SnapshotThread, throttle: Throttle, logger: Logger,
+        whenFailed: @escaping @Sendable (StorageFailure) -> Void
     ) {
         self.kernel = kernel
         self.ports = ports
         self.started = started
+        self.restore = restore
+        nextStatisticsTurn = clock.now() + CoordinatorKernel.statisticsWindow
         self.sync = sync
         self.snapshots = snapshots
         self.throttle = throttle
@@ -105,8 +112,11 @@ struct CoordinatorLoop {
             case .disconnected(let id):
                 clients[id] = nil
                 kernel.step(.disconnected(id), at: now, into: &effects)
-            case .synced(let zxid):
-                kernel.step(.synced(upTo: zxid), at: now, into: &effects)
+            case .synced(let batch):
+                disk.add(batch)
+                kernel.step(.synced(upTo: batch.zxid), at: now, into: &effects)
+            case .snapshotWritten(let took):
+                disk.snapshotTimes.add(took.nanoseconds)
             case .asked(let look):
                 look(&self, now)
             case .failed(let failure):
@@ -118,11 +128,21 @@ struct CoordinatorLoop {
         }
         if now - lastTick >= Self.tick {
             lastTick = now
+            if now >= nextStatisticsTurn {
+                nextStatisticsTurn = now + CoordinatorKernel.statisticsWindow
+                disk.turn()
+            }
             kernel.step(.ticked, at: now, into: &effects)
         }
         perform()
         throttle.finished(requestCount + waitedBefore - kernel.waitingReplyCount)
         return goesOn
+    }
+
+    /// Begins all counts anew.
+    mutating func resetStatistics() {
+        kernel.resetServerStatistics()
+        disk = DiskStatistics()
     }
 
     /// Makes everything durable that was appended.

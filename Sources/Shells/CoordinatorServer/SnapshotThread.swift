@@ -23,13 +23,19 @@ final class SnapshotThread: Sendable {
     private let waiting = Waiting()
     private let thread: OwnThread
 
-    init(_ storage: CoordinatorStorage, fileSystem: any FileSystem, logger: Logger) {
+    /// Starts the thread, which calls `written` after each snapshot with the time that it took.
+    init(
+        _ storage: CoordinatorStorage, fileSystem: any FileSystem, logger: Logger,
+        written: @escaping @Sendable (Duration) -> Void
+    ) {
         thread = OwnThread(name: "snapshots") { [mailbox, waiting] in
             while true {
                 for message in mailbox.take(waitingAtMost: .seconds(3600)) {
                     guard case .write(let chunks, let zxid) = message else { return }
+                    let start = SystemClock().now()
                     do throws(StorageFailure) {
                         try Self.write(chunks, zxid: zxid, storage, fileSystem)
+                        written(SystemClock().now() - start)
                         logger.info("wrote the snapshot of zxid 0x\(String(zxid, radix: 16))")
                     } catch {
                         logger.error("no snapshot of zxid 0x\(String(zxid, radix: 16)): \(error)")

@@ -15,14 +15,22 @@ final class SyncThread: Sendable {
 
     /// More is not written at once, to bound memory.
     private static let largestBatchInBytes = 16 << 20
-    private static let slow = Duration.seconds(1)
+    static let slow = Duration.seconds(1)
+
+    /// Changes that were made durable together.
+    struct Batch: Sendable {
+        /// Of the last of them.
+        var zxid: Int64
+        var count: Int
+        var took: Duration
+    }
 
     private let mailbox = Mailbox<Message>()
     private let thread: OwnThread
 
     /// Starts the thread; it calls `synced` and, at most once, `failed`.
     init(
-        _ log: TransactionLog, logger: Logger, synced: @escaping @Sendable (Int64) -> Void,
+        _ log: TransactionLog, logger: Logger, synced: @escaping @Sendable (Batch) -> Void,
         failed: @escaping @Sendable (StorageFailure) -> Void
     ) {
         let mailbox = mailbox
@@ -50,7 +58,7 @@ final class SyncThread: Sendable {
 
     /// Does what is queued; false when told to stop.
     private static func work(
-        _ mailbox: Mailbox<Message>, _ log: inout TransactionLog, _ logger: Logger, _ synced: (Int64) -> Void
+        _ mailbox: Mailbox<Message>, _ log: inout TransactionLog, _ logger: Logger, _ synced: (Batch) -> Void
     ) throws(StorageFailure) -> Bool {
         var entries: [LogEntry] = []
         var size = 0
@@ -60,7 +68,7 @@ final class SyncThread: Sendable {
             try log.append(entries)
             let took = SystemClock().now() - start
             if took > slow { logger.warning("making \(entries.count) changes durable took \(took): a slow disk") }
-            synced(last.zxid)
+            synced(Batch(zxid: last.zxid, count: entries.count, took: took))
             entries.removeAll(keepingCapacity: true)
             size = 0
         }

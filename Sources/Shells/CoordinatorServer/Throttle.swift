@@ -7,6 +7,7 @@ final class Throttle: Sendable {
     private struct State {
         var outstanding = 0
         var paused: [Connection] = []
+        var pauseCount: Int64 = 0
     }
 
     private let limit: Int
@@ -17,11 +18,15 @@ final class Throttle: Sendable {
     /// Requests that wait for their answers.
     var outstanding: Int { state.withLock { $0.outstanding } }
 
+    /// How often a connection was made to wait.
+    var pauseCount: Int64 { state.withLock { $0.pauseCount } }
+
     func arrived(_ count: Int, on connection: Connection) {
         let isOver = state.withLock { state in
             state.outstanding += count
             guard state.outstanding > limit else { return false }
             state.paused.append(connection)
+            state.pauseCount += 1
             return true
         }
         if isOver { connection.pauseReading() }

@@ -9,6 +9,7 @@ extension CoordinatorKernel {
     mutating func connect(
         _ frame: ByteBuffer, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
+        server.connectRequests += 1
         let request: ConnectRequest
         do {
             request = try WireReader.read(frame) { reader throws(MalformedInput) in
@@ -60,6 +61,7 @@ extension CoordinatorKernel {
             return end(id, .close(id), at: now, into: &effects)
         }
         if let older = connectionOfSession[session] { end(older, .close(older), at: now, into: &effects) }
+        server.resumedSessions += 1
         tree.touch(session: session, at: now)
         serve(session, timeout: timeout, request, .sessionResumed(session, id), on: id, at: now, into: &effects)
     }
@@ -74,7 +76,7 @@ extension CoordinatorKernel {
         let response = ConnectResponse(
             timeout: timeout, sessionID: session, password: passwords.password(of: session),
             readOnly: request.readOnly.map { _ in false })
-        let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS")
+        let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS", isUpdate: true)
         say(.report(news), at: now, into: &effects)
         say(.reply(id, ReplyFrame.connected(response), to: answered), at: now, into: &effects)
     }

@@ -1,6 +1,19 @@
 import ZooKeeperProtocol
 
 extension OpCode {
+    /// Whether it is for the ensemble to agree on.
+    var isUpdate: Bool {
+        switch self {
+        case .create, .create2, .createContainer, .createTTL, .delete, .deleteContainer, .setData, .setACL, .check,
+            .multi, .reconfig, .createSession, .closeSession:
+            true
+        case .exists, .getData, .getACL, .getChildren, .getChildren2, .sync, .ping, .multiRead, .checkWatches,
+            .removeWatches, .auth, .setWatches, .setWatches2, .addWatch, .sasl, .getEphemerals,
+            .getAllChildrenNumber, .whoAmI, .notification, .error:
+            false
+        }
+    }
+
     /// The four letters by which `cons` names the last operation of a connection.
     var fourLetters: StaticString {
         switch self {

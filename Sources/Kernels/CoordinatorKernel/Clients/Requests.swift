@@ -10,6 +10,7 @@ extension CoordinatorKernel {
     ) {
         guard clients[id] != nil else { return }
         server.received += 1
+        server.receivedBytes += Int64(frame.readableBytes + 4)
         clients[id]?.statistics.received += 1
         clients[id]?.statistics.queued += 1
         take(frame, from: id, at: now, into: &effects)
@@ -109,7 +110,8 @@ extension CoordinatorKernel {
         case .failure(let error): header.error = error
         }
         let answered = AnsweredRequest(
-            arrived: now, xid: asked.xid, zxid: header.zxid, operation: asked.opCode.fourLetters)
+            arrived: now, xid: asked.xid, zxid: header.zxid, operation: asked.opCode.fourLetters,
+            isUpdate: asked.opCode.isUpdate)
         say(.reply(asked.connection, ReplyFrame.reply(header, body), to: answered), at: now, into: &effects)
     }
 }

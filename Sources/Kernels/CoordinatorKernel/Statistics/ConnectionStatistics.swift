@@ -21,16 +21,6 @@ package struct ConnectionStatistics: Sendable {
     }
 }
 
-/// What the server has done since its start or the last `srst`.
-package struct ServerStatistics: Sendable {
-    package var received: Int64 = 0
-    package var sent: Int64 = 0
-    package var latency = LatencyStatistics()
-    /// Of replies, without their lengths.
-    package var replySizes = SizeStatistics()
-    package var failedAuthentications: Int64 = 0
-}
-
 /// What there is to say of a connection.
 package struct ConnectionStatus: Sendable {
     /// Address and port.

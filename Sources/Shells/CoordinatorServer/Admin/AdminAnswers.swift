@@ -56,7 +56,7 @@ struct AdminAnswers: Sendable {
         case .ruok, .connectionStatReset, .statReset, .observerConnectionStatReset:
             return kernel.lookIfServing { loop, _ in
                 if command == .connectionStatReset { loop.kernel.resetConnectionStatistics() }
-                if command == .statReset { loop.kernel.resetServerStatistics() }
+                if command == .statReset { loop.resetStatistics() }
                 return []
             }
         case .isReadOnly:
@@ -153,12 +153,8 @@ struct AdminAnswers: Sendable {
 
     private func monitor(_ report: MonitorReport) -> Fields {
         report.texts.map { .init($0.name, .text($0.value)) }
-            + report.metrics.map { metric in
-                switch metric.value {
-                case .counter(let count): .init(metric.name, .number(count))
-                case .gauge(let number):
-                    .init(metric.name, Int64(exactly: number).map { .number($0) } ?? .decimal(number))
-                }
+            + report.metrics.flatMap(\.figures).map { name, number in
+                .init(name, Int64(exactly: number).map { .number($0) } ?? .decimal(number))
             }
     }
 
@@ -169,6 +165,7 @@ struct AdminAnswers: Sendable {
             [
                 .init("packets_sent", .number(status.server.sent)),
                 .init("packets_received", .number(status.server.received)),
+                .init("fsync_threshold_exceed_count", .number(report.disk.slowSyncs)),
                 .init("client_response_stats", responses),
             ] + directorySizes("data_dir_size", "log_dir_size") + [
                 .init("provider_null", .bool(false)),

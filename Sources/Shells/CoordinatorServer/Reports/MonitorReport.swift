@@ -2,9 +2,14 @@ import CoordinatorKernel
 import Seams
 import Telemetry
 
-/// What `mntr` and the AdminServer's `monitor` show.
+/// All figures of a coordinator at one moment: what `mntr`, the AdminServer's `monitor` and Prometheus show, by Apache
+/// ZooKeeper's names where it has the same. Nothing stands here that is not counted.
 struct MonitorReport: Sendable {
     var status: CoordinatorStatus
+    var disk: DiskStatistics
+    var restore: RestoreStatistics
+    /// How often clients were made to wait because too many requests were outstanding.
+    var throttleCount: Int64
     var uptime: Duration
 
     /// Facts that are no numbers.
@@ -13,8 +18,15 @@ struct MonitorReport: Sendable {
     }
 
     var metrics: [Metric] {
+        var metrics = server + tree + requests + watchEvents + storage
+        if case .leader(let leadership) = status.role { metrics += Self.metrics(of: leadership) }
+        return metrics
+    }
+
+    private var server: [Metric] {
         let latency = status.server.latency
-        var metrics: [Metric] = [
+        let sizes = status.server.replySizes
+        return [
             .gauge("avg_latency", latency.average, "Average time from a request to its answer, in ms."),
             .gauge("min_latency", latency.least, "Shortest time from a request to its answer, in ms."),
             .gauge("max_latency", latency.most, "Longest time from a request to its answer, in ms."),
@@ -22,18 +34,60 @@ struct MonitorReport: Sendable {
             .counter("packets_sent", status.server.sent, "Replies and events sent."),
             .gauge("num_alive_connections", status.connectionCount, "Open connections of clients."),
             .gauge("outstanding_requests", status.outstanding, "Requests that wait for their answers."),
+            .gauge("last_client_response_size", sizes.last, "Bytes of the last reply; -1 before the first."),
+            .gauge("min_client_response_size", sizes.least, "Bytes of the smallest reply."),
+            .gauge("max_client_response_size", sizes.most, "Bytes of the largest reply."),
+            .counter("auth_failed_count", status.server.failedAuthentications, "Credentials that proved nothing."),
+            .gauge("uptime", uptime.milliseconds, "Time since the start, in ms."),
+            .gauge("open_file_descriptor_count", ProcessFigures.openFileCount, "Open files and sockets."),
+            .gauge("max_file_descriptor_count", ProcessFigures.openFileLimit, "Files and sockets that may be open."),
+        ]
+    }
+
+    private var tree: [Metric] {
+        [
             .gauge("znode_count", status.nodeCount, "Nodes of the tree."),
             .gauge("watch_count", status.watchCount, "Watches of all kinds."),
             .gauge("ephemerals_count", status.ephemeralCount, "Nodes that go with their sessions."),
             .gauge("approximate_data_size", status.dataSizeInBytes, "Bytes of all paths and data."),
             .gauge("global_sessions", status.sessionCount, "Sessions known to the whole ensemble."),
             .gauge("last_zxid", status.lastZxid, "Number of the last change applied."),
-            .gauge("uptime", uptime.milliseconds, "Time since the start, in ms."),
-            .gauge("open_file_descriptor_count", Surroundings.openFileCount(), "Open files and sockets."),
-            .gauge("max_file_descriptor_count", Surroundings.openFileLimit(), "Files and sockets that may be open."),
         ]
-        if case .leader(let leadership) = status.role { metrics += Self.metrics(of: leadership) }
-        return metrics
+    }
+
+    private var requests: [Metric] {
+        let server = status.server
+        return [
+            .counter("bytes_received_count", server.receivedBytes, "Bytes of requests."),
+            .counter("response_bytes", server.sentBytes, "Bytes of replies and events."),
+            .counter("connection_request_count", server.connectRequests, "Sessions asked for, new or resumed."),
+            .counter("connection_revalidate_count", server.resumedSessions, "Sessions resumed."),
+            .counter("stale_sessions_expired", server.expiredSessions, "Sessions that expired."),
+            .counter("request_throttle_wait_count", throttleCount, "Connections made to wait with more requests."),
+            .time("readlatency", server.readLatencies, "Time from a read to its answer, in ms."),
+            .time("updatelatency", server.updateLatencies, "Time from a change to its answer, in ms."),
+        ]
+    }
+
+    private var watchEvents: [Metric] {
+        let events = status.server.watchEvents
+        return [
+            .number("node_created_watch_count", events.created, "Watchers of a node created."),
+            .number("node_deleted_watch_count", events.deleted, "Watchers of a node deleted."),
+            .number("node_changed_watch_count", events.dataChanged, "Watchers of data changed."),
+            .number("node_children_watch_count", events.childrenChanged, "Watchers of children changed."),
+        ]
+    }
+
+    private var storage: [Metric] {
+        [
+            .time("fsynctime", disk.syncTimes, "Time to write and sync a batch of changes, in ms."),
+            .counter("fsync_threshold_exceed_count", disk.slowSyncs, "Syncs that took over a second."),
+            .number("sync_processor_batch_size", disk.batchSizes, "Changes made durable by one sync."),
+            .time("snapshottime", disk.snapshotTimes, "Time to write a snapshot, in ms."),
+            .gauge("startup_txns_loaded", restore.replayedCount, "Changes replayed from the log at the start."),
+            .gauge("dbinittime", restore.took.milliseconds, "Time to restore the tree at the start, in ms."),
+        ]
     }
 
     private static func metrics(of leadership: LeadershipStatus) -> [Metric] {
@@ -47,9 +101,37 @@ struct MonitorReport: Sendable {
             .gauge("synced_observers", leadership.syncedObserverCount, "Observers that are up to date."),
             .gauge("pending_syncs", leadership.pendingSyncCount, "sync requests that wait for a quorum."),
             .gauge("leader_uptime", leadership.uptime.milliseconds, "Time since this leader was elected, in ms."),
-            .gauge("last_proposal_size", sizes.last, "Bytes of the last proposal."),
+            .gauge("last_proposal_size", sizes.last, "Bytes of the last proposal; -1 before the first."),
             .gauge("min_proposal_size", sizes.least, "Bytes of the smallest proposal."),
             .gauge("max_proposal_size", sizes.most, "Bytes of the largest proposal."),
         ]
+    }
+}
+
+extension CoordinatorLoop {
+    func monitorReport(at now: Instant) -> MonitorReport {
+        MonitorReport(
+            status: kernel.status(), disk: disk, restore: restore, throttleCount: throttle.pauseCount,
+            uptime: now - started)
+    }
+}
+
+extension Metric {
+    /// Of nanoseconds, shown in milliseconds.
+    fileprivate static func time(_ name: String, _ distribution: Distribution, _ meaning: String) -> Metric {
+        .summary(name, Summary(distribution, unit: 1_000_000), meaning)
+    }
+
+    fileprivate static func number(_ name: String, _ distribution: Distribution, _ meaning: String) -> Metric {
+        .summary(name, Summary(distribution, unit: 1), meaning)
+    }
+}
+
+extension Metric.Summary {
+    fileprivate init(_ distribution: Distribution, unit: Double) {
+        self.init(
+            count: distribution.count, sum: Double(distribution.sum) / unit, least: Double(distribution.least) / unit,
+            most: Double(distribution.most) / unit,
+            quantiles: Self.parts.map { part in distribution.quantile(part).map { Double($0) / unit } })
     }
 }

@@ -56,18 +56,4 @@ struct Surroundings: Sendable {
             return nil
         }
     }
-
-    static func openFileCount() -> Int {
-        guard let directory = opendir("/proc/self/fd") else { return 0 }
-        defer { closedir(directory) }
-        var count = 0
-        while readdir(directory) != nil { count += 1 }
-        // Without `.`, `..` and the directory itself.
-        return max(0, count - 3)
-    }
-
-    static func openFileLimit() -> UInt {
-        var limit = rlimit()
-        return getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit.rlim_cur : 0
-    }
 }

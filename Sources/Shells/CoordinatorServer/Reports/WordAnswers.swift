@@ -37,7 +37,7 @@ struct WordAnswers: Sendable {
             }
         case .srst:
             kernel.lookIfServing { loop, _ in
-                loop.kernel.resetServerStatistics()
+                loop.resetStatistics()
                 return "Server stats reset.\n"
             }
         case .dump:
@@ -106,7 +106,7 @@ struct WordAnswers: Sendable {
 
     func monitor(_ report: MonitorReport) -> String {
         var text = report.texts.map { "zk_\($0)\t\($1)\n" }.joined()
-        for metric in report.metrics { text += "zk_\(metric.name)\t\(metric.value.text)\n" }
+        for figure in report.metrics.flatMap(\.figures) { text += "zk_\(figure.name)\t\(Metric.text(figure.number))\n" }
         return text
     }
 
@@ -161,12 +161,6 @@ struct WordAnswers: Sendable {
     }
 }
 
-extension CoordinatorLoop {
-    func monitorReport(at now: Instant) -> MonitorReport {
-        MonitorReport(status: kernel.status(), uptime: now - started)
-    }
-}
-
 extension LatencyStatistics {
     /// With at most four decimals, at least one.
     var averageText: String { "\((average * 10_000).rounded() / 10_000)" }
@@ -175,13 +169,4 @@ extension LatencyStatistics {
 extension Int64 {
     /// As Apache ZooKeeper writes session ids and zxids: `0x1f`.
     var hexadecimal: String { "0x" + String(UInt64(bitPattern: self), radix: 16) }
-}
-
-extension Metric.Value {
-    fileprivate var text: String {
-        switch self {
-        case .counter(let count): "\(count)"
-        case .gauge(let number): Metric.text(number)
-        }
-    }
 }

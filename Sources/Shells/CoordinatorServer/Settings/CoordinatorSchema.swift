@@ -25,6 +25,12 @@ package enum CoordinatorSchema {
         return name.lowercased().contains("password")
     }
 
+    private static let defaultMetricsProvider = "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider"
+    static let prometheusMetricsProvider = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"
+    private static let metricsProviders = [
+        defaultMetricsProvider, prometheusMetricsProvider, "org.apache.zookeeper.metrics.impl.NullMetricsProvider",
+    ]
+
     private static let keys: [SettingKey] = [
         SettingKey("dataDir", .text, default: nil, "Directory of the snapshots; created if absent."),
         SettingKey("dataLogDir", .text, default: nil, "Directory of the transaction log; dataDir if not set."),
@@ -76,6 +82,16 @@ package enum CoordinatorSchema {
         SettingKey(
             "admin.idleTimeout", anyMilliseconds, default: "30000",
             "How long a connection of an operator may be idle, in milliseconds."),
+        SettingKey(
+            "metricsProvider.className", .word(metricsProviders), default: defaultMetricsProvider,
+            "The one for Prometheus opens a port for it; every one feeds mntr and the AdminServer's monitor."),
+        SettingKey("metricsProvider.httpHost", .text, default: "0.0.0.0", "Address of the port for Prometheus."),
+        SettingKey(
+            "metricsProvider.httpPort", anyPort, default: "7000",
+            "Port where Prometheus finds /metrics; 0 lets the system choose."),
+        SettingKey(
+            "metricsProvider.exportJvmInfo", .boolean, default: "true",
+            "Whether Prometheus is also told of the process's CPU time, memory and files."),
         SettingKey("skipACL", .word(["yes", "no"]), default: "no", "Whether access lists are left unchecked."),
         SettingKey(
             "DigestAuthenticationProvider.superDigest", .secret, default: nil,
@@ -111,8 +127,9 @@ package enum CoordinatorSchema {
         "serializeLastProcessedZxid.enabled", "digest.enabled", "requestThrottleLimit", "requestThrottleStallTime",
         "requestThrottleDropStale", "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
         "largeRequestMaxBytes", "largeRequestThreshold", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
-        "enableEagerACLCheck", "metricsProvider.className", "metricsProvider.httpPort",
-        "metricsProvider.exportJvmInfo", "fips-mode", "audit.enable", "ssl.protocol", "ssl.hostnameVerification",
+        "enableEagerACLCheck", "metricsProvider.numWorkerThreads", "metricsProvider.maxQueueSize",
+        "metricsProvider.workerShutdownTimeoutMs", "fips-mode", "audit.enable", "ssl.protocol",
+        "ssl.hostnameVerification",
         "ssl.clientHostnameVerification", "ssl.crl", "ssl.ocsp", "ssl.sslProvider", "ssl.authProvider",
         "client.certReload", "sslQuorumReloadCertFiles", "jute.maxbuffer.extrasize", "readonlymode.enabled",
         "closeSessionTxn.enabled", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs",

@@ -41,6 +41,8 @@ package struct CoordinatorSettings: Sendable {
 
     /// Where operators ask over HTTP; nil for nowhere.
     package var admin: AdminSettings?
+    /// Where Prometheus finds metrics; nil for nowhere.
+    package var metrics: MetricsSettings?
     /// The keys that the file sets and their values, in its order; secrets are blotted out.
     package var entries: [(key: String, value: String)] = []
 

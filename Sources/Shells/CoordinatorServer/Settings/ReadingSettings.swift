@@ -16,6 +16,7 @@ extension CoordinatorSettings {
         settings.readAccess(values)
         settings.readFourLetterWords(values, problems: &problems)
         settings.readAdmin(values, problems: &problems)
+        settings.readMetrics(values)
         settings.entries = file.entries.map { ($0.key, CoordinatorSchema.isSecret($0.key) ? "***" : $0.value) }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
@@ -119,6 +120,15 @@ extension CoordinatorSettings {
                     + "a path like /commands")
         }
         admin = settings
+    }
+
+    private mutating func readMetrics(_ values: SettingValues) {
+        guard values.text("metricsProvider.className") == CoordinatorSchema.prometheusMetricsProvider else { return }
+        var settings = MetricsSettings(
+            endpoint: Endpoint(
+                host: values.text("metricsProvider.httpHost"), port: Int(values.integer("metricsProvider.httpPort"))))
+        settings.includesProcess = values.boolean("metricsProvider.exportJvmInfo")
+        metrics = settings
     }
 
     private mutating func readSessions(_ values: SettingValues, problems: inout [String]) {

@@ -1,0 +1,44 @@
+import Logging
+import NIOCore
+import Platform
+
+/// What a coordinator offers its operators: the thread that answers them, four-letter words, and their HTTP ports.
+struct OperatorServices: Sendable {
+    private let settings: CoordinatorSettings
+    private let surroundings: Surroundings
+    private let inquiries: InquiryThread
+    private(set) var admin: AdminServer?
+    private(set) var metrics: MetricsServer?
+
+    /// Starts the thread. What it is asked waits until the kernel's thread runs, and not for long.
+    init(_ settings: CoordinatorSettings, kernel: Mailbox<CoordinatorThread.Message>) {
+        self.settings = settings
+        surroundings = Surroundings(settings: settings, fileSystem: PosixFileSystem())
+        inquiries = InquiryThread(kernel)
+    }
+
+    var words: WordDesk {
+        WordDesk(
+            enabled: settings.fourLetterWords, answers: WordAnswers(surroundings: surroundings), inquiries: inquiries)
+    }
+
+    /// Throws ``MetricsServer/Failure``.
+    mutating func openMetrics(on group: any EventLoopGroup) async throws {
+        guard let settings = settings.metrics else { return }
+        metrics = try await MetricsServer.start(settings, on: group, inquiries: inquiries)
+    }
+
+    mutating func openAdmin(on group: any EventLoopGroup, logger: Logger) async {
+        guard let settings = settings.admin else { return }
+        admin = await AdminServer.start(
+            settings, on: group, logger: logger, inquiries: inquiries,
+            answers: AdminAnswers(surroundings: surroundings))
+    }
+
+    /// Closes the ports and answers what was asked before.
+    func stop() async throws {
+        try await admin?.stop()
+        try await metrics?.stop()
+        inquiries.stop()
+    }
+}
