@@ -41,7 +41,7 @@ import ZooKeeperProtocol
             .multiRead([.getData(path: "/a")]), .exists(path: "/a", watch: true), .getACL(path: "/a"),
             .setACL(path: "/a", acl: ACL.open, version: 0), .getChildren2(path: "/a", watch: true), .sync(path: "/a"),
             .setWatches2(paths), .addWatch(path: "/a", mode: 0), .removeWatches(path: "/a", type: 1),
-            .getEphemerals(prefix: "/"), .auth(scheme: "digest", credentials: ByteBuffer(string: "a:b")),
+            .getEphemerals(prefix: "/"),
         ]
         let before = harness.kernel.lastZxid
         for request in requests {
@@ -96,13 +96,73 @@ import ZooKeeperProtocol
         #expect(try harness.reply(2, to: .getData).header.error == .noAuth)
     }
 
-    @Test(arguments: [("voodoo", "x"), ("digest", "no colon"), ("x509", ""), ("sasl", "")])
+    @Test(arguments: [("voodoo", "x"), ("x509", ""), ("sasl", "")])
     mutating func whatProvesNothingEndsTheConnection(_ scheme: String, _ credentials: String) throws {
         _ = try harness.open(1)
         harness.ask(1, .auth(scheme: scheme, credentials: ByteBuffer(string: credentials)), xid: SpecialXID.auth)
         let expected = ZooKeeperReplyHeader(xid: SpecialXID.auth, zxid: 0, error: .authFailed)
         #expect(try harness.reply(1, to: .auth).header == expected)
         #expect(harness.ended == [1: ""])
+    }
+
+    @Test(arguments: ["no colon", ""]) mutating func withoutAPasswordAllIsTheName(_ credentials: String) throws {
+        _ = try harness.open(1)
+        harness.ask(1, .auth(scheme: "digest", credentials: ByteBuffer(string: credentials)), xid: SpecialXID.auth)
+        #expect(try harness.reply(1, to: .auth).header.error == .ok)
+        harness.ask(1, .whoAmI)
+        #expect(
+            try harness.reply(1, to: .whoAmI).body
+                == .identities([
+                    ZooKeeperID(scheme: "ip", id: "127.0.0.1"), ZooKeeperID(scheme: "digest", id: credentials),
+                ]))
+    }
+
+    /// Hashes as Java's MessageDigest makes them of `bob:secret`.
+    @Test(arguments: [
+        (DigestAlgorithm.sha1, "fyVmFCwVbTJYrznoSu1koqYEYF0="),
+        (.sha256, "huAluaVu3uER4LIpielGv9Qqk5x3YVDr6I2R/mXf2wE="),
+        (.sha512, "MON49O1q1UU4gzHRH8XFfdstQyTRtQRoDT+8dvk+qrZdXJegJxeoYDJfch4LeWUjXjSWIiqnKXpFYZi7tC1AZw=="),
+        (.sha3Of256, "ukO6WgYOvbjGYGRnCevsZ2T9tQ3ynirMDLl7Q45X6Rc="),
+    ])
+    mutating func digestsAreHashedAsTheSettingsSay(_ algorithm: DigestAlgorithm, _ hash: String) throws {
+        harness = KernelHarness { $0.digestAlgorithm = algorithm }
+        _ = try harness.open(1)
+        harness.ask(1, .auth(scheme: "digest", credentials: ByteBuffer(string: "bob:secret")))
+        _ = try harness.reply(1, to: .auth)
+        try harness.create(1, "/n", acl: [ACL(.all, ZooKeeperID(scheme: "auth", id: ""))])
+        harness.ask(1, .getACL(path: "/n"))
+        guard case .acl(let acl, _) = try harness.reply(1, to: .getACL).body else {
+            Issue.record("no access list")
+            return
+        }
+        #expect(acl == [ACL(.all, ZooKeeperID(scheme: "digest", id: "bob:\(hash)"))])
+    }
+
+    @Test mutating func aBrokenAuthPacketEndsTheConnection() throws {
+        _ = try harness.open(1)
+        let frame = KernelHarness.frame(.auth(scheme: "digest", credentials: ByteBuffer(string: "a:b")))
+        harness.send(1, try #require(frame.getSlice(at: 0, length: frame.readableBytes - 1)))
+        #expect(harness.ended[1]?.hasPrefix("no request") == true)
+    }
+
+    @Test mutating func whoMustAuthenticateIsServedOnlyThen() throws {
+        harness = KernelHarness { $0.requiredSchemes = ["digest"] }
+        _ = try harness.open(1)
+        harness.ask(1, .exists(path: "/", watch: false), xid: 7)
+        let expected = ZooKeeperReplyHeader(xid: 7, zxid: 0, error: .sessionClosedRequireSASLAuth)
+        #expect(try harness.reply(1, to: .exists).header == expected)
+        #expect(harness.ended == [1: ""])
+        _ = try harness.open(2)
+        harness.ask(2, .auth(scheme: "digest", credentials: ByteBuffer(string: "bob:secret")))
+        _ = try harness.reply(2, to: .auth)
+        harness.ask(2, .exists(path: "/", watch: false))
+        #expect(try harness.reply(2, to: .exists).header.error == .ok)
+    }
+
+    @Test mutating func pingsAreAnsweredUnderTheirOwnNumber() throws {
+        _ = try harness.open(1)
+        harness.ask(1, .ping, xid: 5)
+        #expect(try harness.reply(1, to: .ping).header.xid == SpecialXID.ping)
     }
 
     @Test mutating func theSuperUserMayDoEverything() throws {

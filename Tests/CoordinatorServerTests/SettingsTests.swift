@@ -39,6 +39,37 @@ import Testing
         #expect(warnings == ["zoo.cfg:2: initLimit is not needed here and has no effect"])
     }
 
+    @Test func whoMayAuthenticateHowIsRead() throws {
+        let (settings, warnings) = try read(
+            """
+            dataDir=/d
+            clientPort=2181
+            zookeeper.authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
+            DigestAuthenticationProvider.digestAlg=SHA-256
+            enforce.auth.enabled=true
+            enforce.auth.schemes=digest
+            sessionRequireClientSASLAuth=true
+            znode.container.maxPerMinute=60
+            znode.container.checkIntervalMs=5000
+            znode.container.maxNeverUsedIntervalMs=7000
+            """)
+        #expect(warnings.isEmpty)
+        #expect(settings.schemes == ["digest", "ip", "sasl"])
+        #expect(settings.digestAlgorithm == .sha256)
+        #expect(settings.requiredSchemes == ["digest", "sasl"])
+        let tree = settings.kernel(sessionSecret: Array(repeating: 0, count: 32)).tree
+        #expect(tree.deletionsPerSweep == 5 && tree.longestUnusedTimeInMilliseconds == 7000)
+        let plain = try read("dataDir=/d\nclientPort=1").settings
+        #expect(plain.requiredSchemes == nil && plain.longestUnusedTime == nil)
+    }
+
+    @Test func authenticationThatNobodyOffersIsAFault() {
+        #expect(problems("dataDir=/d\nclientPort=1\nsessionRequireClientSASLAuth=true").first?.contains("sasl") == true)
+        #expect(
+            problems("dataDir=/d\nclientPort=1\nenforce.auth.enabled=true").first?
+                .hasPrefix("zoo.cfg:3: enforce.auth.enabled needs enforce.auth.schemes") == true)
+    }
+
     @Test func tlsIsReadByZooKeepersNames() throws {
         let tls = try #require(
             try read(

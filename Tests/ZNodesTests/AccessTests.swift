@@ -64,4 +64,16 @@ import ZooKeeperProtocol
             #expect(tree.create("/n", acl: [ACL(.all, id)]) == .failure(.invalidACL))
         }
     }
+
+    @Test(arguments: [
+        ("sasl", "bob", true), ("sasl", "", true), ("sasl", "bob@R", true), ("sasl", "bob/host@R", true),
+        ("sasl", "bob@R@S", false), ("sasl", "a/b/c@R", false), ("sasl", "bob@R/S", false), ("x509", "CN=bob", true),
+        ("x509", "", true), ("x509", "bob", false), ("x509", "=bob", false),
+    ])
+    mutating func namesOfSchemesHaveTheirShapes(_ scheme: String, _ id: String, _ isValid: Bool) {
+        let list = [ACL(.all, ZooKeeperID(scheme: scheme, id: id))]
+        #expect(tree.create("/n", acl: list) == (isValid ? .success(.path("/n")) : .failure(.invalidACL)))
+        tree = TestTree { $0.schemes = ["digest"] }
+        #expect(tree.create("/n", acl: list) == .failure(.invalidACL))
+    }
 }

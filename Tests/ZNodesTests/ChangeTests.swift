@@ -102,16 +102,62 @@ import ZooKeeperProtocol
     }
 
     @Test(arguments: [
-        "", "a", "/a/", "//", "/a//b", "/.", "/..", "/a/.", "/a/../b", "/a\u{0}", "/a\u{1f}", "/\u{7f}", "/\u{f000}",
+        "a", "/a/", "//", "/a//b", "/.", "/..", "/a/.", "/a/../b", "/a\u{0}", "/a\u{1f}", "/\u{7f}", "/\u{f000}",
+        "/\u{1f600}",
     ])
     mutating func aBrokenPathIsRefused(_ path: String) {
         #expect(!NodePath.isValid(path))
         _ = tree.create("/a")
         #expect(tree.create(path) != .success(.path(path)))
-        #expect(tree.ask(.exists(path: path, watch: true)) == .failure(.noNode))
-        #expect(tree.tree.watchCount == 0)
+        let isText = !path.utf8.contains(0)
+        #expect(tree.ask(.exists(path: path, watch: true)) == .failure(isText ? .noNode : .badArguments))
+        #expect(tree.delete(path) == .failure(path == "a" || !isText ? .badArguments : .noNode))
         #expect(tree.ask(.getData(path: path, watch: true)) == .failure(.noNode))
         #expect(tree.set(path, "") == .failure(.badArguments))
+    }
+
+    /// As Apache ZooKeeper has it.
+    @Test mutating func readsOfNothingAreOfTheRoot() {
+        _ = tree.create("/a")
+        #expect(tree.stat("") == tree.stat("/"))
+        #expect(tree.ask(.getChildren(path: "", watch: false)) == .success(.strings(["a", "zookeeper"])))
+        #expect(tree.ask(.getAllChildrenNumber(path: "/")) == .success(.number(4)))
+        #expect(tree.ask(.getAllChildrenNumber(path: "")) == .success(.number(5)))
+        #expect(tree.create("") == .failure(.badArguments) && tree.set("", "") == .failure(.badArguments))
+    }
+
+    /// In a multi the flags alone say what is created, and what the result looks like.
+    @Test mutating func flagsRuleInsideAMulti() throws {
+        func create(_ path: String, _ mode: CreateMode, ttl: Int64 = 0) -> CreateOperation {
+            CreateOperation(path: path, data: nil, acl: ACL.open, mode: mode, ttl: ttl)
+        }
+        let operations: [ZooKeeperProtocol.Operation] = [
+            .create2(create("/1", .persistent)), .create(create("/2", .container)),
+            .createContainer(create("/3", .persistent)), .createTTL(create("/4", .persistent)),
+            .createTTL(create("/5", .persistentWithTTL, ttl: 5)),
+        ]
+        guard case .results(let results) = try tree.ask(.multi(operations)).get() else {
+            Issue.record("no results")
+            return
+        }
+        let hasStat = results.map { if case .created2 = $0 { true } else { false } }
+        #expect(hasStat == [false, true, false, false, true])
+        let lacking = tree.ask(.multi([.create(create("/6", .persistentWithTTL))]))
+        #expect(lacking == .failure(.marshallingError))
+    }
+
+    @Test mutating func aContainersOtherFlagsAreItsSequenceAlone() {
+        func create(_ mode: CreateMode) -> Result<String, ZooKeeperError> {
+            let create = CreateOperation(path: "/c", data: nil, acl: ACL.open, mode: mode, ttl: 5)
+            return tree.ask(.change(.createContainer(create))).map { reply in
+                if case .pathAndStat(let path, let stat) = reply, stat.ephemeralOwner == 0 { path } else { "" }
+            }
+        }
+        #expect(create(.ephemeral) == .success("/c"))
+        #expect(create(.persistentSequential) == .success("/c0000000001"))
+        #expect(create(.persistentWithTTL) == .failure(.badArguments))
+        tree = TestTree { $0.allowsTTL = false }
+        #expect(create(.persistentWithTTL) == .failure(.unimplemented))
     }
 
     @Test(arguments: ["/", "/a", "/...", "/.a", "/a..b/c.", "/ü/日本"])
@@ -190,5 +236,20 @@ import ZooKeeperProtocol
         tree.pass(.seconds(61))
         #expect(tree.stat("/old") == nil)
         #expect(tree.stat("/unused") != nil)
+    }
+
+    @Test mutating func containersThatAreNeverUsedMayBeSweptToo() {
+        tree = TestTree {
+            $0.longestUnusedTimeInMilliseconds = 100_000
+            $0.deletionsPerSweep = 1
+        }
+        for number in 1...3 { _ = tree.create("/\(number)", .container) }
+        tree.pass(.seconds(99))
+        #expect(tree.stat("/1") != nil)
+        tree.pass(.seconds(61))
+        #expect(tree.stat("/1") == nil && tree.stat("/2") != nil)
+        tree.pass(.seconds(60))
+        tree.pass(.seconds(60))
+        #expect(tree.stat("/3") == nil)
     }
 }

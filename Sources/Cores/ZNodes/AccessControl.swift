@@ -21,8 +21,10 @@ package enum AccessControl {
     }
 
     /// The list as it is kept: without duplicates, `auth` replaced by whom the client has shown to be.
+    ///
+    /// - Parameter schemes: those that may be named besides `world` and `auth`.
     static func normalized(
-        _ acl: [ACL], for identities: [ZooKeeperID]
+        _ acl: [ACL], for identities: [ZooKeeperID], schemes: Set<String>
     ) throws(ZooKeeperError) -> [ACL] {
         // Nearly all lists are this one; the nodes share it.
         if acl == ACL.open { return ACL.open }
@@ -37,7 +39,7 @@ package enum AccessControl {
                 guard !shown.isEmpty else { throw .invalidACL }
                 for identity in shown { add(ACL(entry.permissions, identity)) }
             default:
-                guard isValid(entry.id) else { throw .invalidACL }
+                guard isValid(entry.id, schemes: schemes) else { throw .invalidACL }
                 add(entry)
             }
         }
@@ -45,12 +47,14 @@ package enum AccessControl {
         return result
     }
 
-    private static func isValid(_ id: ZooKeeperID) -> Bool {
+    private static func isValid(_ id: ZooKeeperID, schemes: Set<String>) -> Bool {
         switch id.scheme {
         case "world": id.id == "anyone"
+        case let scheme where !schemes.contains(scheme): false
         case "digest": isNameAndHash(id.id)
         case "ip": AddressRange(id.id) != nil
-        case "x509", "sasl": !id.id.isEmpty
+        case "x509": isDistinguishedName(id.id)
+        case "sasl": isPrincipal(id.id)
         default: false
         }
     }
@@ -59,6 +63,18 @@ package enum AccessControl {
     private static func isNameAndHash(_ id: String) -> Bool {
         let parts = id.split(separator: ":", omittingEmptySubsequences: false)
         return parts.count == 2 && parts[1] != ""
+    }
+
+    /// Whether it is empty or a list of attributes with values.
+    private static func isDistinguishedName(_ id: String) -> Bool {
+        id.isEmpty || id.first != "=" && id.contains("=")
+    }
+
+    /// Whether it is a plain name, or one with a realm, `name@REALM` or `name/host@REALM`.
+    private static func isPrincipal(_ id: String) -> Bool {
+        let parts = id.split(separator: "@", omittingEmptySubsequences: false)
+        if parts.count == 1 { return true }
+        return parts.count == 2 && !parts[1].contains("/") && parts[0].count { $0 == "/" } <= 1
     }
 
     /// The list as it is shown to who may not administer the node: no hashes.

@@ -43,7 +43,7 @@ struct ChangeDecision {
         _ path: String, _ acl: [ACL], version: Int32, in draft: inout TreeDraft
     ) throws(ZooKeeperError) -> (change: TreeChange, stat: Stat) {
         guard NodePath.isValid(path) else { throw .badArguments }
-        let acl = try AccessControl.normalized(acl, for: identities)
+        let acl = try AccessControl.normalized(acl, for: identities, schemes: settings.schemes)
         let node = try existing(path, in: draft)
         try require(.admin, on: node)
         try compare(version, node.aversion)
@@ -64,14 +64,16 @@ struct ChangeDecision {
     private func create(
         _ create: CreateOperation, isContainer: Bool, hasTTL: Bool, in draft: inout TreeDraft
     ) throws(ZooKeeperError) -> (TreeChange, path: String) {
-        guard let mode = CreateMode(rawValue: create.flags), mode.hasTTL == hasTTL, !isContainer || mode == .container
-        else { throw .badArguments }
-        let lifetime = try lifetime(mode, ttl: create.ttl)
+        guard let mode = CreateMode(rawValue: create.flags) else { throw .badArguments }
+        guard !mode.hasTTL || settings.allowsTTL else { throw .unimplemented }
+        guard mode.hasTTL == hasTTL else { throw .badArguments }
+        // Of a container's flags only the sequence number counts.
+        let lifetime = isContainer ? .container : try lifetime(mode, ttl: create.ttl)
         guard draft.hasSession(session) else { throw .sessionExpired }
-        guard create.path.utf8.first == UInt8(ascii: "/") else { throw .badArguments }
+        guard create.path.utf8.contains(UInt8(ascii: "/")), !create.path.utf8.contains(0) else { throw .badArguments }
         // "/" has a parent here: what is created there with a sequence number is a child of the root.
         let parentPath = NodePath.parent(of: create.path) ?? "/"
-        let acl = try AccessControl.normalized(create.acl, for: identities)
+        let acl = try AccessControl.normalized(create.acl, for: identities, schemes: settings.schemes)
         let parent = try existing(parentPath, in: draft, brokenPath: .noNode)
         try require(.create, on: parent)
         let path =
@@ -91,7 +93,6 @@ struct ChangeDecision {
         case .ephemeral, .ephemeralSequential: return .ephemeral(session)
         case .container: return .container
         case .persistentWithTTL, .persistentSequentialWithTTL:
-            guard settings.allowsTTL else { throw .unimplemented }
             guard (1...ZNodesSettings.longestTTLInMilliseconds).contains(ttl) else { throw .badArguments }
             return .ttl(ttl)
         }
@@ -100,7 +101,8 @@ struct ChangeDecision {
     private func delete(
         _ path: String, version: Int32, in draft: TreeDraft
     ) throws(ZooKeeperError) -> TreeChange {
-        guard !NodePath.fixed.contains(path), let parentPath = NodePath.parent(of: path) else { throw .badArguments }
+        guard !NodePath.fixed.contains(path), !path.utf8.contains(0), let parentPath = NodePath.parent(of: path)
+        else { throw .badArguments }
         let parent = try existing(parentPath, in: draft, brokenPath: .noNode)
         try require(.delete, on: parent)
         let node = try existing(path, in: draft, brokenPath: .noNode)
@@ -126,5 +128,19 @@ struct ChangeDecision {
     /// - Parameter wanted: -1 for any.
     private func compare(_ wanted: Int32, _ present: Int32) throws(ZooKeeperError) {
         guard wanted == -1 || wanted == present else { throw .badVersion }
+    }
+}
+
+extension Operation {
+    /// What Apache ZooKeeper takes it for inside a multi, where a creation is told by its flags alone; nil where these
+    /// ask for a time to live that the operation does not carry.
+    var asPartOfMulti: Operation? {
+        switch self {
+        case .create(let create), .create2(let create), .createContainer(let create), .createTTL(let create):
+            guard let mode = CreateMode(rawValue: create.flags) else { return .create(create) }
+            if mode.hasTTL { return opCode == .createTTL ? self : nil }
+            return mode == .container ? .createContainer(create) : .create(create)
+        case .delete, .setData, .check: return self
+        }
     }
 }

@@ -29,7 +29,8 @@ enum NodePath {
 
     private static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0...0x1f, 0x7f...0x9f, 0xd800...0xf8ff, 0xfff0...0xffff: true
+        // Java sees the last of these, those above 16 bits, as pairs of the forbidden ones.
+        case 0...0x1f, 0x7f...0x9f, 0xd800...0xf8ff, 0xfff0...: true
         default: false
         }
     }

@@ -51,7 +51,7 @@ struct QuotaTable: Sendable, Equatable {
     }
 }
 
-/// The text of a quota's node: named numbers, `count=1,bytes=5;byteHardLimit=7`. -1 stands for none.
+/// The text of a quota's node: named numbers, `count=1,bytes=5=;byteHardLimit=7`. -1 stands for none.
 struct QuotaText: Equatable {
     /// In the order of their names, without `count` and `bytes`.
     private var others: [(name: String, value: Int64)] = []
@@ -94,7 +94,9 @@ struct QuotaText: Equatable {
     }
 
     private var text: String {
-        "count=\(nodeCount),bytes=\(bytes)" + others.map { ";\($0.name)=\($0.value)" }.joined()
+        // The lone sign of equality is Apache ZooKeeper's: it keeps readers of older texts content.
+        "count=\(nodeCount),bytes=\(bytes)" + (others.isEmpty ? "" : "=")
+            + others.map { ";\($0.name)=\($0.value)" }.joined()
     }
 
     var data: ByteBuffer { ByteBuffer(string: text) }

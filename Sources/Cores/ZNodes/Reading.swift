@@ -15,13 +15,13 @@ extension ZNodes {
     private mutating func answer(_ asked: TreeRequest) throws(ZooKeeperError) -> ZooKeeperReply? {
         switch asked.request {
         case .exists(let path, let watch):
-            if watch && NodePath.isValid(path) { watches.add(.data, path, asked.watcher) }
-            guard let node = hard.nodes[path] else { throw .noNode }
-            return .stat(node.stat)
+            guard !path.utf8.contains(0) else { throw .badArguments }
+            if watch { watches.add(.data, path, asked.watcher) }
+            return .stat(try existing(path).stat)
         case .getData(let path, let watch):
             let node = try readable(path, asked)
             if watch { watches.add(.data, path, asked.watcher) }
-            return .data(hard.nodes.data(of: path), node.stat)
+            return .data(hard.nodes.data(of: rooted(path)), node.stat)
         case .getACL(let path):
             let node = try existing(path)
             try require([.read, .admin], on: node, asked)
@@ -30,23 +30,30 @@ extension ZNodes {
         case .getChildren(let path, let watch):
             _ = try readable(path, asked)
             if watch { watches.add(.child, path, asked.watcher) }
-            return .strings(hard.nodes.childNames(of: path))
+            return .strings(hard.nodes.childNames(of: rooted(path)))
         case .getChildren2(let path, let watch):
             let node = try readable(path, asked)
             if watch { watches.add(.child, path, asked.watcher) }
-            return .stringsAndStat(hard.nodes.childNames(of: path), node.stat)
+            return .stringsAndStat(hard.nodes.childNames(of: rooted(path)), node.stat)
         case .multiRead(let reads): return .results(reads.map { read($0, asked) })
         case .getEphemerals(let prefix):
             return .strings(hard.ephemeralPaths(of: asked.session).filter { $0.utf8.starts(with: prefix.utf8) })
         case .getAllChildrenNumber(let path):
             _ = try readable(path, asked)
-            return .number(Int32(hard.nodes.descendantCount(of: path)))
+            // Where nothing is named, the root is counted as well.
+            let count = hard.nodes.descendantCount(of: rooted(path))
+            return .number(Int32(clamping: path.isEmpty ? count + 1 : count))
         default: return try answerAboutWatches(asked)
         }
     }
 
+    /// The path that is read: of nothing, the root's, as Apache ZooKeeper has it.
+    private func rooted(_ path: String) -> String { path.isEmpty ? "/" : path }
+
+    private func node(_ path: String) -> ZNode? { hard.nodes[rooted(path)] }
+
     private func existing(_ path: String) throws(ZooKeeperError) -> ZNode {
-        guard let node = hard.nodes[path] else { throw .noNode }
+        guard let node = node(path) else { throw .noNode }
         return node
     }
 
@@ -69,10 +76,10 @@ extension ZNodes {
             switch operation {
             case .getData(let path):
                 let node = try readable(path, asked)
-                return .data(hard.nodes.data(of: path), node.stat)
+                return .data(hard.nodes.data(of: rooted(path)), node.stat)
             case .getChildren(let path):
                 _ = try readable(path, asked)
-                return .children(hard.nodes.childNames(of: path))
+                return .children(hard.nodes.childNames(of: rooted(path)))
             }
         } catch {
             return .failed(error)
@@ -85,7 +92,6 @@ extension ZNodes {
         switch asked.request {
         case .addWatch(let path, let mode):
             guard let mode = AddWatchMode(rawValue: mode) else { throw .marshallingError }
-            guard NodePath.isValid(path) else { throw .badArguments }
             watches.add(mode == .persistent ? .persistent : .persistentRecursive, path, asked.watcher)
             return .number(0)
         case .checkWatches(let path, let type):
@@ -118,7 +124,7 @@ extension ZNodes {
             effects.append(.notify([watcher], event, zxid: -1, readableBy: node?.acl ?? []))
         }
         for path in paths.data {
-            if let node = hard.nodes[path] {
+            if let node = node(path) {
                 if node.mzxid > paths.relativeZxid {
                     tell(.nodeDataChanged, path, node)
                 } else {
@@ -129,14 +135,14 @@ extension ZNodes {
             }
         }
         for path in paths.exist {
-            if let node = hard.nodes[path] {
+            if let node = node(path) {
                 tell(.nodeCreated, path, node)
             } else {
                 watches.add(.data, path, watcher)
             }
         }
         for path in paths.child {
-            if let node = hard.nodes[path] {
+            if let node = node(path) {
                 if node.pzxid > paths.relativeZxid {
                     tell(.nodeChildrenChanged, path, node)
                 } else {

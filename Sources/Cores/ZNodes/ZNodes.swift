@@ -156,7 +156,9 @@ package struct ZNodes: ReplicatedCore, Sendable {
                 let (decided, stat) = try checks.setACL(path, acl, version: version, in: &draft)
                 (change, reply) = (decided, .stat(stat))
             case .multi(let operations):
-                let (decided, results) = decideMulti(operations, checks, &draft)
+                let parts = operations.compactMap(\.asPartOfMulti)
+                guard parts.count == operations.count else { throw .marshallingError }
+                let (decided, results) = decideMulti(parts, checks, &draft)
                 (change, reply) = (decided, .results(results))
             default: preconditionFailure("the tree is asked for what is none of its matters: \(asked.request.opCode)")
             }
@@ -246,7 +248,9 @@ package struct ZNodes: ReplicatedCore, Sendable {
     private func isPerished(_ node: ZNode, at now: Instant) -> Bool {
         guard node.childCount == 0 else { return false }
         return switch node.lifetime {
-        case .container: node.createdChildCount > 0
+        case .container:
+            node.createdChildCount > 0
+                || settings.longestUnusedTimeInMilliseconds.map { now.unixMilliseconds - node.mtime > $0 } ?? false
         case .ttl(let milliseconds): now.unixMilliseconds - node.mtime > milliseconds
         case .persistent, .ephemeral: false
         }

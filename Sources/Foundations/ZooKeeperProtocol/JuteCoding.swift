@@ -10,6 +10,13 @@ extension WireReader {
         return length == -1 ? "" : try text(Int(length))
     }
 
+    /// The path of a node, which cannot be null.
+    mutating func jutePath() throws(MalformedInput) -> String {
+        let start = position
+        guard let path = try juteNullableString() else { throw MalformedInput(.custom("no path"), at: start) }
+        return path
+    }
+
     package mutating func juteNullableString() throws(MalformedInput) -> String? {
         let length = try int32()
         return length == -1 ? nil : try text(Int(length))

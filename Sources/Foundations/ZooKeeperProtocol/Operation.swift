@@ -38,7 +38,7 @@ package struct CreateOperation: Sendable, Hashable {
     }
 
     init(reading reader: inout WireReader, hasTTL: Bool) throws(MalformedInput) {
-        path = try reader.juteString()
+        path = try reader.jutePath()
         data = try reader.juteBuffer()
         acl = try ACL.list(reading: &reader)
         flags = try reader.int32()
@@ -83,7 +83,7 @@ package enum Operation: Sendable, Hashable {
         case .create2: self = .create2(try CreateOperation(reading: &reader, hasTTL: false))
         case .createContainer: self = .createContainer(try CreateOperation(reading: &reader, hasTTL: false))
         case .createTTL: self = .createTTL(try CreateOperation(reading: &reader, hasTTL: true))
-        case .delete: self = .delete(path: try reader.juteString(), version: try reader.int32())
+        case .delete: self = .delete(path: try reader.jutePath(), version: try reader.int32())
         case .setData:
             self = .setData(
                 path: try reader.juteString(), data: try reader.juteBuffer(), version: try reader.int32())

@@ -83,21 +83,21 @@ package enum ZooKeeperRequest: Sendable, Hashable {
             self = .change(operation)
         case .multi: self = .multi(try Self.operations(reading: &reader))
         case .multiRead: self = .multiRead(try Self.reads(reading: &reader))
-        case .exists: self = .exists(path: try reader.juteString(), watch: try reader.bool())
-        case .getData: self = .getData(path: try reader.juteString(), watch: try reader.bool())
-        case .getACL: self = .getACL(path: try reader.juteString())
+        case .exists: self = .exists(path: try reader.jutePath(), watch: try reader.bool())
+        case .getData: self = .getData(path: try reader.jutePath(), watch: try reader.bool())
+        case .getACL: self = .getACL(path: try reader.jutePath())
         case .setACL:
             self = .setACL(
                 path: try reader.juteString(), acl: try ACL.list(reading: &reader), version: try reader.int32())
-        case .getChildren: self = .getChildren(path: try reader.juteString(), watch: try reader.bool())
-        case .getChildren2: self = .getChildren2(path: try reader.juteString(), watch: try reader.bool())
+        case .getChildren: self = .getChildren(path: try reader.jutePath(), watch: try reader.bool())
+        case .getChildren2: self = .getChildren2(path: try reader.jutePath(), watch: try reader.bool())
         case .sync: self = .sync(path: try reader.juteString())
         case .ping: self = .ping
         case .reconfig:
             self = .reconfig(
                 joining: try reader.juteNullableString(), leaving: try reader.juteNullableString(),
                 newMembers: try reader.juteNullableString(), version: try reader.int64())
-        case .checkWatches: self = .checkWatches(path: try reader.juteString(), type: try reader.int32())
+        case .checkWatches: self = .checkWatches(path: try reader.jutePath(), type: try reader.int32())
         case .removeWatches: self = .removeWatches(path: try reader.juteString(), type: try reader.int32())
         case .auth:
             _ = try reader.int32()
@@ -107,7 +107,7 @@ package enum ZooKeeperRequest: Sendable, Hashable {
         case .setWatches2: self = .setWatches2(try Self.watchedPaths(reading: &reader, withPersistent: true))
         case .sasl: self = .sasl(token: try reader.juteBuffer())
         case .getEphemerals: self = .getEphemerals(prefix: try reader.juteString())
-        case .getAllChildrenNumber: self = .getAllChildrenNumber(path: try reader.juteString())
+        case .getAllChildrenNumber: self = .getAllChildrenNumber(path: try reader.jutePath())
         case .addWatch: self = .addWatch(path: try reader.juteString(), mode: try reader.int32())
         case .whoAmI: self = .whoAmI
         case .closeSession: self = .closeSession

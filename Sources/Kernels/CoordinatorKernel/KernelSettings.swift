@@ -9,6 +9,9 @@ package struct KernelSettings: Sendable {
     package var sessionSecret: [UInt8]
     /// `user:hash`
     package var superDigest: String?
+    package var digestAlgorithm = DigestAlgorithm.sha1
+    /// Clients are served only when they have shown an identity of one of these schemes; nil for all clients.
+    package var requiredSchemes: Set<String>?
     package var superSubject: String?
     /// nil: nobody authenticates by SASL.
     package var sasl: SASLPolicy?

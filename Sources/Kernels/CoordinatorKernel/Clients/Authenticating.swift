@@ -8,7 +8,7 @@ extension CoordinatorKernel {
     ) -> [ZooKeeperID]? {
         switch scheme {
         case DigestIdentity.scheme:
-            guard let identity = DigestIdentity.of(credentials) else { return nil }
+            let identity = DigestIdentity.of(credentials, hashedBy: settings.digestAlgorithm)
             return identity.id == settings.superDigest
                 ? [identity, ZooKeeperID(scheme: "super", id: "")] : [identity]
         case "ip", "x509":

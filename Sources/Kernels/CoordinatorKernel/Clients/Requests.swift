@@ -46,7 +46,7 @@ extension CoordinatorKernel {
                 }
             }
         } catch {
-            guard frame.readableBytes >= 8, let opCode else {
+            guard frame.readableBytes >= 8, let opCode, opCode != .auth else {
                 return end(id, .reject(id, cause: "no request: \(error)"), at: now, into: &effects)
             }
             // Nothing of the request has been looked at by the tree, so no zxid is used up.
@@ -58,14 +58,31 @@ extension CoordinatorKernel {
             reply(.failure(.unimplemented), to: asked, zxid: -1, at: now, into: &effects)
             return end(id, .close(id), at: now, into: &effects)
         }
+        guard isAdmitted(request, on: id) else {
+            reply(.failure(.sessionClosedRequireSASLAuth), to: asked, zxid: 0, at: now, into: &effects)
+            return end(id, .close(id), at: now, into: &effects)
+        }
         serve(request, asked, at: now, into: &effects)
+    }
+
+    /// Whether the client has shown who it is in a way that is good enough for `request` (`enforce.auth.enabled`).
+    private func isAdmitted(_ request: ZooKeeperRequest, on id: ConnectionID) -> Bool {
+        guard let schemes = settings.requiredSchemes else { return true }
+        switch request {
+        case .auth, .sasl: return true
+        default: return clients[id]?.identities.contains { schemes.contains($0.scheme) } ?? false
+        }
     }
 
     private mutating func serve(
         _ request: ZooKeeperRequest, _ asked: Asked, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         switch request {
-        case .ping, .sync: reply(.success(request.plainReply), to: asked, at: now, into: &effects)
+        case .ping:
+            var ping = asked
+            ping.xid = SpecialXID.ping
+            reply(.success(.empty), to: ping, at: now, into: &effects)
+        case .sync(let path): reply(.success(.path(path)), to: asked, at: now, into: &effects)
         case .whoAmI:
             let identities = clients[asked.connection]?.shownIdentities ?? []
             reply(.success(.identities(identities)), to: asked, at: now, into: &effects)
@@ -122,11 +139,4 @@ struct Asked {
     var connection: ConnectionID
     var xid: Int32
     var opCode: OpCode
-}
-
-extension ZooKeeperRequest {
-    /// The reply to what the tree need not be asked for.
-    fileprivate var plainReply: ZooKeeperReply {
-        if case .sync(let path) = self { .path(path) } else { .empty }
-    }
 }

@@ -37,7 +37,8 @@ extension CoordinatorKernel {
         _ token: ByteBuffer?, _ asked: Asked, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         guard settings.sasl != nil else {
-            return refuse(asked, cause: "no mechanism is offered", at: now, into: &effects)
+            // No mechanism is offered: a client that would have liked one goes on without, as with Apache ZooKeeper.
+            return reply(.success(.token(nil)), to: asked, zxid: 0, at: now, into: &effects)
         }
         clients[asked.connection]?.pendingToken = PendingSASLToken(asked: asked)
         requestsBehindTokens += 1

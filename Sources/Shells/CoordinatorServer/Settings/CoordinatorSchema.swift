@@ -1,3 +1,4 @@
+import CoordinatorKernel
 import Settings
 
 /// The keys of `zoo.cfg`, by Apache ZooKeeper's names.
@@ -69,6 +70,12 @@ package enum CoordinatorSchema {
             "znode.container.checkIntervalMs", anyMilliseconds, default: "60000",
             "How often empty containers and nodes past their time to live are looked for, in milliseconds."),
         SettingKey(
+            "znode.container.maxPerMinute", .integer(1...Int64(Int32.max)), default: "10000",
+            "How many of them are deleted in a minute at most."),
+        SettingKey(
+            "znode.container.maxNeverUsedIntervalMs", anyCount, default: "0",
+            "How long a container that never had a child is kept, in milliseconds; 0 for ever."),
+        SettingKey(
             "4lw.commands.whitelist", .list,
             default: FourLetterWord.allCases.filter { FourLetterWord.enabledByDefault.contains($0) }
                 .map(\.rawValue).joined(separator: ","),
@@ -96,6 +103,18 @@ package enum CoordinatorSchema {
         SettingKey(
             "DigestAuthenticationProvider.superDigest", .secret, default: nil,
             "user:hash of the digest user who may do everything."),
+        SettingKey(
+            "DigestAuthenticationProvider.digestAlg", .word(DigestAlgorithm.allCases.map(\.rawValue)), default: "SHA1",
+            "How names and passwords of digest users are hashed; alike on all members and for good."),
+        SettingKey(
+            "enforce.auth.enabled", .boolean, default: "false",
+            "Whether only clients are served that have authenticated by one of enforce.auth.schemes."),
+        SettingKey(
+            "enforce.auth.schemes", .list, default: "",
+            "Schemes by which clients may authenticate then: digest, x509, ..."),
+        SettingKey(
+            "sessionRequireClientSASLAuth", .boolean, default: "false",
+            "Whether only clients are served that have authenticated by SASL."),
         SettingKey(
             "X509AuthenticationProvider.superUser", .text, default: nil,
             "Subject of the client certificate whose owner may do everything."),
@@ -132,7 +151,7 @@ package enum CoordinatorSchema {
         "ssl.hostnameVerification",
         "ssl.clientHostnameVerification", "ssl.crl", "ssl.ocsp", "ssl.sslProvider", "ssl.authProvider",
         "client.certReload", "sslQuorumReloadCertFiles", "jute.maxbuffer.extrasize", "readonlymode.enabled",
-        "closeSessionTxn.enabled", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs",
+        "closeSessionTxn.enabled",
         "nio.numSelectorThreads", "nio.numWorkerThreads", "commitProcessor.numWorkerThreads",
     ]
 }

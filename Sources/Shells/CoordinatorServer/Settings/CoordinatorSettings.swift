@@ -31,11 +31,22 @@ package struct CoordinatorSettings: Sendable {
     package var checksACLs = true
     /// `user:hash` of the user who may do everything (`DigestAuthenticationProvider.superDigest`).
     package var superDigest: String?
+    /// How digest users' passwords are hashed (`DigestAuthenticationProvider.digestAlg`).
+    package var digestAlgorithm = DigestAlgorithm.sha1
+    /// Schemes that access lists may name besides `world` and `auth` (`authProvider.N`, and `x509` with `secure`).
+    package var schemes: Set<String> = ["digest", "ip"]
+    /// Schemes of which clients must have shown an identity before they are served; nil for none
+    /// (`enforce.auth.enabled`, `enforce.auth.schemes`, `sessionRequireClientSASLAuth`).
+    package var requiredSchemes: Set<String>?
     /// Subject of the certificate that may do everything (`X509AuthenticationProvider.superUser`).
     package var superSubject: String?
     /// How often containers without children and nodes past their time are looked for
     /// (`znode.container.checkIntervalMs`).
     package var sweepInterval: Duration = .seconds(60)
+    /// How many of these are deleted in a minute at most (`znode.container.maxPerMinute`).
+    package var deletionsPerMinute: Int64 = 10_000
+    /// How long containers are kept that never had a child; nil for ever (`znode.container.maxNeverUsedIntervalMs`).
+    package var longestUnusedTime: Duration?
     /// Four-letter words that are answered (`4lw.commands.whitelist`).
     package var fourLetterWords: Set<FourLetterWord> = FourLetterWord.enabledByDefault
 
@@ -72,12 +83,17 @@ package struct CoordinatorSettings: Sendable {
         kernel.sessionTimeouts = shortest...Int32(clamping: sessionTimeouts.upperBound.milliseconds)
         kernel.superDigest = superDigest
         kernel.superSubject = superSubject
+        kernel.digestAlgorithm = digestAlgorithm
+        kernel.requiredSchemes = requiredSchemes
         kernel.changesPerSnapshot = changesPerSnapshot
         kernel.tree.checksACLs = checksACLs
         kernel.tree.allowsTTL = allowsTTL
         kernel.tree.enforcesQuotas = enforcesQuotas
         kernel.tree.tickTimeInMilliseconds = tickTime.milliseconds
+        kernel.tree.schemes = schemes
         kernel.tree.sweepIntervalInMilliseconds = sweepInterval.milliseconds
+        kernel.tree.longestUnusedTimeInMilliseconds = longestUnusedTime?.milliseconds
+        kernel.tree.deletionsPerSweep = max(1, Int(deletionsPerMinute * sweepInterval.milliseconds / 60_000))
         return kernel
     }
 }

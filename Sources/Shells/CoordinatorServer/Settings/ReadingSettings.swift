@@ -1,3 +1,4 @@
+import CoordinatorKernel
 import Security
 import Settings
 
@@ -8,12 +9,13 @@ extension CoordinatorSettings {
     ) throws(InvalidSettings) -> (settings: CoordinatorSettings, warnings: [String]) {
         var problems: [String] = []
         let values = try CoordinatorSchema.schema.read(standaloneKeys(of: file, problems: &problems))
+        let providers = authenticationProviders(in: file)
         var settings = CoordinatorSettings(plaintext: nil, dataDirectory: values["dataDir"] ?? "")
         settings.readStorage(values, problems: &problems)
         settings.readEndpoints(values, problems: &problems)
         settings.readSessions(values, problems: &problems)
         settings.readLimits(values)
-        settings.readAccess(values)
+        settings.readAccess(values, providers: providers, problems: &problems)
         settings.readFourLetterWords(values, problems: &problems)
         settings.readAdmin(values, problems: &problems)
         settings.readMetrics(values)
@@ -37,7 +39,8 @@ extension CoordinatorSettings {
                 }
                 continue
             }
-            if entry.key.dropping("group.") != nil || entry.key.dropping("authProvider.") != nil { continue }
+            let plainKey = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix) ?? entry.key
+            if plainKey.hasPrefix("group.") || plainKey.hasPrefix("authProvider.") { continue }
             if let rest = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix), known.contains(rest) {
                 entry.key = rest
             }
@@ -151,11 +154,45 @@ extension CoordinatorSettings {
         maximumFrameSizeInBytes = Int(values.integer("jute.maxbuffer"))
         outstandingRequestLimit = Int(values.integer("globalOutstandingLimit"))
         sweepInterval = values.milliseconds("znode.container.checkIntervalMs")
+        deletionsPerMinute = values.integer("znode.container.maxPerMinute")
+        let unused = values.milliseconds("znode.container.maxNeverUsedIntervalMs")
+        longestUnusedTime = unused > .zero ? unused : nil
         allowsTTL = values.boolean("extendedTypesEnabled")
         enforcesQuotas = values.boolean("enforceQuota")
     }
 
-    private mutating func readAccess(_ values: SettingValues) {
+    /// The schemes of `authProvider.N=class`, by the names of Apache ZooKeeper's classes: there is no Java here to run
+    /// others.
+    private static func authenticationProviders(in file: PropertiesFile) -> Set<String> {
+        let schemes = [
+            "DigestAuthenticationProvider": "digest", "IPAuthenticationProvider": "ip",
+            "SASLAuthenticationProvider": "sasl", "X509AuthenticationProvider": "x509",
+        ]
+        var named: Set<String> = []
+        for entry in file.entries {
+            let key = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix) ?? entry.key
+            guard key.hasPrefix("authProvider."), let name = entry.value.split(separator: ".").last else { continue }
+            if let scheme = schemes[String(name)] { named.insert(scheme) }
+        }
+        return named
+    }
+
+    private mutating func readAccess(_ values: SettingValues, providers: Set<String>, problems: inout [String]) {
+        digestAlgorithm = DigestAlgorithm(rawValue: values.text("DigestAuthenticationProvider.digestAlg")) ?? .sha1
+        schemes.formUnion(providers)
+        if secure != nil { schemes.insert("x509") }
+        var required = values.boolean("enforce.auth.enabled") ? Set(values.list("enforce.auth.schemes")) : nil
+        if required?.isEmpty == true {
+            problems.append(
+                "\(values.place(of: "enforce.auth.enabled"))enforce.auth.enabled needs enforce.auth.schemes: name the "
+                    + "schemes by which clients may authenticate")
+        }
+        if values.boolean("sessionRequireClientSASLAuth") { required = (required ?? []).union(["sasl"]) }
+        for scheme in (required ?? []).subtracting(schemes).sorted() {
+            problems.append(
+                "\(values.path): clients shall authenticate by scheme \(scheme), which no authProvider line offers")
+        }
+        requiredSchemes = required
         checksACLs = values.text("skipACL") == "no"
         superDigest = values["DigestAuthenticationProvider.superDigest"]
         superSubject = values["X509AuthenticationProvider.superUser"]
