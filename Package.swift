@@ -133,7 +133,7 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "CoordinatorServer",
                 uses: [
-                    "Seams", "WireCoding", "Security", "ZNodes", "CoordinatorKernel", "Platform",
+                    "Seams", "WireCoding", "Security", "ZNodes", "Quorum", "CoordinatorKernel", "Platform",
                     "Settings", "Telemetry", "Transport",
                 ],
                 libraries: [nioCore, logging], tests: true, testUses: ["ZooKeeperProtocol"], testLibraries: [nioPosix]),
@@ -190,7 +190,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Simulation",
                 uses: [
                     "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
-                    "Controller", "BrokerKernel", "CoordinatorKernel", "KafkaProtocol", "KafkaProtocolGroups",
+                    "Controller", "BrokerKernel", "ZNodes", "Quorum", "CoordinatorKernel", "KafkaProtocol",
+                    "KafkaProtocolGroups",
                     "KafkaProtocolAdmin",
                 ],
                 libraries: [nioCore], tests: true),

@@ -24,6 +24,6 @@ package enum Epoch {
 
     package static func of(zxid: Int64) -> Int32 { Int32(truncatingIfNeeded: zxid >> 32) }
 
-    /// A leader ends its epoch before it has counted so far.
+    /// A leader ends its epoch before it has counted so far: the lower half of a zxid, full.
     package static let lastCount: Int64 = 0xffff_ffff
 }

@@ -29,6 +29,15 @@ enum TreeChange: Sendable, Equatable {
 }
 
 extension TreeRecord {
+    /// Whether coded bytes are those of a change of the ensemble, by their kind.
+    package static func isReconfiguration(_ bytes: ByteBuffer) -> Bool {
+        bytes.getInteger(at: bytes.readerIndex + 16, as: Int8.self) == 10
+    }
+
+    package var opensEpoch: Bool {
+        if case .epochOpened = change { true } else { false }
+    }
+
     /// The session that the change ends, if it is one that does.
     package var closedSession: Int64? {
         if case .sessionClosed(let session, _) = change { session } else { nil }

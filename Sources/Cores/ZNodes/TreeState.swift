@@ -11,7 +11,7 @@ package struct TreeState: Sendable, Equatable {
     /// Containers and nodes with a time to live.
     private var perishable: Set<NodeReference> = []
     private(set) var quotas = QuotaTable()
-    private(set) var lastZxid: Int64 = 0
+    package private(set) var lastZxid: Int64 = 0
     /// What the members of an ensemble share; empty before the first of them has led.
     package internal(set) var secret = ByteBuffer()
     /// Bytes of all paths and data.
@@ -113,6 +113,12 @@ package struct TreeState: Sendable, Equatable {
             node.dataLength = data.readableBytes
             node.version = -1
         }
+    }
+
+    /// `/zookeeper/config`, as clients read it.
+    package var configurationNode: (data: ByteBuffer, Stat) {
+        let stat = nodes[NodePath.configuration]?.stat ?? Stat()
+        return (ByteBuffer(string: configuration), stat)
     }
 
     /// The ensemble as the newest change has it; empty before the first.

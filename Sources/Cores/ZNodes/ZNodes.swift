@@ -194,6 +194,12 @@ package struct ZNodes: ReplicatedCore, Sendable {
         return (.multi(changes), results)
     }
 
+    /// Refuses who may not write to `/zookeeper/config`.
+    package func requireWrite(toConfigurationBy identities: [ZooKeeperID]) throws(ZooKeeperError) {
+        guard let node = hard.nodes[NodePath.configuration] else { throw .noNode }
+        guard !settings.checksACLs || AccessControl.allows(identities, .write, node.acl) else { throw .noAuth }
+    }
+
     // MARK: Sessions
 
     /// Of the last change applied.

@@ -1,5 +1,6 @@
 import CoordinatorKernel
 import Seams
+import ZNodes
 
 /// A coordinator on a simulated disk: the kernel and its storage, with the threads of the server taken step by step.
 package struct SimulatedCoordinator {
@@ -40,10 +41,13 @@ package struct SimulatedCoordinator {
             case .append(let entry):
                 appended.append(entry)
                 if saysTooEarly { said += try step(.synced(upTo: entry.zxid), at: now) }
-            case .takeSnapshot:
+            case .takeSnapshot(let state):
                 said += try sync(at: now)
-                try takeSnapshot()
+                try takeSnapshot(of: state)
             case .send, .authenticate, .close, .reject, .report: said.append(effect)
+            case .promise, .truncate, .restore, .tell, .connect, .receiveSnapshot, .receiveChunk, .installSnapshot,
+                .discardSnapshot, .fail:
+                preconditionFailure("\(effect) of a coordinator without an ensemble")
             }
         }
         return said
@@ -57,10 +61,10 @@ package struct SimulatedCoordinator {
         return saysTooEarly ? [] : try step(.synced(upTo: last.zxid), at: now)
     }
 
-    private mutating func takeSnapshot() throws(StorageFailure) {
+    private mutating func takeSnapshot(of state: TreeState) throws(StorageFailure) {
         try log.roll()
-        var writer = try SnapshotWriter(disk, storage, zxid: kernel.lastZxid)
-        for chunk in kernel.state.snapshotChunks(ofSize: 300) { try writer.append(chunk) }
+        var writer = try SnapshotWriter(disk, storage, zxid: state.lastZxid)
+        for chunk in state.snapshotChunks(ofSize: 300) { try writer.append(chunk) }
         try writer.finish()
         try CoordinatorStorage(fileSystem: disk, settings: storage).purge()
     }

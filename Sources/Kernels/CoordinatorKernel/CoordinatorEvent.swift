@@ -1,4 +1,5 @@
 import NIOCore
+import Quorum
 import ZNodes
 
 /// Names a client's connection as long as the process lives; never used twice.
@@ -21,8 +22,20 @@ package enum CoordinatorEvent: Sendable {
     case authenticated(ConnectionID, SASLOutcome)
     /// The connection is gone; nothing can be sent on it any more.
     case disconnected(ConnectionID)
-    /// Every change up to this zxid is durable.
-    case synced(upTo: Int64)
+    /// Every change up to this zxid is durable. Counted are truncations and installed snapshots performed before.
+    case synced(upTo: Int64, truncationCount: Int = 0)
+    /// Messages of another member, in order.
+    case heard(MemberID, [PeerMessage])
+    /// A link with that member has broken: what was on its way may be lost.
+    case linkLost(MemberID)
+    /// The tree as snapshot and log have it: asked for by ``CoordinatorEffect/restore``.
+    case restored(RestoredTree)
+    /// The leader's snapshot is durable, in place of all there was.
+    case snapshotInstalled(RestoredTree)
+    /// All that came together has been stepped through.
+    case turnEnded
+    /// The member is about to stop: another shall lead.
+    case resigned
     /// Time has passed; several times a second.
     case ticked
 }
@@ -40,8 +53,26 @@ package enum CoordinatorEffect: Sendable {
     case close(ConnectionID)
     /// End the connection at once; the client sent what makes no sense.
     case reject(ConnectionID, cause: String)
-    /// The tree has changed often enough to be written down: take a snapshot, and roll the log.
-    case takeSnapshot
+    /// The tree has changed often enough to be written down: take a snapshot of this state, and roll the log.
+    case takeSnapshot(TreeState)
+    /// Make the promise durable before any later effect is performed.
+    case promise(QuorumPromise)
+    /// What was appended above this zxid is void.
+    case truncate(after: Int64)
+    /// Restore the tree from what is on disk once all before has been performed there, and say so by
+    /// ``CoordinatorEvent/restored(_:)`` before anything else.
+    case restore
+    case tell(MemberID, PeerMessage)
+    /// These are the members from now on.
+    case connect(Membership)
+    /// A snapshot of this zxid arrives, in chunks; one that arrived before is forgotten.
+    case receiveSnapshot(zxid: Int64)
+    case receiveChunk(ByteBuffer)
+    /// Put what has arrived in the place of all there is, and say so by ``CoordinatorEvent/snapshotInstalled(_:)``.
+    case installSnapshot
+    case discardSnapshot
+    /// The coordinator cannot go on.
+    case fail(String)
     /// What an operator should know.
     case report(CoordinatorNews)
 }
@@ -56,6 +87,13 @@ package enum CoordinatorNews: Sendable, Equatable {
     case authenticated(ConnectionID, identity: String)
     case saslRefused(ConnectionID, cause: String)
     case authenticationFailed(ConnectionID, scheme: String)
+    case looking
+    case following(MemberID, epoch: Int32)
+    case leading(epoch: Int32)
+    /// Clients are served from now on.
+    case serving(CoordinatorRole)
+    case sendingSnapshot(to: MemberID, zxid: Int64)
+    case quorum(QuorumNews)
     /// A change passed a limit, and was made all the same.
     case quotaExceeded(QuotaExcess)
 }

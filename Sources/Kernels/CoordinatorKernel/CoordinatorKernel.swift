@@ -1,4 +1,5 @@
 import NIOCore
+import Quorum
 import Seams
 import WireCoding
 import ZNodes
@@ -10,12 +11,16 @@ import ZooKeeperProtocol
 /// it is durable: every reply, watch event and end of a connection passes one ``CommitGate``, so all leave in order.
 package struct CoordinatorKernel: ProtocolCore, Sendable {
     let settings: KernelSettings
-    let passwords: SessionPassword
+    var passwords: SessionPassword
     var tree: ZNodes
+    /// nil for a coordinator of its own.
+    var ensemble: EnsembleState?
     var gate: CommitGate<Outgoing>
     /// Let through by the gate, and not yet turned into effects.
     var leaving: [Outgoing] = []
     var clients: [ConnectionID: ClientConnection] = [:]
+    /// Requests that wait for the leader, or behind one that does.
+    var requestsInLine = 0
     /// The connection that serves a session now.
     var connectionOfSession: [Int64: ConnectionID] = [:]
     /// Tokens of SASL that are being looked at, and requests that wait behind them.
@@ -27,32 +32,46 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// The id for the next session is above it.
     var lastSessionID: Int64
     var changesSinceSnapshot: Int
+    /// To be written down once all of it is committed.
+    var pendingSnapshot: TreeState?
 
     /// A coordinator that goes on with what was restored; all of that is durable. Every session gets its whole timeout
     /// from now on.
     ///
-    /// - Parameter replayedCount: changes since the last snapshot.
-    package init(_ settings: KernelSettings, restored: RestoredTree, replayedCount: Int = 0, at now: Instant) {
+    /// - Parameters:
+    ///   - replayedCount: changes since the last snapshot.
+    ///   - start: for a member of an ensemble.
+    package init(
+        _ settings: KernelSettings, restored: RestoredTree, replayedCount: Int = 0, memberOf start: MemberStart? = nil,
+        at now: Instant
+    ) {
         self.settings = settings
         passwords = SessionPassword(secret: settings.sessionSecret)
         tree = restored.tree
         tree.touchAllSessions(at: now)
-        gate = CommitGate(committed: tree.lastZxid)
-        // As Apache ZooKeeper makes them: the server's number (0) in the top byte, then milliseconds, then a counter;
-        // after every session there ever was, unless the calendar has gone back.
-        lastSessionID = max(((now.unixMilliseconds << 24) >> 8) & 0x00ff_ffff_ffff_ffff, tree.sessions.last ?? 0)
+        gate = CommitGate(committed: start?.snapshotZxid ?? tree.lastZxid)
+        // As Apache ZooKeeper makes them: the server's number in the top byte, then milliseconds, then a counter; after
+        // every session there ever was, unless the calendar has gone back.
+        let server = (start?.id.number ?? 0) << 56
+        let first = server | ((now.unixMilliseconds << 24) >> 8) & 0x00ff_ffff_ffff_ffff
+        lastSessionID = max(first, tree.sessions.filter { $0 >> 56 == server >> 56 }.max() ?? 0)
         changesSinceSnapshot = replayedCount
         nextStatisticsTurn = now + Self.statisticsWindow
+        if let start { ensemble = EnsembleState(start, tree: tree.hard, at: now) }
+        shareSecret()
     }
+
+    /// Whether this coordinator decides, and need not ask a leader.
+    var isDeciding: Bool { ensemble?.isLeading ?? true }
+
+    /// Whether clients are served.
+    var isServing: Bool { ensemble?.isServing ?? true }
 
     /// Of the last change that has been applied.
     package var lastZxid: Int64 { tree.lastZxid }
 
-    /// The tree with all that has been applied, for a snapshot of ``lastZxid``. Writing it may take its time elsewhere.
-    package var state: TreeState { tree.hard }
-
-    /// Answers that wait for changes to become durable, or for what comes of a token of SASL.
-    package var waitingReplyCount: Int { gate.count + requestsBehindTokens }
+    /// Answers that wait for changes to become durable, for what comes of a token of SASL, or for the leader.
+    package var waitingReplyCount: Int { gate.count + requestsBehindTokens + requestsInLine }
 
     package mutating func step(_ event: CoordinatorEvent, at now: Instant, into effects: inout [CoordinatorEffect]) {
         switch event {
@@ -65,15 +84,65 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         case .disconnected(let id):
             leave(id)
             dropToken(of: id)
+            dropLine(of: id)
             clients[id] = nil
-        case .synced(let zxid):
+        case .synced(let zxid, let truncationCount):
+            synced(upTo: zxid, truncationCount: truncationCount, at: now, into: &effects)
+        case .ticked: ticked(at: now, into: &effects)
+        case .heard(let member, let messages):
+            for message in messages { heard(message, from: member, at: now, into: &effects) }
+        case .linkLost(let member):
+            ensemble?.transfers[member] = nil
+            if leaderToAsk == member { endAsking(at: now, into: &effects) }
+            stepQuorum(.linkLost(member), at: now, into: &effects)
+        case .restored(let tree): restored(tree, at: now, into: &effects)
+        case .snapshotInstalled(let tree): installed(tree, at: now, into: &effects)
+        case .turnEnded: stepQuorum(.flushed, at: now, into: &effects)
+        case .resigned: stepQuorum(.resigned, at: now, into: &effects)
+        }
+        takeSnapshotIfDue(into: &effects)
+    }
+
+    private mutating func synced(
+        upTo zxid: Int64, truncationCount: Int, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        if ensemble == nil {
             gate.commit(upTo: zxid, into: &leaving)
             letLeave(at: now, into: &effects)
-        case .ticked: ticked(at: now, into: &effects)
+        } else {
+            stepQuorum(.persisted(upTo: zxid, truncationCount: truncationCount), at: now, into: &effects)
         }
+    }
+
+    private mutating func heard(
+        _ message: PeerMessage, from member: MemberID, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        switch message {
+        case .quorum(let message): stepQuorum(.received(message, from: member), at: now, into: &effects)
+        case .snapshotChunk(let chunk): received(chunk, from: member, at: now, into: &effects)
+        case .snapshotReceived(let progress): received(progress, from: member, at: now, into: &effects)
+        case .asked(let question): decide(question, for: member, at: now, into: &effects)
+        case .verdict(let verdict):
+            guard leaderToAsk == member else { return }
+            ensemble?.asking.arrived(verdict)
+            releaseVerdicts(at: now, into: &effects)
+        case .touched(let sessions):
+            guard isDeciding else { return }
+            for session in sessions { tree.touch(session: session, at: now) }
+        case .sessionMoved(let session):
+            guard leaderToAsk == member, let id = connectionOfSession[session] else { return }
+            end(id, .close(id), at: now, into: &effects)
+        }
+    }
+
+    /// A snapshot holds only what is committed: of the state as it is when one is due, that is a moment later.
+    private mutating func takeSnapshotIfDue(into effects: inout [CoordinatorEffect]) {
         if changesSinceSnapshot >= settings.changesPerSnapshot {
             changesSinceSnapshot = 0
-            effects.append(.takeSnapshot)
+            if pendingSnapshot == nil { pendingSnapshot = tree.hard }
         }
+        guard let state = pendingSnapshot, state.lastZxid <= gate.committed else { return }
+        pendingSnapshot = nil
+        effects.append(.takeSnapshot(state))
     }
 }

@@ -15,6 +15,8 @@ package struct KernelSettings: Sendable {
     package var superSubject: String?
     /// nil: nobody authenticates by SASL.
     package var sasl: SASLPolicy?
+    /// Whether clients may change the ensemble.
+    package var allowsReconfiguration = false
     /// Changes between two snapshots.
     package var changesPerSnapshot = 100_000
 

@@ -1,4 +1,5 @@
 import NIOCore
+import Quorum
 import Seams
 import WireCoding
 import ZNodes
@@ -27,20 +28,41 @@ extension CoordinatorKernel {
     ) -> [ZNodesEffect] {
         let decision = tree.decide(event, at: now)
         var treeEffects: [ZNodesEffect] = []
+        var entries: [QuorumEntry] = []
         for record in decision.records {
-            tree.apply(record, into: &treeEffects)
+            applyRecord(record, into: &treeEffects)
             var writer = WireWriter(capacity: 256)
             record.write(to: &writer)
-            effects.append(.append(LogEntry(zxid: record.zxid, record: writer.buffer())))
+            entries.append(QuorumEntry(record, writer.buffer()))
         }
-        changesSinceSnapshot += decision.records.count
-        for case .notify(let watchers, let event, let zxid, let acl) in treeEffects + decision.effects {
+        propose(entries, at: now, into: &effects)
+        tell(treeEffects, at: now, into: &effects)
+        tell(decision.effects, at: now, into: &effects)
+        return decision.effects
+    }
+
+    /// Hands changes out to be made durable, here and by a quorum.
+    private mutating func propose(
+        _ entries: [QuorumEntry], at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        guard !entries.isEmpty else { return }
+        if ensemble == nil {
+            for entry in entries { effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record))) }
+        } else {
+            stepQuorum(.proposed(entries), at: now, into: &effects)
+        }
+    }
+
+    /// Passes on what changes mean to watchers and operators.
+    mutating func tell(
+        _ treeEffects: [ZNodesEffect], at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        for case .notify(let watchers, let event, let zxid, let acl) in treeEffects {
             notify(watchers, event, zxid: zxid, readableBy: acl, at: now, into: &effects)
         }
-        for case .quotaExceeded(let excess) in decision.effects {
+        for case .quotaExceeded(let excess) in treeEffects {
             say(.report(.quotaExceeded(excess)), at: now, into: &effects)
         }
-        return decision.effects
     }
 
     private mutating func notify(
@@ -62,6 +84,13 @@ extension CoordinatorKernel {
         if now >= nextStatisticsTurn {
             nextStatisticsTurn = now + Self.statisticsWindow
             server.turn()
+        }
+        if ensemble != nil {
+            stepQuorum(.ticked, at: now, into: &effects)
+            reportTouched(at: now, into: &effects)
+            guard isDeciding else { return }
+            // Long before the count of an epoch is used up a new one begins.
+            if lastZxid & Epoch.lastCount > Epoch.lastCount / 2 { stepQuorum(.resigned, at: now, into: &effects) }
         }
         for effect in change(.ticked, at: now, into: &effects) {
             guard case .sessionExpired(let session, let timeout) = effect else { continue }

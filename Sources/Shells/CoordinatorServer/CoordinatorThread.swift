@@ -2,9 +2,11 @@ import CoordinatorKernel
 import Logging
 import NIOCore
 import Platform
+import Quorum
 import Seams
 import Transport
 import WireCoding
+import ZNodes
 
 /// The thread that owns the kernel: it takes all that has come, steps the kernel through it, and performs the effects
 /// as one batch: one append, one send a connection.
@@ -162,8 +164,11 @@ struct CoordinatorLoop {
             case .reject(let id, let cause): end(id, .badInput(cause))
             case .authenticate(let id, _):
                 preconditionFailure("connection \(id.number) was offered no SASL")
-            case .takeSnapshot: takeSnapshot()
+            case .takeSnapshot(let state): takeSnapshot(of: state)
             case .report(let news): report(news)
+            case .promise, .truncate, .restore, .tell, .connect, .receiveSnapshot, .receiveChunk, .installSnapshot,
+                .discardSnapshot, .fail:
+                preconditionFailure("\(effect) of a coordinator without an ensemble")
             }
         }
         append()
@@ -194,13 +199,13 @@ struct CoordinatorLoop {
         clients[id]?.connection.close(reason)
     }
 
-    /// Writes down the tree as it is now, with all that was appended so far; the log goes on in a new file. As long as
-    /// the snapshot before is still being written, there is none: memory for many is not to be had.
-    private mutating func takeSnapshot() {
+    /// Writes down the tree as it was a moment ago; the log goes on in a new file. As long as the snapshot before is still
+    /// being written, there is none: memory for many is not to be had.
+    private mutating func takeSnapshot(of state: TreeState) {
         guard !snapshots.isBusy else { return }
         append()
         sync.roll()
-        snapshots.write(kernel.state, zxid: kernel.lastZxid)
+        snapshots.write(state, zxid: state.lastZxid)
     }
 
     private func report(_ news: CoordinatorNews) {
@@ -224,6 +229,38 @@ struct CoordinatorLoop {
             logger.warning("\(peer(connection)) failed to authenticate by scheme \(scheme)")
         case .quotaExceeded(let excess):
             logger.warning("\(excess)")
+        case .looking:
+            logger.info("looking for a leader; clients are not served")
+        case .following(let leader, let epoch):
+            logger.info("following member \(leader) in epoch \(epoch)")
+        case .leading(let epoch):
+            logger.info("leading in epoch \(epoch)")
+        case .serving(let role):
+            logger.info("serving clients as \(role.name)")
+        case .sendingSnapshot(let member, let zxid):
+            logger.info("member \(member) lags too far for single changes: sending it the state of \(zxid.hexadecimal)")
+        case .quorum(let news): report(news)
+        }
+    }
+
+    private func report(_ news: QuorumNews) {
+        switch news {
+        case .campaigning(let epoch):
+            logger.info("asking for votes to lead in epoch \(epoch)")
+        case .lostQuorum(let epoch):
+            logger.warning("too few members answer: no longer leading in epoch \(epoch)")
+        case .lostLeader(let leader, let epoch):
+            logger.warning("nothing heard of member \(leader), the leader in epoch \(epoch), for too long")
+        case .truncated(let zxid, let end):
+            logger.warning(
+                """
+                the leader does not have the changes behind \(zxid.hexadecimal), up to \(end.hexadecimal): they were \
+                never acknowledged, and are taken back
+                """)
+        case .caughtUp(let zxid):
+            logger.info("caught up with the leader at \(zxid.hexadecimal): voting from now on")
+        case .epochExhausted(let epoch):
+            logger.info("the numbers of epoch \(epoch) are used up: a new one begins")
         }
     }
 

@@ -1,20 +1,35 @@
+import NIOCore
 import Seams
 import ZooKeeperProtocol
 
 /// One client's connection as the kernel sees it.
 ///
 /// connecting —(its first frame)→ serving a session —(the session moved, ended, or nonsense came)→ ending
+/// Between the first two a follower waits for its leader, opening.
 struct ClientConnection: Sendable {
     enum Phase: Sendable {
         case connecting
+        case opening(ConnectRequest)
         case serving(session: Int64)
         /// Nothing that still comes counts.
         case ending
+
+        var isEnding: Bool {
+            if case .ending = self { true } else { false }
+        }
+    }
+
+    /// What waits in line behind a request that somebody else answers.
+    enum Queued: Sendable {
+        case awaited(_ ticket: UInt64, Asked)
+        case frame(ByteBuffer)
     }
 
     /// With port.
     let address: String
     var phase = Phase.connecting
+    /// Oldest first; begins with what is awaited, unless it is empty.
+    var queue: [Queued] = []
     /// Whom the client has shown to be, in the order in which it did.
     var identities: [ZooKeeperID]
     /// While it is being looked at, nothing that comes behind it is served.
@@ -36,6 +51,16 @@ struct ClientConnection: Sendable {
 
     var session: Int64? {
         if case .serving(let session) = phase { session } else { nil }
+    }
+
+    /// Whether the session's end has been asked for.
+    var isClosing: Bool {
+        queue.contains { if case .awaited(_, let asked) = $0 { asked.opCode == .closeSession } else { false } }
+    }
+
+    /// Whether only what is awaited is in line.
+    var onlyAwaits: Bool {
+        queue.allSatisfy { if case .awaited = $0 { true } else { false } }
     }
 
     /// Adds an identity unless it is there.

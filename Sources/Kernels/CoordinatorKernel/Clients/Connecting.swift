@@ -25,6 +25,7 @@ extension CoordinatorKernel {
             let cause = "the client has seen zxid 0x\(String(request.lastZxidSeen, radix: 16)), newer than all here"
             return end(id, .reject(id, cause: cause), at: now, into: &effects)
         }
+        clients[id]?.phase = .opening(request)
         if request.sessionID == 0 {
             open(request, on: id, at: now, into: &effects)
         } else {
@@ -35,41 +36,64 @@ extension CoordinatorKernel {
     private mutating func open(
         _ request: ConnectRequest, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        let timeout = min(
-            max(request.timeout, settings.sessionTimeouts.lowerBound), settings.sessionTimeouts.upperBound)
         lastSessionID += 1
         let session = lastSessionID
+        guard isDeciding else {
+            let asked = Asked(session: session, connection: id, xid: 0, opCode: .createSession, arrived: now)
+            return ask(.open(timeoutInMilliseconds: request.timeout), asked, into: &effects)
+        }
+        let timeout = granted(request.timeout)
         change(.sessionAsked(session, timeoutInMilliseconds: timeout), at: now, into: &effects)
         tree.touch(session: session, at: now)
-        let news = CoordinatorNews.sessionOpened(session, id, timeoutInMilliseconds: timeout)
-        serve(session, timeout: timeout, request, news, on: id, at: now, into: &effects)
+        serve(session, timeout: timeout, isNew: true, on: id, at: now, into: &effects)
+    }
+
+    /// The timeout that a client gets that asks for `wanted`.
+    func granted(_ wanted: Int32) -> Int32 {
+        min(max(wanted, settings.sessionTimeouts.lowerBound), settings.sessionTimeouts.upperBound)
     }
 
     private mutating func resume(
         _ request: ConnectRequest, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         let session = request.sessionID
-        guard let timeout = tree.timeoutInMilliseconds(ofSession: session),
-            passwords.isPassword(request.password, of: session)
-        else {
-            let refusal = ConnectResponse(
-                timeout: 0, sessionID: 0, password: ByteBuffer(repeating: 0, count: SessionPassword.size),
-                readOnly: request.readOnly.map { _ in false })
-            let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS")
-            say(.report(.sessionRefused(session, id)), at: now, into: &effects)
-            say(.reply(id, ReplyFrame.connected(refusal), to: answered), at: now, into: &effects)
-            return end(id, .close(id), at: now, into: &effects)
+        guard isDeciding else {
+            let asked = Asked(session: session, connection: id, xid: 0, opCode: .createSession, arrived: now)
+            return ask(.resume(password: request.password), asked, into: &effects)
+        }
+        guard let timeout = timeout(ofSession: session, provenBy: request.password) else {
+            return refuse(session, on: id, at: now, into: &effects)
         }
         if let older = connectionOfSession[session] { end(older, .close(older), at: now, into: &effects) }
         server.resumedSessions += 1
         tree.touch(session: session, at: now)
-        serve(session, timeout: timeout, request, .sessionResumed(session, id), on: id, at: now, into: &effects)
+        if let member = ensemble?.quorum.id { move(session, to: member, at: now, into: &effects) }
+        serve(session, timeout: timeout, isNew: false, on: id, at: now, into: &effects)
     }
 
-    private mutating func serve(
-        _ session: Int64, timeout: Int32, _ request: ConnectRequest, _ news: CoordinatorNews, on id: ConnectionID,
-        at now: Instant, into effects: inout [CoordinatorEffect]
+    /// Tells a client that there is no such session for it.
+    mutating func refuse(
+        _ session: Int64, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
+        guard case .opening(let request)? = clients[id]?.phase else { return }
+        let refusal = ConnectResponse(
+            timeout: 0, sessionID: 0, password: ByteBuffer(repeating: 0, count: SessionPassword.size),
+            readOnly: request.readOnly.map { _ in false })
+        let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS")
+        say(.report(.sessionRefused(session, id)), at: now, into: &effects)
+        say(.reply(id, ReplyFrame.connected(refusal), to: answered), at: now, into: &effects)
+        end(id, .close(id), at: now, into: &effects)
+    }
+
+    /// Lets an opening connection serve a session.
+    mutating func serve(
+        _ session: Int64, timeout: Int32, isNew: Bool, on id: ConnectionID, at now: Instant,
+        into effects: inout [CoordinatorEffect]
+    ) {
+        guard case .opening(let request)? = clients[id]?.phase else { return }
+        let news =
+            isNew
+            ? CoordinatorNews.sessionOpened(session, id, timeoutInMilliseconds: timeout) : .sessionResumed(session, id)
         clients[id]?.phase = .serving(session: session)
         clients[id]?.timeoutInMilliseconds = timeout
         connectionOfSession[session] = id
@@ -88,6 +112,7 @@ extension CoordinatorKernel {
         leave(id)
         dropToken(of: id)
         clients[id]?.phase = .ending
+        dropLine(of: id)
         say(last, at: now, into: &effects)
     }
 

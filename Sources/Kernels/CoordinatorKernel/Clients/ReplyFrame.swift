@@ -19,6 +19,14 @@ enum ReplyFrame {
         }
     }
 
+    /// A reply whose body is written already.
+    static func reply(_ header: ZooKeeperReplyHeader, _ body: ByteBuffer) -> ByteBuffer {
+        frame { writer in
+            header.write(to: &writer)
+            writer.raw(body)
+        }
+    }
+
     static func event(_ event: WatchedEvent, zxid: Int64) -> ByteBuffer {
         frame { writer in
             ZooKeeperReplyHeader(xid: SpecialXID.watchEvent, zxid: zxid).write(to: &writer)

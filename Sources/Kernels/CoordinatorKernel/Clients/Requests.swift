@@ -23,17 +23,26 @@ extension CoordinatorKernel {
         if requestsBehindTokens > 0, holdsBack(frame, of: id) { return }
         guard let phase = clients[id]?.phase else { return }
         switch phase {
-        case .connecting: connect(frame, on: id, at: now, into: &effects)
+        case .connecting:
+            guard isServing else { return end(id, .close(id), at: now, into: &effects) }
+            connect(frame, on: id, at: now, into: &effects)
+        case .opening: getInLine(.frame(frame), id)
         case .serving(let session): serve(frame, of: session, on: id, at: now, into: &effects)
         case .ending: break
         }
     }
 
-    private mutating func serve(
-        _ frame: ByteBuffer, of session: Int64, on id: ConnectionID, at now: Instant,
+    /// - Parameter isQueued: whether the frame was in line and is the next; else it may have to get in line.
+    mutating func serve(
+        _ frame: ByteBuffer, of session: Int64, on id: ConnectionID, isQueued: Bool = false, at now: Instant,
         into effects: inout [CoordinatorEffect]
     ) {
-        tree.touch(session: session, at: now)
+        if isDeciding {
+            tree.touch(session: session, at: now)
+        } else {
+            ensemble?.asking.touched.insert(session)
+        }
+        let hasToWait = !isQueued && clients[id]?.queue.isEmpty == false
         var header = ZooKeeperRequestHeader(xid: 0, type: 0)
         var opCode: OpCode?
         let request: ZooKeeperRequest?
@@ -46,14 +55,21 @@ extension CoordinatorKernel {
                 }
             }
         } catch {
+            if hasToWait { return getInLine(.frame(frame), id) }
             guard frame.readableBytes >= 8, let opCode, opCode != .auth else {
                 return end(id, .reject(id, cause: "no request: \(error)"), at: now, into: &effects)
             }
             // Nothing of the request has been looked at by the tree, so no zxid is used up.
-            let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode)
+            let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode, arrived: now)
             return reply(.failure(.marshallingError), to: asked, at: now, into: &effects)
         }
-        let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode ?? .error)
+        let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode ?? .error, arrived: now)
+        if !isDeciding, let question = request?.questionForLeader(frame) {
+            // What changes whom a client has proven to be must not be overtaken by what depends on it.
+            if hasToWait && clients[id]?.onlyAwaits == false { return getInLine(.frame(frame), id) }
+            return ask(question, asked, into: &effects)
+        }
+        if hasToWait { return getInLine(.frame(frame), id) }
         guard let request else {
             reply(.failure(.unimplemented), to: asked, zxid: -1, at: now, into: &effects)
             return end(id, .close(id), at: now, into: &effects)
@@ -94,7 +110,10 @@ extension CoordinatorKernel {
             reply(.success(.empty), to: asked, at: now, into: &effects)
             say(.report(.sessionClosed(asked.session)), at: now, into: &effects)
             end(asked.connection, .close(asked.connection), at: now, into: &effects)
-        case .reconfig: reply(.failure(.unimplemented), to: asked, at: now, into: &effects)
+        case .reconfig:
+            let identities = clients[asked.connection]?.identities ?? []
+            let answer = decide(request, asked.session, identities, at: now, into: &effects)
+            reply(answer, to: asked, at: now, into: &effects)
         default: askTree(request, asked, at: now, into: &effects)
         }
     }
@@ -126,17 +145,39 @@ extension CoordinatorKernel {
         case .success(let reply): body = reply
         case .failure(let error): header.error = error
         }
+        reply(ReplyFrame.reply(header, body), header, to: asked, at: now, into: &effects)
+    }
+
+    mutating func reply(
+        _ frame: ByteBuffer, _ header: ZooKeeperReplyHeader, to asked: Asked, at now: Instant,
+        into effects: inout [CoordinatorEffect]
+    ) {
         let answered = AnsweredRequest(
-            arrived: now, xid: asked.xid, zxid: header.zxid, operation: asked.opCode.fourLetters,
+            arrived: asked.arrived, xid: asked.xid, zxid: header.zxid, operation: asked.opCode.fourLetters,
             isUpdate: asked.opCode.isUpdate)
-        say(.reply(asked.connection, ReplyFrame.reply(header, body), to: answered), at: now, into: &effects)
+        say(.reply(asked.connection, frame, to: answered), at: now, into: &effects)
     }
 }
 
 /// A request that awaits its answer.
-struct Asked {
+struct Asked: Sendable {
     var session: Int64
     var connection: ConnectionID
     var xid: Int32
     var opCode: OpCode
+    var arrived: Instant
+}
+
+extension ZooKeeperRequest {
+    /// What a follower asks its leader when this request comes in `frame`; nil for what it answers itself.
+    fileprivate func questionForLeader(_ frame: ByteBuffer) -> ForwardedQuestion.Question? {
+        switch self {
+        case .change, .multi, .setACL, .sync, .reconfig:
+            // Behind xid and type.
+            let body = frame.getSlice(at: frame.readerIndex + 8, length: frame.readableBytes - 8)
+            return .request(type: opCode.rawValue, body: body ?? ByteBuffer())
+        case .closeSession: return .close
+        default: return nil
+        }
+    }
 }

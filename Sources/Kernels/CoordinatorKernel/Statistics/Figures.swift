@@ -1,9 +1,30 @@
+import Quorum
 import Seams
 import ZNodes
 
 /// What there is to say of a coordinator, for those who watch over it.
 extension CoordinatorKernel {
-    package var role: CoordinatorRole { .standalone }
+    package var role: CoordinatorRole {
+        guard let ensemble else { return .standalone }
+        let status = ensemble.quorum.status
+        guard ensemble.isServing else { return .looking }
+        guard status.role == .leading else {
+            return status.membership.isVoter(ensemble.quorum.id) ? .follower : .observer
+        }
+        var leadership = LeadershipStatus()
+        leadership.learnerCount = status.synced.count + status.lagging.count
+        for member in status.synced {
+            switch status.membership[member]?.isVoter {
+            case true?: leadership.syncedFollowerCount += 1
+            case false?: leadership.syncedObserverCount += 1
+            case nil: leadership.syncedNonVotingFollowerCount += 1
+            }
+        }
+        return .leader(leadership)
+    }
+
+    /// What the member knows of its ensemble; nil without one.
+    package var quorumStatus: QuorumStatus? { ensemble?.quorum.status }
 
     package func status() -> CoordinatorStatus {
         CoordinatorStatus(

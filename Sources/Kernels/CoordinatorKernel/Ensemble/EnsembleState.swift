@@ -1,0 +1,77 @@
+import Quorum
+import Seams
+import ZNodes
+
+/// What a coordinator keeps as a member of an ensemble.
+struct EnsembleState: Sendable {
+    var quorum: QuorumMember
+    /// Of the log, behind what has been applied; a leader has applied everything. Oldest first.
+    var unapplied: [TreeRecord] = []
+    /// The tree holds changes that the log has lost: it is being restored, and nothing is applied meanwhile.
+    var isRestoring = false
+    /// A leader is known, and everything it found when it began has been applied.
+    var isServing = false
+    /// The other members' questions and answers while this one follows.
+    var asking = AskingState()
+    /// Who serves a session, as far as this leader has heard.
+    var owners: [Int64: MemberID] = [:]
+    /// The state on its way to members that lag too far.
+    var transfers: [MemberID: SnapshotTransfer] = [:]
+    /// The leader's state on its way here.
+    var arrival: SnapshotArrival?
+
+    /// - Parameter tree: snapshot and log together.
+    init(_ start: MemberStart, tree: TreeState, at now: Instant) {
+        let entries = start.entries.map { QuorumEntry($0) }
+        // What the snapshot had, before changes that may still be taken back.
+        var committed = Membership(shownBy: tree)
+        if let first = entries.first(where: { $0.membership != nil }) {
+            committed = TreeRecord(trusting: first).previousMembership
+        }
+        var membership = start.membership
+        if let committed, committed.version > membership.version { membership = committed }
+        quorum = QuorumMember(
+            start.id, start.quorum, membership, promise: start.promise, log: entries, committed: start.snapshotZxid,
+            seed: start.seed, at: now)
+    }
+
+    var isLeading: Bool { quorum.status.role == .leading }
+}
+
+/// What a follower has asked its leader on behalf of clients.
+struct AskingState: Sendable {
+    private var lastTicket: UInt64 = 0
+    private(set) var clients: [UInt64: ConnectionID] = [:]
+    /// Answers that wait until their changes have been applied here, in the leader's order.
+    private var verdicts: [Verdict] = []
+    /// Sessions of which something was heard since the leader was told last.
+    var touched: Set<Int64> = []
+    /// In nanoseconds of the steady clock.
+    var nextReport: Int64 = .min
+
+    /// A ticket for a client's question.
+    mutating func ticket(for client: ConnectionID) -> UInt64 {
+        lastTicket += 1
+        clients[lastTicket] = client
+        return lastTicket
+    }
+
+    mutating func arrived(_ verdict: Verdict) { verdicts.append(verdict) }
+
+    /// The next answer that can be said once everything up to `zxid` has been applied, and whom to say it to. Those that
+    /// nobody waits for any more are dropped.
+    mutating func nextVerdict(upTo zxid: Int64) -> (Verdict, ConnectionID)? {
+        while let verdict = verdicts.first, verdict.zxid <= zxid {
+            verdicts.removeFirst()
+            if let client = clients.removeValue(forKey: verdict.ticket) { return (verdict, client) }
+        }
+        return nil
+    }
+
+    /// Nothing that was asked will be answered.
+    mutating func forgetAll() {
+        clients = [:]
+        verdicts = []
+        touched = []
+    }
+}

@@ -1,0 +1,182 @@
+import NIOCore
+import Quorum
+import Seams
+import WireCoding
+import ZNodes
+
+/// How the kernel lets the quorum decide, and what becomes of what the quorum wants.
+extension CoordinatorKernel {
+    mutating func stepQuorum(
+        _ event: QuorumEvent, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        var wanted: [QuorumEffect] = []
+        ensemble?.quorum.step(event, at: now, into: &wanted)
+        for effect in wanted { perform(effect, at: now, into: &effects) }
+        serveIfReady(at: now, into: &effects)
+    }
+
+    private mutating func perform(
+        _ effect: QuorumEffect, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        switch effect {
+        case .promise(let promise): effects.append(.promise(promise))
+        case .append(let entries): append(entries, into: &effects)
+        case .truncate(let zxid): truncate(after: zxid, into: &effects)
+        case .send(let message, let member): effects.append(.tell(member, .quorum(message)))
+        case .sendSnapshot(let member): beginTransfer(to: member, into: &effects)
+        case .commit(let zxid): committed(upTo: zxid, at: now, into: &effects)
+        case .becomeLooking: stopServing(at: now, into: &effects)
+        case .follow(let leader, let epoch): effects.append(.report(.following(leader, epoch: epoch)))
+        case .lead(let epoch): beginLeading(epoch, at: now, into: &effects)
+        case .adopt(let membership): effects.append(.connect(membership))
+        case .report(let news): effects.append(.report(.quorum(news)))
+        }
+    }
+
+    /// Hands out entries to be made durable. What a leader proposes has been applied; all else waits for its commit.
+    private mutating func append(_ entries: [QuorumEntry], into effects: inout [CoordinatorEffect]) {
+        for entry in entries {
+            effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record)))
+            guard entry.zxid > lastZxid || ensemble?.isRestoring == true else { continue }
+            do throws(MalformedInput) {
+                ensemble?.unapplied.append(try TreeRecord(entry))
+            } catch {
+                let zxid = String(entry.zxid, radix: 16)
+                effects.append(.fail("the leader's change of zxid 0x\(zxid) cannot be read (\(error))"))
+            }
+        }
+    }
+
+    private mutating func truncate(after zxid: Int64, into effects: inout [CoordinatorEffect]) {
+        effects.append(.truncate(after: zxid))
+        ensemble?.unapplied.removeAll { $0.zxid > zxid }
+        if lastZxid > zxid {
+            ensemble?.isRestoring = true
+            effects.append(.restore)
+        }
+    }
+
+    /// The tree has been restored from snapshot and log.
+    mutating func restored(
+        _ restored: RestoredTree, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        tree = restored.tree
+        ensemble?.isRestoring = false
+        ensemble?.unapplied.removeAll { $0.zxid <= tree.lastZxid }
+        shareSecret()
+        if let committed = ensemble?.quorum.committed { self.committed(upTo: committed, at: now, into: &effects) }
+        serveIfReady(at: now, into: &effects)
+    }
+
+    // MARK: Committing
+
+    /// What is committed is applied, and said where it was applied before.
+    private mutating func committed(
+        upTo zxid: Int64, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        guard let ensemble, !ensemble.isRestoring else { return }
+        let ready = ensemble.unapplied.prefix { $0.zxid <= zxid }
+        for record in ready { apply(record, at: now, into: &effects) }
+        self.ensemble?.unapplied.removeFirst(ready.count)
+        gate.commit(upTo: max(gate.committed, min(zxid, lastZxid)), into: &leaving)
+        letLeave(at: now, into: &effects)
+        releaseVerdicts(at: now, into: &effects)
+        pumpTransfers(into: &effects)
+    }
+
+    /// Applies a committed change that this member has not decided itself.
+    private mutating func apply(
+        _ record: TreeRecord, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        var treeEffects: [ZNodesEffect] = []
+        applyRecord(record, into: &treeEffects)
+        gate.commit(upTo: record.zxid, into: &leaving)
+        letLeave(at: now, into: &effects)
+        tell(treeEffects, at: now, into: &effects)
+        if let session = record.closedSession, let id = connectionOfSession[session],
+            clients[id]?.isClosing != true
+        {
+            end(id, .close(id), at: now, into: &effects)
+        }
+        releaseVerdicts(at: now, into: &effects)
+    }
+
+    /// Takes a change into the tree.
+    mutating func applyRecord(_ record: TreeRecord, into treeEffects: inout [ZNodesEffect]) {
+        tree.apply(record, into: &treeEffects)
+        changesSinceSnapshot += 1
+        if record.opensEpoch { shareSecret() }
+    }
+
+    /// Passwords of sessions follow from what all members share.
+    mutating func shareSecret() {
+        let secret = tree.hard.secret
+        if secret.readableBytes == SessionSecret.size {
+            passwords = SessionPassword(secret: Array(secret.readableBytesView))
+        }
+    }
+
+    // MARK: Roles
+
+    /// Applies everything the log has, and opens the epoch. Nothing is said before that is committed.
+    private mutating func beginLeading(
+        _ epoch: Int32, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        for record in ensemble?.unapplied ?? [] {
+            var unheard: [ZNodesEffect] = []
+            applyRecord(record, into: &unheard)
+        }
+        ensemble?.unapplied = []
+        ensemble?.owners = [:]
+        tree.touchAllSessions(at: now)
+        effects.append(.report(.leading(epoch: epoch)))
+        let configuration = ensemble?.quorum.membership.configurationText ?? ""
+        let secret = tree.hard.secret.readableBytes > 0 ? tree.hard.secret : ByteBuffer(bytes: settings.sessionSecret)
+        let opening = ZNodesEvent.epochOpened(
+            zxid: Epoch.opening(epoch), secret: secret, configuration: configuration)
+        change(opening, at: now, into: &effects)
+    }
+
+    /// Clients are served from the moment when everything is known that earlier leaders may have promised.
+    private mutating func serveIfReady(at now: Instant, into effects: inout [CoordinatorEffect]) {
+        guard let ensemble, !ensemble.isServing, !ensemble.isRestoring else { return }
+        let status = ensemble.quorum.status
+        guard status.role != .looking, status.committed >= Epoch.opening(status.epoch) else { return }
+        self.ensemble?.isServing = true
+        effects.append(.report(.serving(role)))
+    }
+
+    /// Ends all connections: what clients of a member without a leader would see could be overtaken without their
+    /// knowledge.
+    mutating func stopServing(at now: Instant, into effects: inout [CoordinatorEffect]) {
+        for id in clients.keys.sorted() where clients[id]?.phase.isEnding == false {
+            leave(id)
+            clients[id]?.phase = .ending
+            dropLine(of: id)
+            dropToken(of: id)
+            effects.append(.close(id))
+        }
+        gate = CommitGate(committed: gate.committed)
+        leaving = []
+        if ensemble?.arrival != nil { effects.append(.discardSnapshot) }
+        ensemble?.arrival = nil
+        ensemble?.transfers = [:]
+        ensemble?.asking.forgetAll()
+        ensemble?.isServing = false
+        pendingSnapshot = nil
+        effects.append(.report(.looking))
+    }
+}
+
+extension TreeRecord {
+    /// The change that an entry holds.
+    init(_ entry: QuorumEntry) throws(MalformedInput) {
+        let record = try WireReader.read(entry.record) { reader throws(MalformedInput) in
+            let record = try TreeRecord(reading: &reader)
+            try reader.finish()
+            return record
+        }
+        guard record.zxid == entry.zxid else { throw MalformedInput(.custom("a record of another zxid"), at: 0) }
+        self = record
+    }
+}
