@@ -62,7 +62,7 @@ import ZooKeeperProtocol
             case 0..<4:
                 guard path == "/" || NodePath.parent(of: path).flatMap({ twin.nodes[$0] }) != nil else { continue }
                 let node = node(data, &random)
-                let before = table.insert(node, data: data, at: path).replaced
+                let before = table.insert(node, data: data, at: path, alterParent: { _ in }).replaced
                 #expect(before == twin.nodes[path]?.node)
                 twin.nodes[path] = (node, data)
             case 4..<7:
@@ -79,7 +79,7 @@ import ZooKeeperProtocol
                 twin.nodes[path]?.node.set(acl: list)
             default:
                 guard children(of: path, in: twin).isEmpty else { continue }
-                #expect(table.remove(path)?.node == twin.nodes.removeValue(forKey: path)?.node)
+                #expect(table.remove(path, alterParent: { _ in })?.node == twin.nodes.removeValue(forKey: path)?.node)
             }
             if step % 500 == 0 { kept.append((table, twin)) }
         }
@@ -99,16 +99,16 @@ import ZooKeeperProtocol
         var random = SeededRandom(seed: 1)
         let (first, second) = (node(nil, &random), node(nil, &random))
         var left = NodeTable()
-        _ = left.insert(first, data: nil, at: "/")
-        _ = left.insert(second, data: nil, at: "/a")
-        _ = left.insert(first, data: nil, at: "/b")
+        _ = left.insert(first, data: nil, at: "/") { _ in }
+        _ = left.insert(second, data: nil, at: "/a") { _ in }
+        _ = left.insert(first, data: nil, at: "/b") { _ in }
         var right = NodeTable()
-        _ = right.insert(first, data: nil, at: "/")
-        _ = right.insert(first, data: nil, at: "/b")
-        _ = right.insert(second, data: nil, at: "/c")
+        _ = right.insert(first, data: nil, at: "/") { _ in }
+        _ = right.insert(first, data: nil, at: "/b") { _ in }
+        _ = right.insert(second, data: nil, at: "/c") { _ in }
         #expect(left != right)
-        _ = right.remove("/c")
-        _ = right.insert(second, data: nil, at: "/a")
+        _ = right.remove("/c") { _ in }
+        _ = right.insert(second, data: nil, at: "/a") { _ in }
         #expect(left == right)
         right.alter("/a") { $0.gainChild(zxid: 99) }
         #expect(left != right)

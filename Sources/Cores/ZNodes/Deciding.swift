@@ -7,30 +7,27 @@ struct ChangeDecision {
     let session: Int64
     let identities: [ZooKeeperID]
 
-    /// Checks `operation` against the draft, which takes it over. nil for what changes nothing.
+    /// Checks `operation` against the draft, which is to perform the change before the next. nil for what changes nothing.
     func decide(
         _ operation: Operation, in draft: inout TreeDraft
     ) throws(ZooKeeperError) -> (change: TreeChange?, result: OperationResult) {
         switch operation {
         case .create(let create):
-            let (change, path) = try self.create(create, isContainer: false, hasTTL: false, in: &draft)
+            let (change, path, _) = try self.create(create, isContainer: false, hasTTL: false, in: &draft)
             return (change, .created(path: path))
         case .create2(let create): return try create2(create, isContainer: false, hasTTL: false, in: &draft)
         case .createContainer(let create): return try create2(create, isContainer: true, hasTTL: false, in: &draft)
         case .createTTL(let create): return try create2(create, isContainer: false, hasTTL: true, in: &draft)
         case .delete(let path, let version):
-            let change = try delete(path, version: version, in: draft)
-            draft.perform(change)
-            return (change, .deleted)
+            return (try delete(path, version: version, in: draft), .deleted)
         case .setData(let path, let data, let version):
-            let node = try existing(path, in: draft)
+            var node = try existing(path, in: draft)
             try require(.write, on: node)
             let growth = (data?.readableBytes ?? 0) - (node.dataLength ?? 0)
             try checkQuota(path, bytes: growth, nodes: 0, in: &draft)
             try compare(version, node.version)
-            let change = TreeChange.dataSet(path: path, data: data?.copied)
-            draft.perform(change)
-            return (change, .dataSet(draft.node(path)?.stat ?? Stat()))
+            node.set(dataLength: data?.readableBytes, zxid: draft.zxid, time: draft.time)
+            return (.dataSet(path: path, data: data), .dataSet(node.stat))
         case .check(let path, let version):
             let node = try existing(path, in: draft)
             try require(.read, on: node)
@@ -40,16 +37,15 @@ struct ChangeDecision {
     }
 
     func setACL(
-        _ path: String, _ acl: [ACL], version: Int32, in draft: inout TreeDraft
+        _ path: String, _ acl: [ACL], version: Int32, in draft: TreeDraft
     ) throws(ZooKeeperError) -> (change: TreeChange, stat: Stat) {
         guard NodePath.isValid(path) else { throw .badArguments }
         let acl = try AccessControl.normalized(acl, for: identities, schemes: settings.schemes)
-        let node = try existing(path, in: draft)
+        var node = try existing(path, in: draft)
         try require(.admin, on: node)
         try compare(version, node.aversion)
-        let change = TreeChange.aclSet(path: path, acl: acl)
-        draft.perform(change)
-        return (change, draft.node(path)?.stat ?? Stat())
+        node.set(acl: acl)
+        return (.aclSet(path: path, acl: acl), node.stat)
     }
 
     // MARK: Creating
@@ -57,13 +53,13 @@ struct ChangeDecision {
     private func create2(
         _ create: CreateOperation, isContainer: Bool, hasTTL: Bool, in draft: inout TreeDraft
     ) throws(ZooKeeperError) -> (change: TreeChange?, result: OperationResult) {
-        let (change, path) = try self.create(create, isContainer: isContainer, hasTTL: hasTTL, in: &draft)
-        return (change, .created2(path: path, draft.node(path)?.stat ?? Stat()))
+        let (change, path, node) = try self.create(create, isContainer: isContainer, hasTTL: hasTTL, in: &draft)
+        return (change, .created2(path: path, node.stat))
     }
 
     private func create(
         _ create: CreateOperation, isContainer: Bool, hasTTL: Bool, in draft: inout TreeDraft
-    ) throws(ZooKeeperError) -> (TreeChange, path: String) {
+    ) throws(ZooKeeperError) -> (TreeChange, path: String, ZNode) {
         guard let mode = CreateMode(rawValue: create.flags) else { throw .badArguments }
         guard !mode.hasTTL || settings.allowsTTL else { throw .unimplemented }
         guard mode.hasTTL == hasTTL else { throw .badArguments }
@@ -82,9 +78,8 @@ struct ChangeDecision {
         guard draft.node(path) == nil else { throw .nodeExists }
         if case .ephemeral = parent.lifetime { throw .noChildrenForEphemerals }
         try checkQuota(path, bytes: create.data?.readableBytes ?? 0, nodes: 1, in: &draft)
-        let change = TreeChange.created(path: path, data: create.data?.copied, acl: acl, lifetime: lifetime)
-        draft.perform(change)
-        return (change, path)
+        let node = draft.created(data: create.data, acl: acl, lifetime: lifetime)
+        return (.created(path: path, data: create.data, acl: acl, lifetime: lifetime), path, node)
     }
 
     private func lifetime(_ mode: CreateMode, ttl: Int64) throws(ZooKeeperError) -> ZNode.Lifetime {

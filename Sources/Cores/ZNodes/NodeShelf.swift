@@ -4,7 +4,11 @@ import NIOCore
 ///
 /// Both are arrays without pointers: a node costs no allocation of its own, and copying a shelf is copying memory. Rows
 /// stay where they are as long as their nodes live; bytes move.
-struct NodeShelf: Sendable {
+///
+/// Tables that are copies of each other share shelves. Invariant: who changes a shelf is the only one who holds it, or
+/// has made a copy; so shelves may cross threads. (A structure of as many references would be retained reference by
+/// reference at every look.)
+final class NodeShelf: @unchecked Sendable {
     /// The number of no row.
     static let noRow = UInt32.max
     /// Longer data has memory of its own, or setting it would move a lot.
@@ -38,7 +42,7 @@ struct NodeShelf: Sendable {
         }
     }
 
-    private(set) var count = 0
+    private var count = 0
     private var rows: [Row] = []
     private var bytes: [UInt8] = []
     /// The bytes that belong to no row any more.
@@ -50,6 +54,22 @@ struct NodeShelf: Sendable {
     private var longData: [UInt32: ByteBuffer] = [:]
     /// Of nodes that are not persistent.
     private var lifetimes: [UInt32: ZNode.Lifetime] = [:]
+
+    init() {}
+
+    private init(_ other: NodeShelf) {
+        count = other.count
+        rows = other.rows
+        bytes = other.bytes
+        wastedByteCount = other.wastedByteCount
+        firstFree = other.firstFree
+        buckets = other.buckets
+        longData = other.longData
+        lifetimes = other.lifetimes
+    }
+
+    /// A shelf that can be changed without changing this one.
+    func copy() -> NodeShelf { NodeShelf(self) }
 
     // MARK: Reading
 
@@ -118,7 +138,7 @@ struct NodeShelf: Sendable {
     // MARK: Changing
 
     /// Adds a node that is not there.
-    mutating func insert(
+    func insert(
         _ row: Row, at path: UnsafeRawBufferPointer, hash: UInt64, data: ByteBuffer?, lifetime: ZNode.Lifetime
     ) -> UInt32 {
         if count == buckets.count { growBuckets() }
@@ -136,7 +156,7 @@ struct NodeShelf: Sendable {
         return number
     }
 
-    private mutating func add(_ row: Row) -> UInt32 {
+    private func add(_ row: Row) -> UInt32 {
         if firstFree != Self.noRow {
             let number = firstFree
             firstFree = rows[Int(number)].start
@@ -149,13 +169,13 @@ struct NodeShelf: Sendable {
         return UInt32(rows.count - 1)
     }
 
-    mutating func set(_ lifetime: ZNode.Lifetime, of number: UInt32) {
+    func set(_ lifetime: ZNode.Lifetime, of number: UInt32) {
         if lifetime != .persistent || !lifetimes.isEmpty {
             lifetimes[number] = lifetime == .persistent ? nil : lifetime
         }
     }
 
-    mutating func set(_ data: ByteBuffer?, of number: UInt32) {
+    func set(_ data: ByteBuffer?, of number: UInt32) {
         let row = rows[Int(number)]
         let (old, new) = (Int(row.dataLength), data?.readableBytes ?? -1)
         if old > Self.longestDataInside { longData[number] = nil }
@@ -181,17 +201,17 @@ struct NodeShelf: Sendable {
     }
 
     /// Puts data behind the path, which ends the bytes.
-    private mutating func append(_ data: ByteBuffer?, to number: UInt32) {
+    private func append(_ data: ByteBuffer?, to number: UInt32) {
         rows[Int(number)].dataLength = data.map { Int32($0.readableBytes) } ?? -1
         guard let data, data.readableBytes > 0 else { return }
         if data.readableBytes > Self.longestDataInside {
-            longData[number] = data
+            longData[number] = data.copied
         } else {
             data.withUnsafeReadableBytes { bytes.append(contentsOf: $0) }
         }
     }
 
-    mutating func remove(_ number: UInt32, hash: UInt64) {
+    func remove(_ number: UInt32, hash: UInt64) {
         let row = rows[Int(number)]
         unchain(number, from: bucket(of: hash))
         wastedByteCount += row.lengthInside
@@ -203,7 +223,7 @@ struct NodeShelf: Sendable {
         firstFree = number
         count -= 1
         if count == 0 {
-            self = NodeShelf()
+            empty()
         } else {
             shrink()
         }
@@ -214,7 +234,7 @@ struct NodeShelf: Sendable {
     /// The low bits have chosen the shelf.
     private func bucket(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 32) & (buckets.count - 1) }
 
-    private mutating func unchain(_ number: UInt32, from bucket: Int) {
+    private func unchain(_ number: UInt32, from bucket: Int) {
         let next = rows[Int(number)].nextInBucket
         var previous = buckets[bucket]
         if previous == number {
@@ -231,7 +251,7 @@ struct NodeShelf: Sendable {
         preconditionFailure("row \(number) is not in the chain of its hash")
     }
 
-    private mutating func growBuckets() {
+    private func growBuckets() {
         let old = buckets
         buckets = Array(repeating: Self.noRow, count: max(4, old.count * 2))
         for first in old {
@@ -249,14 +269,22 @@ struct NodeShelf: Sendable {
     /// By an eighth: a shelf grows often enough for that, and half of what doubling takes would lie idle.
     private static func grown(_ count: Int) -> Int { count + count / 8 + 4 }
 
-    private mutating func reserve(_ more: Int) {
+    private func reserve(_ more: Int) {
         let needed = bytes.count + more
         precondition(needed <= UInt32.max, "\(needed) bytes on one shelf")
         if needed > bytes.capacity { bytes.reserveCapacity(Self.grown(needed)) }
     }
 
+    private func empty() {
+        rows = []
+        bytes = []
+        wastedByteCount = 0
+        firstFree = Self.noRow
+        buckets = []
+    }
+
     /// Puts the bytes together when too many between them are nobody's.
-    private mutating func shrink() {
+    private func shrink() {
         guard wastedByteCount > 4096, wastedByteCount > bytes.count / 4 else { return }
         var packed: [UInt8] = []
         packed.reserveCapacity(Self.grown(bytes.count - wastedByteCount))

@@ -9,7 +9,9 @@ import ZooKeeperProtocol
 struct NodeTable: Sendable {
     static let shelfCount = NodeReference.shelfCount
 
-    private var shelves = [NodeShelf](repeating: NodeShelf(), count: shelfCount)
+    private static let emptyShelf = NodeShelf()
+
+    private var shelves = [NodeShelf](repeating: emptyShelf, count: shelfCount)
     private var accessLists = AccessLists()
     private(set) var count = 0
 
@@ -31,7 +33,13 @@ struct NodeTable: Sendable {
 
     private subscript(row reference: NodeReference) -> NodeShelf.Row {
         get { shelves[reference.shelf][reference.row] }
-        _modify { yield &shelves[reference.shelf][reference.row] }
+        _modify { yield &ownShelf(reference.shelf)[reference.row] }
+    }
+
+    /// A shelf that nobody else holds, to be changed.
+    private mutating func ownShelf(_ number: Int) -> NodeShelf {
+        if !isKnownUniquelyReferenced(&shelves[number]) { shelves[number] = shelves[number].copy() }
+        return shelves[number]
     }
 
     subscript(path: String) -> ZNode? { reference(of: path).map { node(at: $0) } }
@@ -57,10 +65,6 @@ struct NodeTable: Sendable {
         if let place = reference(of: path) { alter(place, body) }
     }
 
-    mutating func alterParent(of path: String, _ body: (inout ZNode) -> Void) {
-        if let place = path.withPathBytes({ parent(of: $0) }) { alter(place, body) }
-    }
-
     mutating func alter(_ place: NodeReference, _ body: (inout ZNode) -> Void) {
         let old = node(at: place)
         var new = old
@@ -74,22 +78,24 @@ struct NodeTable: Sendable {
     }
 
     mutating func set(_ data: ByteBuffer?, at place: NodeReference) {
-        shelves[place.shelf].set(data, of: place.row)
+        ownShelf(place.shelf).set(data, of: place.row)
     }
 
-    /// Puts a node in its place, and among the children of the node above; that one's facts are left alone. Where there
-    /// was one before, it takes over its children.
+    /// Puts a node in its place, and among the children of the node above, which `alterParent` changes. Where there was
+    /// one before, it takes over its children.
     mutating func insert(
-        _ node: ZNode, data: ByteBuffer?, at path: String
+        _ node: ZNode, data: ByteBuffer?, at path: String, alterParent: (inout ZNode) -> Void
     ) -> (place: NodeReference, replaced: ZNode?) {
         path.withPathBytes { path in
+            let parent = parent(of: path)
+            defer { if let parent { alter(parent, alterParent) } }
             if let old = reference(of: path) {
                 let replaced = self.node(at: old)
                 replace(old, by: node, data: data)
                 return (old, replaced)
             }
             let place = place(node, data: data, at: path)
-            if let parent = parent(of: path) { link(place, below: parent) }
+            if let parent { link(place, below: parent) }
             return (place, nil)
         }
     }
@@ -106,32 +112,33 @@ struct NodeTable: Sendable {
         let row = NodeShelf.Row(node, acl: accessLists.use(node.acl))
         count += 1
         return NodeReference(
-            shelf: shelf, row: shelves[shelf].insert(row, at: path, hash: hash, data: data, lifetime: node.lifetime))
+            shelf: shelf, row: ownShelf(shelf).insert(row, at: path, hash: hash, data: data, lifetime: node.lifetime))
     }
 
     private mutating func replace(_ place: NodeReference, by node: ZNode, data: ByteBuffer?) {
         let acl = accessLists.use(node.acl)
         accessLists.release(self[row: place].acl)
         self[row: place].become(node, acl: acl)
-        shelves[place.shelf].set(node.lifetime, of: place.row)
-        shelves[place.shelf].set(data, of: place.row)
+        ownShelf(place.shelf).set(node.lifetime, of: place.row)
+        ownShelf(place.shelf).set(data, of: place.row)
     }
 
-    /// Removes a node; it should have no children.
-    mutating func remove(_ path: String) -> (place: NodeReference, node: ZNode)? {
+    /// Removes a node, which should have no children, from its place and from among the children of the node above,
+    /// which `alterParent` changes.
+    mutating func remove(
+        _ path: String, alterParent: (inout ZNode) -> Void
+    ) -> (place: NodeReference, node: ZNode)? {
         path.withPathBytes { path in
             guard let place = reference(of: path) else { return nil }
             let node = node(at: place)
-            remove(place, path)
+            let parent = parent(of: path)
+            unlink(place, from: parent)
+            accessLists.release(self[row: place].acl)
+            ownShelf(place.shelf).remove(place.row, hash: path.lastingHash)
+            count -= 1
+            if let parent { alter(parent, alterParent) }
             return (place, node)
         }
-    }
-
-    private mutating func remove(_ place: NodeReference, _ path: UnsafeRawBufferPointer) {
-        unlink(place, from: parent(of: path))
-        accessLists.release(self[row: place].acl)
-        shelves[place.shelf].remove(place.row, hash: path.lastingHash)
-        count -= 1
     }
 
     // MARK: Children
@@ -227,7 +234,7 @@ struct NodeTable: Sendable {
 
     /// One of ``shelfCount`` shelves, which the table lets go of: all it is good for then is the other shelves.
     mutating func takeShelf(_ number: Int) -> NodeShelf {
-        defer { shelves[number] = NodeShelf() }
+        defer { shelves[number] = Self.emptyShelf }
         return shelves[number]
     }
 

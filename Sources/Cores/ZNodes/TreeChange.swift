@@ -136,10 +136,10 @@ extension TreeChange {
         switch try reader.int8() {
         case 1:
             self = .created(
-                path: try reader.nodePath(), data: try reader.ownBuffer(), acl: try ACL.list(reading: &reader),
+                path: try reader.nodePath(), data: try reader.juteBuffer(), acl: try ACL.list(reading: &reader),
                 lifetime: try ZNode.Lifetime(reading: &reader))
         case 2: self = .deleted(path: try reader.nodePath())
-        case 3: self = .dataSet(path: try reader.nodePath(), data: try reader.ownBuffer())
+        case 3: self = .dataSet(path: try reader.nodePath(), data: try reader.juteBuffer())
         case 4: self = .aclSet(path: try reader.nodePath(), acl: try ACL.list(reading: &reader))
         case 5: self = .sessionOpened(try reader.int64(), timeoutInMilliseconds: try reader.int32())
         case 6:
@@ -154,7 +154,7 @@ extension TreeChange {
         case 8: self = .failed(ZooKeeperError(rawValue: try reader.int32()))
         case 9 where !isPart:
             self = .epochOpened(
-                secret: try reader.ownBuffer() ?? ByteBuffer(), configuration: try reader.juteString())
+                secret: try reader.juteBuffer() ?? ByteBuffer(), configuration: try reader.juteString())
         case 10 where !isPart:
             self = .reconfigured(configuration: try reader.juteString(), previous: try reader.juteString())
         default: throw MalformedInput(.custom("no such change of the tree"), at: reader.position)
@@ -170,9 +170,6 @@ extension WireReader {
         guard NodePath.isValid(path) else { throw MalformedInput(.custom("no path of a node"), at: start) }
         return path
     }
-
-    /// A buffer that shares no memory with the frame, for keeping.
-    mutating func ownBuffer() throws(MalformedInput) -> ByteBuffer? { try juteBuffer()?.copied }
 }
 
 extension ByteBuffer {

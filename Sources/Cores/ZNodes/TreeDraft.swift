@@ -42,16 +42,20 @@ struct TreeDraft {
     /// Quotas that the draft itself makes or ends count from the next change on.
     func quota(governing path: String) -> String? { base.quotas.governing(path) }
 
+    /// A node as a creation makes it now.
+    func created(data: ByteBuffer?, acl: [ACL], lifetime: ZNode.Lifetime) -> ZNode {
+        ZNode(dataLength: data?.readableBytes, acl: acl, lifetime: lifetime, zxid: zxid, time: time)
+    }
+
     /// Takes over a change of a node.
     mutating func perform(_ change: TreeChange) {
         let (zxid, time) = (zxid, time)
         switch change {
         case .created(let path, let data, let acl, let lifetime):
-            let length = data?.readableBytes
-            let node = ZNode(dataLength: length, acl: acl, lifetime: lifetime, zxid: zxid, time: time)
+            let node = created(data: data, acl: acl, lifetime: lifetime)
             changed[ExactText(path)] = .node(node, newData: .some(data))
             alter(NodePath.parent(of: path)) { $0.gainChild(zxid: zxid) }
-            account(path, bytes: length ?? 0, nodes: 1)
+            account(path, bytes: node.dataLength ?? 0, nodes: 1)
         case .deleted(let path):
             let size = node(path)?.dataLength ?? 0
             changed[ExactText(path)] = .gone

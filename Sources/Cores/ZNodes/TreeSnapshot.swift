@@ -169,7 +169,7 @@ package struct TreeLoader {
             }
             state = TreeState(lastZxid: try reader.int64())
         case .session: state.insert(session: try reader.int64(), timeoutInMilliseconds: try reader.int32())
-        case .secret: state.secret = try reader.ownBuffer() ?? ByteBuffer()
+        case .secret: state.secret = try reader.juteBuffer()?.copied ?? ByteBuffer()
         case .acl:
             let list = try ACL.list(reading: &reader)
             acls.append(list == ACL.open ? ACL.open : list)
@@ -178,7 +178,7 @@ package struct TreeLoader {
             guard state.nodes.reference(of: path) == nil else {
                 throw MalformedInput(.custom("a node that was there already"), at: reader.position)
             }
-            let data = try reader.ownBuffer()
+            let data = try reader.juteBuffer()
             let node = try ZNode(reading: &reader, dataLength: data?.readableBytes, acls: acls)
             state.restore(node, data: data, at: path)
         case .end:

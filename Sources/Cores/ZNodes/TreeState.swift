@@ -25,8 +25,7 @@ package struct TreeState: Sendable, Equatable {
                 node.acl = [ACL(.read, .anyone)]
                 node.aversion = -1
             }
-            insert(node, data: ByteBuffer(), at: path)
-            nodes.alterParent(of: path) { $0.childCount += 1 }
+            insert(node, data: ByteBuffer(), at: path) { $0.childCount += 1 }
         }
     }
 
@@ -45,9 +44,10 @@ package struct TreeState: Sendable, Equatable {
             && ephemerals.keys.allSatisfy { sessions[$0] != nil }
     }
 
-    /// Puts a node in its place, its parent's facts left alone.
-    private mutating func insert(_ node: ZNode, data: ByteBuffer?, at path: String) {
-        let (place, replaced) = nodes.insert(node, data: data, at: path)
+    private mutating func insert(
+        _ node: ZNode, data: ByteBuffer?, at path: String, alterParent: (inout ZNode) -> Void
+    ) {
+        let (place, replaced) = nodes.insert(node, data: data, at: path, alterParent: alterParent)
         if let replaced { unregister(place, replaced, path) }
         register(place, node, path)
     }
@@ -77,8 +77,7 @@ package struct TreeState: Sendable, Equatable {
         case .created(let path, let data, let acl, let lifetime):
             let length = data?.readableBytes
             let node = ZNode(dataLength: length, acl: acl, lifetime: lifetime, zxid: zxid, time: time)
-            insert(node, data: data, at: path)
-            nodes.alterParent(of: path) { $0.gainChild(zxid: zxid) }
+            insert(node, data: data, at: path) { $0.gainChild(zxid: zxid) }
             if let measured = QuotaPath.measured(by: path) { measure(measured, into: path) }
             account(path, bytes: length ?? 0, nodes: 1)
         case .deleted(let path): delete(path, zxid: zxid)
@@ -93,7 +92,7 @@ package struct TreeState: Sendable, Equatable {
         case .multi: preconditionFailure("the changes of a multi are applied one by one")
         case .failed: break
         case .epochOpened(let secret, let configuration):
-            self.secret = secret
+            self.secret = secret.copied
             show(configuration)
         case .reconfigured(let configuration, _):
             show(configuration)
@@ -127,8 +126,7 @@ package struct TreeState: Sendable, Equatable {
     }
 
     private mutating func delete(_ path: String, zxid: Int64) {
-        guard let (place, node) = nodes.remove(path) else { return }
-        nodes.alterParent(of: path) { $0.loseChild(zxid: zxid) }
+        guard let (place, node) = nodes.remove(path, alterParent: { $0.loseChild(zxid: zxid) }) else { return }
         unregister(place, node, path)
         account(path, bytes: -(node.dataLength ?? 0), nodes: -1)
     }

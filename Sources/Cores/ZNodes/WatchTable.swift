@@ -11,7 +11,7 @@ package struct Watcher: Sendable, Hashable, Comparable {
 
 /// Who waits for what; belongs to connections, so it is neither logged nor kept.
 struct WatchTable: Sendable {
-    enum Kind: Sendable, CaseIterable {
+    enum Kind: Int, Sendable, CaseIterable {
         /// Set by `getData` and `exists`; fires once.
         case data
         /// Set by `getChildren`; fires once.
@@ -20,46 +20,57 @@ struct WatchTable: Sendable {
         case persistentRecursive
     }
 
-    private var tables: [Kind: [ExactText: Set<Watcher>]] = [:]
-    /// The paths of each watcher, by kind, for when it goes.
-    private var paths: [Watcher: [Kind: Set<ExactText>]] = [:]
+    private struct Watch: Sendable, Hashable {
+        var kind: Kind
+        var path: ExactText
+    }
+
+    /// By kind; no empty sets.
+    private var watchers = [[ExactText: Set<Watcher>]](repeating: [:], count: Kind.allCases.count)
+    /// The same by watcher, for when it goes; no empty sets.
+    private var watches: [Watcher: Set<Watch>] = [:]
 
     mutating func add(_ kind: Kind, _ path: String, _ watcher: Watcher) {
         let path = ExactText(path)
-        tables[kind, default: [:]][path, default: []].insert(watcher)
-        paths[watcher, default: [:]][kind, default: []].insert(path)
+        watchers[kind.rawValue][path, default: []].insert(watcher)
+        watches[watcher, default: []].insert(Watch(kind: kind, path: path))
     }
 
     func has(_ kind: Kind, _ path: String, _ watcher: Watcher) -> Bool {
-        tables[kind]?[ExactText(path)]?.contains(watcher) ?? false
+        watchers[kind.rawValue][ExactText(path)]?.contains(watcher) ?? false
     }
 
     /// False when there was none.
     @discardableResult
     mutating func remove(_ kind: Kind, _ path: String, _ watcher: Watcher) -> Bool {
-        let path = ExactText(path)
-        guard tables[kind]?[path]?.remove(watcher) != nil else { return false }
-        if tables[kind]?[path]?.isEmpty == true { tables[kind]?[path] = nil }
-        paths[watcher]?[kind]?.remove(path)
-        if paths[watcher]?[kind]?.isEmpty == true { paths[watcher]?[kind] = nil }
-        if paths[watcher]?.isEmpty == true { paths[watcher] = nil }
+        let watch = Watch(kind: kind, path: ExactText(path))
+        guard has(kind, path, watcher) else { return false }
+        forget(watch, of: watcher)
+        forget(watcher, of: watch)
         return true
     }
 
     mutating func removeAll(of watcher: Watcher) {
-        for (kind, paths) in paths.removeValue(forKey: watcher) ?? [:] {
-            for path in paths {
-                tables[kind]?[path]?.remove(watcher)
-                if tables[kind]?[path]?.isEmpty == true { tables[kind]?[path] = nil }
-            }
+        for watch in watches.removeValue(forKey: watcher) ?? [] { forget(watcher, of: watch) }
+    }
+
+    private mutating func forget(_ watcher: Watcher, of watch: Watch) {
+        watchers[watch.kind.rawValue][watch.path]?.remove(watcher)
+        if watchers[watch.kind.rawValue][watch.path]?.isEmpty == true {
+            watchers[watch.kind.rawValue][watch.path] = nil
         }
+    }
+
+    private mutating func forget(_ watch: Watch, of watcher: Watcher) {
+        watches[watcher]?.remove(watch)
+        if watches[watcher]?.isEmpty == true { watches[watcher] = nil }
     }
 
     /// Whom a change at `path` concerns, ascending; standard watches among them have fired then.
     mutating func fire(_ event: WatchedEvent.Kind, at path: String) -> [Watcher] {
-        if paths.isEmpty { return [] }
+        if isEmpty { return [] }
         let exact = ExactText(path)
-        var watchers: Set<Watcher> = []
+        var concerned: Set<Watcher> = []
         let firing: [Kind] =
             switch event {
             case .nodeCreated, .nodeDataChanged: [.data]
@@ -67,26 +78,31 @@ struct WatchTable: Sendable {
             case .nodeChildrenChanged: [.child]
             }
         for kind in firing {
-            for watcher in tables[kind]?[exact] ?? [] {
-                watchers.insert(watcher)
-                remove(kind, path, watcher)
-            }
+            guard let fired = watchers[kind.rawValue].removeValue(forKey: exact) else { continue }
+            let watch = Watch(kind: kind, path: exact)
+            for watcher in fired { forget(watch, of: watcher) }
+            concerned = concerned.isEmpty ? fired : concerned.union(fired)
         }
-        watchers.formUnion(tables[.persistent]?[exact] ?? [])
-        if event != .nodeChildrenChanged, let recursive = tables[.persistentRecursive], !recursive.isEmpty {
+        concerned.formUnion(self[.persistent][exact] ?? [])
+        let recursive = self[.persistentRecursive]
+        if event != .nodeChildrenChanged, !recursive.isEmpty {
             var above: String? = path
             while let path = above {
-                watchers.formUnion(recursive[ExactText(path)] ?? [])
+                concerned.formUnion(recursive[ExactText(path)] ?? [])
                 above = NodePath.parent(of: path)
             }
         }
-        return watchers.sorted()
+        return concerned.sorted()
     }
+
+    private subscript(kind: Kind) -> [ExactText: Set<Watcher>] { watchers[kind.rawValue] }
 
     // MARK: What there is
 
-    /// The watches that fire once on data, as Apache ZooKeeper's words show them.
-    var dataWatches: [ExactText: Set<Watcher>] { tables[.data] ?? [:] }
+    var isEmpty: Bool { watches.isEmpty }
 
-    var total: Int { tables.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } } }
+    /// The watches that fire once on data, as Apache ZooKeeper's words show them.
+    var dataWatches: [ExactText: Set<Watcher>] { self[.data] }
+
+    var total: Int { watches.values.reduce(0) { $0 + $1.count } }
 }

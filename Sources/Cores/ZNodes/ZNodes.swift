@@ -117,9 +117,9 @@ package struct ZNodes: ReplicatedCore, Sendable {
     }
 
     private mutating func tell(
-        _ kind: WatchedEvent.Kind, _ path: String?, zxid: Int64, into effects: inout [ZNodesEffect]
+        _ kind: WatchedEvent.Kind, _ path: @autoclosure () -> String?, zxid: Int64, into effects: inout [ZNodesEffect]
     ) {
-        guard let path else { return }
+        guard !watches.isEmpty, let path = path() else { return }
         let watchers = watches.fire(kind, at: path)
         guard !watchers.isEmpty else { return }
         let acl = hard.nodes[path]?.acl ?? []
@@ -153,7 +153,7 @@ package struct ZNodes: ReplicatedCore, Sendable {
                 guard let decided else { throw .unimplemented }
                 (change, reply) = (decided, result.reply)
             case .setACL(let path, let acl, let version):
-                let (decided, stat) = try checks.setACL(path, acl, version: version, in: &draft)
+                let (decided, stat) = try checks.setACL(path, acl, version: version, in: draft)
                 (change, reply) = (decided, .stat(stat))
             case .multi(let operations):
                 let parts = operations.compactMap(\.asPartOfMulti)
@@ -180,7 +180,10 @@ package struct ZNodes: ReplicatedCore, Sendable {
         for (index, operation) in operations.enumerated() {
             do throws(ZooKeeperError) {
                 let (change, result) = try checks.decide(operation, in: &draft)
-                if let change { changes.append(change) }
+                if let change {
+                    draft.perform(change)
+                    changes.append(change)
+                }
                 results.append(result)
             } catch {
                 let behind = operations.count - index - 1
