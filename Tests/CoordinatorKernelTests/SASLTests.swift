@@ -73,7 +73,7 @@ import ZooKeeperProtocol
         #expect(harness.kernel.waitingReplyCount == 2)
         outcome(1, .proven(identity: "bob", lastToken: nil))
         #expect(try harness.reply(1, to: .sasl).header.xid == 3)
-        #expect(try harness.reply(1, to: .ping).header.xid == 4)
+        #expect(try harness.reply(1, to: .ping).header.xid == SpecialXID.ping)
         #expect(harness.kernel.waitingReplyCount == 0)
     }
 

@@ -22,14 +22,16 @@ struct ClientConnection: Sendable {
     /// What waits in line behind a request that somebody else answers.
     enum Queued: Sendable {
         case awaited(_ ticket: UInt64, Asked)
-        case frame(ByteBuffer)
+        case frame(ByteBuffer, changesIdentities: Bool)
     }
 
     /// With port.
     let address: String
     var phase = Phase.connecting
     /// Oldest first; begins with what is awaited, unless it is empty.
-    var queue: [Queued] = []
+    private(set) var queue = CircularBuffer<Queued>()
+    /// Requests in line that change whom the client has shown to be.
+    private(set) var waitingIdentities = 0
     /// Whom the client has shown to be, in the order in which it did.
     var identities: [ZooKeeperID]
     /// While it is being looked at, nothing that comes behind it is served.
@@ -58,9 +60,19 @@ struct ClientConnection: Sendable {
         queue.contains { if case .awaited(_, let asked) = $0 { asked.opCode == .closeSession } else { false } }
     }
 
-    /// Whether only what is awaited is in line.
-    var onlyAwaits: Bool {
-        queue.allSatisfy { if case .awaited = $0 { true } else { false } }
+    /// - Parameter first: whether the request was in line already, and is the next.
+    mutating func getInLine(_ request: Queued, first: Bool = false) {
+        if first { queue.prepend(request) } else { queue.append(request) }
+        if case .frame(_, changesIdentities: true) = request { waitingIdentities += 1 }
+    }
+
+    mutating func advanceLine() {
+        if case .frame(_, changesIdentities: true) = queue.removeFirst() { waitingIdentities -= 1 }
+    }
+
+    mutating func dropLine() {
+        queue.removeAll()
+        waitingIdentities = 0
     }
 
     /// Adds an identity unless it is there.

@@ -26,7 +26,7 @@ extension CoordinatorKernel {
         case .connecting:
             guard isServing else { return end(id, .close(id), at: now, into: &effects) }
             connect(frame, on: id, at: now, into: &effects)
-        case .opening: getInLine(.frame(frame), id)
+        case .opening: getInLine(frame, nil, id)
         case .serving(let session): serve(frame, of: session, on: id, at: now, into: &effects)
         case .ending: break
         }
@@ -55,7 +55,7 @@ extension CoordinatorKernel {
                 }
             }
         } catch {
-            if hasToWait { return getInLine(.frame(frame), id) }
+            if hasToWait { return getInLine(frame, opCode, id) }
             guard frame.readableBytes >= 8, let opCode, opCode != .auth else {
                 return end(id, .reject(id, cause: "no request: \(error)"), at: now, into: &effects)
             }
@@ -64,12 +64,12 @@ extension CoordinatorKernel {
             return reply(.failure(.marshallingError), to: asked, at: now, into: &effects)
         }
         let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode ?? .error, arrived: now)
-        if !isDeciding, let question = request?.questionForLeader(frame) {
+        if !isDeciding, let request, isAdmitted(request, on: id), let question = request.questionForLeader(frame) {
             // What changes whom a client has proven to be must not be overtaken by what depends on it.
-            if hasToWait && clients[id]?.onlyAwaits == false { return getInLine(.frame(frame), id) }
-            return ask(question, asked, into: &effects)
+            if hasToWait && clients[id]?.waitingIdentities != 0 { return getInLine(frame, opCode, id) }
+            return ask(question, asked, isNext: isQueued, into: &effects)
         }
-        if hasToWait { return getInLine(.frame(frame), id) }
+        if hasToWait { return getInLine(frame, opCode, id) }
         guard let request else {
             reply(.failure(.unimplemented), to: asked, zxid: -1, at: now, into: &effects)
             return end(id, .close(id), at: now, into: &effects)

@@ -11,13 +11,17 @@ extension CoordinatorKernel {
     var leaderToAsk: MemberID? { ensemble?.quorum.leader }
 
     /// Asks the leader on behalf of a client, whose requests behind this one wait.
+    ///
+    /// - Parameter isNext: whether the request was in line already, and is the next.
     mutating func ask(
-        _ question: ForwardedQuestion.Question, _ asked: Asked, into effects: inout [CoordinatorEffect]
+        _ question: ForwardedQuestion.Question, _ asked: Asked, isNext: Bool = false,
+        into effects: inout [CoordinatorEffect]
     ) {
         guard let leader = leaderToAsk, let client = clients[asked.connection],
             let ticket = ensemble?.asking.ticket(for: asked.connection)
         else { return }
-        getInLine(.awaited(ticket, asked), asked.connection)
+        clients[asked.connection]?.getInLine(.awaited(ticket, asked), first: isNext)
+        requestsInLine += 1
         let forwarded = ForwardedQuestion(
             ticket: ticket, session: asked.session, identities: client.identities, question: question)
         effects.append(.tell(leader, .asked(forwarded)))
@@ -55,7 +59,7 @@ extension CoordinatorKernel {
 
     /// Serves what came behind a request that has been answered, up to the next that has to wait.
     mutating func serveQueued(_ id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]) {
-        while case .frame(let frame)? = clients[id]?.queue.first, let session = clients[id]?.session {
+        while case .frame(let frame, _)? = clients[id]?.queue.first, let session = clients[id]?.session {
             advanceLine(of: id)
             if requestsBehindTokens > 0, holdsBack(frame, of: id) { continue }
             serve(frame, of: session, on: id, isQueued: true, at: now, into: &effects)
@@ -63,20 +67,20 @@ extension CoordinatorKernel {
     }
 
     /// Lets a client's request wait until those before it have been answered.
-    mutating func getInLine(_ request: ClientConnection.Queued, _ id: ConnectionID) {
-        clients[id]?.queue.append(request)
+    mutating func getInLine(_ frame: ByteBuffer, _ opCode: OpCode?, _ id: ConnectionID) {
+        clients[id]?.getInLine(.frame(frame, changesIdentities: opCode == .auth || opCode == .sasl))
         requestsInLine += 1
     }
 
     private mutating func advanceLine(of id: ConnectionID) {
-        clients[id]?.queue.removeFirst()
+        clients[id]?.advanceLine()
         requestsInLine -= 1
     }
 
     /// Forgets what waits in line.
     mutating func dropLine(of id: ConnectionID) {
         requestsInLine -= clients[id]?.queue.count ?? 0
-        clients[id]?.queue = []
+        clients[id]?.dropLine()
     }
 
     /// Tells the leader now and then of which sessions something was heard.

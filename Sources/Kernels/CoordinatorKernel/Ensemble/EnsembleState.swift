@@ -1,3 +1,4 @@
+import NIOCore
 import Quorum
 import Seams
 import ZNodes
@@ -43,7 +44,7 @@ struct AskingState: Sendable {
     private var lastTicket: UInt64 = 0
     private(set) var clients: [UInt64: ConnectionID] = [:]
     /// Answers that wait until their changes have been applied here, in the leader's order.
-    private var verdicts: [Verdict] = []
+    private var verdicts = CircularBuffer<Verdict>()
     /// Sessions of which something was heard since the leader was told last.
     var touched: Set<Int64> = []
     /// In nanoseconds of the steady clock.
@@ -71,7 +72,7 @@ struct AskingState: Sendable {
     /// Nothing that was asked will be answered.
     mutating func forgetAll() {
         clients = [:]
-        verdicts = []
+        verdicts.removeAll()
         touched = []
     }
 }

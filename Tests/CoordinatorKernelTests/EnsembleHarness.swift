@@ -1,0 +1,147 @@
+import NIOCore
+import Quorum
+import Seams
+import Testing
+import WireCoding
+import ZooKeeperProtocol
+
+@testable import CoordinatorKernel
+
+/// Kernels that are members of one ensemble, over a network and disks without faults; members can be cut off.
+///
+/// Connections are numbered by the test; each belongs to one member.
+struct EnsembleHarness {
+    var kernels: [MemberID: CoordinatorKernel] = [:]
+    var now = Instant(nanoseconds: 0, unixMilliseconds: 1_000_000_000)
+    /// Members nobody hears, and who hear nobody.
+    var cutOff: Set<MemberID> = []
+    /// Frames that each connection was sent and did not take yet, without lengths.
+    var sent: [UInt64: [ByteBuffer]] = [:]
+    var ended: Set<UInt64> = []
+    private var connections: [UInt64: MemberID] = [:]
+    private var underWay: [(from: MemberID, to: MemberID, message: PeerMessage)] = []
+    private var reported: [MemberID: [CoordinatorNews]] = [:]
+
+    init(_ count: Int64 = 3, observers: Int64 = 0, _ change: (inout KernelSettings) -> Void = { _ in }) {
+        let membership = Membership(
+            (1...count + observers).map { number in
+                let isVoter = number <= count
+                let address = "host\(number):2888:3888\(isVoter ? "" : ":observer")"
+                return Membership.Member(id: MemberID(number), isVoter: isVoter, address: address)
+            })
+        for member in membership.members { start(member.id, membership, change) }
+    }
+
+    /// Starts a member with nothing on its disk.
+    mutating func start(
+        _ id: MemberID, _ membership: Membership, _ change: (inout KernelSettings) -> Void = { _ in }
+    ) {
+        var settings = KernelSettings(
+            sessionSecret: Array(repeating: UInt8(id.number), count: SessionSecret.size))
+        settings.allowsReconfiguration = true
+        change(&settings)
+        let start = MemberStart(
+            id: id, quorum: QuorumSettings(), membership: membership, promise: QuorumPromise(), entries: [],
+            snapshotZxid: 0, seed: 1)
+        kernels[id] = CoordinatorKernel(settings, restored: RestoredTree(settings.tree), memberOf: start, at: now)
+    }
+
+    var leader: MemberID? {
+        kernels.keys.sorted().first { id in
+            if case .leader = kernels[id]?.role { !cutOff.contains(id) } else { false }
+        }
+    }
+
+    var followers: [MemberID] { kernels.keys.sorted().filter { kernels[$0]?.role == .follower } }
+
+    /// Lets time pass until `isReached`, at most for a minute.
+    mutating func run(until isReached: (EnsembleHarness) -> Bool) throws {
+        let end = now + .seconds(60)
+        while !isReached(self) {
+            try #require(now < end, "not reached within a minute")
+            now = now + .milliseconds(20)
+            for id in kernels.keys.sorted() { step(id, .ticked) }
+            deliver()
+        }
+    }
+
+    mutating func elect() throws { try run { $0.leader != nil && $0.followers.count == $0.kernels.count - 1 } }
+
+    mutating func step(_ id: MemberID, _ event: CoordinatorEvent) {
+        perform(event, at: id)
+        perform(.turnEnded, at: id)
+    }
+
+    /// Lets everything that is under way arrive, and all that follows from it.
+    mutating func deliver() {
+        while !underWay.isEmpty {
+            let (from, to, message) = underWay.removeFirst()
+            guard !cutOff.contains(from), !cutOff.contains(to), kernels[to] != nil else { continue }
+            step(to, .heard(from, [message]))
+        }
+    }
+
+    private mutating func perform(_ event: CoordinatorEvent, at id: MemberID) {
+        var effects: [CoordinatorEffect] = []
+        kernels[id]?.step(event, at: now, into: &effects)
+        var last: Int64?
+        for effect in effects {
+            switch effect {
+            case .append(let entry): last = entry.zxid
+            case .tell(let member, let message): underWay.append((id, member, message))
+            case .send(let connection, var frame):
+                frame.moveReaderIndex(forwardBy: 4)
+                sent[connection.number, default: []].append(frame)
+            case .close(let connection), .reject(let connection, _): ended.insert(connection.number)
+            case .report(let news): reported[id, default: []].append(news)
+            case .promise, .connect, .takeSnapshot: break
+            case .authenticate, .truncate, .restore, .receiveSnapshot, .receiveChunk, .installSnapshot,
+                .discardSnapshot, .fail:
+                Issue.record("\(effect) without a fault")
+            }
+        }
+        if let last { perform(.synced(upTo: last, truncationCount: 0), at: id) }
+    }
+
+    // MARK: Clients
+
+    /// Connects a client to a member and opens or resumes a session.
+    mutating func connect(
+        _ connection: UInt64, to id: MemberID, _ request: ConnectRequest = ConnectRequest(timeout: 10_000)
+    ) throws -> ConnectResponse {
+        connections[connection] = id
+        step(id, .connected(ConnectionID(connection), address: "c:1", host: "c", subject: nil))
+        var writer = WireWriter()
+        request.write(to: &writer)
+        step(id, .received(ConnectionID(connection), [writer.buffer()]))
+        deliver()
+        return try WireReader.read(try next(connection)) { reader throws(MalformedInput) in
+            try ConnectResponse(reading: &reader)
+        }
+    }
+
+    /// Sends a request without letting anything arrive between members.
+    mutating func ask(_ connection: UInt64, _ requests: ZooKeeperRequest...) {
+        guard let id = connections[connection] else { return }
+        step(id, .received(ConnectionID(connection), requests.map { KernelHarness.frame($0) }))
+    }
+
+    mutating func next(_ connection: UInt64) throws -> ByteBuffer {
+        try #require(sent[connection]?.isEmpty == false, "nothing was sent to connection \(connection)")
+        return sent[connection, default: []].removeFirst()
+    }
+
+    mutating func reply(
+        _ connection: UInt64, to opCode: OpCode
+    ) throws -> (header: ZooKeeperReplyHeader, body: ZooKeeperReply) {
+        deliver()
+        return try WireReader.read(try next(connection)) { reader throws(MalformedInput) in
+            let header = try ZooKeeperReplyHeader(reading: &reader)
+            return (header, header.error == .ok ? try ZooKeeperReply(to: opCode, reading: &reader) : .empty)
+        }
+    }
+
+    static func create(_ path: String, _ mode: CreateMode = .persistent) -> ZooKeeperRequest {
+        .change(.create(CreateOperation(path: path, data: nil, acl: ACL.open, mode: mode)))
+    }
+}
