@@ -43,6 +43,16 @@ extension TreeRecord {
         if case .sessionClosed(let session, _) = change { session } else { nil }
     }
 
+    /// The nodes that go with the session that the change ends.
+    package var endedEphemerals: [String] {
+        if case .sessionClosed(_, let paths) = change { paths } else { [] }
+    }
+
+    /// The node that the change deletes, if it is nothing but that.
+    package var deletedPath: String? {
+        if case .deleted(let path) = change { path } else { nil }
+    }
+
     /// The ensemble that the change makes, and that of before, as texts; nil for other changes.
     package var reconfiguration: (configuration: String, previous: String)? {
         if case .reconfigured(let configuration, let previous) = change { (configuration, previous) } else { nil }

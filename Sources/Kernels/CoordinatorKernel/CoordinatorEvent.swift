@@ -86,6 +86,8 @@ package enum CoordinatorNews: Sendable, Equatable {
     case sessionClosed(Int64)
     case authenticated(ConnectionID, identity: String)
     case saslRefused(ConnectionID, cause: String)
+    /// For the audit log alone.
+    case audited(AuditEntry)
     case authenticationFailed(ConnectionID, scheme: String)
     case looking
     case following(MemberID, epoch: Int32)

@@ -17,6 +17,8 @@ package struct KernelSettings: Sendable {
     package var sasl: SASLPolicy?
     /// Whether clients may change the ensemble.
     package var allowsReconfiguration = false
+    /// Whether everything that changes the tree is told to the audit log.
+    package var audits = false
     /// Changes between two snapshots.
     package var changesPerSnapshot = 100_000
 

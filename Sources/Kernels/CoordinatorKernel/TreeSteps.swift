@@ -38,6 +38,7 @@ extension CoordinatorKernel {
         propose(entries, at: now, into: &effects)
         tell(treeEffects, at: now, into: &effects)
         tell(decision.effects, at: now, into: &effects)
+        if settings.audits { audit(event, decision, at: now, into: &effects) }
         return decision.effects
     }
 

@@ -40,8 +40,8 @@ package final class CoordinatorServer: Sendable {
     ///
     /// - Parameter whenFailed: called once, from a thread of the server's, when the disk has failed. Nothing is
     ///   answered from then on; the process had better end.
-    /// - Throws: `StorageFailure`, `DirectoryLock.Refusal`, `Listener.Failure`, `TLSFileFault`, `MetricsServer.Failure`:
-    ///   each a sentence.
+    /// - Throws: `StorageFailure`, `DirectoryLock.Refusal`, `Listener.Failure`, `TLSFileFault`, `MetricsServer.Failure`,
+    ///   `AuditLog.Failure`: each a sentence.
     package static func start(
         _ settings: CoordinatorSettings, on group: any EventLoopGroup, logger: Logger,
         whenFailed: @escaping @Sendable (any Error) -> Void
@@ -53,7 +53,7 @@ package final class CoordinatorServer: Sendable {
         var operators = OperatorServices(settings, kernel: mailbox)
         let listening: Listening
         do {
-            try await operators.openMetrics(on: group)
+            try await operators.openEssentials(on: group)
             listening = try await Listening(
                 settings, on: group, logger: logger, mailbox: mailbox, throttle: throttle, words: operators.words)
         } catch {
@@ -62,13 +62,16 @@ package final class CoordinatorServer: Sendable {
         }
         do {
             let (thread, locks) = try serve(
-                settings, listening, mailbox: mailbox, throttle: throttle, logger: logger, whenFailed: whenFailed)
+                settings, listening, mailbox: mailbox, throttle: throttle, logger: logger, audit: operators.audit,
+                whenFailed: whenFailed)
             for (protocolName, listener) in [("plaintext", listening.plaintext), ("TLS", listening.secure)] {
                 if let listener { logger.info("serving clients on port \(listener.port), \(protocolName)") }
             }
             await operators.openAdmin(on: group, logger: logger)
+            operators.audit?.write(AuditEntry(.serverStart, .success))
             return CoordinatorServer(listening, thread: thread, operators: operators, locks: locks)
         } catch {
+            operators.audit?.write(AuditEntry(.serverStart, .failure))
             try await listening.close()
             try await operators.stop()
             throw error
@@ -78,7 +81,7 @@ package final class CoordinatorServer: Sendable {
     /// Restores what the directories hold and starts the threads.
     private static func serve(
         _ settings: CoordinatorSettings, _ listening: Listening, mailbox: Mailbox<CoordinatorThread.Message>,
-        throttle: Throttle, logger: Logger, whenFailed: @escaping @Sendable (any Error) -> Void
+        throttle: Throttle, logger: Logger, audit: AuditLog?, whenFailed: @escaping @Sendable (any Error) -> Void
     ) throws -> (CoordinatorThread, [DirectoryLock]) {
         let fileSystem = PosixFileSystem()
         let storage = CoordinatorStorage(fileSystem: fileSystem, settings: settings.storage)
@@ -112,7 +115,7 @@ package final class CoordinatorServer: Sendable {
                 snapshots: SnapshotThread(
                     storage, fileSystem: fileSystem, logger: logger,
                     written: { mailbox.post(.snapshotWritten(took: $0)) }),
-                throttle: throttle, logger: logger, whenFailed: whenFailed)
+                throttle: throttle, logger: logger, audit: audit, whenFailed: whenFailed)
         }
         return (thread, locks)
     }
@@ -120,6 +123,7 @@ package final class CoordinatorServer: Sendable {
     /// Ends all connections, makes durable what was accepted, and lets go of the directories. Sessions stay for their
     /// clients to come back to.
     package func stop() async throws {
+        operators.audit?.write(AuditEntry(.serverStop, .invoked))
         try await listening.close()
         try await operators.stop()
         thread.stop()

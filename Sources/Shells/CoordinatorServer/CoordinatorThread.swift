@@ -64,6 +64,8 @@ struct CoordinatorLoop {
     private let snapshots: SnapshotThread
     let throttle: Throttle
     private let logger: Logger
+    /// nil when nothing is audited.
+    private let audit: AuditLog?
     private let whenFailed: @Sendable (StorageFailure) -> Void
     private let clock = SystemClock()
     private(set) var clients: [ConnectionID: Client] = [:]
@@ -77,7 +79,7 @@ struct CoordinatorLoop {
 
     init(
         kernel: CoordinatorKernel, ports: ClientPorts, started: Instant, restore: RestoreStatistics, sync: SyncThread,
-        snapshots: SnapshotThread, throttle: Throttle, logger: Logger,
+        snapshots: SnapshotThread, throttle: Throttle, logger: Logger, audit: AuditLog?,
         whenFailed: @escaping @Sendable (StorageFailure) -> Void
     ) {
         self.kernel = kernel
@@ -89,6 +91,7 @@ struct CoordinatorLoop {
         self.snapshots = snapshots
         self.throttle = throttle
         self.logger = logger
+        self.audit = audit
         self.whenFailed = whenFailed
         lastTick = clock.now()
     }
@@ -225,6 +228,7 @@ struct CoordinatorLoop {
             logger.info("\(peer(connection)) has shown by SASL to be \(identity)")
         case .saslRefused(let connection, let cause):
             logger.warning("\(peer(connection)) failed to authenticate by SASL: \(cause)")
+        case .audited(let entry): audit?.write(entry)
         case .authenticationFailed(let connection, let scheme):
             logger.warning("\(peer(connection)) failed to authenticate by scheme \(scheme)")
         case .quotaExceeded(let excess):

@@ -2,11 +2,14 @@ import Logging
 import NIOCore
 import Platform
 
-/// What a coordinator offers its operators: the thread that answers them, four-letter words, and their HTTP ports.
+/// What a coordinator offers its operators: the thread that answers them, four-letter words, their HTTP ports and the
+/// audit log.
 struct OperatorServices: Sendable {
     private let settings: CoordinatorSettings
     private let surroundings: Surroundings
     private let inquiries: InquiryThread
+    /// nil when nothing is audited.
+    private(set) var audit: AuditLog?
     private(set) var admin: AdminServer?
     private(set) var metrics: MetricsServer?
 
@@ -22,8 +25,9 @@ struct OperatorServices: Sendable {
             enabled: settings.fourLetterWords, answers: WordAnswers(surroundings: surroundings), inquiries: inquiries)
     }
 
-    /// Throws ``MetricsServer/Failure``.
-    mutating func openMetrics(on group: any EventLoopGroup) async throws {
+    /// Opens what there is no coordinator without. Throws ``AuditLog/Failure`` and ``MetricsServer/Failure``.
+    mutating func openEssentials(on group: any EventLoopGroup) async throws {
+        audit = try settings.audit.map { settings throws(AuditLog.Failure) in try AuditLog(settings) }
         guard let settings = settings.metrics else { return }
         metrics = try await MetricsServer.start(settings, on: group, inquiries: inquiries)
     }

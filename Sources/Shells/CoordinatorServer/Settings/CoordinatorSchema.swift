@@ -99,6 +99,12 @@ package enum CoordinatorSchema {
         SettingKey(
             "metricsProvider.exportJvmInfo", .boolean, default: "true",
             "Whether Prometheus is also told of the process's CPU time, memory and files."),
+        SettingKey(
+            "audit.enable", .boolean, default: "false",
+            "Whether a line of the logger audit tells of every change, who asked for it, and whether it was done."),
+        SettingKey(
+            "audit.logFile", .text, default: nil,
+            "File that audit lines are appended to; with all other log lines if not set. Only Martlet knows this key."),
         SettingKey("skipACL", .word(["yes", "no"]), default: "no", "Whether access lists are left unchecked."),
         SettingKey(
             "DigestAuthenticationProvider.superDigest", .secret, default: nil,
@@ -147,7 +153,7 @@ package enum CoordinatorSchema {
         "requestThrottleDropStale", "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
         "largeRequestMaxBytes", "largeRequestThreshold", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
         "enableEagerACLCheck", "metricsProvider.numWorkerThreads", "metricsProvider.maxQueueSize",
-        "metricsProvider.workerShutdownTimeoutMs", "fips-mode", "audit.enable", "ssl.protocol",
+        "metricsProvider.workerShutdownTimeoutMs", "fips-mode", "audit.impl.class", "ssl.protocol",
         "ssl.hostnameVerification",
         "ssl.clientHostnameVerification", "ssl.crl", "ssl.ocsp", "ssl.sslProvider", "ssl.authProvider",
         "client.certReload", "sslQuorumReloadCertFiles", "jute.maxbuffer.extrasize", "readonlymode.enabled",

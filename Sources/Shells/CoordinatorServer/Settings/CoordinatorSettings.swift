@@ -54,6 +54,8 @@ package struct CoordinatorSettings: Sendable {
     package var admin: AdminSettings?
     /// Where Prometheus finds metrics; nil for nowhere.
     package var metrics: MetricsSettings?
+    /// Whether and where everything that changes the tree is written down; nil for nowhere.
+    package var audit: AuditSettings?
     /// The keys that the file sets and their values, in its order; secrets are blotted out.
     package var entries: [(key: String, value: String)] = []
 
@@ -85,6 +87,7 @@ package struct CoordinatorSettings: Sendable {
         kernel.superSubject = superSubject
         kernel.digestAlgorithm = digestAlgorithm
         kernel.requiredSchemes = requiredSchemes
+        kernel.audits = audit != nil
         kernel.changesPerSnapshot = changesPerSnapshot
         kernel.tree.checksACLs = checksACLs
         kernel.tree.allowsTTL = allowsTTL

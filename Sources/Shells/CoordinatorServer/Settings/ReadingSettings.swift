@@ -19,6 +19,7 @@ extension CoordinatorSettings {
         settings.readFourLetterWords(values, problems: &problems)
         settings.readAdmin(values, problems: &problems)
         settings.readMetrics(values)
+        if values.boolean("audit.enable") { settings.audit = AuditSettings(file: values["audit.logFile"]) }
         settings.entries = file.entries.map { ($0.key, CoordinatorSchema.isSecret($0.key) ? "***" : $0.value) }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
