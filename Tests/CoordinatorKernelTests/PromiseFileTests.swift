@@ -1,4 +1,5 @@
 import NIOCore
+import Quorum
 import Seams
 import Simulation
 import Testing
@@ -20,9 +21,10 @@ import Testing
 
     @Test func whatIsWrittenComesBack() throws {
         let promises = [
-            PromiseFile.Contents(epoch: 7, votedFor: 3, isRebuilding: false, ensemble: ensemble),
-            PromiseFile.Contents(epoch: 8, votedFor: nil, isRebuilding: true, ensemble: ensemble),
-            PromiseFile.Contents(epoch: .max, votedFor: .min),
+            PromiseFile.Contents(QuorumPromise(epoch: 7, votedFor: MemberID(3), standing: .voting), ensemble: ensemble),
+            PromiseFile.Contents(
+                QuorumPromise(epoch: 8, standing: .rebuilding, settledVersion: 1 << 40), ensemble: ensemble),
+            PromiseFile.Contents(QuorumPromise(epoch: .max, votedFor: MemberID(.min))),
         ]
         for promise in promises {
             try file.write(promise)
@@ -31,15 +33,15 @@ import Testing
     }
 
     @Test func everyChangedByteIsDamage() throws {
-        try file.write(PromiseFile.Contents(epoch: 7, votedFor: 3, ensemble: ensemble))
-        for position in 0..<47 {
+        try file.write(PromiseFile.Contents(QuorumPromise(epoch: 7, votedFor: MemberID(3)), ensemble: ensemble))
+        for position in 0..<55 {
             disk.rot("/d/promise", at: position)
             #expect(throws: StorageFailure.self) { try file.read() }
             disk.rot("/d/promise", at: position)
         }
-        #expect(try file.read().epoch == 7)
+        #expect(try file.read().promise.epoch == 7)
         let opened = try disk.open("/d/promise", .readWrite)
-        try opened.truncate(to: 46)
+        try opened.truncate(to: 54)
         #expect(throws: StorageFailure.self) { try file.read() }
         try opened.truncate(to: 0)
         #expect(throws: StorageFailure.self) { try file.read() }
@@ -59,15 +61,17 @@ import Testing
             do {
                 while true {
                     tried += 1
-                    try file.write(PromiseFile.Contents(epoch: tried, votedFor: Int64(tried), ensemble: ensemble))
+                    try file.write(
+                        PromiseFile.Contents(
+                            QuorumPromise(epoch: tried, votedFor: MemberID(Int64(tried))), ensemble: ensemble))
                     given = tried
                 }
             } catch StorageFailure.disk {
                 if Bool.random(using: &random) { disk.crash() } else { disk.endStop() }
             }
-            let found = try file.read()
+            let found = try file.read().promise
             #expect(found.epoch >= given && found.epoch <= tried)
-            #expect(found.epoch == 0 || found.votedFor == Int64(found.epoch))
+            #expect(found.epoch == 0 || found.votedFor == MemberID(Int64(found.epoch)))
             given = found.epoch
         }
     }

@@ -32,13 +32,12 @@ import Testing
         try log.truncate(after: 3)
         #expect(log.lastZxid == 3)
         try log.append([entry(20, "second leader's"), entry(21, "second leader's")])
-        let recovery = try storage.recover { Notebook() }
+        let recovery = try storage.recover(keepsEntries: true) { Notebook() }
         #expect(zxids(recovery) == [1, 2, 3, 20, 21])
         #expect(recovery.state.records[20] == entry(20, "second leader's").record)
         #expect(recovery.lastZxid == 21)
         #expect(recovery.warnings.isEmpty)
         #expect(recovery.entries.map(\.zxid) == [1, 2, 3, 20, 21])
-        #expect(recovery.entriesBegin == 0)
     }
 
     @Test func itReachesBackOverFilesAndWorksRightAfterAStart() throws {
@@ -71,10 +70,9 @@ import Testing
         try writer.append(Notebook(records: [1: entry(1).record, 0x300: entry(0x300).record]).chunk)
         try writer.finish()
         try log.append([entry(0x301)])
-        let recovery = try storage.recover { Notebook() }
+        let recovery = try storage.recover(keepsEntries: true) { Notebook() }
         #expect(zxids(recovery) == [1, 0x300, 0x301])
         #expect(recovery.entries == [entry(0x301)])
-        #expect(recovery.entriesBegin == 0x300)
     }
 
     @Test func aLogThatVoidsWhatASnapshotHoldsIsDamaged() throws {
@@ -106,16 +104,6 @@ import Testing
         }
     }
 
-    @Test func onlyTheNewestEntriesAreKept() {
-        var tail = ReplayedTail(after: 4, limitInBytes: 1000)
-        for zxid: Int64 in 5...5000 { tail.append(LogEntry(zxid: zxid, record: ByteBuffer(repeating: 1, count: 300))) }
-        #expect(tail.kept.map(\.zxid) == [4998, 4999, 5000])
-        #expect(tail.begin == 4997)
-        tail.append(LogEntry(zxid: 6000, record: ByteBuffer(repeating: 1, count: 1001)))
-        #expect(tail.kept.isEmpty)
-        #expect(tail.begin == 6000)
-    }
-
     /// Appends, truncates, takes snapshots and purges, and ends anywhere, again and again. Whatever comes back is a
     /// history that once was written in this order, with all of it that has to be there.
     @Test(arguments: 1...300) func whatComesBackIsOneHistory(_ seed: UInt64) throws {
@@ -125,7 +113,7 @@ import Testing
         var random = SeededRandom(seed: seed)
         var histories = Histories()
         for _ in 0..<8 {
-            let recovery = try storage.recover { Notebook() }
+            let recovery = try storage.recover(keepsEntries: true) { Notebook() }
             try histories.check(recovery)
             var log = recovery.log
             disk.stop(afterChanges: Int.random(in: 0...80, using: &random))

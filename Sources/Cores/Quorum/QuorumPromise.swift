@@ -5,6 +5,9 @@ package struct QuorumPromise: Sendable, Equatable {
     /// The only candidate of ``epoch`` that gets the vote.
     package var votedFor: MemberID?
     package var standing: Standing
+    /// The version of the newest ensemble that is known to be final. Without it a member that starts anew would need the
+    /// members of the ensemble before as well, and these may be gone.
+    package var settledVersion: Int64
 
     /// Whether the member can know all that it has ever acknowledged.
     package enum Standing: UInt8, Sendable {
@@ -15,9 +18,12 @@ package struct QuorumPromise: Sendable, Equatable {
         case voting
     }
 
-    package init(epoch: Int32 = 0, votedFor: MemberID? = nil, standing: Standing = .blank) {
+    package init(
+        epoch: Int32 = 0, votedFor: MemberID? = nil, standing: Standing = .blank, settledVersion: Int64 = 0
+    ) {
         self.epoch = epoch
         self.votedFor = votedFor
         self.standing = standing
+        self.settledVersion = settledVersion
     }
 }

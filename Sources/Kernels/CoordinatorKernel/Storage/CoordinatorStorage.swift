@@ -20,19 +20,14 @@ package struct Recovery<State> {
     /// nil when there was none.
     package var snapshotZxid: Int64?
     package var replayedCount: Int
-    /// The newest entries after the snapshot, ascending, at most ``CoordinatorStorage/keptEntriesInBytes`` of them.
+    /// The replayed entries, oldest first, where they were asked for.
     package var entries: [LogEntry]
-    /// The zxid before the first of `entries`; the last zxid when there are none.
-    package var entriesBegin: Int64
     /// What an operator should know, as sentences.
     package var warnings: [String]
 }
 
 /// The coordinator's directories.
 package struct CoordinatorStorage: Sendable {
-    /// Records of replayed entries that a start keeps in memory.
-    package static let keptEntriesInBytes = 64 << 20
-
     let fileSystem: any FileSystem
     package let settings: StorageSettings
 
@@ -68,7 +63,12 @@ package struct CoordinatorStorage: Sendable {
 
     /// Builds the newest state: from the newest sound snapshot, then the log after it. Cuts off what a crash tore, and
     /// refuses everything else that is not as it was written.
-    package func recover<State: Restorable>(_ makeEmpty: () -> State) throws(StorageFailure) -> Recovery<State> {
+    ///
+    /// - Parameter keepsEntries: whether the result has the entries of the log behind the snapshot; members of an ensemble
+    ///   need them, for they may not be committed yet.
+    package func recover<State: Restorable>(
+        keepsEntries: Bool = false, _ makeEmpty: () -> State
+    ) throws(StorageFailure) -> Recovery<State> {
         // Renames and removals of a killed process count from now on.
         try onDisk { () throws(FileSystemError) in
             try fileSystem.synchronizeDirectory(settings.snapshotDirectory)
@@ -84,7 +84,7 @@ package struct CoordinatorStorage: Sendable {
                 var reader = try SnapshotReader(
                     fileSystem, in: settings.snapshotDirectory, .snapshot(zxid: zxid), zxid: zxid)
                 let state = try reader.load(into: makeEmpty())
-                return try replayLog(onto: state, snapshotZxid: zxid, warnings: warnings)
+                return try replayLog(onto: state, snapshotZxid: zxid, keepsEntries: keepsEntries, warnings: warnings)
             } catch {
                 guard case .damaged(let file, _, _) = error, file.hasSuffix(StorageFileName.snapshot(zxid: zxid).text)
                 else { throw error }
@@ -93,7 +93,7 @@ package struct CoordinatorStorage: Sendable {
             }
         }
         if let damage { throw damage }
-        return try replayLog(onto: makeEmpty(), snapshotZxid: nil, warnings: warnings)
+        return try replayLog(onto: makeEmpty(), snapshotZxid: nil, keepsEntries: keepsEntries, warnings: warnings)
     }
 
     // MARK: The log
@@ -104,17 +104,17 @@ package struct CoordinatorStorage: Sendable {
         var lastZxid: Int64
         let snapshotZxid: Int64?
         var count = 0
-        var tail: ReplayedTail
+        var entries: [LogEntry]?
         var warnings: [String]
     }
 
     private func replayLog<State: Restorable>(
-        onto loaded: State, snapshotZxid: Int64?, warnings: [String]
+        onto loaded: State, snapshotZxid: Int64?, keepsEntries: Bool, warnings: [String]
     ) throws(StorageFailure) -> Recovery<State> {
         let start = snapshotZxid ?? 0
         var replay = Replay(
             state: loaded, lastZxid: start, snapshotZxid: snapshotZxid,
-            tail: ReplayedTail(after: start, limitInBytes: Self.keptEntriesInBytes), warnings: warnings)
+            entries: keepsEntries ? [] : nil, warnings: warnings)
         let files = try onDisk { () throws(FileSystemError) in try log.firstZxids() }
         for (index, firstZxid) in files.enumerated() {
             let next = index + 1 < files.count ? files[index + 1] : nil
@@ -128,7 +128,7 @@ package struct CoordinatorStorage: Sendable {
             state: replay.state,
             log: TransactionLog(fileSystem: fileSystem, settings: settings, lastZxid: replay.lastZxid),
             lastZxid: replay.lastZxid, snapshotZxid: snapshotZxid, replayedCount: replay.count,
-            entries: replay.tail.kept, entriesBegin: replay.tail.begin, warnings: replay.warnings)
+            entries: replay.entries ?? [], warnings: replay.warnings)
     }
 
     /// - Parameter end: what the next file goes on from; entries above it are void. nil when all count.
@@ -174,7 +174,7 @@ package struct CoordinatorStorage: Sendable {
                         "the change of zxid 0x\(String(entry.zxid, radix: 16)) cannot be read (\(error))")
                 }
                 replay.count += 1
-                replay.tail.append(entry)
+                replay.entries?.append(entry)
             }
             replay.lastZxid = lastZxid
         }

@@ -1,30 +1,22 @@
 import NIOCore
+import Quorum
 import Seams
 import WireCoding
 
 /// The file that keeps what a member of an ensemble has promised in elections, and which ensemble it is a member of.
 ///
 /// It is replaced as a whole, and durable before anybody is told. On disk, big-endian: a mark (8 bytes), the version of
-/// the format (4), the epoch (4), whether there is a vote (1), the vote (8), whether the member rebuilds (1), whether
-/// there is an ensemble (1), the ensemble (16), CRC-32C of all that (4).
+/// the format (4), the epoch (4), whether there is a vote (1), the vote (8), the member's standing (1), the settled
+/// version (8), whether there is an ensemble (1), the ensemble (16), CRC-32C of all that (4).
 package struct PromiseFile: Sendable {
     /// What the file holds. A member without the file has promised nothing.
     package struct Contents: Sendable, Equatable {
-        /// No leader of an older epoch is followed.
-        package var epoch: Int32
-        /// The number of the member that has the vote of ``epoch``.
-        package var votedFor: Int64?
-        /// The member has lost what it once acknowledged, and has not caught up yet.
-        package var isRebuilding: Bool
+        package var promise: QuorumPromise
         /// ``ensembleSize`` bytes, or none as long as the member belongs to no ensemble.
         package var ensemble: [UInt8]
 
-        package init(
-            epoch: Int32 = 0, votedFor: Int64? = nil, isRebuilding: Bool = false, ensemble: [UInt8] = []
-        ) {
-            self.epoch = epoch
-            self.votedFor = votedFor
-            self.isRebuilding = isRebuilding
+        package init(_ promise: QuorumPromise = QuorumPromise(), ensemble: [UInt8] = []) {
+            self.promise = promise
             self.ensemble = ensemble
         }
     }
@@ -34,7 +26,7 @@ package struct PromiseFile: Sendable {
     /// `MARTLETP`
     private static let mark: UInt64 = 0x4d41_5254_4c45_5450
     private static let version: UInt32 = 1
-    private static let size = 47
+    private static let size = 55
 
     private let fileSystem: any FileSystem
     private let directory: String
@@ -84,10 +76,12 @@ package struct PromiseFile: Sendable {
         var bytes = ByteBuffer()
         bytes.writeInteger(mark)
         bytes.writeInteger(version)
-        bytes.writeInteger(contents.epoch)
-        bytes.writeInteger(UInt8(contents.votedFor == nil ? 0 : 1))
-        bytes.writeInteger(contents.votedFor ?? 0)
-        bytes.writeInteger(UInt8(contents.isRebuilding ? 1 : 0))
+        let promise = contents.promise
+        bytes.writeInteger(promise.epoch)
+        bytes.writeInteger(UInt8(promise.votedFor == nil ? 0 : 1))
+        bytes.writeInteger(promise.votedFor?.number ?? 0)
+        bytes.writeInteger(promise.standing.rawValue)
+        bytes.writeInteger(promise.settledVersion)
         bytes.writeInteger(UInt8(ensemble.isEmpty ? 0 : 1))
         bytes.writeBytes(ensemble.isEmpty ? [UInt8](repeating: 0, count: ensembleSize) : ensemble)
         bytes.writeInteger(bytes.withUnsafeReadableBytes { crc32c($0) })
@@ -100,15 +94,18 @@ package struct PromiseFile: Sendable {
         guard bytes.readableBytes == size, bytes.readInteger(as: UInt64.self) == mark,
             bytes.readInteger(as: UInt32.self) == version,
             let epoch = bytes.readInteger(as: Int32.self), let hasVote = bytes.readInteger(as: UInt8.self),
-            let vote = bytes.readInteger(as: Int64.self), let isRebuilding = bytes.readInteger(as: UInt8.self),
+            let vote = bytes.readInteger(as: Int64.self),
+            let standing = bytes.readInteger(as: UInt8.self).flatMap(QuorumPromise.Standing.init),
+            let settledVersion = bytes.readInteger(as: Int64.self),
             let hasEnsemble = bytes.readInteger(as: UInt8.self),
             let ensemble = bytes.readBytes(length: ensembleSize),
             let crc = bytes.readInteger(as: UInt32.self)
         else { return nil }
         bytes.moveReaderIndex(to: 0)
         guard bytes.readSlice(length: size - 4)?.withUnsafeReadableBytes({ crc32c($0) }) == crc else { return nil }
-        return Contents(
-            epoch: epoch, votedFor: hasVote == 1 ? vote : nil, isRebuilding: isRebuilding == 1,
-            ensemble: hasEnsemble == 1 ? ensemble : [])
+        let promise = QuorumPromise(
+            epoch: epoch, votedFor: hasVote == 1 ? MemberID(vote) : nil, standing: standing,
+            settledVersion: settledVersion)
+        return Contents(promise, ensemble: hasEnsemble == 1 ? ensemble : [])
     }
 }
