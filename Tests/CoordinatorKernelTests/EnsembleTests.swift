@@ -137,7 +137,7 @@ import ZooKeeperProtocol
 
     @Test func membersJoinAndLeave() throws {
         var (ensemble, leader, followers) = try elected()
-        var joined = try #require(ensemble.kernels[leader]?.quorumStatus?.membership)
+        var joined = try #require(ensemble.kernels[leader]?.ensembleStatus?.quorum.membership)
         let newcomer = Membership.Member(id: MemberID(7), address: "host7:2888:3888:participant;2181")
         joined = Membership(joined.members + [newcomer])
         ensemble.start(MemberID(7), joined)
@@ -156,12 +156,12 @@ import ZooKeeperProtocol
         open.ask(1, .reconfig(joining: "server.7=\(newcomer.address)", leaving: nil, newMembers: nil, version: -1))
         let reply = try open.reply(1, to: .reconfig)
         #expect(reply.header.error == .ok)
-        try open.run { $0.kernels.values.allSatisfy { $0.quorumStatus?.membership.members.count == 4 } }
+        try open.run { $0.kernels.values.allSatisfy { $0.ensembleStatus?.quorum.membership.members.count == 4 } }
         let oldLeader = try #require(open.leader)
         open.ask(
             1, .reconfig(joining: nil, leaving: "\(oldLeader)", newMembers: nil, version: -1))
         #expect(try open.reply(1, to: .reconfig).header.error == .ok)
         try open.run { $0.leader != nil && $0.leader != oldLeader }
-        #expect(open.kernels[try #require(open.leader)]?.quorumStatus?.membership[oldLeader] == nil)
+        #expect(open.kernels[try #require(open.leader)]?.ensembleStatus?.quorum.membership[oldLeader] == nil)
     }
 }

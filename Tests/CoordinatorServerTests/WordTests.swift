@@ -1,4 +1,7 @@
+import CoordinatorKernel
+import Platform
 import Testing
+import ZNodes
 import ZooKeeperProtocol
 
 @testable import CoordinatorServer
@@ -31,6 +34,35 @@ import ZooKeeperProtocol
         #expect(running.answer(to: "conf").contains("\ndataDir=\(running.directory)\n"))
         #expect(running.answer(to: "envi").contains("\nzookeeper.version=3.9.5-"))
         try await running.stop()
+    }
+
+    @Test func theTraceMaskIsSetAndTold() async throws {
+        let running = try await RunningServer { $0.fourLetterWords = [.gtmk, .stmk, .hash] }
+        #expect(running.answer(to: "gtmk") == "306")
+        #expect(running.answer(to: "stmk\0\0\0\0\0\0\u{1}\u{2}more") == "258")
+        let client = running.client()
+        client.send(Array("stmk\0\0\0".utf8))
+        #expect(running.answer(to: "gtmk") == "258")
+        client.send(Array("\0\0\0\0\u{7}".utf8))
+        #expect(client.receiveAll() == "7" && running.answer(to: "gtmk") == "7")
+        #expect(running.answer(to: "hash").isEmpty)
+        try await running.stop()
+    }
+
+    @Test func aLeaderTellsMoreThanOthers() throws {
+        var settings = CoordinatorSettings(plaintext: nil, dataDirectory: "/d")
+        settings.fourLetterWords = []
+        let answers = WordAnswers(surroundings: Surroundings(settings: settings, fileSystem: PosixFileSystem()))
+        var status = CoordinatorKernel(
+            KernelSettings(sessionSecret: [UInt8](repeating: 7, count: SessionSecret.size)),
+            restored: RestoredTree(ZNodesSettings()), at: SystemClock().now()
+        ).status()
+        for (role, mode) in [(CoordinatorRole.follower, "follower"), (.observer, "observer"), (.readOnly, "read-only")]
+        {
+            status.role = role
+            #expect(answers.server(status, clients: nil).hasSuffix("Mode: \(mode)\nNode count: 5\n"))
+        }
+        #expect(CoordinatorRole.readOnly.isReadOnly && !CoordinatorRole.looking.isServing)
     }
 
     @Test func wordsThatAreNotEnabledSaySo() async throws {

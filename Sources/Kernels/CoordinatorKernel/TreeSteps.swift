@@ -50,6 +50,7 @@ extension CoordinatorKernel {
         if ensemble == nil {
             for entry in entries { effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record))) }
         } else {
+            ensemble?.statistics.proposed(entries, at: now)
             stepQuorum(.proposed(entries), at: now, into: &effects)
         }
     }
@@ -85,6 +86,7 @@ extension CoordinatorKernel {
         if now >= nextStatisticsTurn {
             nextStatisticsTurn = now + Self.statisticsWindow
             server.turn()
+            ensemble?.statistics.turn()
         }
         if ensemble != nil {
             stepQuorum(.ticked, at: now, into: &effects)

@@ -8,7 +8,7 @@ final class ClientHandler: ConnectionHandler {
     private let id: ConnectionID
     private let mailbox: Mailbox<CoordinatorThread.Message>
     private let throttle: Throttle
-    private let words: WordDesk
+    private var words: WordDesk
 
     init(
         id: ConnectionID, connection: Connection, mailbox: Mailbox<CoordinatorThread.Message>, throttle: Throttle,
@@ -31,6 +31,8 @@ final class ClientHandler: ConnectionHandler {
         words.answer(word, on: connection)
         return true
     }
+
+    func receivedUnframed(_ bytes: ByteBuffer, on connection: Connection) { words.received(bytes, on: connection) }
 
     func closed(_ connection: Connection, _ reason: CloseReason) {
         mailbox.post(.disconnected(id))

@@ -145,8 +145,8 @@ struct CoordinatorLoop {
     }
 
     /// Begins all counts anew.
-    mutating func resetStatistics() {
-        kernel.resetServerStatistics()
+    mutating func resetStatistics(at now: Instant) {
+        kernel.resetServerStatistics(at: now)
         disk = DiskStatistics()
     }
 

@@ -8,9 +8,12 @@ package protocol ConnectionHandler: AnyObject {
     func received(_ frames: [ByteBuffer], on connection: Connection)
 
     /// Asked once, when the connection's first four bytes have come (they may be the first frame's length). Answering
-    /// true takes the connection out of framing: nothing of what the peer sends is handed over any more, and the
+    /// true takes the connection out of framing: what else the peer sends is handed over as it comes, and the
     /// handler sends what it likes and closes with ``CloseReason/ended``.
     func takesOver(firstFourBytes: UInt32, on connection: Connection) -> Bool
+
+    /// Bytes that came behind the first four of a connection that was taken over, in order.
+    func receivedUnframed(_ bytes: ByteBuffer, on connection: Connection)
 
     /// Unsent bytes have fallen below half of the bound after having exceeded it. Reading goes on by itself; this
     /// tells who produces bytes without being asked.
@@ -22,5 +25,6 @@ package protocol ConnectionHandler: AnyObject {
 
 extension ConnectionHandler {
     package func takesOver(firstFourBytes: UInt32, on connection: Connection) -> Bool { false }
+    package func receivedUnframed(_ bytes: ByteBuffer, on connection: Connection) {}
     package func drained(_ connection: Connection) {}
 }

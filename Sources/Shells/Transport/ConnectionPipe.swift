@@ -141,11 +141,15 @@ final class ConnectionPipe: ChannelInboundHandler {
             }
             if handler.takesOver(firstFourBytes: first, on: connection) {
                 phase = .takenOver
+                begun.moveReaderIndex(forwardBy: 4)
+                if begun.readableBytes > 0 { handler.receivedUnframed(begun, on: connection) }
             } else if case .firstBytes = phase {
                 phase = .framing
                 cut(begun)
             }
-        case .opening, .takenOver, .over:
+        case .takenOver:
+            if ending == nil, let connection { handler?.receivedUnframed(bytes, on: connection) }
+        case .opening, .over:
             break
         }
     }

@@ -29,6 +29,16 @@ extension CoordinatorKernel {
         }
     }
 
+    /// Says what has become of a client's request to change the ensemble.
+    mutating func auditReconfiguration(
+        _ answer: Result<ZooKeeperReply, ZooKeeperError>, of session: Int64, by identities: [ZooKeeperID],
+        at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        var entry = AuditEntry(.reconfig, answer.isSuccess ? .success : .failure)
+        (entry.session, entry.identities) = (session, identities)
+        say(.report(.audited(entry)), at: now, into: &effects)
+    }
+
     private mutating func audit(
         _ asked: TreeRequest, _ answer: Result<ZooKeeperReply, ZooKeeperError>, at now: Instant,
         into effects: inout [CoordinatorEffect]

@@ -79,7 +79,12 @@ extension CoordinatorKernel {
     ) -> Result<ZooKeeperReply, ZooKeeperError> {
         switch request {
         case .sync(let path): return .success(.path(path))
-        case .reconfig: return reconfigure(request, by: identities, at: now, into: &effects)
+        case .reconfig:
+            let answer = reconfigure(request, by: identities, at: now, into: &effects)
+            if settings.audits {
+                auditReconfiguration(answer, of: session, by: identities, at: now, into: &effects)
+            }
+            return answer
         default:
             // Watches belong to reads, which are not asked of the leader.
             let treeRequest = TreeRequest(

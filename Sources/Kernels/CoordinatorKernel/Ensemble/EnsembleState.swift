@@ -21,8 +21,11 @@ struct EnsembleState: Sendable {
     /// The leader's state on its way here.
     var arrival: SnapshotArrival?
 
+    var statistics: EnsembleStatistics
+
     /// - Parameter tree: snapshot and log together.
     init(_ start: MemberStart, tree: TreeState, at now: Instant) {
+        statistics = EnsembleStatistics(at: now)
         let entries = start.entries.map { QuorumEntry($0) }
         // What the snapshot had, before changes that may still be taken back.
         var committed = Membership(shownBy: tree)

@@ -26,7 +26,9 @@ extension CoordinatorKernel {
         case .sendSnapshot(let member): beginTransfer(to: member, into: &effects)
         case .commit(let zxid): committed(upTo: zxid, at: now, into: &effects)
         case .becomeLooking: stopServing(at: now, into: &effects)
-        case .follow(let leader, let epoch): effects.append(.report(.following(leader, epoch: epoch)))
+        case .follow(let leader, let epoch):
+            ensemble?.statistics.foundLeader(isSelf: false, at: now)
+            effects.append(.report(.following(leader, epoch: epoch)))
         case .lead(let epoch): beginLeading(epoch, at: now, into: &effects)
         case .adopt(let membership): effects.append(.connect(membership))
         case .report(let news): effects.append(.report(.quorum(news)))
@@ -38,6 +40,7 @@ extension CoordinatorKernel {
         for entry in entries {
             effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record)))
             guard entry.zxid > lastZxid || ensemble?.isRestoring == true else { continue }
+            ensemble?.statistics.receivedProposals += 1
             do throws(MalformedInput) {
                 ensemble?.unapplied.append(try TreeRecord(entry))
             } catch {
@@ -75,7 +78,9 @@ extension CoordinatorKernel {
         upTo zxid: Int64, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         guard let ensemble, !ensemble.isRestoring else { return }
+        self.ensemble?.statistics.committed(upTo: zxid, at: now)
         let ready = ensemble.unapplied.prefix { $0.zxid <= zxid }
+        self.ensemble?.statistics.receivedCommits += Int64(ready.count)
         for record in ready { apply(record, at: now, into: &effects) }
         self.ensemble?.unapplied.removeFirst(ready.count)
         gate.commit(upTo: max(gate.committed, min(zxid, lastZxid)), into: &leaving)
@@ -128,6 +133,7 @@ extension CoordinatorKernel {
         }
         ensemble?.unapplied = []
         ensemble?.owners = [:]
+        ensemble?.statistics.foundLeader(isSelf: true, at: now)
         tree.touchAllSessions(at: now)
         effects.append(.report(.leading(epoch: epoch)))
         let configuration = ensemble?.quorum.membership.configurationText ?? ""
@@ -143,6 +149,7 @@ extension CoordinatorKernel {
         let status = ensemble.quorum.status
         guard status.role != .looking, status.committed >= Epoch.opening(status.epoch) else { return }
         self.ensemble?.isServing = true
+        self.ensemble?.statistics.beganServing(at: now)
         effects.append(.report(.serving(role)))
     }
 
@@ -163,6 +170,7 @@ extension CoordinatorKernel {
         ensemble?.transfers = [:]
         ensemble?.asking.forgetAll()
         ensemble?.isServing = false
+        ensemble?.statistics.becameLooking(at: now)
         pendingSnapshot = nil
         effects.append(.report(.looking))
     }

@@ -47,6 +47,7 @@ extension CoordinatorKernel {
 
     mutating func beginTransfer(to member: MemberID, into effects: inout [CoordinatorEffect]) {
         ensemble?.transfers[member] = SnapshotTransfer(tree.hard)
+        ensemble?.statistics.sentSnapshots += 1
         effects.append(.report(.sendingSnapshot(to: member, zxid: lastZxid)))
         pumpTransfer(to: member, into: &effects)
     }

@@ -34,10 +34,6 @@ package struct LeadershipStatus: Sendable, Equatable {
     package var syncedFollowerCount = 0
     package var syncedNonVotingFollowerCount = 0
     package var syncedObserverCount = 0
-    /// `sync` requests that wait for a quorum.
-    package var pendingSyncCount = 0
-    package var proposalSizes = SizeStatistics()
-    package var uptime: Duration = .zero
 
     package init() {}
 }

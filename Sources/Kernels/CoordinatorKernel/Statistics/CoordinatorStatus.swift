@@ -3,6 +3,8 @@ import Seams
 /// What there is to say of a coordinator as a whole; cheap to make.
 package struct CoordinatorStatus: Sendable {
     package var role: CoordinatorRole
+    /// nil without an ensemble.
+    package var ensemble: EnsembleStatus?
     package var lastZxid: Int64
     package var nodeCount: Int
     /// Bytes of all paths and data.

@@ -23,12 +23,19 @@ extension CoordinatorKernel {
         return .leader(leadership)
     }
 
-    /// What the member knows of its ensemble; nil without one.
-    package var quorumStatus: QuorumStatus? { ensemble?.quorum.status }
+    /// nil without an ensemble.
+    package var ensembleStatus: EnsembleStatus? {
+        ensemble.map { ensemble in
+            EnsembleStatus(
+                id: ensemble.quorum.id, quorum: ensemble.quorum.status, isServing: ensemble.isServing,
+                statistics: ensemble.statistics)
+        }
+    }
 
     package func status() -> CoordinatorStatus {
         CoordinatorStatus(
-            role: role, lastZxid: lastZxid, nodeCount: tree.nodeCount, dataSizeInBytes: tree.dataSizeInBytes,
+            role: role, ensemble: ensembleStatus, lastZxid: lastZxid, nodeCount: tree.nodeCount,
+            dataSizeInBytes: tree.dataSizeInBytes,
             ephemeralCount: tree.ephemeralCount, sessionCount: tree.sessionCount, watchCount: tree.watchCount,
             outstanding: waitingReplyCount, connectionCount: clients.count, server: server)
     }
@@ -73,7 +80,10 @@ extension CoordinatorKernel {
 
     private func session(of watcher: Watcher) -> Int64? { clients[ConnectionID(watcher.number)]?.session }
 
-    package mutating func resetServerStatistics() { server = ServerStatistics() }
+    package mutating func resetServerStatistics(at now: Instant) {
+        server = ServerStatistics()
+        ensemble?.statistics.reset(at: now)
+    }
 
     package mutating func resetConnectionStatistics() {
         for (id, client) in clients {

@@ -54,9 +54,9 @@ struct AdminAnswers: Sendable {
     private func serving(_ command: AdminCommand, _ kernel: KernelWindow) throws(Refusal) -> Fields? {
         switch command {
         case .ruok, .connectionStatReset, .statReset, .observerConnectionStatReset:
-            return kernel.lookIfServing { loop, _ in
+            return kernel.lookIfServing { loop, now in
                 if command == .connectionStatReset { loop.kernel.resetConnectionStatistics() }
-                if command == .statReset { loop.resetStatistics() }
+                if command == .statReset { loop.resetStatistics(at: now) }
                 return []
             }
         case .isReadOnly:
@@ -185,8 +185,8 @@ struct AdminAnswers: Sendable {
             .init("server_stats", .object(statistics)),
             .init("client_response", responses),
         ]
-        if case .leader(let leadership) = status.role {
-            fields.append(.init("proposal_stats", bufferSizes(leadership.proposalSizes)))
+        if case .leader = status.role, let ensemble = status.ensemble {
+            fields.append(.init("proposal_stats", bufferSizes(ensemble.statistics.proposalSizes)))
         }
         return fields + [.init("node_count", .number(status.nodeCount))]
     }

@@ -11,15 +11,22 @@ struct MonitorReport: Sendable {
     /// How often clients were made to wait because too many requests were outstanding.
     var throttleCount: Int64
     var uptime: Duration
+    /// When it was made.
+    var now: Instant
 
     /// Facts that are no numbers.
     var texts: [(name: String, value: String)] {
-        [("version", Surroundings.version), ("server_state", status.role.name)]
+        var texts = [("version", Surroundings.version), ("server_state", status.role.name)]
+        if let ensemble = status.ensemble { texts.append(("peer_state", ensemble.state)) }
+        return texts
     }
 
     var metrics: [Metric] {
         var metrics = server + tree + requests + watchEvents + storage
-        if case .leader(let leadership) = status.role { metrics += Self.metrics(of: leadership) }
+        if let ensemble = status.ensemble { metrics += Self.metrics(of: ensemble) }
+        if case .leader(let leadership) = status.role, let statistics = status.ensemble?.statistics {
+            metrics += Self.metrics(of: leadership, statistics, at: now)
+        }
         return metrics
     }
 
@@ -90,8 +97,22 @@ struct MonitorReport: Sendable {
         ]
     }
 
-    private static func metrics(of leadership: LeadershipStatus) -> [Metric] {
-        let sizes = leadership.proposalSizes
+    private static func metrics(of ensemble: EnsembleStatus) -> [Metric] {
+        let statistics = ensemble.statistics
+        return [
+            .gauge("quorum_size", ensemble.quorum.membership.voters.count, "Members with a vote."),
+            .counter("looking_count", statistics.lookingCount, "Times without a leader."),
+            .time("election_time", statistics.electionTimes, "Time until a leader was found, in ms."),
+            .time("unavailable_time", statistics.unavailableTimes, "Time without service for clients, in ms."),
+            .counter("learner_proposal_received_count", statistics.receivedProposals, "Changes a leader proposed."),
+            .counter("learner_commit_received_count", statistics.receivedCommits, "Changes a leader committed."),
+        ]
+    }
+
+    private static func metrics(
+        of leadership: LeadershipStatus, _ statistics: EnsembleStatistics, at now: Instant
+    ) -> [Metric] {
+        let sizes = statistics.proposalSizes
         return [
             .gauge("learners", leadership.learnerCount, "Followers and observers."),
             .gauge("synced_followers", leadership.syncedFollowerCount, "Voting followers that are up to date."),
@@ -99,12 +120,29 @@ struct MonitorReport: Sendable {
                 "synced_non_voting_followers", leadership.syncedNonVotingFollowerCount,
                 "Followers without a vote that are up to date."),
             .gauge("synced_observers", leadership.syncedObserverCount, "Observers that are up to date."),
-            .gauge("pending_syncs", leadership.pendingSyncCount, "sync requests that wait for a quorum."),
-            .gauge("leader_uptime", leadership.uptime.milliseconds, "Time since this leader was elected, in ms."),
+            .gauge("pending_syncs", 0, "sync requests that wait; they are answered at once."),
+            .gauge(
+                "leader_uptime", statistics.leadingSince.map { (now - $0).milliseconds } ?? 0,
+                "Time since this leader was elected, in ms."),
             .gauge("last_proposal_size", sizes.last, "Bytes of the last proposal; -1 before the first."),
             .gauge("min_proposal_size", sizes.least, "Bytes of the smallest proposal."),
             .gauge("max_proposal_size", sizes.most, "Bytes of the largest proposal."),
+            .counter("proposal_count", statistics.proposals, "Changes proposed to the members."),
+            .time("proposal_latency", statistics.proposalLatencies, "Time from a proposal to its commit, in ms."),
+            .counter("snap_count", statistics.sentSnapshots, "Whole states sent to members that lagged."),
         ]
+    }
+}
+
+extension EnsembleStatus {
+    /// As Apache ZooKeeper names what a member does and how far it is.
+    var state: String {
+        let phase = isServing ? "broadcast" : "synchronization"
+        return switch quorum.role {
+        case .looking: "looking - election"
+        case .leading: "leading - \(phase)"
+        case .following: quorum.membership.isVoter(id) ? "following - \(phase)" : "observing - \(phase)"
+        }
     }
 }
 
@@ -112,7 +150,7 @@ extension CoordinatorLoop {
     func monitorReport(at now: Instant) -> MonitorReport {
         MonitorReport(
             status: kernel.status(), disk: disk, restore: restore, throttleCount: throttle.pauseCount,
-            uptime: now - started)
+            uptime: now - started, now: now)
     }
 }
 

@@ -13,6 +13,8 @@ struct WordAnswers: Sendable {
         switch word {
         case .ruok: kernel.look { _, _ in "imok" }
         case .isro: kernel.lookIfServing { loop, _ in loop.kernel.role.isReadOnly ? "ro" : "rw" } ?? "null"
+        case .gtmk: "\(surroundings.traceMask.value)"
+        case .stmk: preconditionFailure("stmk is answered with the number behind it")
         case .envi: "Environment:\n" + surroundings.environment.map { "\($0)=\($1)\n" }.joined()
         default: serving(word, seenThrough: kernel) ?? "\(Self.notServing)\n"
         }
@@ -36,8 +38,8 @@ struct WordAnswers: Sendable {
                 return "Connection stats reset.\n"
             }
         case .srst:
-            kernel.lookIfServing { loop, _ in
-                loop.resetStatistics()
+            kernel.lookIfServing { loop, now in
+                loop.resetStatistics(at: now)
                 return "Server stats reset.\n"
             }
         case .dump:
@@ -54,7 +56,9 @@ struct WordAnswers: Sendable {
             kernel.lookIfServing { _, _ in () }.map {
                 "datadir_size: \(surroundings.snapshotDirectorySize)\nlogdir_size: \(surroundings.logDirectorySize)\n"
             }
-        case .ruok, .isro, .envi: preconditionFailure("\(word) is answered by everybody")
+        // No digests are kept, as by an Apache ZooKeeper with digest.enabled=false.
+        case .hash: kernel.lookIfServing { _, _ in "" }
+        case .ruok, .isro, .envi, .gtmk, .stmk: preconditionFailure("\(word) is answered by everybody")
         }
     }
 
@@ -80,8 +84,7 @@ struct WordAnswers: Sendable {
         text += "Zxid: \(status.lastZxid.hexadecimal)\n"
         text += "Mode: \(status.role.name)\n"
         text += "Node count: \(status.nodeCount)\n"
-        if case .leader(let leadership) = status.role {
-            let sizes = leadership.proposalSizes
+        if case .leader = status.role, let sizes = status.ensemble?.statistics.proposalSizes {
             text += "Proposal sizes last/min/max: \(sizes.last)/\(sizes.least)/\(sizes.most)\n"
         }
         return text

@@ -18,6 +18,11 @@ package enum FourLetterWord: String, Sendable, CaseIterable {
     case dirs
     case srst
     case crst
+    case hash
+    /// Tells the trace mask.
+    case gtmk
+    /// Sets it, to the eight bytes behind the word.
+    case stmk
 
     /// Apache ZooKeeper's default is `srvr` alone, which leaves probes and monitoring without answers. Those here tell
     /// no secrets and cost little.
