@@ -56,6 +56,8 @@ package struct ZNodes: ReplicatedCore, Sendable {
     let settings: ZNodesSettings
     var watches = WatchTable()
     private var deadlines = SessionDeadlines()
+    /// Who was heard of last, and when by the steady clock.
+    private var lastTouched: (session: Int64, time: Int64) = (0, .min)
     private var nextSweep: Int64 = .min
 
     /// - Parameter restored: the lasting state of before; nil for a new tree.
@@ -100,6 +102,8 @@ package struct ZNodes: ReplicatedCore, Sendable {
         case .sessionClosed(let session, let paths):
             for path in paths { perform(.deleted(path: path), of: record, into: &effects) }
             deadlines.remove(session)
+            lastTouched = (0, .min)
+        case .sessionOpened: lastTouched = (0, .min)
         case .deleted(let path):
             // Who may know depends on the node as it was.
             tell(.nodeDeleted, path, zxid: record.zxid, into: &effects)
@@ -213,7 +217,10 @@ package struct ZNodes: ReplicatedCore, Sendable {
 
     /// Something was heard of the session's client.
     package mutating func touch(session: Int64, at now: Instant) {
+        // Requests come in bursts.
+        if lastTouched.session == session, lastTouched.time == now.nanoseconds { return }
         guard let timeout = hard.sessions[session] else { return }
+        lastTouched = (session, now.nanoseconds)
         deadlines.set(deadline(timeout, after: now), of: session)
     }
 

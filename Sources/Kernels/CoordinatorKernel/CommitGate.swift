@@ -2,7 +2,12 @@
 ///
 /// Invariant: what is held is in order of the zxids it waits for, so that everything leaves in the order it came.
 struct CommitGate<Effect: Sendable>: Sendable {
-    private var held: [(zxid: Int64, effect: Effect)] = []
+    private struct Held: Sendable {
+        var zxid: Int64
+        var effect: Effect
+    }
+
+    private var held: [Held] = []
     /// How many of `held` have left already.
     private var released = 0
     /// The last change that is durable.
@@ -19,7 +24,7 @@ struct CommitGate<Effect: Sendable>: Sendable {
             effects.append(effect)
         } else {
             precondition(zxid >= held.last?.zxid ?? .min, "waiting for zxid \(zxid) behind \(held.last?.zxid ?? 0)")
-            held.append((zxid, effect))
+            held.append(Held(zxid: zxid, effect: effect))
         }
     }
 

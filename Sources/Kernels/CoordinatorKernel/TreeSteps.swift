@@ -73,10 +73,11 @@ extension CoordinatorKernel {
     ) {
         server.watchEvents.add(event.kind, watcherCount: watchers.count)
         let frame = ReplyFrame.event(event, zxid: zxid)
+        let isForAll = !settings.tree.checksACLs || AccessControl.allows([], .read, acl)
         for watcher in watchers {
             let id = ConnectionID(watcher.number)
-            guard let client = clients[id] else { continue }
-            let mayKnow = !settings.tree.checksACLs || AccessControl.allows(client.identities, .read, acl)
+            guard let identities = clients[id]?.identities else { continue }
+            let mayKnow = isForAll || AccessControl.allows(identities, .read, acl)
             if mayKnow { say(.event(id, frame), at: now, into: &effects) }
         }
     }

@@ -51,7 +51,7 @@ struct CoordinatorLoop {
     struct Client {
         let connection: Connection
         /// To be sent at the end of the turn.
-        var unsent: [RecordBytes] = []
+        var unsent = UnsentFrames()
     }
 
     var kernel: CoordinatorKernel
@@ -186,15 +186,12 @@ struct CoordinatorLoop {
     }
 
     private mutating func queue(_ frame: ByteBuffer, to id: ConnectionID) {
-        let isFirst: Bool? = clients[id]?.unsent.isEmpty
-        clients[id]?.unsent.append(.inMemory(frame))
-        if isFirst == true { waiting.append(id) }
+        if clients[id]?.unsent.append(frame) == true { waiting.append(id) }
     }
 
     private mutating func flush(_ id: ConnectionID) {
-        guard let client = clients[id], !client.unsent.isEmpty else { return }
-        client.connection.send(client.unsent)
-        clients[id]?.unsent.removeAll(keepingCapacity: true)
+        guard let pieces = clients[id]?.unsent.take(), !pieces.isEmpty else { return }
+        clients[id]?.connection.send(pieces)
     }
 
     private mutating func end(_ id: ConnectionID, _ reason: CloseReason) {

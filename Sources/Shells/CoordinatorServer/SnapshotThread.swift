@@ -30,8 +30,10 @@ final class SnapshotThread: Sendable {
     ) {
         thread = OwnThread(name: "snapshots") { [mailbox, waiting] in
             while true {
-                for message in mailbox.take(waitingAtMost: .seconds(3600)) {
-                    guard case .write(let chunks, let zxid) = message else { return }
+                var messages = mailbox.take(waitingAtMost: .seconds(3600))
+                while !messages.isEmpty {
+                    // Nobody else may hold the chunks: they let go of what they have given out.
+                    guard case .write(let chunks, let zxid) = messages.removeFirst() else { return }
                     let start = SystemClock().now()
                     do throws(StorageFailure) {
                         try Self.write(chunks, zxid: zxid, storage, fileSystem)
@@ -47,10 +49,9 @@ final class SnapshotThread: Sendable {
     }
 
     private static func write(
-        _ chunks: SnapshotChunks, zxid: Int64, _ storage: CoordinatorStorage, _ fileSystem: any FileSystem
+        _ chunks: consuming SnapshotChunks, zxid: Int64, _ storage: CoordinatorStorage, _ fileSystem: any FileSystem
     ) throws(StorageFailure) {
         var writer = try SnapshotWriter(fileSystem, storage.settings, zxid: zxid)
-        var chunks = chunks
         while let chunk = chunks.next() { try writer.append(chunk) }
         try writer.finish()
         try storage.purge()

@@ -8,11 +8,9 @@ extension CoordinatorKernel {
     mutating func received(
         _ frame: ByteBuffer, from id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard clients[id] != nil else { return }
+        guard clients[id]?.statistics.arrived() != nil else { return }
         server.received += 1
         server.receivedBytes += Int64(frame.readableBytes + 4)
-        clients[id]?.statistics.received += 1
-        clients[id]?.statistics.queued += 1
         take(frame, from: id, at: now, into: &effects)
     }
 

@@ -19,6 +19,12 @@ package struct ConnectionStatistics: Sendable {
         self.established = established
         lastReply = established
     }
+
+    /// A request has come.
+    mutating func arrived() {
+        received += 1
+        queued += 1
+    }
 }
 
 /// What there is to say of a connection.
