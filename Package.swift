@@ -107,8 +107,10 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore], tests: true, testUses: ["Simulation"]),
             Module(
                 name: "CoordinatorKernel",
-                uses: ["COpenSSL", "Seams", "WireCoding", "ZooKeeperProtocol", "ZNodes", "Quorum"],
-                libraries: [nioCore], tests: true, testUses: ["Simulation"]),
+                uses: [
+                    "COpenSSL", "CZlib", "Seams", "WireCoding", "Records", "ZooKeeperProtocol", "ZNodes", "Quorum",
+                ],
+                libraries: [nioCore], tests: true, testUses: ["Simulation"], testsExcluded: ["Fixtures"]),
         ]
     ),
     (

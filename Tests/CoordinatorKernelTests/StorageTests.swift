@@ -160,11 +160,6 @@ struct Notebook: Restorable, Equatable {
         #expect(try storage.recover { Notebook() }.state == notebook(1...5))
     }
 
-    @Test func anApacheDirectoryIsRefused() throws {
-        try disk.createDirectory("/l/version-2")
-        #expect(throws: StorageFailure.apacheDirectory("/l")) { try storage.prepare() }
-    }
-
     /// Ends anywhere, again and again: what was acknowledged is there, what was not is there wholly or not at all, and
     /// it is never refused.
     @Test(arguments: 1...200) func noEndLosesWhatWasAcknowledged(_ seed: UInt64) throws {

@@ -165,7 +165,7 @@ package struct TreeState: Sendable, Equatable {
     }
 
     /// Counts what is at and below `path` for the node that tells it.
-    private mutating func measure(_ path: String, into stats: String) {
+    mutating func measure(_ path: String, into stats: String) {
         guard let stats = nodes.reference(of: stats) else { return }
         var use = QuotaText(nodeCount: 0, bytes: 0)
         if let top = nodes.reference(of: path) { use.add(bytes: nodes.node(at: top).dataLength ?? 0, nodes: 1) }

@@ -46,7 +46,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         at now: Instant
     ) {
         self.settings = settings
-        passwords = SessionPassword(secret: settings.sessionSecret)
+        passwords = SessionPassword(secret: settings.sessionSecret, inherited: settings.inheritedSessions)
         tree = restored.tree
         tree.touchAllSessions(at: now)
         gate = CommitGate(committed: start?.snapshotZxid ?? tree.lastZxid)

@@ -7,6 +7,8 @@ package struct KernelSettings: Sendable {
     package var tree = ZNodesSettings()
     /// ``SessionSecret/size`` bytes.
     package var sessionSecret: [UInt8]
+    /// Sessions that Apache ZooKeeper has given passwords to, before its data directory was taken over.
+    package var inheritedSessions: Set<Int64> = []
     /// `user:hash`
     package var superDigest: String?
     package var digestAlgorithm = DigestAlgorithm.sha1

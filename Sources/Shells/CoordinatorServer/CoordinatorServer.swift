@@ -93,8 +93,10 @@ package final class CoordinatorServer: Sendable {
         let secret = try SessionSecret.read(in: settings.storage.snapshotDirectory, of: fileSystem) {
             (0..<SessionSecret.size).map { _ in UInt8.random(in: .min ... .max) }
         }
-        let kernelSettings = settings.kernel(sessionSecret: secret)
+        var kernelSettings = settings.kernel(sessionSecret: secret)
         let recovery = try storage.recover { RestoredTree(kernelSettings.tree) }
+        let takeover = try TakeoverFile(fileSystem, settings.storage).read()
+        kernelSettings.inheritedSessions = Set(takeover?.sessions ?? [])
         for warning in recovery.warnings { logger.warning("\(warning)") }
         let restore = RestoreStatistics(took: clock.now() - started, replayedCount: recovery.replayedCount)
         logger.info(

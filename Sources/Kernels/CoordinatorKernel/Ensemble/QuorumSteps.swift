@@ -117,7 +117,8 @@ extension CoordinatorKernel {
     mutating func shareSecret() {
         let secret = tree.hard.secret
         if secret.readableBytes == SessionSecret.size {
-            passwords = SessionPassword(secret: Array(secret.readableBytesView))
+            passwords = SessionPassword(
+                secret: Array(secret.readableBytesView), inherited: settings.inheritedSessions)
         }
     }
 

@@ -38,12 +38,10 @@ package struct CoordinatorStorage: Sendable {
         self.settings = settings
     }
 
-    /// Makes the directories and refuses Apache ZooKeeper's. Changes nothing else.
+    /// Makes the directories. Changes nothing else.
     package func prepare() throws(StorageFailure) {
         for directory in Set([settings.snapshotDirectory, settings.logDirectory]).sorted() {
             try onDisk { () throws(FileSystemError) in try create(directory) }
-            let names = try onDisk { () throws(FileSystemError) in try fileSystem.list(directory) }
-            if names.contains("version-2") { throw .apacheDirectory(directory) }
         }
     }
 
@@ -62,7 +60,7 @@ package struct CoordinatorStorage: Sendable {
     }
 
     /// Builds the newest state: from the newest sound snapshot, then the log after it. Cuts off what a crash tore, and
-    /// refuses everything else that is not as it was written.
+    /// refuses everything else that is not as it was written. What Apache ZooKeeper has left is taken over first.
     ///
     /// - Parameter keepsEntries: whether the result has the entries of the log behind the snapshot; members of an ensemble
     ///   need them, for they may not be committed yet.
@@ -75,9 +73,9 @@ package struct CoordinatorStorage: Sendable {
             try fileSystem.synchronizeDirectory(settings.logDirectory)
         }
         try endInstallation()
+        var warnings = try ApacheTakeover(fileSystem, settings).perform()
         let names = try snapshotFileNames()
         for name in names where name.isUnfinished { try removeSnapshotFile(name) }
-        var warnings: [String] = []
         var damage: StorageFailure?
         for zxid in snapshotZxids(names).reversed() {
             do throws(StorageFailure) {

@@ -10,8 +10,8 @@ package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible
     case gap(file: String, from: Int64, expected: Int64)
     /// What a leader sent as its state makes no sense.
     case unusableSnapshot(zxid: Int64, cause: String)
-    /// The directory holds the files of Apache ZooKeeper.
-    case apacheDirectory(String)
+    /// Apache ZooKeeper's log without a snapshot, which it writes at its first start: something has removed it.
+    case apacheWithoutSnapshot(String)
 
     package var description: String {
         switch self {
@@ -23,9 +23,9 @@ package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible
                 + "but what is before it ends at 0x\(String(expected, radix: 16)): a file is missing"
         case .unusableSnapshot(let zxid, let cause):
             "the snapshot of zxid 0x\(String(zxid, radix: 16)) that the leader sent cannot be used: \(cause)"
-        case .apacheDirectory(let directory):
-            "\(directory) holds a data directory of Apache ZooKeeper (version-2), which cannot be taken over yet; "
-                + "name an empty directory"
+        case .apacheWithoutSnapshot(let directory):
+            "\(directory) holds a transaction log of Apache ZooKeeper and no snapshot that it goes on from; "
+                + "if the log is known to be whole, set snapshot.trust.empty=true"
         }
     }
 }

@@ -10,6 +10,8 @@ package struct StorageSettings: Sendable, Equatable {
     package var logFileSizeInBytes: Int
     /// Snapshots that are kept (`autopurge.snapRetainCount`), with the log that leads on from the oldest.
     package var retainedSnapshotCount: Int
+    /// Whether a log of Apache ZooKeeper's is taken over that has no snapshot below it (`snapshot.trust.empty`).
+    package var trustsEmptySnapshot = false
 
     package init(
         snapshotDirectory: String, logDirectory: String? = nil, allocationSizeInBytes: Int = 16 << 20,

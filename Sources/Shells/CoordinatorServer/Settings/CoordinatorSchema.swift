@@ -62,6 +62,9 @@ package enum CoordinatorSchema {
             "autopurge.snapRetainCount", .integer(1...Int64(Int32.max)), default: "3",
             "Snapshots that are kept, with the log that follows the oldest; older files are removed."),
         SettingKey(
+            "snapshot.trust.empty", .boolean, default: "false",
+            "Whether a transaction log of Apache ZooKeeper is taken over that has no snapshot below it."),
+        SettingKey(
             "extendedTypesEnabled", .boolean, default: "false", "Whether nodes with a time to live can be created."),
         SettingKey(
             "enforceQuota", .boolean, default: "false",

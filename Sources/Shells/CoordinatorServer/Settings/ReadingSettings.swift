@@ -58,6 +58,7 @@ extension CoordinatorSettings {
         storage.logDirectory = Self.plain(values["dataLogDir"] ?? storage.snapshotDirectory)
         storage.allocationSizeInBytes = Int(values.integer("preAllocSize")) << 10
         storage.retainedSnapshotCount = Int(values.integer("autopurge.snapRetainCount"))
+        storage.trustsEmptySnapshot = values.boolean("snapshot.trust.empty")
         changesPerSnapshot = Int(values.integer("snapCount"))
     }
 
