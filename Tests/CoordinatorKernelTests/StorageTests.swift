@@ -182,7 +182,7 @@ struct Notebook: Restorable, Equatable {
                     acknowledged += count
                     if Int.random(in: 0..<8, using: &random) == 0 {
                         try snapshot(notebook(1...acknowledged, size: 300), zxid: acknowledged, on: disk)
-                        try log.roll()
+                        log.roll()
                         try storage.purge()
                     }
                 }

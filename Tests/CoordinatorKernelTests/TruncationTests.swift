@@ -133,7 +133,7 @@ import Testing
                         try writer.append(notebook.chunk)
                         try writer.finish()
                         try storage.purge()
-                    default: try log.roll()
+                    default: log.roll()
                     }
                 }
             } catch StorageFailure.disk {

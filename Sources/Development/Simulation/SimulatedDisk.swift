@@ -44,6 +44,7 @@ package final class SimulatedDisk: FileSystem {
         var changesLeft: Int?
         var changes = 0
         var capacityInBytes = Int.max
+        var longestFileInBytes = Int.max
         var unixMilliseconds: Int64 = 0
         /// Counts crashes.
         var life = 0
@@ -69,8 +70,14 @@ package final class SimulatedDisk: FileSystem {
     /// All changes that were tried so far.
     package var changeCount: Int { state.withLock { $0.changes } }
 
-    /// Writes that need more than this fail with `ENOSPC` and are made in part.
+    /// Writes that make the files together longer than this fail with `ENOSPC` and are made in part.
     package func limitCapacity(to sizeInBytes: Int) { state.withLock { $0.capacityInBytes = sizeInBytes } }
+
+    /// Writes that make one file longer fail with `EFBIG` and are made in part.
+    package func limitFiles(to sizeInBytes: Int) { state.withLock { $0.longestFileInBytes = sizeInBytes } }
+
+    /// Of all files, also of those that were removed.
+    package var sizeInBytes: Int { state.withLock { $0.sizeInBytes } }
 
     /// The calendar that dates files from here on, in milliseconds since 1970.
     package func setTime(unixMilliseconds: Int64) { state.withLock { $0.unixMilliseconds = unixMilliseconds } }
@@ -205,7 +212,9 @@ package final class SimulatedDisk: FileSystem {
         do throws(FileSystemError) {
             try with(.write, path) { state throws(FileSystemError) in
                 guard life == state.life else { throw Self.error(.write, path, EIO) }
-                guard state.sizeInBytes + bytes.count <= state.capacityInBytes else {
+                guard position + bytes.count <= state.longestFileInBytes else { throw Self.error(.write, path, EFBIG) }
+                let grown = max(0, position + bytes.count - state.size(of: inode))
+                guard grown == 0 || state.sizeInBytes + grown <= state.capacityInBytes else {
                     throw Self.error(.write, path, ENOSPC)
                 }
                 let time = state.unixMilliseconds
@@ -294,10 +303,10 @@ extension SimulatedDisk.State {
     }
 
     /// Of all files, also those whose names are gone.
-    var sizeInBytes: Int {
-        inodes.reduce(0) { sum, inode in
-            guard case .file(let contents) = inode else { return sum }
-            return sum + contents.live.count
-        }
+    var sizeInBytes: Int { inodes.indices.reduce(0) { $0 + size(of: $1) } }
+
+    /// 0 for a directory.
+    func size(of inode: Int) -> Int {
+        if case .file(let contents) = inodes[inode] { contents.live.count } else { 0 }
     }
 }

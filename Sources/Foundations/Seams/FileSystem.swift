@@ -73,4 +73,13 @@ package struct FileSystemError: Error, Sendable, Equatable, CustomStringConverti
     }
 
     package var description: String { "cannot \(operation) \(path): \(reason)" }
+
+    /// Whether the disk, the quota or the longest file that is allowed has no room for what was written: trouble that
+    /// passes when somebody makes room. The codes are EFBIG, ENOSPC and EDQUOT.
+    package var isLackOfRoom: Bool { [Self.fileTooLargeCode, 28, 122].contains(code) }
+
+    /// Whether the file, rather than the disk, has reached its largest size (EFBIG).
+    package var isLimitOfFile: Bool { code == Self.fileTooLargeCode }
+
+    private static let fileTooLargeCode: Int32 = 27
 }

@@ -24,6 +24,9 @@ package enum CoordinatorEvent: Sendable {
     case disconnected(ConnectionID)
     /// Every change up to this zxid is durable. Counted are truncations and installed snapshots performed before.
     case synced(upTo: Int64, truncationCount: Int = 0)
+    /// The disk has no room for more than what is on its way: changes wait until ``spaceCameBack``.
+    case spaceRanOut
+    case spaceCameBack
     /// Messages of another member, in order.
     case heard(MemberID, [PeerMessage])
     /// A link with that member has broken: what was on its way may be lost.

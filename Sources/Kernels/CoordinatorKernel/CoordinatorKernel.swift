@@ -34,6 +34,10 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     var changesSinceSnapshot: Int
     /// To be written down once all of it is committed.
     var pendingSnapshot: TreeState?
+    /// Whether the disk has room for changes.
+    package internal(set) var hasRoom = true
+    /// Requests to close sessions that came when there was no room.
+    var postponedCloses: [Asked] = []
 
     /// A coordinator that goes on with what was restored; all of that is durable. Every session gets its whole timeout
     /// from now on.
@@ -89,6 +93,8 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         case .synced(let zxid, let truncationCount):
             synced(upTo: zxid, truncationCount: truncationCount, at: now, into: &effects)
         case .ticked: ticked(at: now, into: &effects)
+        case .spaceRanOut: spaceRanOut(at: now, into: &effects)
+        case .spaceCameBack: spaceCameBack(at: now, into: &effects)
         case .heard(let member, let messages):
             for message in messages { heard(message, from: member, at: now, into: &effects) }
         case .linkLost(let member):

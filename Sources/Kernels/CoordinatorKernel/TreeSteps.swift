@@ -96,6 +96,8 @@ extension CoordinatorKernel {
             // Long before the count of an epoch is used up a new one begins.
             if lastZxid & Epoch.lastCount > Epoch.lastCount / 2 { stepQuorum(.resigned, at: now, into: &effects) }
         }
+        // What expires meanwhile does so when that can be written down.
+        guard hasRoom else { return }
         for effect in change(.ticked, at: now, into: &effects) {
             guard case .sessionExpired(let session, let timeout) = effect else { continue }
             server.expiredSessions += 1

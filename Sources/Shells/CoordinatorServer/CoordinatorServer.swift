@@ -113,7 +113,7 @@ package final class CoordinatorServer: Sendable {
                 kernel: kernel, ports: listening.ports, started: started, restore: restore,
                 sync: SyncThread(
                     log, logger: logger, synced: { mailbox.post(.synced($0)) },
-                    failed: { mailbox.post(.failed($0)) }),
+                    roomChanged: { mailbox.post(.roomChanged($0)) }, failed: { mailbox.post(.failed($0)) }),
                 snapshots: SnapshotThread(
                     storage, fileSystem: fileSystem, logger: logger,
                     written: { mailbox.post(.snapshotWritten(took: $0)) }),

@@ -17,6 +17,8 @@ final class CoordinatorThread: Sendable {
         case disconnected(ConnectionID)
         case synced(SyncThread.Batch)
         case snapshotWritten(took: Duration)
+        /// Whether the disk has room for changes, now that this is not as it was.
+        case roomChanged(Bool)
         /// Somebody wants to look: between two turns, and not for long.
         case asked(@Sendable (inout CoordinatorLoop, Instant) -> Void)
         case failed(StorageFailure)
@@ -122,6 +124,8 @@ struct CoordinatorLoop {
                 kernel.step(.synced(upTo: batch.zxid), at: now, into: &effects)
             case .snapshotWritten(let took):
                 disk.snapshotTimes.add(took.nanoseconds)
+            case .roomChanged(let hasRoom):
+                kernel.step(hasRoom ? .spaceCameBack : .spaceRanOut, at: now, into: &effects)
             case .asked(let look):
                 look(&self, now)
             case .failed(let failure):

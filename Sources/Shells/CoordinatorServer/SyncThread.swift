@@ -5,16 +5,15 @@ import Seams
 
 /// The thread that makes changes durable: it takes all that is queued, writes and syncs it at once, and says so.
 ///
-/// Nothing is appended after a failure: what a failed sync left behind is unknown.
+/// Nothing is appended after a failure: what a failed sync left behind is unknown. While the disk has no room, changes
+/// wait, and room is looked for again and again.
 final class SyncThread: Sendable {
-    private enum Message: Sendable {
+    fileprivate enum Message: Sendable {
         case append([LogEntry])
         case roll
         case stop
     }
 
-    /// More is not written at once, to bound memory.
-    private static let largestBatchInBytes = 16 << 20
     static let slow = Duration.seconds(1)
 
     /// Changes that were made durable together.
@@ -28,17 +27,19 @@ final class SyncThread: Sendable {
     private let mailbox = Mailbox<Message>()
     private let thread: OwnThread
 
-    /// Starts the thread; it calls `synced` and, at most once, `failed`.
+    /// Starts the thread; it calls `synced`, `roomChanged` whenever the disk has no room any more or has room again, and,
+    /// at most once, `failed`.
     init(
         _ log: TransactionLog, logger: Logger, synced: @escaping @Sendable (Batch) -> Void,
-        failed: @escaping @Sendable (StorageFailure) -> Void
+        roomChanged: @escaping @Sendable (_ hasRoom: Bool) -> Void, failed: @escaping @Sendable (StorageFailure) -> Void
     ) {
         let mailbox = mailbox
         thread = OwnThread(name: "sync") {
-            var log = log
+            var loop = SyncLoop(log: log, logger: logger, synced: synced, roomChanged: roomChanged)
             do throws(StorageFailure) {
-                while try Self.work(mailbox, &log, logger, synced) {}
-                try log.roll()
+                try loop.begin()
+                while try loop.turn(mailbox) {}
+                try loop.end()
             } catch {
                 failed(error)
             }
@@ -50,43 +51,127 @@ final class SyncThread: Sendable {
     /// Lets what is appended from now on go to a new file.
     func roll() { mailbox.post(.roll) }
 
-    /// Returns when all that was queued before is durable, or has failed.
+    /// Returns when all that was queued before is durable, has failed, or has found no room.
     func stop() {
         mailbox.post(.stop)
         thread.join()
     }
+}
+
+/// What the thread does, turn by turn.
+private struct SyncLoop {
+    /// More is not written at once, to bound memory.
+    private static let largestBatchInBytes = 16 << 20
+    /// How long to wait before the disk is asked for room again.
+    private static let patience = Duration.seconds(1)
+
+    private var log: TransactionLog
+    private let logger: Logger
+    private let synced: (SyncThread.Batch) -> Void
+    private let roomChanged: (Bool) -> Void
+    private let clock = SystemClock()
+    /// To be made durable.
+    private var waiting: [LogEntry] = []
+    private var waitingBytes = 0
+    /// The disk had no room for what waits.
+    private var isStuck = false
+    /// As it was said last.
+    private var hasRoom = true
+    private var lastLook: Instant
+
+    init(
+        log: TransactionLog, logger: Logger, synced: @escaping (SyncThread.Batch) -> Void,
+        roomChanged: @escaping (Bool) -> Void
+    ) {
+        self.log = log
+        self.logger = logger
+        self.synced = synced
+        self.roomChanged = roomChanged
+        lastLook = clock.now()
+    }
+
+    /// On a disk that is full from the start no change may be accepted.
+    mutating func begin() throws(StorageFailure) {
+        try log.lookForRoom()
+        sayRoom()
+    }
 
     /// Does what is queued; false when told to stop.
-    private static func work(
-        _ mailbox: Mailbox<Message>, _ log: inout TransactionLog, _ logger: Logger, _ synced: (Batch) -> Void
-    ) throws(StorageFailure) -> Bool {
-        var entries: [LogEntry] = []
-        var size = 0
-        func flush() throws(StorageFailure) {
-            guard let last = entries.last else { return }
-            let start = SystemClock().now()
-            try log.append(entries)
-            let took = SystemClock().now() - start
-            if took > slow { logger.warning("making \(entries.count) changes durable took \(took): a slow disk") }
-            synced(Batch(zxid: last.zxid, count: entries.count, took: took))
-            entries.removeAll(keepingCapacity: true)
-            size = 0
-        }
-        for message in mailbox.take(waitingAtMost: .seconds(3600)) {
+    mutating func turn(_ mailbox: Mailbox<SyncThread.Message>) throws(StorageFailure) -> Bool {
+        var goesOn = true
+        for message in mailbox.take(waitingAtMost: hasRoom ? .seconds(3600) : Self.patience) {
             switch message {
-            case .append(let more):
-                entries += more
-                size += more.reduce(0) { $0 + $1.record.readableBytes }
-                if size >= largestBatchInBytes { try flush() }
+            case .append(let entries):
+                waiting += entries
+                waitingBytes += entries.reduce(0) { $0 + $1.record.readableBytes }
+                if waitingBytes >= Self.largestBatchInBytes { try flush() }
             case .roll:
                 try flush()
-                try log.roll()
-            case .stop:
-                try flush()
-                return false
+                log.roll()
+            case .stop: goesOn = false
             }
         }
+        if !hasRoom && (clock.now() - lastLook >= Self.patience || !goesOn) {
+            lastLook = clock.now()
+            try log.lookForRoom()
+            isStuck = false
+        }
         try flush()
-        return true
+        sayRoom()
+        return goesOn
+    }
+
+    mutating func end() throws(StorageFailure) {
+        if let first = waiting.first {
+            let zxid = "0x\(String(first.zxid, radix: 16))"
+            logger.error("no room for \(waiting.count) changes from zxid \(zxid) on, which nobody was told of")
+        }
+        try log.close()
+    }
+
+    /// Makes durable what waits, as far as the disk has room.
+    private mutating func flush() throws(StorageFailure) {
+        var done = 0
+        while done < waiting.count && !isStuck {
+            let end = batchEnd(from: done)
+            let start = clock.now()
+            do throws(StorageFailure) {
+                try log.append(done == 0 && end == waiting.count ? waiting : Array(waiting[done..<end]))
+            } catch {
+                guard case .noRoom = error else { throw error }
+                isStuck = true
+                break
+            }
+            let took = clock.now() - start
+            if took > SyncThread.slow {
+                logger.warning("making \(end - done) changes durable took \(took): a slow disk")
+            }
+            synced(SyncThread.Batch(zxid: waiting[end - 1].zxid, count: end - done, took: took))
+            done = end
+        }
+        waiting.removeFirst(done)
+        if waiting.isEmpty { waitingBytes = 0 }
+    }
+
+    /// Where the batch ends that begins at `start`.
+    private func batchEnd(from start: Int) -> Int {
+        var end = start
+        var size = 0
+        while end < waiting.count && size < Self.largestBatchInBytes {
+            size += waiting[end].record.readableBytes
+            end += 1
+        }
+        return end
+    }
+
+    private mutating func sayRoom() {
+        guard log.isShortOfRoom == hasRoom else { return }
+        hasRoom = !log.isShortOfRoom
+        if hasRoom {
+            logger.info("the disk has room again: changes are accepted")
+        } else {
+            logger.error("the disk has no room for more changes: they are refused until it has")
+        }
+        roomChanged(hasRoom)
     }
 }

@@ -25,6 +25,8 @@ package struct TerminationSignals: Sendable {
         for number in Self.numbers { signal(number, noteSignal) }
         // A peer that has gone away is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // So is a file that may not become any longer.
+        signal(SIGXFSZ, SIG_IGN)
     }
 
     /// Calls `handle` with the name of the first signal that comes, on a thread of its own. A second one ends the

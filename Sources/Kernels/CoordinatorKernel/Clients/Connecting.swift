@@ -36,6 +36,8 @@ extension CoordinatorKernel {
     private mutating func open(
         _ request: ConnectRequest, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
+        // There is no error code in a handshake. The client tries the next server, or this one again later.
+        guard hasRoom || !isDeciding else { return end(id, .close(id), at: now, into: &effects) }
         lastSessionID += 1
         let session = lastSessionID
         guard isDeciding else {

@@ -91,6 +91,9 @@ extension CoordinatorKernel {
     private mutating func serve(
         _ request: ZooKeeperRequest, _ asked: Asked, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
+        guard hasRoom || !isDeciding || !request.isChange else {
+            return postpone(request, asked, at: now, into: &effects)
+        }
         switch request {
         case .ping:
             var ping = asked
@@ -103,17 +106,20 @@ extension CoordinatorKernel {
         case .auth(let scheme, let credentials):
             authenticate(scheme, credentials, asked, at: now, into: &effects)
         case .sasl(let token): takeToken(token, asked, at: now, into: &effects)
-        case .closeSession:
-            change(.sessionClosed(asked.session), at: now, into: &effects)
-            reply(.success(.empty), to: asked, at: now, into: &effects)
-            say(.report(.sessionClosed(asked.session)), at: now, into: &effects)
-            end(asked.connection, .close(asked.connection), at: now, into: &effects)
+        case .closeSession: closeSession(asked, at: now, into: &effects)
         case .reconfig:
             let identities = clients[asked.connection]?.identities ?? []
             let answer = decide(request, asked.session, identities, at: now, into: &effects)
             reply(answer, to: asked, at: now, into: &effects)
         default: askTree(request, asked, at: now, into: &effects)
         }
+    }
+
+    mutating func closeSession(_ asked: Asked, at now: Instant, into effects: inout [CoordinatorEffect]) {
+        change(.sessionClosed(asked.session), at: now, into: &effects)
+        reply(.success(.empty), to: asked, at: now, into: &effects)
+        say(.report(.sessionClosed(asked.session)), at: now, into: &effects)
+        end(asked.connection, .close(asked.connection), at: now, into: &effects)
     }
 
     private mutating func authenticate(

@@ -13,6 +13,10 @@ extension CoordinatorKernel {
         guard let ensemble, ensemble.isLeading, ensemble.isServing else { return }
         let outcome: Verdict.Outcome
         switch asked.question {
+        case .open where !hasRoom: outcome = .refused
+        case .close where !hasRoom:
+            // The session ends by its timeout.
+            outcome = .answered(error: Self.refusalWithoutRoom.rawValue, body: ByteBuffer())
         case .open(let wanted):
             let timeout = granted(wanted)
             change(.sessionAsked(asked.session, timeoutInMilliseconds: timeout), at: now, into: &effects)
@@ -62,6 +66,7 @@ extension CoordinatorKernel {
             return failure(.marshallingError)
         }
         guard let request else { return failure(.unimplemented) }
+        guard hasRoom || !request.isChange else { return failure(Self.refusalWithoutRoom) }
         let answer = decide(request, asked.session, asked.identities, at: now, into: &effects)
         switch answer {
         case .success(let reply):

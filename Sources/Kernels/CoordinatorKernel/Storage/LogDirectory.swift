@@ -65,4 +65,21 @@ struct LogDirectory: Sendable {
             try file.synchronize()
         }
     }
+
+    /// What keeps a file from growing to `count` bytes here; nil when nothing does.
+    func lack(ofRoomFor count: Int) throws(FileSystemError) -> FileSystemError? {
+        let path = "\(path)/room-check"
+        var lack: FileSystemError?
+        do throws(FileSystemError) {
+            let file = try fileSystem.open(path, .readWrite)
+            var size = 0
+            try file.writeZeros(upTo: count, from: &size)
+            try file.synchronize()
+        } catch {
+            guard error.isLackOfRoom else { throw error }
+            lack = error
+        }
+        try fileSystem.remove(path)
+        return lack
+    }
 }

@@ -4,6 +4,8 @@ import Seams
 package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The machine failed.
     case disk(FileSystemError)
+    /// There is no room for what was to be appended. Nothing of it was, and it may be tried again.
+    case noRoom(FileSystemError)
     /// Bytes that were once synced are not what was written.
     case damaged(file: String, position: Int, cause: String)
     /// Changes are missing between two files.
@@ -15,7 +17,7 @@ package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible
 
     package var description: String {
         switch self {
-        case .disk(let error): error.description
+        case .disk(let error), .noRoom(let error): error.description
         case .damaged(let file, let position, let cause):
             "\(file) is damaged at byte \(position): \(cause); restore it from a copy"
         case .gap(let file, let from, let expected):

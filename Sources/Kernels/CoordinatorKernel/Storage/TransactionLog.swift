@@ -3,65 +3,54 @@ import Seams
 
 /// The end of the transaction log, where changes are appended: one write and one sync a batch.
 ///
-/// Files are filled with zeros ahead of writing, so that a sync finds no new size to write down. After a failure
-/// nothing may be appended any more: what a failed sync left on the disk is unknown.
+/// It keeps room ahead, so that a full disk is known before a change cannot be written. After a failure nothing may be
+/// appended any more: what a failed sync left on the disk is unknown. A lack of room is no failure.
 package struct TransactionLog {
-    private struct Tail {
-        var file: any File
-        /// Where the next batch goes.
-        var position: Int
-        /// The zeros written ahead end here.
-        var allocated: Int
-    }
-
-    private let fileSystem: any FileSystem
+    private let directory: LogDirectory
     private let settings: StorageSettings
-    /// nil until the first batch after a start or a roll.
-    private var tail: Tail?
+    /// nil until the first batch after a start.
+    private var tail: LogTail?
     /// Of the last batch, or of the snapshot that the log continues.
     package private(set) var lastZxid: Int64
-    /// Bytes of log written since it was opened.
-    package private(set) var writtenBytes = 0
     /// Nothing can be appended any more.
     package private(set) var hasFailed = false
+    /// There is little room or none behind the last batch, and the disk has no more. Batches that fit are still written.
+    package private(set) var isShortOfRoom = false
+    /// The next batch is to start a file.
+    private var isRollDue = false
+    /// The disk had no room for another file beside the one that goes on.
+    private var isRollPostponed = false
     /// Kept from batch to batch.
     private var buffer = ByteBuffer()
 
+    /// Less room than this, and the disk full, is a shortage: what is on its way when that is said should still fit.
+    private var margin: Int { settings.allocationSizeInBytes / 4 }
+
     /// A log that goes on after `lastZxid` in a file of its own.
     init(fileSystem: any FileSystem, settings: StorageSettings, lastZxid: Int64) {
-        self.fileSystem = fileSystem
+        directory = LogDirectory(fileSystem, settings)
         self.settings = settings
         self.lastZxid = lastZxid
     }
 
-    /// Makes entries durable, in order; their zxids lie above all before. Nothing of them is certain after a failure.
+    /// Makes entries durable, in order; their zxids lie above all before.
+    ///
+    /// - Throws: `noRoom` when nothing of them was appended and they may be tried again. After any other failure nothing
+    ///   of them is certain.
     package mutating func append(_ entries: [LogEntry]) throws(StorageFailure) {
         precondition(!hasFailed, "appending to a log that has failed")
         guard let first = entries.first, let last = entries.last else { return }
         precondition(first.zxid > lastZxid, "zxid \(first.zxid) appended after \(lastZxid)")
-        do throws(FileSystemError) {
-            try write(entries, firstZxid: first.zxid)
-        } catch {
-            hasFailed = true
-            throw .disk(error)
-        }
-        lastZxid = last.zxid
-        // One huge batch must not hold its memory for good.
-        if buffer.capacity > 4 << 20 { buffer = ByteBuffer() }
-    }
-
-    private mutating func write(_ entries: [LogEntry], firstZxid: Int64) throws(FileSystemError) {
-        if let tail, tail.position >= settings.logFileSizeInBytes { try end(tail) }
-        var tail =
-            if let tail { tail } else { try begin(firstZxid: firstZxid) }
         buffer.clear()
         LogBatch.write(entries, after: lastZxid, into: &buffer)
-        try allocate(buffer.readableBytes, in: &tail)
-        try tail.file.write(buffer, at: tail.position)
-        try tail.file.synchronize()
-        tail.position += buffer.readableBytes
-        writtenBytes += buffer.readableBytes
-        self.tail = tail
+        let lack = try orFail { log throws(FileSystemError) in try log.write(firstZxid: first.zxid) }
+        // One huge batch must not hold its memory for good.
+        if buffer.capacity > 4 << 20 { buffer = ByteBuffer() }
+        if let lack {
+            isShortOfRoom = true
+            throw .noRoom(lack)
+        }
+        lastZxid = last.zxid
     }
 
     /// Makes void whatever was appended above `zxid`, which is the zxid of an entry or of the snapshot that the log
@@ -75,7 +64,7 @@ package struct TransactionLog {
         guard zxid < lastZxid else { return }
         tail = nil
         do throws(StorageFailure) {
-            try LogDirectory(fileSystem, settings).cut(after: zxid)
+            try directory.cut(after: zxid)
         } catch {
             hasFailed = true
             throw error
@@ -98,46 +87,87 @@ package struct TransactionLog {
         lastZxid = zxid
     }
 
-    /// Lets the next batch start a file, so that the files before can be removed once a snapshot covers them. Zeros
-    /// written ahead are given back.
-    package mutating func roll() throws(StorageFailure) {
+    /// Lets the next batch start a file, so that the files before can be removed once a snapshot covers them. It waits
+    /// for another time as long as the disk has no room for another file.
+    package mutating func roll() { isRollDue = tail != nil }
+
+    /// Gives back the room that was written ahead. The next batch starts a file.
+    package mutating func close() throws(StorageFailure) {
         guard let tail else { return }
-        do throws(FileSystemError) {
-            try end(tail)
-        } catch {
-            hasFailed = true
-            throw .disk(error)
+        self.tail = nil
+        try orFail { _ throws(FileSystemError) in try tail.end() }
+    }
+
+    // MARK: Room
+
+    /// Looks whether the disk has room, and takes it: tells by ``isShortOfRoom``.
+    package mutating func lookForRoom() throws(StorageFailure) {
+        precondition(!hasFailed, "a log that has failed looks for room")
+        try orFail { log throws(FileSystemError) in
+            if log.tail == nil || log.tail?.lack?.isLimitOfFile == true {
+                log.isShortOfRoom = try log.directory.lack(ofRoomFor: log.margin) != nil
+            } else {
+                let wanted = log.settings.allocationSizeInBytes
+                try log.tail?.extend(to: wanted)
+                log.isShortOfRoom = log.hasShortTail
+            }
+            log.isRollPostponed = log.isShortOfRoom
         }
     }
 
-    private mutating func end(_ tail: Tail) throws(FileSystemError) {
-        self.tail = nil
-        try tail.file.truncate(to: tail.position)
-        try tail.file.synchronize()
+    private var hasShortTail: Bool {
+        guard let tail, let lack = tail.lack else { return false }
+        return tail.room < margin && !lack.isLimitOfFile
     }
 
-    private func begin(firstZxid: Int64) throws(FileSystemError) -> Tail {
-        let directory = LogDirectory(fileSystem, settings)
-        let file = try fileSystem.open(directory.path(of: firstZxid), .createNew)
-        let header = StorageFileHeader.bytes(.log, zxid: firstZxid)
-        try file.write(header, at: 0)
-        var tail = Tail(file: file, position: header.readableBytes, allocated: header.readableBytes)
-        try allocate(1, in: &tail)
-        // The name and the header are durable before anything stands behind them.
-        try file.synchronize()
-        try fileSystem.synchronizeDirectory(directory.path)
-        return tail
+    /// Writes and syncs the batch in `buffer`, unless there is no room: then says why.
+    private mutating func write(firstZxid: Int64) throws(FileSystemError) -> FileSystemError? {
+        let count = buffer.readableBytes
+        if let tail, tail.position >= settings.logFileSizeInBytes { isRollDue = true }
+        if tail == nil {
+            if let lack = try begin(firstZxid: firstZxid, needed: count) { return lack }
+        } else if isRollDue && !isRollPostponed {
+            isRollPostponed = try begin(firstZxid: firstZxid, needed: count + margin) != nil
+        }
+        if let room = tail?.room, room < (isShortOfRoom ? count : count + margin) {
+            let wanted = count + settings.allocationSizeInBytes
+            try tail?.extend(to: wanted)
+            isShortOfRoom = hasShortTail
+            if tail?.lack == nil { isRollPostponed = false }
+        }
+        if let tail, let lack = tail.lack, tail.room < count {
+            // Where the file is what cannot grow, another one can.
+            guard lack.isLimitOfFile else { return lack }
+            if let lack = try begin(firstZxid: firstZxid, needed: count) { return lack }
+        }
+        return try tail?.append(buffer) == false ? tail?.lack : nil
     }
 
-    /// Writes zeros ahead when `count` bytes do not fit any more.
-    private func allocate(_ count: Int, in tail: inout Tail) throws(FileSystemError) {
-        guard tail.position + count > tail.allocated else { return }
-        let target = tail.position + count + settings.allocationSizeInBytes
-        let zeros = ByteBuffer(repeating: 0, count: min(1 << 20, target - tail.allocated))
-        while tail.allocated < target {
-            let piece = zeros.getSlice(at: 0, length: min(zeros.readableBytes, target - tail.allocated)) ?? zeros
-            try tail.file.write(piece, at: tail.allocated)
-            tail.allocated += piece.readableBytes
+    /// Lets another file be the tail, unless the disk has no room for `needed` bytes in it: then says why.
+    private mutating func begin(firstZxid: Int64, needed: Int) throws(FileSystemError) -> FileSystemError? {
+        let next: LogTail
+        do throws(FileSystemError) {
+            let room = buffer.readableBytes + settings.allocationSizeInBytes
+            next = try LogTail(in: directory, firstZxid: firstZxid, room: room, needed: needed)
+        } catch {
+            guard error.isLackOfRoom else { throw error }
+            return error
+        }
+        try tail?.end()
+        tail = next
+        isRollDue = false
+        isShortOfRoom = hasShortTail
+        return nil
+    }
+
+    private mutating func orFail<Value>(
+        _ body: (inout TransactionLog) throws(FileSystemError) -> Value
+    ) throws(StorageFailure) -> Value {
+        do throws(FileSystemError) {
+            return try body(&self)
+        } catch {
+            hasFailed = true
+            throw .disk(error)
         }
     }
 }
