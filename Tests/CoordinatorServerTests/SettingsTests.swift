@@ -36,7 +36,7 @@ import Testing
         #expect(settings.sessionTimeouts == .seconds(4) ... .seconds(40))
         #expect(settings.allowsTTL)
         #expect(settings.fourLetterWords == [.ruok, .mntr])
-        #expect(warnings == ["zoo.cfg:2: initLimit is not needed here and has no effect"])
+        #expect(warnings == ["zoo.cfg:2: initLimit has no effect: there is no ensemble"])
     }
 
     @Test func whoMayAuthenticateHowIsRead() throws {

@@ -9,7 +9,9 @@ private let schema = SettingsSchema(
         SettingKey("auto.create.topics.enable", .boolean, default: "true", "Whether topics come by themselves."),
         SettingKey("ssl.key.password", .secret, default: nil, "Opens the private key."),
     ],
-    ignored: ["num.network.threads"],
+    ignored: [
+        IgnoredKeys(["num.network.threads"]), IgnoredKeys(["zk.a", "zk.b"], because: "there is no such thing"),
+    ],
     canonicalName: { $0.hasPrefix("listener.name.") ? String($0.dropFirst(18)) : nil })
 
 private func read(_ text: String) throws(InvalidSettings) -> SettingValues {
@@ -67,6 +69,14 @@ private func read(_ text: String) throws(InvalidSettings) -> SettingValues {
                 "server.properties:3: num.partitions stands in line 2 too; this one counts",
             ])
         #expect(values.integer("num.partitions") == 2)
+    }
+
+    @Test func reasonsAreTold() throws {
+        #expect(try read("zk.b=1").warnings == ["server.properties:1: zk.b has no effect: there is no such thing"])
+        let reference = schema.reference(title: "Broker", essentials: [:])
+        #expect(
+            reference.hasSuffix(
+                "\n\n# Keys that are known and have no effect.\n# - zk.a, zk.b:\n#   there is no such thing\n"))
     }
 
     @Test func prefixedKeysAreKnownByTheirCanonicalName() throws {

@@ -14,6 +14,15 @@ extension PropertiesFile {
 
     /// Reads the file at `path`, which must be UTF-8.
     package init(reading path: String) throws(UnreadableSettings) {
+        self.init(path: path, text: try Self.text(reading: path))
+    }
+
+    /// The lines of a file of any other form.
+    package static func lines(reading path: String) throws(UnreadableSettings) -> [String] {
+        try text(reading: path).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
+    }
+
+    private static func text(reading path: String) throws(UnreadableSettings) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw UnreadableSettings(path: path, reason: String(cString: strerror(errno))) }
         defer { close(descriptor) }
@@ -34,6 +43,6 @@ extension PropertiesFile {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw UnreadableSettings(path: path, reason: "not UTF-8")
         }
-        self.init(path: path, text: text)
+        return text
     }
 }

@@ -1,14 +1,13 @@
 /// The keys a program knows, and how a file is checked against them.
 package struct SettingsSchema: Sendable {
     package var keys: [SettingKey]
-    /// Keys that Apache's programs know and this one does without: a file may hold them, with a warning.
-    package var ignored: Set<String>
+    package var ignored: [IgnoredKeys]
     /// Turns a key as it stands in a file into the name it is known by: prefixes of listeners, clusters, system
     /// properties. nil for what has no such form.
     package var canonicalName: @Sendable (String) -> String?
 
     package init(
-        keys: [SettingKey], ignored: Set<String> = [],
+        keys: [SettingKey], ignored: [IgnoredKeys] = [],
         canonicalName: @escaping @Sendable (String) -> String? = { _ in nil }
     ) {
         self.keys = keys
@@ -19,6 +18,7 @@ package struct SettingsSchema: Sendable {
     /// Reads all entries, or says all that is wrong with them.
     package func read(_ file: PropertiesFile) throws(InvalidSettings) -> SettingValues {
         let known = Dictionary(keys.map { ($0.name, $0) }) { first, _ in first }
+        func ignored(_ name: String) -> IgnoredKeys? { self.ignored.first { $0.names.contains(name) } }
         var values = SettingValues(path: file.path, known: known)
         var problems: [String] = []
         for entry in file.entries {
@@ -28,8 +28,8 @@ package struct SettingsSchema: Sendable {
                 if let earlier = values.set(entry) {
                     values.warnings.append("\(place)\(entry.key) stands in line \(earlier) too; this one counts")
                 }
-            } else if ignored.contains(entry.key) || canonicalName(entry.key).map(ignored.contains) ?? false {
-                values.warnings.append("\(place)\(entry.key) is not needed here and has no effect")
+            } else if let ignored = ignored(entry.key) ?? canonicalName(entry.key).flatMap(ignored) {
+                values.warnings.append(place + ignored.warning(of: entry.key))
             } else {
                 let nearest = nearestName(to: entry.key).map { "; the nearest known one is \($0)" } ?? ""
                 problems.append("\(place)unknown key \(entry.key)\(nearest)")
@@ -42,7 +42,7 @@ package struct SettingsSchema: Sendable {
     /// The known key that is the fewest changes away from `name`; nil when none is near.
     func nearestName(to name: String) -> String? {
         var best: (name: String, distance: Int)?
-        for key in keys.map(\.name) + ignored.sorted() {
+        for key in keys.map(\.name) + ignored.flatMap({ $0.names.sorted() }) {
             let distance = Self.distance(name, key)
             if distance < best?.distance ?? .max { best = (key, distance) }
         }
@@ -66,6 +66,15 @@ package struct SettingsSchema: Sendable {
         return row[right.count]
     }
 
+    /// The keys without effect, by their reasons; nothing where nobody needs to know them.
+    private var referenceOfIgnored: String {
+        let explained = ignored.compactMap { keys in keys.reason.map { ($0, keys.names.sorted()) } }
+        guard !explained.isEmpty else { return "" }
+        var text = "\n# Keys that are known and have no effect.\n"
+        for (reason, names) in explained { text += "# - \(names.joined(separator: ", ")):\n#   \(reason)\n" }
+        return text
+    }
+
     /// The annotated reference: every key with its purpose, its values and its default, as a file that runs as it is.
     /// - Parameter essentials: what a program does not start without, set at the top.
     package func reference(title: String, essentials: KeyValuePairs<String, String>) -> String {
@@ -76,7 +85,7 @@ package struct SettingsSchema: Sendable {
             for character in key.defaultText ?? "" { text += character == "\\" ? #"\\"# : String(character) }
             text += "\n"
         }
-        return text
+        return text + referenceOfIgnored
     }
 }
 

@@ -4,7 +4,8 @@ import Settings
 /// The keys of `server.properties`, by Apache Kafka's names.
 package enum BrokerSchema {
     package static let schema = SettingsSchema(
-        keys: keys + topicDefaults, ignored: ApacheBrokerKeys.withoutEffect, canonicalName: withoutListenerPrefix)
+        keys: keys + topicDefaults, ignored: [IgnoredKeys(ApacheBrokerKeys.withoutEffect)],
+        canonicalName: withoutListenerPrefix)
 
     /// Every key, annotated, as a file that runs beside a coordinator on the same machine.
     package static var reference: String {

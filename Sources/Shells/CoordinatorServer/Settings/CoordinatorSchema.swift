@@ -10,7 +10,9 @@ package enum CoordinatorSchema {
     private static let anyPort: SettingKind = .integer(0...65535)
     private static let anyMilliseconds: SettingKind = .integer(1...Int64(Int32.max))
 
-    package static let schema = SettingsSchema(keys: keys, ignored: ignored)
+    private static let keys = ordinaryKeys + promises
+
+    package static let schema = SettingsSchema(keys: keys, ignored: KeysWithoutEffect.all)
 
     /// Every key, annotated, as a file that runs as it is.
     package static var reference: String {
@@ -32,7 +34,21 @@ package enum CoordinatorSchema {
         defaultMetricsProvider, prometheusMetricsProvider, "org.apache.zookeeper.metrics.impl.NullMetricsProvider",
     ]
 
-    private static let keys: [SettingKey] = [
+    /// Keys that promise what there is not: only the value that promises nothing is allowed.
+    private static let promises: [SettingKey] = [
+        ("admin.portUnification", "false", "Operators are answered in plaintext."),
+        ("admin.forceHttps", "false", "Operators are answered in plaintext."),
+        ("admin.needClientAuth", "false", "Operators are answered in plaintext."),
+        ("ssl.crl", "false", "Lists of revoked certificates are not looked at."),
+        ("ssl.ocsp", "false", "Nobody is asked whether a certificate has been revoked."),
+        ("client.portUnification", "false", "A port takes clients in plaintext or over TLS, not both."),
+        ("forceSync", "yes", "A change is durable before anybody hears of it."),
+        ("DigestAuthenticationProvider.enabled", "true", "Clients may always authenticate as digest users."),
+        ("IPAuthenticationProvider.usexforwardedfor", "false", "A client has the address that it connects from."),
+        ("X509AuthenticationProvider.clientCertIdType", "SUBJECT", "A certificate's subject is its owner's name."),
+    ].map { SettingKey($0.0, .word([$0.1]), default: $0.1, $0.2) }
+
+    private static let ordinaryKeys: [SettingKey] = [
         SettingKey("dataDir", .text, default: nil, "Directory of the snapshots; created if absent."),
         SettingKey("dataLogDir", .text, default: nil, "Directory of the transaction log; dataDir if not set."),
         SettingKey("clientPort", anyPort, default: nil, "Port for clients in plaintext; 0 lets the system choose."),
@@ -130,6 +146,8 @@ package enum CoordinatorSchema {
         SettingKey(
             "ssl.keyStore.location", .text, default: nil, "PEM file with the private key, its certificate and chain."),
         SettingKey("ssl.keyStore.password", .secret, default: nil, "Password of the private key, if it is encrypted."),
+        SettingKey(
+            "ssl.keyStore.passwordPath", .text, default: nil, "File whose first line is that password."),
         SettingKey("ssl.keyStore.type", .word(["PEM"]), default: "PEM", "Only PEM is read."),
         SettingKey(
             "ssl.trustStore.location", .text, default: nil, "PEM file with the authorities of client certificates."),
@@ -141,26 +159,5 @@ package enum CoordinatorSchema {
         SettingKey(
             "ssl.enabledProtocols", .list, default: "TLSv1.2,TLSv1.3", "Versions of TLS that are spoken."),
         SettingKey("ssl.ciphersuites", .list, default: "", "Cipher suites, best first; OpenSSL's choice if empty."),
-    ]
-
-    /// What Apache ZooKeeper knows, and one Martlet coordinator does without.
-    private static let ignored: Set<String> = [
-        "initLimit", "syncLimit", "connectToLearnerMasterLimit", "peerType", "electionAlg", "electionPortBindRetry",
-        "cnxTimeout", "quorumCnxnTimeoutMs", "quorumListenOnAllIPs", "leaderServes", "standaloneEnabled",
-        "reconfigEnabled", "dynamicConfigFile", "skipReconfigBackup", "localSessionsEnabled",
-        "localSessionsUpgradingEnabled", "observerMasterPort", "syncEnabled", "forceSync", "tcpKeepAlive",
-        "clientTcpKeepAlive", "clientPortListenBacklog", "serverCnxnFactory", "autopurge.purgeInterval",
-        "snapSizeLimitInKb", "txnLogSizeLimitInKb", "commitLogCount", "fsync.warningthresholdms", "flushDelay",
-        "maxWriteQueuePollTime", "maxBatchSize", "snapshot.compression.method", "snapshot.trust.empty",
-        "serializeLastProcessedZxid.enabled", "digest.enabled", "requestThrottleLimit", "requestThrottleStallTime",
-        "requestThrottleDropStale", "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
-        "largeRequestMaxBytes", "largeRequestThreshold", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize",
-        "enableEagerACLCheck", "metricsProvider.numWorkerThreads", "metricsProvider.maxQueueSize",
-        "metricsProvider.workerShutdownTimeoutMs", "fips-mode", "audit.impl.class", "ssl.protocol",
-        "ssl.hostnameVerification",
-        "ssl.clientHostnameVerification", "ssl.crl", "ssl.ocsp", "ssl.sslProvider", "ssl.authProvider",
-        "client.certReload", "sslQuorumReloadCertFiles", "jute.maxbuffer.extrasize", "readonlymode.enabled",
-        "closeSessionTxn.enabled",
-        "nio.numSelectorThreads", "nio.numWorkerThreads", "commitProcessor.numWorkerThreads",
     ]
 }

@@ -20,6 +20,7 @@ extension CoordinatorSettings {
         settings.readAdmin(values, problems: &problems)
         settings.readMetrics(values)
         if values.boolean("audit.enable") { settings.audit = AuditSettings(file: values["audit.logFile"]) }
+        problems += values.contradictions
         settings.entries = file.entries.map { ($0.key, CoordinatorSchema.isSecret($0.key) ? "***" : $0.value) }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
@@ -29,7 +30,10 @@ extension CoordinatorSettings {
     private static func standaloneKeys(of file: PropertiesFile, problems: inout [String]) -> PropertiesFile {
         var plain = PropertiesFile(path: file.path, entries: [])
         var servers: Set<String> = []
-        let known = Set(CoordinatorSchema.schema.keys.map(\.name)).union(CoordinatorSchema.schema.ignored)
+        /// Indices of entries that had the prefix.
+        var spelledOut: Set<Int> = []
+        let schema = CoordinatorSchema.schema
+        let known = schema.ignored.reduce(into: Set(schema.keys.map(\.name))) { $0.formUnion($1.names) }
         for var entry in file.entries {
             if let rest = entry.key.dropping("server.") ?? entry.key.dropping("weight."), Int(rest) != nil {
                 servers.insert(rest)
@@ -44,10 +48,30 @@ extension CoordinatorSettings {
             if plainKey.hasPrefix("group.") || plainKey.hasPrefix("authProvider.") { continue }
             if let rest = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix), known.contains(rest) {
                 entry.key = rest
+                spelledOut.insert(plain.entries.count)
             }
             plain.entries.append(entry)
         }
+        problems += disagreements(in: plain, spelledOut: spelledOut)
         return plain
+    }
+
+    /// Keys that stand in the file with and without the prefix, and with different values.
+    private static func disagreements(in file: PropertiesFile, spelledOut: Set<Int>) -> [String] {
+        var first: [String: Int] = [:]
+        return file.entries.enumerated().compactMap { index, entry in
+            guard let earlier = first[entry.key] else {
+                first[entry.key] = index
+                return nil
+            }
+            let other = file.entries[earlier]
+            guard spelledOut.contains(earlier) != spelledOut.contains(index), other.value != entry.value else {
+                return nil
+            }
+            let shown = CoordinatorSchema.isSecret(entry.key) ? "" : " ('\(entry.value)', not '\(other.value)')"
+            return "\(file.path):\(entry.line): \(entry.key) has another value in line \(other.line)\(shown), with the "
+                + "prefix \(CoordinatorSchema.systemPropertyPrefix) and without"
+        }
     }
 
     private mutating func readStorage(_ values: SettingValues, problems: inout [String]) {
@@ -90,7 +114,7 @@ extension CoordinatorSettings {
             return
         }
         var tls = TLSSettings(identity: .bundle(file: identity))
-        tls.keyPassword = values["ssl.keyStore.password"].flatMap { $0.isEmpty ? nil : $0 }
+        tls.keyPassword = keyPassword(values, problems: &problems)
         tls.trust = values["ssl.trustStore.location"].map { .file($0) }
         tls.cipherSuites = values.list("ssl.ciphersuites")
         tls.clientCertificates =
@@ -110,6 +134,23 @@ extension CoordinatorSettings {
             tls.versions.insert(version)
         }
         self.tls = tls
+    }
+
+    private func keyPassword(_ values: SettingValues, problems: inout [String]) -> String? {
+        let key = "ssl.keyStore.passwordPath"
+        guard let path = values[key] else {
+            return values["ssl.keyStore.password"].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        if values.isSet("ssl.keyStore.password") {
+            problems.append("\(values.place(of: key))\(key) and ssl.keyStore.password are both set: keep one")
+        }
+        do throws(UnreadableSettings) {
+            let line = try PropertiesFile.lines(reading: path).first ?? ""
+            return line.isEmpty ? nil : line
+        } catch {
+            problems.append("\(values.place(of: key))\(key): \(error)")
+            return nil
+        }
     }
 
     private mutating func readAdmin(_ values: SettingValues, problems: inout [String]) {

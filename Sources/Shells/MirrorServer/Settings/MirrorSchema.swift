@@ -168,7 +168,7 @@ package enum MirrorSchema {
                 ignored.formUnion(ignoredLinkKeys.map { "\(source)->\(target).\($0)" })
             }
         }
-        return SettingsSchema(keys: keys, ignored: ignored)
+        return SettingsSchema(keys: keys, ignored: [IgnoredKeys(ignored)])
     }
 }
 

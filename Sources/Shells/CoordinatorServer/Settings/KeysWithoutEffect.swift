@@ -1,0 +1,124 @@
+import Settings
+
+/// The keys that Apache ZooKeeper documents and that change nothing here, each with the reason.
+enum KeysWithoutEffect {
+    static let all: [IgnoredKeys] = storage + traffic + security + ensemble + runtime
+
+    private static let storage = [
+        IgnoredKeys(["autopurge.purgeInterval"], because: "files that are not needed any more go with every snapshot"),
+        IgnoredKeys(
+            ["snapSizeLimitInKb", "txnLogSizeLimitInKb"], because: "snapCount alone says when a snapshot is taken"),
+        IgnoredKeys(
+            ["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"],
+            because: "all that is queued is made durable together, at once"),
+        IgnoredKeys(["fsync.warningthresholdms"], because: "a sync that takes a second is always warned of"),
+        IgnoredKeys(["snapshot.compression.method"], because: "snapshots are not compressed"),
+        IgnoredKeys(["snapshot.trust.empty"], because: "a log is read whether or not there is a snapshot"),
+        IgnoredKeys(
+            ["serializeLastProcessedZxid.enabled", "closeSessionTxn.enabled"],
+            because: "the coordinator's own files always hold what it switches on"),
+        IgnoredKeys(
+            ["digest.enabled"],
+            because: "files carry checksums; digests of the tree are not kept"),
+    ]
+
+    private static let traffic = [
+        IgnoredKeys(
+            [
+                "requestThrottleLimit", "requestThrottleStallTime", "requestThrottleDropStale",
+                "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
+                "request_throttler.shutdownTimeout", "largeRequestMaxBytes", "largeRequestThreshold",
+            ],
+            because: "globalOutstandingLimit and jute.maxbuffer bound what requests may take"),
+        IgnoredKeys(
+            [
+                "connectionMaxTokens", "connectionTokenFillTime", "connectionTokenFillCount", "connectionFreezeTime",
+                "connectionDropIncrease", "connectionDropDecrease", "connectionDecreaseRatio",
+                "connection_throttle_tokens", "connection_throttle_fill_time", "connection_throttle_fill_count",
+                "connection_throttle_freeze_time", "connection_throttle_drop_increase",
+                "connection_throttle_drop_decrease", "connection_throttle_decrease_ratio",
+                "connection_throttle_weight_enabled", "connection_throttle_global_session_weight",
+                "connection_throttle_local_session_weight", "connection_throttle_renew_session_weight",
+            ],
+            because: "sessions are cheap to open; maxCnxns bounds connections"),
+        IgnoredKeys(
+            ["maxResponseCacheSize", "maxGetChildrenResponseCacheSize"], because: "there are no caches of responses"),
+        IgnoredKeys(["enableEagerACLCheck"], because: "only the leader checks access to what is changed"),
+        IgnoredKeys(["jute.maxbuffer.extrasize"], because: "the coordinator's own files have limits of their own"),
+        IgnoredKeys(["tcpKeepAlive", "clientTcpKeepAlive"], because: "it is always on"),
+        IgnoredKeys(["clientPortListenBacklog"], because: "it is 1024"),
+        IgnoredKeys(
+            [
+                "watchManagerName", "watcherCleanThreadsNum", "watcherCleanThreshold", "watcherCleanIntervalInSeconds",
+                "maxInProcessingDeadWatchers", "bitHashCacheSize",
+            ],
+            because: "there is one way of keeping watches, for few and for many"),
+    ]
+
+    private static let security = [
+        IgnoredKeys(
+            ["ssl.protocol", "ssl.sslProvider", "ssl.context.supplier.class", "fips-mode"],
+            because: "TLS is OpenSSL's; ssl.enabledProtocols and ssl.ciphersuites say what it may do"),
+        IgnoredKeys(
+            ["ssl.hostnameVerification", "ssl.clientHostnameVerification", "ssl.allowReverseDnsLookup"],
+            because: "clients are known by the subject of their certificate, not by the name of their host"),
+        IgnoredKeys(
+            ["client.certReload", "sslQuorumReloadCertFiles"],
+            because: "certificates are always read again when their files change"),
+        IgnoredKeys(
+            ["ssl.authProvider"], because: "there is one: it takes the certificate's subject for the client's name"),
+        IgnoredKeys(
+            ["ssl.handshakeDetectionTimeoutMillis", "netty.server.outstandingHandshake.limit"],
+            because: "a handshake has ten seconds"),
+        IgnoredKeys(["audit.impl.class"], because: "there is one audit log; audit.logFile says where it goes"),
+    ]
+
+    private static let ensemble = [
+        IgnoredKeys(["electionAlg"], because: "there is one way of election"),
+        IgnoredKeys(
+            [
+                "fastleader.minNotificationInterval", "fastleader.maxNotificationInterval", "maxTimeToWaitForEpoch",
+                "quorumCnxnTimeoutMs", "quorum.cnxn.threads.size", "connectToLearnerMasterLimit",
+                "leaderConnectDelayDuringRetryMs", "observer.reconnectDelayMs", "observer.election.DelayMs",
+                "learner.closeSocketAsync", "leader.closeSocketAsync", "learner.asyncSending",
+                "forward_learner_requests_to_commit_processor_disabled", "multiAddress.enabled",
+                "multiAddress.reachabilityCheckTimeoutMs", "multiAddress.reachabilityCheckEnabled",
+            ],
+            because: "members find and follow each other in their own way"),
+        IgnoredKeys(
+            ["commitLogCount", "maxConcurrentSnapSyncs", "maxConcurrentDiffSyncs"],
+            because: "what members that lag are sent is bounded in bytes"),
+        IgnoredKeys(["syncEnabled"], because: "observers always keep a log and snapshots"),
+        IgnoredKeys(
+            ["observerMasterPort"], because: "observers follow the leader alone"),
+        IgnoredKeys(
+            ["localSessionsEnabled", "localSessionsUpgradingEnabled"], because: "every session is a global one"),
+        IgnoredKeys(["readonlymode.enabled"], because: "a member without a quorum serves nobody"),
+        IgnoredKeys(
+            [
+                "initLimit", "syncLimit", "peerType", "electionPortBindRetry", "cnxTimeout", "quorumListenOnAllIPs",
+                "leaderServes", "standaloneEnabled", "reconfigEnabled", "dynamicConfigFile", "skipReconfigBackup",
+            ],
+            because: "there is no ensemble"),
+    ]
+
+    private static let runtime = [
+        IgnoredKeys(
+            [
+                "serverCnxnFactory", "nio.numSelectorThreads", "nio.numWorkerThreads", "nio.directBufferBytes",
+                "nio.shutdownTimeout", "nio.sessionlessCnxnTimeout", "netty.advancedFlowControl.enabled",
+                "commitProcessor.numWorkerThreads", "commitProcessor.shutdownTimeout",
+                "commitProcessor.maxReadBatchSize", "commitProcessor.maxCommitBatchSize",
+                "metricsProvider.numWorkerThreads", "metricsProvider.maxQueueSize",
+                "metricsProvider.workerShutdownTimeoutMs",
+            ],
+            because: "threads are few, and one a core"),
+        IgnoredKeys(
+            [
+                "jvm.pause.monitor", "jvm.pause.info-threshold.ms", "jvm.pause.warn-threshold.ms",
+                "jvm.pause.sleep.time.ms", "messageTracker.BufferSize", "messageTracker.Enabled",
+                "intBufferStartingSizeBytes", "emulate353TTLNodes", "java.security.auth.login.config",
+            ],
+            because: "it is about Java, or about an old release"),
+    ]
+}
