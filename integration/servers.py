@@ -50,7 +50,7 @@ class Certificates:
 class Coordinator(Process):
     """martlet-coordinator, or with apache=True the ZooKeeper of Debian, over the same kind of configuration."""
 
-    def __init__(self, directory, certificates=None, apache=False, **settings):
+    def __init__(self, directory, certificates=None, apache=False, jvm_flags="-Xmx256m", **settings):
         directory = pathlib.Path(directory)
         self.port = free_port()
         self.secure_port = free_port() if certificates else None
@@ -72,7 +72,7 @@ class Coordinator(Process):
             # Its scripts read logging and classpath from the folder of the configuration, and would else log to /var.
             environment = os.environ | {
                 "ZOOCFGDIR": str(directory), "ZOO_LOG_DIR": str(directory), "JMXDISABLE": "true",
-                "ZOO_LOG4J_PROP": "INFO,CONSOLE", "JVMFLAGS": "-Xmx256m"}
+                "ZOO_LOG4J_PROP": "INFO,CONSOLE", "JVMFLAGS": jvm_flags}
             for name in ("environment", "log4j.properties", "configuration.xsl"):
                 source = pathlib.Path("/etc/zookeeper/conf") / name
                 if source.exists():

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Holds back what must not be said before the changes it could have seen are durable.
 ///
 /// Invariant: what is held is in order of the zxids it waits for, so that everything leaves in the order it came.
@@ -7,16 +9,14 @@ struct CommitGate<Effect: Sendable>: Sendable {
         var effect: Effect
     }
 
-    private var held: [Held] = []
-    /// How many of `held` have left already.
-    private var released = 0
+    private var held = CircularBuffer<Held>()
     /// The last change that is durable.
     private(set) var committed: Int64
 
     init(committed: Int64) { self.committed = committed }
 
     /// What waits.
-    var count: Int { held.count - released }
+    var count: Int { held.count }
 
     /// Lets `effect` through into `effects` once `zxid` is committed: at once if it is.
     mutating func pass(_ effect: Effect, after zxid: Int64, into effects: inout [Effect]) {
@@ -32,16 +32,6 @@ struct CommitGate<Effect: Sendable>: Sendable {
     mutating func commit(upTo zxid: Int64, into effects: inout [Effect]) {
         precondition(zxid >= committed, "committed \(zxid) after \(committed)")
         committed = zxid
-        while released < held.count && held[released].zxid <= zxid {
-            effects.append(held[released].effect)
-            released += 1
-        }
-        if released == held.count {
-            held.removeAll(keepingCapacity: held.capacity <= 4096)
-            released = 0
-        } else if released > 1024 && released * 2 > held.count {
-            held.removeFirst(released)
-            released = 0
-        }
+        while !held.isEmpty && held[held.startIndex].zxid <= zxid { effects.append(held.removeFirst().effect) }
     }
 }

@@ -7,6 +7,9 @@ import WireCoding
 /// It is written under another name and renamed when it is complete and durable: one with its own name is whole. Who
 /// cannot go on writing removes it.
 package struct SnapshotWriter {
+    /// So much is made durable at a time: what had gathered in memory would, all at once, keep the log's syncs waiting.
+    private static let syncedAtOnceInBytes = 4 << 20
+
     private let fileSystem: any FileSystem
     private let directory: String
     private let zxid: Int64
@@ -14,6 +17,8 @@ package struct SnapshotWriter {
     private let finishedName: StorageFileName
     private let file: any File
     private var position = StorageFileHeader.size
+    /// Up to there the file is durable.
+    private var syncedPosition = 0
     private var totalSize = 0
 
     /// - Parameter zxid: of the last change that the snapshot holds.
@@ -51,6 +56,10 @@ package struct SnapshotWriter {
         try write(framed, at: position)
         position += framed.readableBytes
         totalSize += chunk.readableBytes
+        if position - syncedPosition >= Self.syncedAtOnceInBytes {
+            try orGiveUp { () throws(FileSystemError) in try file.synchronize() }
+            syncedPosition = position
+        }
     }
 
     /// Makes the snapshot durable and gives it its name.
