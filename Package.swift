@@ -197,6 +197,8 @@ let layers: [(layer: String, modules: [Module])] = [
                     "KafkaProtocolAdmin",
                 ],
                 libraries: [nioCore], tests: true),
+            Module(
+                name: "Simulate", kind: .executable(product: "simulate"), uses: ["Simulation"], libraries: [arguments]),
         ]
     ),
 ]

@@ -14,7 +14,9 @@ extension QuorumMember {
         look(into: &effects)
         let epoch = promise.epoch + 1
         if !isPreliminary {
-            promise = QuorumPromise(epoch: epoch, votedFor: id, standing: .voting)
+            promise.epoch = epoch
+            promise.votedFor = id
+            promise.standing = .voting
             effects.append(.promise(promise))
             effects.append(.report(.campaigning(epoch: epoch)))
         }
@@ -67,7 +69,8 @@ extension QuorumMember {
         }
         let epoch = isGranted ? request.epoch : promise.epoch
         let answer = VoteAnswer(
-            epoch: epoch, isPreliminary: request.isPreliminary, isGranted: isGranted, lastZxid: log.last)
+            epoch: epoch, isPreliminary: request.isPreliminary, isGranted: isGranted, lastZxid: log.last,
+            committed: committed)
         effects.append(.send(.voteAnswered(answer), to: candidate))
     }
 
@@ -94,6 +97,8 @@ extension QuorumMember {
         _ answer: VoteAnswer, of voter: MemberID, at now: Int64, into effects: inout [QuorumEffect]
     ) {
         noteEntries(upTo: answer.lastZxid, into: &effects)
+        // Who belonged to the ensemble before may be the only one to know that it is over, and may vote no longer.
+        if log.contains(answer.committed) { settleMemberships(upTo: answer.committed, into: &effects) }
         if !answer.isGranted, stepDown(before: answer.epoch, at: now, into: &effects) { return }
         guard answer.isGranted, case .looking(var campaign?) = role, campaign.epoch == answer.epoch,
             campaign.isPreliminary == answer.isPreliminary

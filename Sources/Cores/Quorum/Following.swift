@@ -123,9 +123,17 @@ extension QuorumMember {
         effects.append(.report(.caughtUp(zxid: persisted)))
     }
 
+    /// Whether the state up to `zxid`, sent by the leader of `epoch`, should take the place of the log. Not when the log
+    /// leads up to it or beyond: what has been acknowledged of it would be lost.
+    package func needsSnapshot(upTo zxid: Int64, from sender: MemberID, epoch: Int32) -> Bool {
+        leader == sender && promise.epoch == epoch && zxid > committed && !log.contains(zxid)
+    }
+
     /// The leader's state has taken the place of the log.
     mutating func installed(_ zxid: Int64, _ membership: Membership, into effects: inout [QuorumEffect]) {
-        precondition(zxid > committed, "a snapshot of \(zxid) installed, and \(committed) is committed")
+        precondition(
+            zxid > committed && !log.contains(zxid),
+            "a snapshot of \(zxid) installed over a log from \(log.begin) to \(log.last), committed \(committed)")
         log = RecentLog(begin: zxid)
         persisted = zxid
         committed = zxid

@@ -30,9 +30,11 @@ struct MembershipHistory: Sendable {
         while active.count > 1, current.version > zxid { active.removeLast() }
     }
 
-    /// What entries up to `zxid` wanted is so.
-    mutating func settle(upTo zxid: Int64) {
+    /// What entries up to `zxid` wanted is so. Returns whether that is news.
+    @discardableResult mutating func settle(upTo zxid: Int64) -> Bool {
+        guard active.count > 1, active[1].version <= zxid else { return false }
         while active.count > 1, active[1].version <= zxid { active.removeFirst() }
+        return true
     }
 
     mutating func replace(by membership: Membership) { active = [membership] }

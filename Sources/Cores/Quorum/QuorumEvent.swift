@@ -8,7 +8,8 @@ package enum QuorumEvent: Sendable {
     case proposed([QuorumEntry])
     /// All that came together has been stepped through: what is to be sent goes out now.
     case flushed
-    /// The state up to `zxid`, sent by the leader, is durable in place of the log.
+    /// The state up to `zxid`, sent by the leader, is durable in place of the log. It must be needed until then, as
+    /// ``QuorumMember/needsSnapshot(upTo:from:epoch:)`` says.
     case snapshotInstalled(zxid: Int64, Membership)
     /// The member that is sent the state has taken more of it.
     case snapshotProgressed(MemberID)

@@ -57,6 +57,7 @@ package struct QuorumMember: ProtocolCore, Sendable {
         for case let membership? in entries.map(\.membership) where membership.version > memberships.current.version {
             memberships.add(membership)
         }
+        memberships.settle(upTo: promise.settledVersion)
         chance = seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(bitPattern: id.number) | 1
         electionDeadline = now.nanoseconds
         electionDeadline += random(below: settings.heartbeatInterval.nanoseconds / 2)
@@ -167,9 +168,15 @@ package struct QuorumMember: ProtocolCore, Sendable {
     mutating func commit(upTo zxid: Int64, into effects: inout [QuorumEffect]) {
         guard zxid > committed else { return }
         committed = zxid
-        memberships.settle(upTo: zxid)
+        settleMemberships(upTo: zxid, into: &effects)
         effects.append(.commit(upTo: zxid))
         log.trim(toBytes: settings.recentLogSizeInBytes, upTo: zxid)
+    }
+
+    mutating func settleMemberships(upTo zxid: Int64, into effects: inout [QuorumEffect]) {
+        guard memberships.settle(upTo: zxid) else { return }
+        promise.settledVersion = memberships.active[0].version
+        effects.append(.promise(promise))
     }
 
     /// Takes over an ensemble that an entry brings, unless a newer one is known from elsewhere.

@@ -50,12 +50,15 @@ package struct VoteAnswer: Sendable, Equatable {
     package var isGranted: Bool
     /// The end of the answering member's log.
     package var lastZxid: Int64
+    /// What the answering member knows to be committed.
+    package var committed: Int64
 
-    package init(epoch: Int32, isPreliminary: Bool, isGranted: Bool, lastZxid: Int64) {
+    package init(epoch: Int32, isPreliminary: Bool, isGranted: Bool, lastZxid: Int64, committed: Int64) {
         self.epoch = epoch
         self.isPreliminary = isPreliminary
         self.isGranted = isGranted
         self.lastZxid = lastZxid
+        self.committed = committed
     }
 }
 

@@ -81,9 +81,7 @@ extension CoordinatorKernel {
     mutating func received(
         _ chunk: SnapshotChunk, from member: MemberID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard let quorum = ensemble?.quorum, quorum.leader == member, quorum.promise.epoch == chunk.epoch,
-            chunk.zxid > quorum.committed
-        else { return }
+        guard ensemble?.quorum.needsSnapshot(upTo: chunk.zxid, from: member, epoch: chunk.epoch) == true else { return }
         if chunk.number == 0 {
             if ensemble?.arrival != nil { effects.append(.discardSnapshot) }
             ensemble?.arrival = SnapshotArrival(zxid: chunk.zxid, nextNumber: 0)

@@ -21,7 +21,7 @@ extension VoteAnswer {
     init(reading reader: inout WireReader) throws(MalformedInput) {
         self.init(
             epoch: try reader.int32(), isPreliminary: try reader.bool(), isGranted: try reader.bool(),
-            lastZxid: try reader.int64())
+            lastZxid: try reader.int64(), committed: try reader.int64())
     }
 
     func write(to writer: inout WireWriter) {
@@ -29,6 +29,7 @@ extension VoteAnswer {
         writer.bool(isPreliminary)
         writer.bool(isGranted)
         writer.int64(lastZxid)
+        writer.int64(committed)
     }
 }
 

@@ -1,0 +1,23 @@
+import Simulation
+import Testing
+
+@Suite struct QuorumRunTests {
+    @Test(arguments: 0..<20) func membersAgree(_ hundred: UInt64) {
+        for seed in hundred * 100..<(hundred + 1) * 100 {
+            let run = QuorumRun(seed: seed)
+            #expect(run.violations.isEmpty, "seed \(seed)")
+            #expect(run.committedCount > 0, "seed \(seed)")
+        }
+    }
+
+    @Test func aSeedAlwaysDoesTheSame() {
+        let runs = (0..<3).map { QuorumRun(seed: 7, traces: $0 == 1) }
+        #expect(Set(runs.map(\.digest)).count == 1)
+        #expect(QuorumRun(seed: 8).digest != runs[0].digest)
+    }
+
+    /// The oracle sees what it is there to see.
+    @Test(arguments: QuorumRun.PlantedBug.allCases) func plantedBugsAreFound(_ bug: QuorumRun.PlantedBug) {
+        #expect((1...300).contains { !QuorumRun(seed: $0, bug: bug).violations.isEmpty })
+    }
+}
