@@ -1,0 +1,44 @@
+import Logging
+import NIOCore
+import Security
+import Transport
+
+/// What all links of a member share.
+struct PeerNetwork: Sendable {
+    /// No frame between members is longer.
+    static let largestFrameInBytes = 1 << 28
+    /// A machine that does not acknowledge bytes for so long is cut off: dialling anew finds it again sooner than the
+    /// operating system's ever slower repetitions.
+    private static let unacknowledgedTimeout = Duration.seconds(3)
+
+    let group: any EventLoopGroup
+    let logger: Logger
+    private let connectTimeout: Duration
+    private let serverTLS: TLSSettings?
+    private let clientTLS: TLSContexts?
+
+    init(_ settings: EnsembleSettings, on group: any EventLoopGroup, logger: Logger) throws(TLSFileFault) {
+        self.group = group
+        self.logger = logger
+        connectTimeout = settings.connectTimeout
+        serverTLS = settings.tls
+        if let tls = settings.tls {
+            clientTLS = try TLSContexts(tls, role: .client, logger: logger)
+        } else {
+            clientTLS = nil
+        }
+    }
+
+    func connectSettings(_ target: PeerDialer.Target, _ kind: PeerLinkKind) -> ConnectSettings {
+        ConnectSettings(
+            host: target.host, port: target.port, tls: clientTLS, timeout: connectTimeout,
+            maximumFrameSizeInBytes: PeerHello.largestSize, unsentBytesBound: kind.unsentBytesBound,
+            unacknowledgedTimeout: Self.unacknowledgedTimeout)
+    }
+
+    func listenerSettings(_ host: String, _ port: Int, _ kind: PeerLinkKind) -> ListenerSettings {
+        ListenerSettings(
+            name: "\(kind)", host: host, port: port, securityProtocol: serverTLS == nil ? .plaintext : .ssl,
+            tls: serverTLS, maximumFrameSizeInBytes: Self.largestFrameInBytes, maximumIdleTime: nil)
+    }
+}
