@@ -26,8 +26,7 @@ struct EnsembleHarness {
         let membership = Membership(
             (1...count + observers).map { number in
                 let isVoter = number <= count
-                let address = "host\(number):2888:3888\(isVoter ? "" : ":observer")"
-                return Membership.Member(id: MemberID(number), isVoter: isVoter, address: address)
+                return Membership.Member(id: MemberID(number), isVoter: isVoter, address: "host\(number):2888:3888")
             })
         for member in membership.members { start(member.id, membership, change) }
     }

@@ -138,14 +138,14 @@ import ZooKeeperProtocol
     @Test func membersJoinAndLeave() throws {
         var (ensemble, leader, followers) = try elected()
         var joined = try #require(ensemble.kernels[leader]?.ensembleStatus?.quorum.membership)
-        let newcomer = Membership.Member(id: MemberID(7), address: "host7:2888:3888:participant;2181")
+        let newcomer = Membership.Member(id: MemberID(7), address: "host7:2888:3888;2181")
         joined = Membership(joined.members + [newcomer])
         ensemble.start(MemberID(7), joined)
         try ensemble.run { $0.kernels[MemberID(7)]?.role.isServing == true }
         _ = try ensemble.connect(1, to: followers[0])
         ensemble.ask(
             1, .auth(scheme: "digest", credentials: ByteBuffer(string: "super:secret")),
-            .reconfig(joining: "server.7=\(newcomer.address)", leaving: nil, newMembers: nil, version: -1))
+            .reconfig(joining: newcomer.configurationLine, leaving: nil, newMembers: nil, version: -1))
         _ = try ensemble.next(1)
         #expect(try ensemble.reply(1, to: .reconfig).header.error == .noAuth)
         var open = EnsembleHarness { $0.tree.checksACLs = false }
@@ -153,7 +153,7 @@ import ZooKeeperProtocol
         open.start(MemberID(7), joined) { $0.tree.checksACLs = false }
         try open.run { $0.kernels[MemberID(7)]?.role.isServing == true }
         _ = try open.connect(1, to: open.followers[0])
-        open.ask(1, .reconfig(joining: "server.7=\(newcomer.address)", leaving: nil, newMembers: nil, version: -1))
+        open.ask(1, .reconfig(joining: newcomer.configurationLine, leaving: nil, newMembers: nil, version: -1))
         let reply = try open.reply(1, to: .reconfig)
         #expect(reply.header.error == .ok)
         try open.run { $0.kernels.values.allSatisfy { $0.ensembleStatus?.quorum.membership.members.count == 4 } }

@@ -70,7 +70,7 @@ package enum Connector {
             .channelOption(.writeBufferWaterMark, value: SocketOptions.waterMark)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(SocketOptions.unacknowledgedTimeout, value: unacknowledged)
+            .channelOption(SocketOptions.unacknowledgedTimeout, value: Int(unacknowledged))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls = settings.tls {

@@ -40,46 +40,42 @@ extension CoordinatorKernel {
     private func wanted(
         _ joining: String?, _ leaving: String?, _ newMembers: String?, from current: Membership
     ) throws(ZooKeeperError) -> Membership {
-        func parsed(_ text: String) throws(ZooKeeperError) -> Membership {
-            do throws(ConfigurationFault) {
-                return try Membership(configurationText: text)
-            } catch {
-                throw .badArguments
+        do throws(InvalidMembership) {
+            if let newMembers, !newMembers.isEmpty { return try Membership(configurationText: newMembers) }
+            var members = current.members
+            for text in (leaving ?? "").split(separator: ",") {
+                guard let number = Int64(text.filter { $0 != " " }) else {
+                    throw InvalidMembership("'\(text)' is no member's number")
+                }
+                members.removeAll { $0.id.number == number }
             }
-        }
-        if let newMembers, !newMembers.isEmpty {
-            let next = try parsed(newMembers)
-            guard !next.voters.isEmpty else { throw .badArguments }
-            return next
-        }
-        var members = current.members
-        for text in (leaving ?? "").split(separator: ",") {
-            guard let number = Int64(text.trimmed) else { throw .badArguments }
-            members.removeAll { $0.id.number == number }
-        }
-        for member in try parsed(joining ?? "").members {
-            members.removeAll { $0.id == member.id }
-            members.append(member)
-        }
-        guard members.contains(where: \.isVoter), Set(members.map(\.endpoint)).count == members.count else {
+            for line in (joining ?? "").split(whereSeparator: { $0 == "," || $0 == "\n" }) {
+                let member = try Membership.Member(configurationLine: String(line))
+                members.removeAll { $0.id == member.id }
+                members.append(member)
+            }
+            // Whether they go together is checked on the way back from text.
+            return try Membership(configurationText: Membership(members).configurationText)
+        } catch {
             throw .badArguments
         }
-        return Membership(members)
     }
 }
 
-extension Membership.Member {
-    /// Where it is found by the others, without its role and its clients' address.
-    fileprivate var endpoint: Substring {
-        let parts = address.split(separator: ";")[0].split(separator: ":")
-        let numbers = parts.reversed().drop { Int($0) == nil }.count
-        return address[..<(numbers > 0 ? parts[numbers - 1].endIndex : address.endIndex)]
+extension Membership {
+    /// The ensemble that the tree shows; nil for a tree that has never been an ensemble's.
+    init?(shownBy state: TreeState) {
+        guard !state.configuration.isEmpty else { return nil }
+        self.init(trusting: state.configuration)
     }
-}
 
-extension Substring {
-    fileprivate var trimmed: Substring {
-        drop { $0 == " " }.reversed().drop { $0 == " " }.reversed().reduce(into: Substring()) { $0.append($1) }
+    /// The ensemble of a text that a leader has written.
+    init(trusting text: String) {
+        do throws(InvalidMembership) {
+            try self.init(configurationText: text)
+        } catch {
+            preconditionFailure("a text of an ensemble that no leader writes: \(error): \(text)")
+        }
     }
 }
 

@@ -180,7 +180,10 @@ private final class GreetingHandler: ConnectionHandler {
     init(_ dialer: PeerDialer, _ attempt: Int, _ connection: Connection) {
         self.dialer = dialer
         self.attempt = attempt
-        guard let hello = dialer.connected(attempt, connection) else { return connection.close(.ended) }
+        guard let hello = dialer.connected(attempt, connection) else {
+            connection.close(.ended)
+            return
+        }
         connection.send(hello.frame)
         patience = connection.eventLoop.scheduleTask(in: .seconds(2)) {
             connection.close(.failed("the member does not answer a hello"))

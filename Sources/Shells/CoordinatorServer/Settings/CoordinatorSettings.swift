@@ -10,6 +10,8 @@ package struct CoordinatorSettings: Sendable {
     /// Needed with `secure`.
     package var tls: TLSSettings?
     package var storage: StorageSettings
+    /// The ensemble it belongs to; nil for a coordinator of its own.
+    package var ensemble: EnsembleSettings?
     /// Sessions last between two and twenty of it unless `sessionTimeouts` is set; they expire on its multiples.
     package var tickTime: Duration = .milliseconds(3000)
     package var sessionTimeouts: ClosedRange<Duration>
