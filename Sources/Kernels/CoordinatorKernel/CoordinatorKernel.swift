@@ -12,6 +12,8 @@ import ZooKeeperProtocol
 package struct CoordinatorKernel: ProtocolCore, Sendable {
     let settings: KernelSettings
     var passwords: SessionPassword
+    /// Of a member, as soon as it has heard of a leader's secret: 16 bytes that no other ensemble has.
+    package internal(set) var ensembleID: [UInt8]?
     var tree: ZNodes
     /// nil for a coordinator of its own.
     var ensemble: EnsembleState?

@@ -19,12 +19,14 @@ package final class CoordinatorServer: Sendable {
 
     private let listening: Listening
     private let thread: CoordinatorThread
+    private let links: PeerLinks?
     private let operators: OperatorServices
     /// Held until the threads have ended.
     private let locks: [DirectoryLock]
 
     private init(
-        _ listening: Listening, thread: CoordinatorThread, operators: OperatorServices, locks: [DirectoryLock]
+        _ listening: Listening, thread: CoordinatorThread, links: PeerLinks?, operators: OperatorServices,
+        locks: [DirectoryLock]
     ) {
         self.listening = listening
         self.operators = operators
@@ -33,6 +35,7 @@ package final class CoordinatorServer: Sendable {
         plaintextPort = listening.plaintext?.port
         securePort = listening.secure?.port
         self.thread = thread
+        self.links = links
         self.locks = locks
     }
 
@@ -61,15 +64,15 @@ package final class CoordinatorServer: Sendable {
             throw error
         }
         do {
-            let (thread, locks) = try serve(
-                settings, listening, mailbox: mailbox, throttle: throttle, logger: logger, audit: operators.audit,
-                whenFailed: whenFailed)
+            let (thread, links, locks) = try await serve(
+                settings, listening, on: group, mailbox: mailbox, throttle: throttle, logger: logger,
+                audit: operators.audit, whenFailed: whenFailed)
             for (protocolName, listener) in [("plaintext", listening.plaintext), ("TLS", listening.secure)] {
                 if let listener { logger.info("serving clients on port \(listener.port), \(protocolName)") }
             }
             await operators.openAdmin(on: group, logger: logger)
             operators.audit?.write(AuditEntry(.serverStart, .success))
-            return CoordinatorServer(listening, thread: thread, operators: operators, locks: locks)
+            return CoordinatorServer(listening, thread: thread, links: links, operators: operators, locks: locks)
         } catch {
             operators.audit?.write(AuditEntry(.serverStart, .failure))
             try await listening.close()
@@ -80,9 +83,10 @@ package final class CoordinatorServer: Sendable {
 
     /// Restores what the directories hold and starts the threads.
     private static func serve(
-        _ settings: CoordinatorSettings, _ listening: Listening, mailbox: Mailbox<CoordinatorThread.Message>,
-        throttle: Throttle, logger: Logger, audit: AuditLog?, whenFailed: @escaping @Sendable (any Error) -> Void
-    ) throws -> (CoordinatorThread, [DirectoryLock]) {
+        _ settings: CoordinatorSettings, _ listening: Listening, on group: any EventLoopGroup,
+        mailbox: Mailbox<CoordinatorThread.Message>, throttle: Throttle, logger: Logger, audit: AuditLog?,
+        whenFailed: @escaping @Sendable (any Error) -> Void
+    ) async throws -> (CoordinatorThread, PeerLinks?, [DirectoryLock]) {
         let fileSystem = PosixFileSystem()
         let storage = CoordinatorStorage(fileSystem: fileSystem, settings: settings.storage)
         try storage.prepare()
@@ -94,7 +98,7 @@ package final class CoordinatorServer: Sendable {
             (0..<SessionSecret.size).map { _ in UInt8.random(in: .min ... .max) }
         }
         var kernelSettings = settings.kernel(sessionSecret: secret)
-        let recovery = try storage.recover { RestoredTree(kernelSettings.tree) }
+        let recovery = try storage.recover(keepsEntries: settings.ensemble != nil) { RestoredTree(kernelSettings.tree) }
         let takeover = try TakeoverFile(fileSystem, settings.storage).read()
         kernelSettings.inheritedSessions = Set(takeover?.sessions ?? [])
         for warning in recovery.warnings { logger.warning("\(warning)") }
@@ -105,8 +109,21 @@ package final class CoordinatorServer: Sendable {
                 "zxid": "0x\(String(recovery.lastZxid, radix: 16))", "replayed": "\(recovery.replayedCount)",
                 "took": "\(restore.took.milliseconds)ms",
             ])
+        let promises = PromiseFile(fileSystem, settings.storage)
+        let kept = try promises.read()
         let kernel = CoordinatorKernel(
-            kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount, at: clock.now())
+            kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount,
+            memberOf: settings.ensemble?.start(
+                kept.promise, entries: recovery.entries, snapshotZxid: recovery.snapshotZxid), at: clock.now())
+        var links: PeerLinks?
+        if let ensemble = settings.ensemble {
+            links = try await PeerLinks.start(
+                ensemble, ensemble: kernel.ensembleID ?? kept.ensemble, on: group, logger: logger,
+                post: { mailbox.post(.peer($0)) })
+        }
+        let member = links.map { links in
+            EnsembleMember(links, promises, kept: kept, storage) { [tree = kernelSettings.tree] in RestoredTree(tree) }
+        }
         let log = recovery.log
         let thread = CoordinatorThread(mailbox) {
             CoordinatorLoop(
@@ -117,9 +134,9 @@ package final class CoordinatorServer: Sendable {
                 snapshots: SnapshotThread(
                     storage, fileSystem: fileSystem, logger: logger,
                     written: { mailbox.post(.snapshotWritten(took: $0)) }),
-                throttle: throttle, logger: logger, audit: audit, whenFailed: whenFailed)
+                throttle: throttle, logger: logger, audit: audit, member: member, whenFailed: whenFailed)
         }
-        return (thread, locks)
+        return (thread, links, locks)
     }
 
     /// Ends all connections, makes durable what was accepted, and lets go of the directories. Sessions stay for their
@@ -129,6 +146,7 @@ package final class CoordinatorServer: Sendable {
         try await listening.close()
         try await operators.stop()
         thread.stop()
+        try await links?.stop()
         withExtendedLifetime(locks) {}
     }
 }

@@ -21,6 +21,7 @@ final class CoordinatorThread: Sendable {
         case roomChanged(Bool)
         /// Somebody wants to look: between two turns, and not for long.
         case asked(@Sendable (inout CoordinatorLoop, Instant) -> Void)
+        case peer(PeerEvent)
         case failed(StorageFailure)
         case stop
     }
@@ -49,6 +50,8 @@ final class CoordinatorThread: Sendable {
 struct CoordinatorLoop {
     /// How often the kernel looks at its deadlines.
     private static let tick = Duration.milliseconds(100)
+    /// Of a member: twice a heartbeat and more.
+    private static let shortTick = Duration.milliseconds(25)
 
     struct Client {
         let connection: Connection
@@ -68,7 +71,8 @@ struct CoordinatorLoop {
     private let logger: Logger
     /// nil when nothing is audited.
     private let audit: AuditLog?
-    private let whenFailed: @Sendable (StorageFailure) -> Void
+    private var member: EnsembleMember?
+    private let whenFailed: @Sendable (any Error) -> Void
     private let clock = SystemClock()
     private(set) var clients: [ConnectionID: Client] = [:]
     /// Clients with something unsent.
@@ -82,7 +86,8 @@ struct CoordinatorLoop {
     init(
         kernel: CoordinatorKernel, ports: ClientPorts, started: Instant, restore: RestoreStatistics, sync: SyncThread,
         snapshots: SnapshotThread, throttle: Throttle, logger: Logger, audit: AuditLog?,
-        whenFailed: @escaping @Sendable (StorageFailure) -> Void
+        member: EnsembleMember?,
+        whenFailed: @escaping @Sendable (any Error) -> Void
     ) {
         self.kernel = kernel
         self.ports = ports
@@ -94,13 +99,16 @@ struct CoordinatorLoop {
         self.throttle = throttle
         self.logger = logger
         self.audit = audit
+        self.member = member
         self.whenFailed = whenFailed
         lastTick = clock.now()
     }
 
+    private var tick: Duration { member == nil ? Self.tick : Self.shortTick }
+
     /// Does all that has come; false when told to stop.
     mutating func turn(_ mailbox: Mailbox<CoordinatorThread.Message>) -> Bool {
-        let messages = mailbox.take(waitingAtMost: Self.tick)
+        let messages = mailbox.take(waitingAtMost: tick)
         let now = clock.now()
         let waitedBefore = kernel.waitingReplyCount
         var requestCount = 0
@@ -121,21 +129,24 @@ struct CoordinatorLoop {
                 kernel.step(.disconnected(id), at: now, into: &effects)
             case .synced(let batch):
                 disk.add(batch)
-                kernel.step(.synced(upTo: batch.zxid), at: now, into: &effects)
+                kernel.step(.synced(upTo: batch.zxid, truncationCount: batch.truncationCount), at: now, into: &effects)
             case .snapshotWritten(let took):
                 disk.snapshotTimes.add(took.nanoseconds)
             case .roomChanged(let hasRoom):
                 kernel.step(hasRoom ? .spaceCameBack : .spaceRanOut, at: now, into: &effects)
             case .asked(let look):
                 look(&self, now)
-            case .failed(let failure):
-                hasFailed = true
-                whenFailed(failure)
+            case .peer(.received(let id, let messages)):
+                kernel.step(.heard(id, messages), at: now, into: &effects)
+            case .peer(.linkLost(let id)):
+                kernel.step(.linkLost(id), at: now, into: &effects)
+            case .peer(.linkMade), .peer(.joinerArrived), .peer(.ensembleSeen): break
+            case .failed(let failure): fail(failure)
             case .stop:
                 goesOn = false
             }
         }
-        if now - lastTick >= Self.tick {
+        if now - lastTick >= tick {
             lastTick = now
             if now >= nextStatisticsTurn {
                 nextStatisticsTurn = now + CoordinatorKernel.statisticsWindow
@@ -143,6 +154,8 @@ struct CoordinatorLoop {
             }
             kernel.step(.ticked, at: now, into: &effects)
         }
+        if !goesOn { kernel.step(.resigned, at: now, into: &effects) }
+        kernel.step(.turnEnded, at: now, into: &effects)
         perform()
         throttle.finished(requestCount + waitedBefore - kernel.waitingReplyCount)
         return goesOn
@@ -163,7 +176,11 @@ struct CoordinatorLoop {
     private mutating func perform() {
         defer { effects.removeAll(keepingCapacity: effects.capacity <= 65536) }
         guard !hasFailed else { return }
-        for effect in effects {
+        // Some effects make the kernel go on at once; what it wants then follows.
+        var next = 0
+        while next < effects.count, !hasFailed {
+            let effect = effects[next]
+            next += 1
             switch effect {
             case .append(let entry): appended.append(entry)
             case .send(let id, let frame): queue(frame, to: id)
@@ -173,14 +190,61 @@ struct CoordinatorLoop {
                 preconditionFailure("connection \(id.number) was offered no SASL")
             case .takeSnapshot(let state): takeSnapshot(of: state)
             case .report(let news): report(news)
-            case .promise, .truncate, .restore, .tell, .connect, .receiveSnapshot, .receiveChunk, .installSnapshot,
-                .discardSnapshot, .fail:
-                preconditionFailure("\(effect) of a coordinator without an ensemble")
+            case .tell(let id, let message): member?.tell(id, message)
+            case .connect(let membership): member?.connect(membership)
+            case .promise, .truncate, .restore, .receiveSnapshot, .receiveChunk, .installSnapshot, .discardSnapshot,
+                .fail:
+                do {
+                    try performOnDisk(effect)
+                } catch {
+                    fail(error)
+                }
             }
         }
+        belong()
+        guard !hasFailed else { return }
         append()
+        member?.sendAll()
         for id in waiting { flush(id) }
         waiting.removeAll(keepingCapacity: true)
+    }
+
+    /// Remembers which ensemble this is, as soon as it is known.
+    private mutating func belong() {
+        guard let ensemble = kernel.ensembleID else { return }
+        do throws(StorageFailure) {
+            try member?.belong(to: ensemble)
+        } catch {
+            fail(error)
+        }
+    }
+
+    private mutating func fail(_ failure: any Error) {
+        guard !hasFailed else { return }
+        hasFailed = true
+        whenFailed(failure)
+    }
+
+    /// Performs what only members of ensembles want of their disk. The thread waits for it: there is nothing to go on
+    /// with before.
+    private mutating func performOnDisk(_ effect: CoordinatorEffect) throws {
+        append()
+        let sync = sync
+        switch effect {
+        case .promise(let promise): try member?.keep(promise)
+        case .truncate(let zxid): sync.truncate(after: zxid)
+        case .restore:
+            guard let restored = try member?.restore(with: sync) else { return }
+            kernel.step(.restored(restored), at: clock.now(), into: &effects)
+        case .receiveSnapshot(let zxid): try member?.receiveSnapshot(zxid: zxid)
+        case .receiveChunk(let chunk): try member?.receive(chunk)
+        case .installSnapshot:
+            guard let restored = try member?.installSnapshot(with: sync) else { return }
+            kernel.step(.snapshotInstalled(restored), at: clock.now(), into: &effects)
+        case .discardSnapshot: try member?.discardSnapshot()
+        case .fail(let cause): throw MemberFailure(description: cause)
+        default: preconditionFailure("\(effect) is none of the disk's")
+        }
     }
 
     private mutating func append() {
@@ -270,4 +334,9 @@ struct CoordinatorLoop {
     }
 
     private func peer(_ id: ConnectionID) -> String { clients[id]?.connection.peerAddress ?? "a client that is gone" }
+}
+
+/// Why a member of an ensemble cannot go on, as a sentence.
+struct MemberFailure: Error, CustomStringConvertible {
+    let description: String
 }

@@ -11,7 +11,17 @@ final class SyncThread: Sendable {
     fileprivate enum Message: Sendable {
         case append([LogEntry])
         case roll
+        /// What was appended above this zxid is void.
+        case truncate(after: Int64)
+        case perform(Errand)
         case stop
+    }
+
+    /// Something to do with the log, for somebody who waits for it.
+    fileprivate struct Errand: Sendable {
+        var voidsEntries: Bool
+        var run: @Sendable (inout TransactionLog) throws(StorageFailure) -> Void
+        var refuse: @Sendable (StorageFailure) -> Void
     }
 
     static let slow = Duration.seconds(1)
@@ -22,6 +32,8 @@ final class SyncThread: Sendable {
         var zxid: Int64
         var count: Int
         var took: Duration
+        /// Truncations, and errands that voided entries, that were performed before.
+        var truncationCount: Int
     }
 
     private let mailbox = Mailbox<Message>()
@@ -42,7 +54,47 @@ final class SyncThread: Sendable {
                 try loop.end()
             } catch {
                 failed(error)
+                Self.refuse(mailbox, error)
             }
+        }
+    }
+
+    /// Lets nobody wait for a thread that has failed; returns when told to stop.
+    private static func refuse(_ mailbox: Mailbox<Message>, _ failure: StorageFailure) {
+        while true {
+            for message in mailbox.take(waitingAtMost: .seconds(3600)) {
+                switch message {
+                case .append, .roll, .truncate: break
+                case .perform(let errand): errand.refuse(failure)
+                case .stop: return
+                }
+            }
+        }
+    }
+
+    func truncate(after zxid: Int64) { mailbox.post(.truncate(after: zxid)) }
+
+    /// Does something with the log once everything queued before is durable, and waits for it.
+    ///
+    /// - Parameter voidsEntries: whether it takes back what was appended before.
+    func perform<Value: Sendable>(
+        voidsEntries: Bool, _ work: @escaping @Sendable (inout TransactionLog) throws(StorageFailure) -> Value
+    ) throws(StorageFailure) -> Value {
+        let answer = Mailbox<Result<Value, StorageFailure>>()
+        let errand = Errand(
+            voidsEntries: voidsEntries,
+            run: { log throws(StorageFailure) in
+                do throws(StorageFailure) {
+                    answer.post(.success(try work(&log)))
+                } catch {
+                    answer.post(.failure(error))
+                    throw error
+                }
+            },
+            refuse: { answer.post(.failure($0)) })
+        mailbox.post(.perform(errand))
+        while true {
+            if let result = answer.take(waitingAtMost: .seconds(3600)).first { return try result.get() }
         }
     }
 
@@ -73,6 +125,8 @@ private struct SyncLoop {
     /// To be made durable.
     private var waiting: [LogEntry] = []
     private var waitingBytes = 0
+    /// Truncations, and errands that voided entries.
+    private var truncationCount = 0
     /// The disk had no room for what waits.
     private var isStuck = false
     /// As it was said last.
@@ -108,6 +162,15 @@ private struct SyncLoop {
             case .roll:
                 try flush()
                 log.roll()
+            case .truncate(let zxid):
+                waiting.removeAll { $0.zxid > zxid }
+                try flush()
+                if log.lastZxid > zxid { try log.truncate(after: zxid) }
+                truncationCount += 1
+            case .perform(let errand):
+                try flushAll()
+                try errand.run(&log)
+                if errand.voidsEntries { truncationCount += 1 }
             case .stop: goesOn = false
             }
         }
@@ -146,11 +209,26 @@ private struct SyncLoop {
             if took > SyncThread.slow {
                 logger.warning("making \(end - done) changes durable took \(took): a slow disk")
             }
-            synced(SyncThread.Batch(zxid: waiting[end - 1].zxid, count: end - done, took: took))
+            synced(
+                SyncThread.Batch(
+                    zxid: waiting[end - 1].zxid, count: end - done, took: took, truncationCount: truncationCount))
             done = end
         }
         waiting.removeFirst(done)
         if waiting.isEmpty { waitingBytes = 0 }
+    }
+
+    /// Makes durable all that waits; while the disk has no room nothing else is done.
+    private mutating func flushAll() throws(StorageFailure) {
+        try flush()
+        while !waiting.isEmpty {
+            sayRoom()
+            let pause = Mailbox<Void>()
+            _ = pause.take(waitingAtMost: Self.patience)
+            try log.lookForRoom()
+            isStuck = false
+            try flush()
+        }
     }
 
     /// Where the batch ends that begins at `start`.

@@ -22,11 +22,17 @@ struct SessionPassword: Sendable {
     }
 
     func password(of session: Int64) -> ByteBuffer {
-        let id = withUnsafeBytes(of: session.bigEndian) { Array($0) }
+        ByteBuffer(bytes: digest(of: withUnsafeBytes(of: session.bigEndian) { Array($0) }))
+    }
+
+    /// Names those who share the secret, without telling it: 16 bytes.
+    var ensembleID: [UInt8] { digest(of: Array("the id of the ensemble".utf8)) }
+
+    private func digest(of text: [UInt8]) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: 32)
-        let outcome = HMAC(EVP_sha256(), secret, CInt(secret.count), id, id.count, &digest, nil)
+        let outcome = HMAC(EVP_sha256(), secret, CInt(secret.count), text, text.count, &digest, nil)
         precondition(outcome != nil, "OpenSSL computes no HMAC")
-        return ByteBuffer(bytes: digest[..<Self.size])
+        return Array(digest[..<Self.size])
     }
 
     /// Takes as long for wrong passwords as for right ones.

@@ -119,6 +119,7 @@ extension CoordinatorKernel {
         if secret.readableBytes == SessionSecret.size {
             passwords = SessionPassword(
                 secret: Array(secret.readableBytesView), inherited: settings.inheritedSessions)
+            if ensemble != nil { ensembleID = passwords.ensembleID }
         }
     }
 

@@ -121,7 +121,8 @@ final class PeerArrivals: Sendable {
         ensemble.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    func received(_ messages: [PeerMessage], from sender: MemberID, over kind: PeerLinkKind, on connection: Connection) {
+    func received(_ messages: [PeerMessage], from sender: MemberID, over kind: PeerLinkKind, on connection: Connection)
+    {
         state.withLock { state in
             guard state.connections[Key(sender: sender, kind: kind)] === connection else { return }
             post(.received(sender, messages))

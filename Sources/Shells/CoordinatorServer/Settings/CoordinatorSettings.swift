@@ -85,6 +85,7 @@ package struct CoordinatorSettings: Sendable {
         var kernel = KernelSettings(sessionSecret: sessionSecret)
         let shortest = Int32(clamping: sessionTimeouts.lowerBound.milliseconds)
         kernel.sessionTimeouts = shortest...Int32(clamping: sessionTimeouts.upperBound.milliseconds)
+        kernel.allowsReconfiguration = ensemble?.allowsReconfiguration ?? false
         kernel.superDigest = superDigest
         kernel.superSubject = superSubject
         kernel.digestAlgorithm = digestAlgorithm
