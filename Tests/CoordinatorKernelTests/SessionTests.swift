@@ -6,6 +6,35 @@ import ZooKeeperProtocol
 
 @testable import CoordinatorKernel
 
+@Suite struct ConnectingTokenTests {
+    @Test func tokensComeBackWithTime() {
+        var now = Instant(nanoseconds: 0, unixMilliseconds: 0)
+        var tokens = ConnectingTokens(ConnectingRate(most: 3, refill: 2, interval: .milliseconds(10)), at: now)
+        func taken() -> Int { (0..<10).count { _ in tokens.take(at: now) } }
+        #expect(taken() == 3)
+        now = now + .milliseconds(9)
+        #expect(taken() == 0)
+        now = now + .milliseconds(1)
+        #expect(taken() == 2)
+        now = now + .seconds(3600)
+        #expect(taken() == 3)
+    }
+
+    @Test func whoFindsNoneIsSentAway() throws {
+        var harness = KernelHarness {
+            $0.connectingRate = ConnectingRate(most: 1, refill: 1, interval: .seconds(1))
+        }
+        _ = try harness.open(1)
+        harness.arrive(2)
+        var writer = WireWriter()
+        ConnectRequest(timeout: 10_000).write(to: &writer)
+        harness.send(2, writer.buffer())
+        #expect(harness.ended[2]?.contains("connectionMaxTokens") == true)
+        harness.now = harness.now + .seconds(1)
+        _ = try harness.open(3)
+    }
+}
+
 @Suite struct KernelSessionTests {
     private var harness = KernelHarness()
 

@@ -19,6 +19,27 @@ import ZooKeeperProtocol
         try await running.stop()
     }
 
+    /// It pings, so it is alive; but it reads nothing.
+    @Test func whoDoesNotReadItsEventsIsSentAway() async throws {
+        let running = try await RunningServer { $0.unreadEventsBoundInBytes = 100_000 }
+        let path = "/" + String(repeating: "long", count: 2000)
+        let (deaf, writer) = (running.client(), running.client())
+        _ = try deaf.connect()
+        _ = try writer.connect()
+        _ = try deaf.ask(.addWatch(path: "/", mode: 1))
+        _ = try writer.ask(create(path))
+        let change = ZooKeeperProtocol.Operation.setData(path: path, data: nil, version: -1)
+        // What the operating system holds for both ends comes on top of the bound.
+        for _ in 0..<200 where !running.lines.all.contains(where: { $0.contains("does not read its watch events") }) {
+            deaf.send(BlockingClient.request(.ping, xid: SpecialXID.ping))
+            _ = try writer.ask(.multi(Array(repeating: change, count: 100)))
+        }
+        #expect(running.lines.all.contains { $0.contains("does not read its watch events") })
+        #expect(try writer.ask(.ping)?.header.error == .ok)
+        #expect(running.answer(to: "wchs").contains("Total watches:0"))
+        try await running.stop()
+    }
+
     @Test func aRestartKeepsTreeAndSessions() async throws {
         let running = try await RunningServer()
         let client = running.client()

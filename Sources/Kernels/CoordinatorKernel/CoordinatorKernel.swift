@@ -21,6 +21,8 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// Let through by the gate, and not yet turned into effects.
     var leaving: [Outgoing] = []
     var clients: [ConnectionID: ClientConnection] = [:]
+    /// nil when any number of clients may come.
+    var connectingTokens: ConnectingTokens?
     /// Requests that wait for the leader, or behind one that does.
     var requestsInLine = 0
     /// The connection that serves a session now.
@@ -63,6 +65,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         lastSessionID = max(first, tree.sessions.filter { $0 >> 56 == server >> 56 }.max() ?? 0)
         changesSinceSnapshot = replayedCount
         nextStatisticsTurn = now + Self.statisticsWindow
+        connectingTokens = settings.connectingRate.map { ConnectingTokens($0, at: now) }
         if let start { ensemble = EnsembleState(start, tree: tree.hard, at: now) }
         shareSecret()
     }

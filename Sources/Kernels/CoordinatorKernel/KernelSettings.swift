@@ -21,6 +21,8 @@ package struct KernelSettings: Sendable {
     package var allowsReconfiguration = false
     /// Whether everything that changes the tree is told to the audit log.
     package var audits = false
+    /// nil: any number of clients may come at once.
+    package var connectingRate: ConnectingRate?
     /// Changes between two snapshots.
     package var changesPerSnapshot = 100_000
 

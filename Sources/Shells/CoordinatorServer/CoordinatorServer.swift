@@ -50,7 +50,8 @@ package final class CoordinatorServer: Sendable {
         whenFailed: @escaping @Sendable (any Error) -> Void
     ) async throws -> CoordinatorServer {
         let mailbox = Mailbox<CoordinatorThread.Message>()
-        let throttle = Throttle(limit: settings.outstandingRequestLimit)
+        let throttle = Throttle(
+            limit: settings.outstandingRequestLimit, unreadEventsBound: settings.unreadEventsBoundInBytes)
         // Before the disk is touched: a port in use or a bad certificate must leave no trace there. Who connects
         // meanwhile waits.
         var operators = OperatorServices(settings, kernel: mailbox)

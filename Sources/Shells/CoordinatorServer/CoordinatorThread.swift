@@ -7,6 +7,7 @@ import Seams
 import Transport
 import WireCoding
 import ZNodes
+import ZooKeeperProtocol
 
 /// The thread that owns the kernel: it takes all that has come, steps the kernel through it, and performs the effects
 /// as one batch: one append, one send a connection.
@@ -254,6 +255,12 @@ struct CoordinatorLoop {
     }
 
     private mutating func queue(_ frame: ByteBuffer, to id: ConnectionID) {
+        // Behind its length a watch event's frame has a number of its own.
+        if frame.getInteger(at: frame.readerIndex + 4, as: Int32.self) == SpecialXID.watchEvent,
+            let connection = clients[id]?.connection, !throttle.hasRoomForEvent(connection)
+        {
+            return
+        }
         if clients[id]?.unsent.append(frame) == true { waiting.append(id) }
     }
 

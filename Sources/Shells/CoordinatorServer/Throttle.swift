@@ -2,7 +2,8 @@ import Synchronization
 import Transport
 
 /// Bounds the requests that have come and not been answered, over all connections: who sends more is not read until
-/// half of them are done.
+/// half of them are done. Bounds watch events that have not been read, too: those nobody asks for one by one, so who
+/// does not read them is sent away.
 final class Throttle: Sendable {
     private struct State {
         var outstanding = 0
@@ -13,7 +14,20 @@ final class Throttle: Sendable {
     private let limit: Int
     private let state = Mutex(State())
 
-    init(limit: Int) { self.limit = limit }
+    private let unreadEventsBound: Int
+
+    /// - Parameter unreadEventsBound: in bytes.
+    init(limit: Int, unreadEventsBound: Int) {
+        self.limit = limit
+        self.unreadEventsBound = unreadEventsBound
+    }
+
+    /// Whether `connection` has room for a watch event; ends it if it has none.
+    func hasRoomForEvent(_ connection: Connection) -> Bool {
+        guard connection.unsentBytes > unreadEventsBound else { return true }
+        connection.close(.failed("does not read its watch events, of which \(connection.unsentBytes) bytes wait"))
+        return false
+    }
 
     /// Requests that wait for their answers.
     var outstanding: Int { state.withLock { $0.outstanding } }

@@ -25,6 +25,10 @@ extension CoordinatorKernel {
             let cause = "the client has seen zxid 0x\(String(request.lastZxidSeen, radix: 16)), newer than all here"
             return end(id, .reject(id, cause: cause), at: now, into: &effects)
         }
+        guard connectingTokens?.take(at: now) != false else {
+            let cause = "too many clients come at once, by connectionMaxTokens"
+            return end(id, .reject(id, cause: cause), at: now, into: &effects)
+        }
         clients[id]?.phase = .opening(request)
         if request.sessionID == 0 {
             open(request, on: id, at: now, into: &effects)

@@ -70,6 +70,18 @@ package enum CoordinatorSchema {
             "globalOutstandingLimit", .integer(1...Int64(Int32.max)), default: "1000",
             "Requests that may wait for their answers before clients are made to wait with more."),
         SettingKey(
+            "requestThrottleLimit", anyCount, default: "0",
+            "The same as globalOutstandingLimit; the smaller of the two counts, and 0 does not."),
+        SettingKey(
+            "connectionMaxTokens", anyCount, default: "0",
+            "Clients that may come at once; who comes above that is sent away. 0 for no limit."),
+        SettingKey(
+            "connectionTokenFillTime", anyMilliseconds, default: "1",
+            "After how many milliseconds connectionTokenFillCount more may come."),
+        SettingKey(
+            "connectionTokenFillCount", .integer(1...Int64(Int32.max)), default: "1",
+            "How many more clients may come after connectionTokenFillTime."),
+        SettingKey(
             "snapCount", .integer(2...Int64(Int32.max)), default: "100000", "Changes from one snapshot to the next."),
         SettingKey(
             "preAllocSize", .integer(64...4_194_304), default: "16384",

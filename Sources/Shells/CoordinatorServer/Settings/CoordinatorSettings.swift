@@ -23,6 +23,11 @@ package struct CoordinatorSettings: Sendable {
     package var maximumFrameSizeInBytes = 0xfffff
     /// Requests that may wait for their answers before connections are no longer read (`globalOutstandingLimit`).
     package var outstandingRequestLimit = 1000
+    /// A client that has so many bytes unread when another watch event comes is sent away.
+    package var unreadEventsBoundInBytes = 64 << 20
+    /// How many clients may come in a while; nil for any number (`connectionMaxTokens`, `connectionTokenFillCount`,
+    /// `connectionTokenFillTime`).
+    package var connectingRate: ConnectingRate?
     /// Changes between two snapshots (`snapCount`).
     package var changesPerSnapshot = 100_000
     /// Whether nodes may have a time to live (`extendedTypesEnabled`).
@@ -91,6 +96,7 @@ package struct CoordinatorSettings: Sendable {
         kernel.digestAlgorithm = digestAlgorithm
         kernel.requiredSchemes = requiredSchemes
         kernel.audits = audit != nil
+        kernel.connectingRate = connectingRate
         kernel.changesPerSnapshot = changesPerSnapshot
         kernel.tree.checksACLs = checksACLs
         kernel.tree.allowsTTL = allowsTTL

@@ -25,14 +25,14 @@ enum KeysWithoutEffect {
     private static let traffic = [
         IgnoredKeys(
             [
-                "requestThrottleLimit", "requestThrottleStallTime", "requestThrottleDropStale",
+                "requestThrottleStallTime", "requestThrottleDropStale",
                 "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
                 "request_throttler.shutdownTimeout", "largeRequestMaxBytes", "largeRequestThreshold",
             ],
             because: "globalOutstandingLimit and jute.maxbuffer bound what requests may take"),
         IgnoredKeys(
             [
-                "connectionMaxTokens", "connectionTokenFillTime", "connectionTokenFillCount", "connectionFreezeTime",
+                "connectionFreezeTime",
                 "connectionDropIncrease", "connectionDropDecrease", "connectionDecreaseRatio",
                 "connection_throttle_tokens", "connection_throttle_fill_time", "connection_throttle_fill_count",
                 "connection_throttle_freeze_time", "connection_throttle_drop_increase",
@@ -40,7 +40,7 @@ enum KeysWithoutEffect {
                 "connection_throttle_weight_enabled", "connection_throttle_global_session_weight",
                 "connection_throttle_local_session_weight", "connection_throttle_renew_session_weight",
             ],
-            because: "sessions are cheap to open; maxCnxns bounds connections"),
+            because: "connectionMaxTokens and its filling bound how many clients come at once"),
         IgnoredKeys(
             ["maxResponseCacheSize", "maxGetChildrenResponseCacheSize"], because: "there are no caches of responses"),
         IgnoredKeys(["enableEagerACLCheck"], because: "only the leader checks access to what is changed"),

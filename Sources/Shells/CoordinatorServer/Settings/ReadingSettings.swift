@@ -196,6 +196,15 @@ extension CoordinatorSettings {
         maximumConnections = Int(values.integer("maxCnxns"))
         maximumFrameSizeInBytes = Int(values.integer("jute.maxbuffer"))
         outstandingRequestLimit = Int(values.integer("globalOutstandingLimit"))
+        let throttled = Int(values.integer("requestThrottleLimit"))
+        if throttled > 0 { outstandingRequestLimit = min(outstandingRequestLimit, throttled) }
+        let tokens = values.integer("connectionMaxTokens")
+        connectingRate =
+            tokens == 0
+            ? nil
+            : ConnectingRate(
+                most: tokens, refill: values.integer("connectionTokenFillCount"),
+                interval: values.milliseconds("connectionTokenFillTime"))
         sweepInterval = values.milliseconds("znode.container.checkIntervalMs")
         deletionsPerMinute = values.integer("znode.container.maxPerMinute")
         let unused = values.milliseconds("znode.container.maxNeverUsedIntervalMs")
