@@ -81,6 +81,7 @@ struct CoordinatorLoop {
     private var effects: [CoordinatorEffect] = []
     private var appended: [LogEntry] = []
     private var lastTick: Instant
+    private var idleMemory: IdleMemory
     /// After a failure of the disk nothing may be answered any more.
     private(set) var hasFailed = false
 
@@ -103,6 +104,7 @@ struct CoordinatorLoop {
         self.member = member
         self.whenFailed = whenFailed
         lastTick = clock.now()
+        idleMemory = IdleMemory(at: lastTick)
     }
 
     private var tick: Duration { member == nil ? Self.tick : Self.shortTick }
@@ -133,6 +135,7 @@ struct CoordinatorLoop {
                 kernel.step(.synced(upTo: batch.zxid, truncationCount: batch.truncationCount), at: now, into: &effects)
             case .snapshotWritten(let took):
                 disk.snapshotTimes.add(took.nanoseconds)
+                idleMemory.snapshotWritten()
             case .roomChanged(let hasRoom):
                 kernel.step(hasRoom ? .spaceCameBack : .spaceRanOut, at: now, into: &effects)
             case .asked(let look):
@@ -159,6 +162,7 @@ struct CoordinatorLoop {
         kernel.step(.turnEnded, at: now, into: &effects)
         perform()
         throttle.finished(requestCount + waitedBefore - kernel.waitingReplyCount)
+        idleMemory.turned(requestCount: requestCount, at: now)
         return goesOn
     }
 
