@@ -112,6 +112,17 @@ import ZooKeeperProtocol
         try await running.stop()
     }
 
+    @Test func readyIsMoreThanAlive() {
+        func statuses(_ condition: Health.Condition?) -> [Int] {
+            [Health.ready, .live].map { $0.answer(condition).status }
+        }
+        #expect(statuses(.init(role: .follower, hasRoom: true)) == [200, 200])
+        #expect(statuses(.init(role: .looking, hasRoom: true)) == [503, 200])
+        #expect(statuses(.init(role: .standalone, hasRoom: false)) == [503, 200])
+        #expect(statuses(nil) == [503, 503])
+        #expect(Health.ready.answer(.init(role: .standalone, hasRoom: false)).body.contains("the disk is full"))
+    }
+
     @Test func aPortInUseIsAWarning() async throws {
         let first = try await running()
         let port = try #require(first.server?.adminPort)

@@ -32,7 +32,8 @@ def client(coordinator):
 def test_health(coordinator):
     for path in ("/health", "/health/ready", "/health/live"):
         status, _, text = get(coordinator, path)
-        assert status == 200 and json.loads(text) == {"status": "ok", "role": "standalone"}
+        assert status == 200 and json.loads(text) == {
+            "status": "ok", "role": "standalone", "cause": None}
 
 
 def test_all_commands_are_linked_and_answer(coordinator):

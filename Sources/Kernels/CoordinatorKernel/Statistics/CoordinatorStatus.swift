@@ -5,6 +5,8 @@ package struct CoordinatorStatus: Sendable {
     package var role: CoordinatorRole
     /// nil without an ensemble.
     package var ensemble: EnsembleStatus?
+    /// Whether changes can be taken: not while the disk is full.
+    package var hasRoom: Bool
     package var lastZxid: Int64
     package var nodeCount: Int
     /// Bytes of all paths and data.

@@ -34,7 +34,7 @@ extension CoordinatorKernel {
 
     package func status() -> CoordinatorStatus {
         CoordinatorStatus(
-            role: role, ensemble: ensembleStatus, lastZxid: lastZxid, nodeCount: tree.nodeCount,
+            role: role, ensemble: ensembleStatus, hasRoom: hasRoom, lastZxid: lastZxid, nodeCount: tree.nodeCount,
             dataSizeInBytes: tree.dataSizeInBytes,
             ephemeralCount: tree.ephemeralCount, sessionCount: tree.sessionCount, watchCount: tree.watchCount,
             outstanding: waitingReplyCount, connectionCount: clients.count, server: server)

@@ -91,6 +91,7 @@ struct MonitorReport: Sendable {
             .time("fsynctime", disk.syncTimes, "Time to write and sync a batch of changes, in ms."),
             .counter("fsync_threshold_exceed_count", disk.slowSyncs, "Syncs that took over a second."),
             .number("sync_processor_batch_size", disk.batchSizes, "Changes made durable by one sync."),
+            .gauge("disk_full", status.hasRoom ? 0 : 1, "1 while changes are refused because the disk is full."),
             .time("snapshottime", disk.snapshotTimes, "Time to write a snapshot, in ms."),
             .gauge("startup_txns_loaded", restore.replayedCount, "Changes replayed from the log at the start."),
             .gauge("dbinittime", restore.took.milliseconds, "Time to restore the tree at the start, in ms."),

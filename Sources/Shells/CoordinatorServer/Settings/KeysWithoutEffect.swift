@@ -13,7 +13,6 @@ enum KeysWithoutEffect {
             because: "all that is queued is made durable together, at once"),
         IgnoredKeys(["fsync.warningthresholdms"], because: "a sync that takes a second is always warned of"),
         IgnoredKeys(["snapshot.compression.method"], because: "snapshots are not compressed"),
-        IgnoredKeys(["snapshot.trust.empty"], because: "a log is read whether or not there is a snapshot"),
         IgnoredKeys(
             ["serializeLastProcessedZxid.enabled", "closeSessionTxn.enabled"],
             because: "the coordinator's own files always hold what it switches on"),
