@@ -131,7 +131,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(
                 name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Transport"],
-                libraries: [nioCore, logging], tests: true, testUses: ["Security"], testLibraries: [nioPosix]),
+                libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["Security"]),
             Module(
                 name: "CoordinatorServer",
                 uses: [
@@ -174,11 +174,11 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Tool", kind: .executable(product: "martlet"),
                 uses: [
                     "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON", "ZooKeeperProtocol",
-                    "Security",
-                    "SegmentedLog", "Platform", "Settings", "Telemetry", "Transport", "MartletClient",
-                    "CoordinatorClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
+                    "Security", "SegmentedLog", "CoordinatorKernel", "Platform", "Settings", "Telemetry", "Transport",
+                    "MartletClient", "CoordinatorClient", "KafkaProtocol", "KafkaProtocolGroups",
+                    "KafkaProtocolTransactions",
                 ],
-                libraries: [arguments, logging, nioCore, nioPosix], tests: true, testUses: ["Simulation"],
+                libraries: [arguments, logging, nioCore, nioPosix], tests: true, testUses: ["Simulation", "Quorum"],
                 testsExcluded: ["Fixtures"]),
         ]
     ),

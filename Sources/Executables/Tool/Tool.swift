@@ -6,5 +6,8 @@ struct Tool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
         abstract: "Tools for Martlet's and Apache Kafka's clusters.",
-        subcommands: [DumpLog.self, Topics.self, Produce.self, Consume.self, GroupsCommand.self, Perf.self, Wire.self])
+        subcommands: [
+            DumpLog.self, Topics.self, Produce.self, Consume.self, GroupsCommand.self, CoordinatorCommand.self,
+            Perf.self, Wire.self,
+        ])
 }

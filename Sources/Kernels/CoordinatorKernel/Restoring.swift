@@ -9,6 +9,9 @@ package struct RestoredTree: Restorable {
     private var loader = TreeLoader()
     private(set) var tree: ZNodes
 
+    /// All that has come back.
+    package var state: TreeState { tree.hard }
+
     package init(_ settings: ZNodesSettings) {
         self.settings = settings
         tree = ZNodes(settings)

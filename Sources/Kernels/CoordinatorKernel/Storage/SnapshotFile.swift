@@ -13,8 +13,8 @@ package struct SnapshotWriter {
     private let fileSystem: any FileSystem
     private let directory: String
     private let zxid: Int64
-    private let unfinishedName: StorageFileName
-    private let finishedName: StorageFileName
+    private let unfinishedPath: String
+    private let finishedPath: String
     private let file: any File
     private var position = StorageFileHeader.size
     /// Up to there the file is durable.
@@ -31,12 +31,21 @@ package struct SnapshotWriter {
         _ fileSystem: any FileSystem, _ settings: StorageSettings, zxid: Int64, unfinished: StorageFileName,
         finished: StorageFileName
     ) throws(StorageFailure) {
+        let directory = settings.snapshotDirectory
+        try self.init(
+            fileSystem, directory: directory, zxid: zxid, unfinished: "\(directory)/\(unfinished.text)",
+            finished: "\(directory)/\(finished.text)")
+    }
+
+    /// - Parameter directory: the one that both paths are in.
+    init(
+        _ fileSystem: any FileSystem, directory: String, zxid: Int64, unfinished path: String, finished: String
+    ) throws(StorageFailure) {
         self.fileSystem = fileSystem
-        self.directory = settings.snapshotDirectory
+        self.directory = directory
         self.zxid = zxid
-        unfinishedName = unfinished
-        finishedName = finished
-        let path = "\(settings.snapshotDirectory)/\(unfinished.text)"
+        unfinishedPath = path
+        finishedPath = finished
         file = try onDisk { () throws(FileSystemError) in
             // What an interrupted attempt has left would show behind the end of a shorter one.
             try fileSystem.remove(path)
@@ -76,14 +85,14 @@ package struct SnapshotWriter {
 
     func rename() throws(StorageFailure) {
         try orGiveUp { () throws(FileSystemError) in
-            try fileSystem.rename("\(directory)/\(unfinishedName.text)", to: "\(directory)/\(finishedName.text)")
+            try fileSystem.rename(unfinishedPath, to: finishedPath)
             try fileSystem.synchronizeDirectory(directory)
         }
     }
 
     /// Gives up writing: removes the file, unless it has its final name already.
     package func discard() throws(StorageFailure) {
-        try onDisk { () throws(FileSystemError) in try fileSystem.remove("\(directory)/\(unfinishedName.text)") }
+        try onDisk { () throws(FileSystemError) in try fileSystem.remove(unfinishedPath) }
     }
 
     private func write(_ bytes: ByteBuffer, at position: Int) throws(StorageFailure) {
@@ -117,7 +126,10 @@ struct SnapshotReader {
     init(
         _ fileSystem: any FileSystem, in directory: String, _ name: StorageFileName, zxid: Int64
     ) throws(StorageFailure) {
-        let path = "\(directory)/\(name.text)"
+        try self.init(fileSystem, path: "\(directory)/\(name.text)", zxid: zxid)
+    }
+
+    init(_ fileSystem: any FileSystem, path: String, zxid: Int64) throws(StorageFailure) {
         (file, size) = try onDisk { () throws(FileSystemError) in
             let file = try fileSystem.open(path, .read)
             return (file, try file.size())

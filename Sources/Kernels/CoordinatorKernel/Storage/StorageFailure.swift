@@ -14,6 +14,10 @@ package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible
     case unusableSnapshot(zxid: Int64, cause: String)
     /// Apache ZooKeeper's log without a snapshot, which it writes at its first start: something has removed it.
     case apacheWithoutSnapshot(String)
+    /// Something is where a new file or directory was to be.
+    case occupied(String)
+    /// The directory is that of a coordinator that belongs to no ensemble.
+    case noMember(String)
 
     package var description: String {
         switch self {
@@ -25,6 +29,9 @@ package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible
                 + "but what is before it ends at 0x\(String(expected, radix: 16)): a file is missing"
         case .unusableSnapshot(let zxid, let cause):
             "the snapshot of zxid 0x\(String(zxid, radix: 16)) that the leader sent cannot be used: \(cause)"
+        case .occupied(let path): "\(path) is there already, and is not overwritten"
+        case .noMember(let directory):
+            "\(directory) is not of a member of an ensemble: there is nobody to rebuild it from; restore it from a backup"
         case .apacheWithoutSnapshot(let directory):
             "\(directory) holds a transaction log of Apache ZooKeeper and no snapshot that it goes on from; "
                 + "if the log is known to be whole, set snapshot.trust.empty=true"

@@ -23,6 +23,14 @@ enum StorageFileHeader {
         return buffer
     }
 
+    /// What a snapshot's header says; nil when it is none. Whether the header is sound is for ``fault(of:_:zxid:)``.
+    static func zxid(of file: any File) throws(FileSystemError) -> Int64? {
+        var found = try file.bytes(at: 0, count: size)
+        guard found.readInteger(as: UInt64.self) == Kind.snapshot.rawValue, found.readInteger(as: UInt32.self) != nil
+        else { return nil }
+        return found.readInteger(as: Int64.self)
+    }
+
     /// Why `file` does not start as a file of this kind and zxid does; nil when it does.
     static func fault(of file: any File, _ kind: Kind, zxid: Int64) throws(FileSystemError) -> String? {
         var found = try file.bytes(at: 0, count: size)
