@@ -126,6 +126,9 @@ package final class CoordinatorServer: Sendable {
             EnsembleMember(links, promises, kept: kept, storage) { [tree = kernelSettings.tree] in RestoredTree(tree) }
         }
         let log = recovery.log
+        let authentication = settings.sasl.map { sasl in
+            AuthenticationThread(sasl) { mailbox.post(.authenticated($0, $1)) }
+        }
         let thread = CoordinatorThread(mailbox) {
             CoordinatorLoop(
                 kernel: kernel, ports: listening.ports, started: started, restore: restore,
@@ -135,7 +138,8 @@ package final class CoordinatorServer: Sendable {
                 snapshots: SnapshotThread(
                     storage, fileSystem: fileSystem, logger: logger,
                     written: { mailbox.post(.snapshotWritten(took: $0)) }),
-                throttle: throttle, logger: logger, audit: audit, member: member, whenFailed: whenFailed)
+                throttle: throttle, logger: logger, audit: audit, authentication: authentication, member: member,
+                whenFailed: whenFailed)
         }
         return (thread, links, locks)
     }

@@ -16,6 +16,7 @@ final class CoordinatorThread: Sendable {
         case connected(ConnectionID, Connection)
         case received(ConnectionID, [ByteBuffer])
         case disconnected(ConnectionID)
+        case authenticated(ConnectionID, SASLOutcome)
         case synced(SyncThread.Batch)
         case snapshotWritten(took: Duration)
         /// Whether the disk has room for changes, now that this is not as it was.
@@ -72,6 +73,8 @@ struct CoordinatorLoop {
     private let logger: Logger
     /// nil when nothing is audited.
     private let audit: AuditLog?
+    /// nil when no SASL is offered.
+    private let authentication: AuthenticationThread?
     private var member: EnsembleMember?
     private let whenFailed: @Sendable (any Error) -> Void
     private let clock = SystemClock()
@@ -88,6 +91,7 @@ struct CoordinatorLoop {
     init(
         kernel: CoordinatorKernel, ports: ClientPorts, started: Instant, restore: RestoreStatistics, sync: SyncThread,
         snapshots: SnapshotThread, throttle: Throttle, logger: Logger, audit: AuditLog?,
+        authentication: AuthenticationThread?,
         member: EnsembleMember?,
         whenFailed: @escaping @Sendable (any Error) -> Void
     ) {
@@ -101,6 +105,7 @@ struct CoordinatorLoop {
         self.throttle = throttle
         self.logger = logger
         self.audit = audit
+        self.authentication = authentication
         self.member = member
         self.whenFailed = whenFailed
         lastTick = clock.now()
@@ -129,7 +134,10 @@ struct CoordinatorLoop {
                 kernel.step(.received(id, frames), at: now, into: &effects)
             case .disconnected(let id):
                 clients[id] = nil
+                authentication?.forget(id)
                 kernel.step(.disconnected(id), at: now, into: &effects)
+            case .authenticated(let id, let outcome):
+                kernel.step(.authenticated(id, outcome), at: now, into: &effects)
             case .synced(let batch):
                 disk.add(batch)
                 kernel.step(.synced(upTo: batch.zxid, truncationCount: batch.truncationCount), at: now, into: &effects)
@@ -176,6 +184,7 @@ struct CoordinatorLoop {
     mutating func end() {
         sync.stop()
         snapshots.stop()
+        authentication?.stop()
     }
 
     private mutating func perform() {
@@ -191,8 +200,7 @@ struct CoordinatorLoop {
             case .send(let id, let frame): queue(frame, to: id)
             case .close(let id): end(id, .ended)
             case .reject(let id, let cause): end(id, .badInput(cause))
-            case .authenticate(let id, _):
-                preconditionFailure("connection \(id.number) was offered no SASL")
+            case .authenticate(let id, let token): authentication?.take(token, from: id)
             case .takeSnapshot(let state): takeSnapshot(of: state)
             case .report(let news): report(news)
             case .tell(let id, let message): member?.tell(id, message)

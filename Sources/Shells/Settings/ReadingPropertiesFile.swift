@@ -22,7 +22,8 @@ extension PropertiesFile {
         try text(reading: path).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
     }
 
-    private static func text(reading path: String) throws(UnreadableSettings) -> String {
+    /// All of a file of any other form.
+    package static func text(reading path: String) throws(UnreadableSettings) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw UnreadableSettings(path: path, reason: String(cString: strerror(errno))) }
         defer { close(descriptor) }
@@ -36,7 +37,7 @@ extension PropertiesFile {
                 throw UnreadableSettings(path: path, reason: String(cString: strerror(errno)))
             }
             bytes += buffer[..<count]
-            guard bytes.count <= Self.largestSize else {
+            guard bytes.count <= largestSize else {
                 throw UnreadableSettings(path: path, reason: "longer than any configuration")
             }
         }

@@ -90,10 +90,12 @@ extension CoordinatorKernel {
         _ asked: Asked, cause: String, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         say(.report(.saslRefused(asked.connection, cause: cause)), at: now, into: &effects)
-        if settings.sasl?.keepsRefusedClients == true {
+        let mustAuthenticate = settings.requiredSchemes?.contains("sasl") == true
+        if settings.sasl?.keepsRefusedClients == true, !mustAuthenticate {
             return reply(.success(.token(nil)), to: asked, zxid: 0, at: now, into: &effects)
         }
-        let header = ZooKeeperReplyHeader(xid: asked.xid, zxid: 0, error: .authFailed)
+        let header = ZooKeeperReplyHeader(
+            xid: asked.xid, zxid: 0, error: mustAuthenticate ? .sessionClosedRequireSASLAuth : .authFailed)
         let answered = AnsweredRequest(
             arrived: now, xid: asked.xid, zxid: header.zxid, operation: asked.opCode.fourLetters)
         say(.reply(asked.connection, ReplyFrame.refusedToken(header), to: answered), at: now, into: &effects)

@@ -153,6 +153,29 @@ package enum CoordinatorSchema {
             "sessionRequireClientSASLAuth", .boolean, default: "false",
             "Whether only clients are served that have authenticated by SASL."),
         SettingKey(
+            "java.security.auth.login.config", .text, default: nil,
+            "JAAS file with the users of DIGEST-MD5 or the keytab of Kerberos; without it nobody authenticates by SASL."
+        ),
+        SettingKey("sasl.serverconfig", .text, default: "Server", "Section of that file."),
+        SettingKey(
+            "allowSaslFailedClients", .boolean, default: "false",
+            "Whether who fails to authenticate by SASL is served as nobody in particular."),
+        SettingKey(
+            "superUser", .text, default: nil,
+            "User of SASL who may do everything; for more of them superUser.1, superUser.2, ..."),
+        SettingKey(
+            "SASLAuthenticationProvider.superPassword", .secret, default: nil,
+            "Password of DIGEST-MD5's user super, in place of that in the JAAS file."),
+        SettingKey(
+            "kerberos.removeHostFromPrincipal", .boolean, default: "false",
+            "Whether access lists name principals of Kerberos without their hosts."),
+        SettingKey(
+            "kerberos.removeRealmFromPrincipal", .boolean, default: "false",
+            "Whether access lists name principals of Kerberos without their realms."),
+        SettingKey(
+            "security.auth_to_local", .text, default: "DEFAULT",
+            "Rules that turn principals of Kerberos into short names, as in krb5.conf."),
+        SettingKey(
             "X509AuthenticationProvider.superUser", .text, default: nil,
             "Subject of the client certificate whose owner may do everything."),
         SettingKey(

@@ -45,6 +45,8 @@ package struct CoordinatorSettings: Sendable {
     /// Schemes of which clients must have shown an identity before they are served; nil for none
     /// (`enforce.auth.enabled`, `enforce.auth.schemes`, `sessionRequireClientSASLAuth`).
     package var requiredSchemes: Set<String>?
+    /// How clients authenticate by SASL; nil: not at all.
+    package var sasl: SASLSettings?
     /// Subject of the certificate that may do everything (`X509AuthenticationProvider.superUser`).
     package var superSubject: String?
     /// How often containers without children and nodes past their time are looked for
@@ -95,6 +97,7 @@ package struct CoordinatorSettings: Sendable {
         kernel.superSubject = superSubject
         kernel.digestAlgorithm = digestAlgorithm
         kernel.requiredSchemes = requiredSchemes
+        kernel.sasl = sasl?.policy
         kernel.audits = audit != nil
         kernel.connectingRate = connectingRate
         kernel.changesPerSnapshot = changesPerSnapshot

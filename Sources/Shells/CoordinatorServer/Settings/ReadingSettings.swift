@@ -16,6 +16,7 @@ extension CoordinatorSettings {
         settings.readSessions(values, problems: &problems)
         settings.readLimits(values)
         settings.readAccess(values, providers: providers, problems: &problems)
+        settings.readSASL(values, superUsers: superUsers(in: file), problems: &problems)
         settings.readFourLetterWords(values, problems: &problems)
         settings.readAdmin(values, problems: &problems)
         settings.readMetrics(values)
@@ -45,7 +46,7 @@ extension CoordinatorSettings {
                 continue
             }
             let plainKey = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix) ?? entry.key
-            if plainKey.hasPrefix("group.") || plainKey.hasPrefix("authProvider.") { continue }
+            if ["group.", "authProvider.", superUserPrefix].contains(where: plainKey.hasPrefix) { continue }
             if let rest = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix), known.contains(rest) {
                 entry.key = rest
                 spelledOut.insert(plain.entries.count)
@@ -274,7 +275,7 @@ extension Duration {
 
 extension String {
     /// What follows `prefix`; nil when it does not start with it.
-    fileprivate func dropping(_ prefix: String) -> String? {
+    func dropping(_ prefix: String) -> String? {
         hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil
     }
 }

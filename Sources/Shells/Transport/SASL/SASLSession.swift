@@ -44,7 +44,7 @@ struct SASLSession: ~Copyable {
         case SASL_CONTINUE:
             isOver = false
             return .challenge(answer ?? [])
-        case SASL_OK: return .done(lastToken: answer)
+        case SASL_OK: return .done(lastToken: answer?.isEmpty == true ? nil : answer)
         default: throw SASLFailure("\(mechanism.rawValue): \(String(cString: CCyrusSASLErrorDetail(session)))")
         }
     }
