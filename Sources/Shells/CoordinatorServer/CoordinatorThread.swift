@@ -200,7 +200,9 @@ struct CoordinatorLoop {
             case .send(let id, let frame): queue(frame, to: id)
             case .close(let id): end(id, .ended)
             case .reject(let id, let cause): end(id, .badInput(cause))
-            case .authenticate(let id, let token): authentication?.take(token, from: id)
+            case .authenticate(let id, let token):
+                // Who went in the same turn has been forgotten there already, and would be remembered for good.
+                if clients[id] != nil { authentication?.take(token, from: id) }
             case .takeSnapshot(let state): takeSnapshot(of: state)
             case .report(let news): report(news)
             case .tell(let id, let message): member?.tell(id, message)
