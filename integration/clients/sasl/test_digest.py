@@ -1,0 +1,110 @@
+"""Clients that authenticate by DIGEST-MD5: kazoo, Apache ZooKeeper's shell, and one that sends nonsense."""
+
+import os
+import uuid
+
+import pytest
+from kazoo.exceptions import NoAuthError
+from kazoo.protocol.states import KeeperState
+from kazoo.security import ACL, Id, Permissions
+
+from jute import SASL, WHO_AM_I, Wire, buffer
+from logins import USERS, coordinator_with_users, shell, write_digest_jaas
+from martlet import eventually
+from servers import four_letter_word
+
+
+@pytest.fixture
+def path():
+    return f"/sasl-{uuid.uuid4().hex[:12]}"
+
+
+def only(user):
+    return [ACL(Permissions.ALL, Id("sasl", user))]
+
+
+def test_kazoo_is_who_it_proves_to_be(connect, path):
+    bob = connect("bob", USERS["bob"])
+    bob.create(path, b"mine", acl=only("bob"))
+    assert bob.get(path)[0] == b"mine"
+    with pytest.raises(NoAuthError):
+        connect().get(path)
+    assert connect("admin", USERS["admin"]).get(path)[0] == b"mine"
+
+
+@pytest.mark.parametrize("user, password", [("bob", "wrong"), ("eve", "secret")])
+def test_kazoo_with_a_wrong_password_or_name(connect, user, password):
+    # It gives up for good, rather than to try again and again.
+    client = connect(user, password)
+    eventually(lambda: client.client_state == KeeperState.CLOSED, "the client has given up")
+
+
+def test_the_java_client(users_coordinator, connect, tmp_path, path):
+    bob = write_digest_jaas(tmp_path / "bob.jaas", "bob", USERS["bob"])
+    said = shell(users_coordinator, bob, [f"create {path} mine sasl:bob:cdrwa", f"get {path}", "whoami"])
+    assert f"Created {path}" in said and "mine" in said.splitlines()
+    assert "sasl: bob" in said
+    with pytest.raises(NoAuthError):
+        connect().get(path)
+    wrong = write_digest_jaas(tmp_path / "wrong.jaas", "bob", "wrong")
+    assert "AuthFailed" in shell(users_coordinator, wrong, [f"get {path}"])
+
+
+def test_clients_may_be_made_to_authenticate(stage, connect, tmp_path, path):
+    coordinator = coordinator_with_users(stage, tmp_path, sessionRequireClientSASLAuth="true").start()
+    connect("bob", USERS["bob"], coordinator).create(path)
+    with Wire(coordinator.port) as nobody:
+        assert nobody.connect()
+        assert nobody.ask(WHO_AM_I)[1][2] == -124
+        assert nobody.answer(WHO_AM_I) is None
+
+
+@pytest.mark.parametrize("token", [b"\0", b"nonsense", b"username=", os.urandom(100), bytes(65536), os.urandom(500_000)])
+def test_tokens_of_nonsense(users_coordinator, token):
+    with Wire(users_coordinator.port) as wire:
+        assert wire.connect()
+        assert b"realm=\"zk-sasl-md5\"" in wire.ask(SASL, buffer(b""))[1][3]
+        xid = wire.request(SASL, buffer(token))
+        wire.request(WHO_AM_I)
+        assert wire.answer(SASL) == (xid, 0, -115, None)
+        assert wire.answer(WHO_AM_I) is None
+
+
+def test_a_token_instead_of_a_handshake(users_coordinator):
+    with Wire(users_coordinator.port) as wire:
+        wire.request(SASL, buffer(b"username="))
+        assert wire.receive() is None
+
+
+def resident_memory(coordinator):
+    """In KiB."""
+    status = open(f"/proc/{coordinator.process.pid}/status").read()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def test_exchanges_that_are_broken_off_leave_no_memory_behind(users_coordinator):
+    def break_off(count):
+        for _ in range(count):
+            with Wire(users_coordinator.port) as wire:
+                assert wire.connect(timeout=1000)
+                wire.ask(SASL, buffer(b""))
+                wire.request(SASL, buffer(b'username="bob",realm="zk-sasl-md5",nonce="x"'))
+
+    break_off(1000)
+    before = resident_memory(users_coordinator)
+    break_off(1000)
+    assert resident_memory(users_coordinator) - before < 4096
+    assert four_letter_word(users_coordinator.port, "ruok") == "imok"
+
+
+def test_a_server_that_dies_in_the_middle(stage, tmp_path):
+    coordinator = coordinator_with_users(stage, tmp_path).start()
+    with Wire(coordinator.port) as wire:
+        assert wire.connect()
+        wire.ask(SASL, buffer(b""))
+        coordinator.kill()
+        assert wire.receive() is None
+    coordinator.start()
+    with Wire(coordinator.port) as wire:
+        assert wire.connect()
+        assert wire.ask(SASL, buffer(b""))[1][2] == 0
