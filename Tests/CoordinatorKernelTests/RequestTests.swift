@@ -214,4 +214,15 @@ import ZooKeeperProtocol
         }
         #expect(harness.snapshotsAsked == 2)
     }
+
+    @Test mutating func snapshotsAreAskedForBySize() throws {
+        harness = KernelHarness { $0.logBytesPerSnapshot = 10_000 }
+        _ = try harness.open(1)
+        for number in 0..<25 {
+            let create = CreateOperation(
+                path: "/n\(number)", data: ByteBuffer(repeating: 1, count: 1000), acl: ACL.open, mode: .persistent)
+            harness.ask(1, .change(.create(create)))
+        }
+        #expect(harness.snapshotsAsked == 2)
+    }
 }

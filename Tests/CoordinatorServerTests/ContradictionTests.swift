@@ -56,7 +56,7 @@ import Testing
         #expect(problems("admin.commandURL=commands").first?.hasPrefix("zoo.cfg:3: admin.commandURL=") == true)
     }
 
-    @Test(arguments: ["ssl.crl=true", "admin.forceHttps=true", "forceSync=no", "client.portUnification=true"])
+    @Test(arguments: ["ssl.crl=true", "admin.forceHttps=true", "client.portUnification=true"])
     func whatIsPromisedAndNotKept(line: String) {
         #expect(problems(line).count == 1 && problems("zookeeper." + line).count == 1)
     }

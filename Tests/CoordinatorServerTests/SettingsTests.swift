@@ -1,3 +1,4 @@
+import CoordinatorKernel
 import Settings
 import Testing
 
@@ -37,6 +38,36 @@ import Testing
         #expect(settings.allowsTTL)
         #expect(settings.fourLetterWords == [.ruok, .mntr])
         #expect(warnings == ["zoo.cfg:2: initLimit has no effect: there is no ensemble"])
+    }
+
+    @Test func storageIsReadAsItIsForApacheZooKeeper() throws {
+        let (settings, warnings) = try read(
+            """
+            dataDir=/d
+            clientPort=2181
+            autopurge.snapRetainCount=1
+            autopurge.purgeInterval=2
+            zookeeper.forceSync=no
+            fsync.warningthresholdms=20
+            zookeeper.snapSizeLimitInKb=100
+            txnLogSizeLimitInKb=1024
+            """)
+        #expect(settings.storage.retainedSnapshotCount == 3)
+        #expect(settings.purgeInterval == .seconds(7200))
+        #expect(!settings.storage.syncsLog)
+        #expect(settings.slowSync == .milliseconds(20))
+        #expect(settings.kernel(sessionSecret: Array(repeating: 0, count: 32)).logBytesPerSnapshot == 102_400)
+        #expect(settings.storage.logFileSizeInBytes == 1 << 20)
+        #expect(warnings.count == 1)
+        #expect(warnings.first?.hasPrefix("zoo.cfg:5: forceSync=no: changes are acknowledged before") == true)
+    }
+
+    @Test func storageIsCarefulUnlessToldOtherwise() throws {
+        let settings = try read("dataDir=/d\nclientPort=1\ntxnLogSizeLimitInKb=-1\nsnapSizeLimitInKb=0").settings
+        #expect(settings.storage.syncsLog)
+        #expect(settings.purgeInterval == nil)
+        #expect(settings.logBytesPerSnapshot == .max)
+        #expect(settings.storage.logFileSizeInBytes == StorageSettings(snapshotDirectory: "").logFileSizeInBytes)
     }
 
     @Test func whoMayAuthenticateHowIsRead() throws {

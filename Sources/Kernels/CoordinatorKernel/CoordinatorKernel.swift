@@ -36,6 +36,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// The id for the next session is above it.
     var lastSessionID: Int64
     var changesSinceSnapshot: Int
+    var bytesSinceSnapshot = 0
     /// To be written down once all of it is committed.
     var pendingSnapshot: TreeState?
     /// Whether the disk has room for changes.
@@ -148,8 +149,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
 
     /// A snapshot holds only what is committed: of the state as it is when one is due, that is a moment later.
     private mutating func takeSnapshotIfDue(into effects: inout [CoordinatorEffect]) {
-        if changesSinceSnapshot >= settings.changesPerSnapshot {
+        if changesSinceSnapshot >= settings.changesPerSnapshot || bytesSinceSnapshot >= settings.logBytesPerSnapshot {
             changesSinceSnapshot = 0
+            bytesSinceSnapshot = 0
             if pendingSnapshot == nil { pendingSnapshot = tree.hard }
         }
         guard let state = pendingSnapshot, state.lastZxid <= gate.committed else { return }

@@ -25,6 +25,8 @@ package struct KernelSettings: Sendable {
     package var connectingRate: ConnectingRate?
     /// Changes between two snapshots.
     package var changesPerSnapshot = 100_000
+    /// Bytes of changes after which there is a snapshot too, however few they are.
+    package var logBytesPerSnapshot = 4 << 30
 
     package init(sessionSecret: [UInt8]) { self.sessionSecret = sessionSecret }
 }

@@ -48,7 +48,10 @@ extension CoordinatorKernel {
     ) {
         guard !entries.isEmpty else { return }
         if ensemble == nil {
-            for entry in entries { effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record))) }
+            for entry in entries {
+                effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record)))
+                bytesSinceSnapshot += entry.record.readableBytes
+            }
         } else {
             ensemble?.statistics.proposed(entries, at: now)
             stepQuorum(.proposed(entries), at: now, into: &effects)

@@ -133,10 +133,10 @@ package final class CoordinatorServer: Sendable {
             CoordinatorLoop(
                 kernel: kernel, ports: listening.ports, started: started, restore: restore,
                 sync: SyncThread(
-                    log, logger: logger, synced: { mailbox.post(.synced($0)) },
+                    log, slowSync: settings.slowSync, logger: logger, synced: { mailbox.post(.synced($0)) },
                     roomChanged: { mailbox.post(.roomChanged($0)) }, failed: { mailbox.post(.failed($0)) }),
                 snapshots: SnapshotThread(
-                    storage, fileSystem: fileSystem, logger: logger,
+                    storage, fileSystem: fileSystem, purgeInterval: settings.purgeInterval, logger: logger,
                     written: { mailbox.post(.snapshotWritten(took: $0)) }),
                 throttle: throttle, logger: logger, audit: audit, authentication: authentication, member: member,
                 whenFailed: whenFailed)

@@ -24,25 +24,34 @@ final class SnapshotThread: Sendable {
     private let thread: OwnThread
 
     /// Starts the thread, which calls `written` after each snapshot with the time that it took.
+    ///
+    /// - Parameter purgeInterval: how often superfluous files are removed; nil for after each snapshot.
     init(
-        _ storage: CoordinatorStorage, fileSystem: any FileSystem, logger: Logger,
+        _ storage: CoordinatorStorage, fileSystem: any FileSystem, purgeInterval: Duration?, logger: Logger,
         written: @escaping @Sendable (Duration) -> Void
     ) {
         thread = OwnThread(name: "snapshots") { [mailbox, waiting] in
+            let clock = SystemClock()
+            var nextPurge = clock.now() + (purgeInterval ?? .zero)
             while true {
-                var messages = mailbox.take(waitingAtMost: .seconds(3600))
+                var messages = mailbox.take(waitingAtMost: min(purgeInterval ?? .seconds(3600), .seconds(3600)))
                 while !messages.isEmpty {
                     // Nobody else may hold the chunks: they let go of what they have given out.
                     guard case .write(let chunks, let zxid) = messages.removeFirst() else { return }
-                    let start = SystemClock().now()
+                    let start = clock.now()
                     do throws(StorageFailure) {
                         try Self.write(chunks, zxid: zxid, storage, fileSystem)
-                        written(SystemClock().now() - start)
+                        written(clock.now() - start)
                         logger.info("wrote the snapshot of zxid 0x\(String(zxid, radix: 16))")
                     } catch {
                         logger.error("no snapshot of zxid 0x\(String(zxid, radix: 16)): \(error)")
                     }
+                    if purgeInterval == nil { Self.purge(storage, logger) }
                     waiting.count.subtract(1, ordering: .relaxed)
+                }
+                if let purgeInterval, clock.now() >= nextPurge {
+                    nextPurge = clock.now() + purgeInterval
+                    Self.purge(storage, logger)
                 }
             }
         }
@@ -54,7 +63,14 @@ final class SnapshotThread: Sendable {
         var writer = try SnapshotWriter(fileSystem, storage.settings, zxid: zxid)
         while let chunk = chunks.next() { try writer.append(chunk) }
         try writer.finish()
-        try storage.purge()
+    }
+
+    private static func purge(_ storage: CoordinatorStorage, _ logger: Logger) {
+        do throws(StorageFailure) {
+            try storage.purge()
+        } catch {
+            logger.error("cannot remove old snapshots and logs: \(error)")
+        }
     }
 
     /// Whether a snapshot is being written or waits for it.

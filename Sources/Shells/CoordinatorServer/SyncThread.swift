@@ -24,14 +24,14 @@ final class SyncThread: Sendable {
         var refuse: @Sendable (StorageFailure) -> Void
     }
 
-    static let slow = Duration.seconds(1)
-
     /// Changes that were made durable together.
     struct Batch: Sendable {
         /// Of the last of them.
         var zxid: Int64
         var count: Int
         var took: Duration
+        /// Whether that is longer than it should.
+        var isSlow: Bool
         /// Truncations, and errands that voided entries, that were performed before.
         var truncationCount: Int
     }
@@ -42,12 +42,12 @@ final class SyncThread: Sendable {
     /// Starts the thread; it calls `synced`, `roomChanged` whenever the disk has no room any more or has room again, and,
     /// at most once, `failed`.
     init(
-        _ log: TransactionLog, logger: Logger, synced: @escaping @Sendable (Batch) -> Void,
+        _ log: TransactionLog, slowSync: Duration, logger: Logger, synced: @escaping @Sendable (Batch) -> Void,
         roomChanged: @escaping @Sendable (_ hasRoom: Bool) -> Void, failed: @escaping @Sendable (StorageFailure) -> Void
     ) {
         let mailbox = mailbox
         thread = OwnThread(name: "sync") {
-            var loop = SyncLoop(log: log, logger: logger, synced: synced, roomChanged: roomChanged)
+            var loop = SyncLoop(log: log, slowSync: slowSync, logger: logger, synced: synced, roomChanged: roomChanged)
             do throws(StorageFailure) {
                 try loop.begin()
                 while try loop.turn(mailbox) {}
@@ -118,6 +118,7 @@ private struct SyncLoop {
     private static let patience = Duration.seconds(1)
 
     private var log: TransactionLog
+    private let slowSync: Duration
     private let logger: Logger
     private let synced: (SyncThread.Batch) -> Void
     private let roomChanged: (Bool) -> Void
@@ -134,10 +135,11 @@ private struct SyncLoop {
     private var lastLook: Instant
 
     init(
-        log: TransactionLog, logger: Logger, synced: @escaping (SyncThread.Batch) -> Void,
+        log: TransactionLog, slowSync: Duration, logger: Logger, synced: @escaping (SyncThread.Batch) -> Void,
         roomChanged: @escaping (Bool) -> Void
     ) {
         self.log = log
+        self.slowSync = slowSync
         self.logger = logger
         self.synced = synced
         self.roomChanged = roomChanged
@@ -206,12 +208,14 @@ private struct SyncLoop {
                 break
             }
             let took = clock.now() - start
-            if took > SyncThread.slow {
+            let isSlow = took > slowSync
+            if isSlow {
                 logger.warning("making \(end - done) changes durable took \(took): a slow disk")
             }
             synced(
                 SyncThread.Batch(
-                    zxid: waiting[end - 1].zxid, count: end - done, took: took, truncationCount: truncationCount))
+                    zxid: waiting[end - 1].zxid, count: end - done, took: took, isSlow: isSlow,
+                    truncationCount: truncationCount))
             done = end
         }
         waiting.removeFirst(done)

@@ -39,6 +39,7 @@ extension CoordinatorKernel {
     private mutating func append(_ entries: [QuorumEntry], into effects: inout [CoordinatorEffect]) {
         for entry in entries {
             effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record)))
+            bytesSinceSnapshot += entry.record.readableBytes
             guard entry.zxid > lastZxid || ensemble?.isRestoring == true else { continue }
             ensemble?.statistics.receivedProposals += 1
             do throws(MalformedInput) {

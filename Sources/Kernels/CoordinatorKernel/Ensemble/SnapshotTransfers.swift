@@ -112,6 +112,7 @@ extension CoordinatorKernel {
         ensemble?.unapplied = []
         ensemble?.isRestoring = false
         changesSinceSnapshot = 0
+        bytesSinceSnapshot = 0
         shareSecret()
         gate.commit(upTo: lastZxid, into: &leaving)
         let membership = Membership(shownBy: tree.hard) ?? quorum.membership

@@ -5,6 +5,7 @@ import Seams
 /// full disk is met then, and a batch never grows the file, so that its sync finds no new size to write down.
 struct LogTail {
     private let file: any File
+    private let syncsBatches: Bool
     /// Where the next batch goes.
     private(set) var position: Int
     /// The zeros written ahead end here.
@@ -17,8 +18,14 @@ struct LogTail {
 
     /// Begins a file, with room for `room` bytes or as many as the disk has.
     ///
+    /// - Parameters:
+    ///   - needed: the least room.
+    ///   - syncsBatches: whether ``append(_:)`` makes them durable.
     /// - Throws: also when the disk has no room for `needed` bytes: then no file is left.
-    init(in directory: LogDirectory, firstZxid: Int64, room: Int, needed: Int) throws(FileSystemError) {
+    init(
+        in directory: LogDirectory, firstZxid: Int64, room: Int, needed: Int, syncsBatches: Bool
+    ) throws(FileSystemError) {
+        self.syncsBatches = syncsBatches
         let header = StorageFileHeader.bytes(.log, zxid: firstZxid)
         do throws(FileSystemError) {
             file = try directory.fileSystem.open(directory.path(of: firstZxid), .createNew)
@@ -58,7 +65,7 @@ struct LogTail {
         }
     }
 
-    /// Makes a batch durable that fits into the room. False, with ``lack``, when the disk has no room after all: some
+    /// Makes a batch durable that fits into the room, if batches are synced. False, with ``lack``, when the disk has no room after all: some
     /// file systems copy what is overwritten. The batch may then be appended again.
     mutating func append(_ batch: ByteBuffer) throws(FileSystemError) -> Bool {
         precondition(batch.readableBytes <= room, "a batch of \(batch.readableBytes) bytes in room for \(room)")
@@ -69,7 +76,7 @@ struct LogTail {
             lack = error
             return false
         }
-        try file.synchronize()
+        if syncsBatches { try file.synchronize() }
         position += batch.readableBytes
         return true
     }

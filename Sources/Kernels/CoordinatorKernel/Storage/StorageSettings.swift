@@ -6,6 +6,9 @@ package struct StorageSettings: Sendable, Equatable {
     package var logDirectory: String
     /// How much of a log file is filled with zeros at a time (`preAllocSize`).
     package var allocationSizeInBytes: Int
+    /// Whether changes are acknowledged only when they are durable (`forceSync`). If not, a power cut takes away what was
+    /// acknowledged.
+    package var syncsLog = true
     /// From this size on a log file is followed by a new one.
     package var logFileSizeInBytes: Int
     /// Snapshots that are kept (`autopurge.snapRetainCount`), with the log that leads on from the oldest.

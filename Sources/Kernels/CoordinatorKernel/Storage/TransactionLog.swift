@@ -148,7 +148,8 @@ package struct TransactionLog {
         let next: LogTail
         do throws(FileSystemError) {
             let room = buffer.readableBytes + settings.allocationSizeInBytes
-            next = try LogTail(in: directory, firstZxid: firstZxid, room: room, needed: needed)
+            next = try LogTail(
+                in: directory, firstZxid: firstZxid, room: room, needed: needed, syncsBatches: settings.syncsLog)
         } catch {
             guard error.isLackOfRoom else { throw error }
             return error

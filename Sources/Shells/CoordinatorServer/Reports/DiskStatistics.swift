@@ -7,7 +7,7 @@ struct DiskStatistics: Sendable {
     var syncTimes = Distribution()
     /// Changes that were made durable together.
     var batchSizes = Distribution()
-    /// Syncs that took longer than ``SyncThread/slow``.
+    /// Syncs that took longer than they should (`fsync.warningthresholdms`).
     var slowSyncs: Int64 = 0
     /// In nanoseconds, from the first byte until it was durable.
     var snapshotTimes = Distribution()
@@ -15,7 +15,7 @@ struct DiskStatistics: Sendable {
     mutating func add(_ batch: SyncThread.Batch) {
         syncTimes.add(batch.took.nanoseconds)
         batchSizes.add(Int64(batch.count))
-        if batch.took > SyncThread.slow { slowSyncs += 1 }
+        if batch.isSlow { slowSyncs += 1 }
     }
 
     /// Ends a window of the distributions.

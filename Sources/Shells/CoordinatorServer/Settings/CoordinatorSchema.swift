@@ -42,7 +42,6 @@ package enum CoordinatorSchema {
         ("ssl.crl", "false", "Lists of revoked certificates are not looked at."),
         ("ssl.ocsp", "false", "Nobody is asked whether a certificate has been revoked."),
         ("client.portUnification", "false", "A port takes clients in plaintext or over TLS, not both."),
-        ("forceSync", "yes", "A change is durable before anybody hears of it."),
         ("DigestAuthenticationProvider.enabled", "true", "Clients may always authenticate as digest users."),
         ("IPAuthenticationProvider.usexforwardedfor", "false", "A client has the address that it connects from."),
         ("X509AuthenticationProvider.clientCertIdType", "SUBJECT", "A certificate's subject is its owner's name."),
@@ -87,8 +86,24 @@ package enum CoordinatorSchema {
             "preAllocSize", .integer(64...4_194_304), default: "16384",
             "How far ahead log files are filled with zeros, in KiB."),
         SettingKey(
+            "snapSizeLimitInKb", .integer(-1...4_294_967_296), default: "4194304",
+            "Log after which there is a snapshot too, in KiB; 0 or less for no limit."),
+        SettingKey(
+            "txnLogSizeLimitInKb", .integer(-1...4_194_304), default: nil,
+            "From this size on a log file is followed by a new one, in KiB; 262144 if not set, or 0 or less."),
+        SettingKey(
             "autopurge.snapRetainCount", .integer(1...Int64(Int32.max)), default: "3",
-            "Snapshots that are kept, with the log that follows the oldest; older files are removed."),
+            "Snapshots that are kept, with the log that follows the oldest; less than 3 counts as 3."),
+        SettingKey(
+            "autopurge.purgeInterval", .integer(0...876_000), default: "0",
+            "How often older snapshots and logs are removed, in hours; 0 for after each snapshot."),
+        SettingKey(
+            "forceSync", .word(["yes", "no"]), default: "yes",
+            "Whether changes are acknowledged only when they are durable. With no, a power cut loses some of them, or all."
+        ),
+        SettingKey(
+            "fsync.warningthresholdms", anyMilliseconds, default: "1000",
+            "A sync of the log that takes longer is reported, in milliseconds."),
         SettingKey(
             "snapshot.trust.empty", .boolean, default: "false",
             "Whether a transaction log of Apache ZooKeeper is taken over that has no snapshot below it."),

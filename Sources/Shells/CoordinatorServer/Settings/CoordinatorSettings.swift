@@ -30,6 +30,12 @@ package struct CoordinatorSettings: Sendable {
     package var connectingRate: ConnectingRate?
     /// Changes between two snapshots (`snapCount`).
     package var changesPerSnapshot = 100_000
+    /// Bytes of log after which there is a snapshot too (`snapSizeLimitInKb`).
+    package var logBytesPerSnapshot = 4 << 30
+    /// A sync that takes longer is reported (`fsync.warningthresholdms`).
+    package var slowSync: Duration = .seconds(1)
+    /// How often old snapshots and logs are removed; nil for after each snapshot (`autopurge.purgeInterval`).
+    package var purgeInterval: Duration?
     /// Whether nodes may have a time to live (`extendedTypesEnabled`).
     package var allowsTTL = false
     /// Whether hard limits of quotas refuse changes (`enforceQuota`).
@@ -101,6 +107,7 @@ package struct CoordinatorSettings: Sendable {
         kernel.audits = audit != nil
         kernel.connectingRate = connectingRate
         kernel.changesPerSnapshot = changesPerSnapshot
+        kernel.logBytesPerSnapshot = logBytesPerSnapshot
         kernel.tree.checksACLs = checksACLs
         kernel.tree.allowsTTL = allowsTTL
         kernel.tree.enforcesQuotas = enforcesQuotas

@@ -5,13 +5,9 @@ enum KeysWithoutEffect {
     static let all: [IgnoredKeys] = storage + traffic + security + ensemble + runtime
 
     private static let storage = [
-        IgnoredKeys(["autopurge.purgeInterval"], because: "files that are not needed any more go with every snapshot"),
-        IgnoredKeys(
-            ["snapSizeLimitInKb", "txnLogSizeLimitInKb"], because: "snapCount alone says when a snapshot is taken"),
         IgnoredKeys(
             ["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"],
             because: "all that is queued is made durable together, at once"),
-        IgnoredKeys(["fsync.warningthresholdms"], because: "a sync that takes a second is always warned of"),
         IgnoredKeys(["snapshot.compression.method"], because: "snapshots are not compressed"),
         IgnoredKeys(
             ["serializeLastProcessedZxid.enabled", "closeSessionTxn.enabled"],

@@ -24,7 +24,13 @@ extension CoordinatorSettings {
         problems += values.contradictions
         settings.entries = file.entries.map { ($0.key, CoordinatorSchema.isSecret($0.key) ? "***" : $0.value) }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
-        return (settings, values.warnings)
+        var warnings = values.warnings
+        if !settings.storage.syncsLog {
+            warnings.append(
+                "\(values.place(of: "forceSync"))forceSync=no: changes are acknowledged before they are durable; "
+                    + "a power cut loses acknowledged changes, or leaves a log that is taken for damaged")
+        }
+        return (settings, warnings)
     }
 
     /// The entries under their plain names, without the lines that describe an ensemble of one.
@@ -82,7 +88,17 @@ extension CoordinatorSettings {
         storage.snapshotDirectory = Self.plain(storage.snapshotDirectory)
         storage.logDirectory = Self.plain(values["dataLogDir"] ?? storage.snapshotDirectory)
         storage.allocationSizeInBytes = Int(values.integer("preAllocSize")) << 10
-        storage.retainedSnapshotCount = Int(values.integer("autopurge.snapRetainCount"))
+        // Apache ZooKeeper takes fewer for three, too.
+        storage.retainedSnapshotCount = max(3, Int(values.integer("autopurge.snapRetainCount")))
+        let purgeHours = values.integer("autopurge.purgeInterval")
+        purgeInterval = purgeHours > 0 ? .seconds(purgeHours * 3600) : nil
+        if values.isSet("txnLogSizeLimitInKb"), values.integer("txnLogSizeLimitInKb") > 0 {
+            storage.logFileSizeInBytes = Int(values.integer("txnLogSizeLimitInKb")) << 10
+        }
+        let snapshotLimit = values.integer("snapSizeLimitInKb")
+        logBytesPerSnapshot = snapshotLimit > 0 ? Int(snapshotLimit) << 10 : .max
+        slowSync = values.milliseconds("fsync.warningthresholdms")
+        storage.syncsLog = values.text("forceSync") == "yes"
         storage.trustsEmptySnapshot = values.boolean("snapshot.trust.empty")
         changesPerSnapshot = Int(values.integer("snapCount"))
     }
