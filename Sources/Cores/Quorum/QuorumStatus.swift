@@ -16,6 +16,14 @@ package struct QuorumStatus: Sendable, Equatable {
     /// Of a leader: who of the others is up to date with it, or nearly, ascending; and who is on the way there.
     package var synced: [MemberID] = []
     package var lagging: [MemberID] = []
+
+    package init(role: Role, epoch: Int32, membership: Membership, committed: Int64, lastZxid: Int64) {
+        self.role = role
+        self.epoch = epoch
+        self.membership = membership
+        self.committed = committed
+        self.lastZxid = lastZxid
+    }
 }
 
 /// Why an ensemble is not changed now.

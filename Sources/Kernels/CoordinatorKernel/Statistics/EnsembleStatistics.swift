@@ -29,7 +29,7 @@ package struct EnsembleStatistics: Sendable {
     private var outstanding = CircularBuffer<(zxid: Int64, at: Instant)>()
 
     /// A member that has just been started looks for a leader.
-    init(at now: Instant) { becameLooking(at: now) }
+    package init(at now: Instant) { becameLooking(at: now) }
 
     mutating func becameLooking(at now: Instant) {
         lookingCount += 1
@@ -88,4 +88,11 @@ package struct EnsembleStatus: Sendable {
     /// Whether clients are served.
     package var isServing: Bool
     package var statistics: EnsembleStatistics
+
+    package init(id: MemberID, quorum: QuorumStatus, isServing: Bool, statistics: EnsembleStatistics) {
+        self.id = id
+        self.quorum = quorum
+        self.isServing = isServing
+        self.statistics = statistics
+    }
 }

@@ -61,7 +61,9 @@ struct AdminAnswers: Sendable {
             }
         case .isReadOnly:
             return kernel.lookIfServing { loop, _ in [.init("read_only", .bool(loop.kernel.role.isReadOnly))] }
-        case .configuration: return kernel.lookIfServing { loop, _ in loop.ports }.map(configuration)
+        case .configuration:
+            return kernel.lookIfServing { loop, _ in (loop.ports, loop.kernel.ensembleStatus) }
+                .map { ports, ensemble in configuration(ports, member: ensemble?.id.number ?? 0) }
         case .dirs: return kernel.lookIfServing { _, _ in () }.map { directorySizes("datadir_size", "logdir_size") }
         case .lastSnapshot: return kernel.lookIfServing { _, _ in () }.map { lastSnapshot }
         case .monitor: return kernel.lookIfServing { loop, now in loop.monitorReport(at: now) }.map(monitor)
@@ -86,25 +88,31 @@ struct AdminAnswers: Sendable {
             }
         case .hash: return kernel.lookIfServing { _, _ in [.init("digests", .list([]))] }
         case .leader, .observers, .votingView, .zabstate:
-            guard let role = kernel.lookIfServing({ loop, _ in loop.kernel.role }) else { return nil }
-            return try ensemble(command, role)
+            guard let status = kernel.look({ loop, _ in loop.kernel.status() }) else { return nil }
+            return try ensemble(command, status)
         case .environment, .systemProperties, .initialConfiguration, .getTraceMask, .setTraceMask:
             preconditionFailure("\(command) is answered by everybody")
         }
     }
 
-    private func ensemble(_ command: AdminCommand, _ role: CoordinatorRole) throws(Refusal) -> Fields {
+    private func ensemble(_ command: AdminCommand, _ status: CoordinatorStatus) throws(Refusal) -> Fields {
+        guard let answers = EnsembleAnswers(status) else { return try standalone(command) }
         switch command {
-        case .observers:
-            var syncedCount = 0
-            if case .leader(let leadership) = role { syncedCount = leadership.syncedObserverCount }
-            return [.init("synced_observers", .number(syncedCount)), .init("observers", .list([]))]
-        case .votingView: return [.init("current_config", .object([]))]
-        case .zabstate: return [.init("voting", .bool(false)), .init("zabstate", .text(""))]
-        case .leader where role == .standalone: throw Refusal(sentence: "server is not initialized")
+        case .observers: return answers.observerFields
+        case .votingView: return answers.votingFields
+        case .zabstate: return answers.stateFields
         default:
-            if case .leader = role { return [.init("is_leader", .bool(true))] }
-            return [.init("is_leader", .bool(false))]
+            guard let fields = answers.leaderFields else { throw Refusal(sentence: WordAnswers.notServing) }
+            return fields
+        }
+    }
+
+    private func standalone(_ command: AdminCommand) throws(Refusal) -> Fields {
+        switch command {
+        case .observers: [.init("synced_observers", .number(0)), .init("observers", .list([]))]
+        case .votingView: [.init("current_config", .object([]))]
+        case .zabstate: [.init("voting", .bool(false)), .init("zabstate", .text(""))]
+        default: throw Refusal(sentence: "server is not initialized")
         }
     }
 
@@ -118,7 +126,7 @@ struct AdminAnswers: Sendable {
         surroundings.settings.entries.map { "\($0.key)=\($0.value)\n" }.joined()
     }
 
-    private func configuration(_ ports: ClientPorts) -> Fields {
+    private func configuration(_ ports: ClientPorts, member: Int64) -> Fields {
         let settings = surroundings.settings
         var fields: Fields = [.init("client_port", .number(ports.plaintext ?? -1))]
         if let port = ports.secure { fields.append(.init("secure_client_port", .number(port))) }
@@ -129,7 +137,7 @@ struct AdminAnswers: Sendable {
             .init("max_client_cnxns", .number(settings.maximumConnectionsPerAddress)),
             .init("min_session_timeout", .number(settings.sessionTimeouts.lowerBound.milliseconds)),
             .init("max_session_timeout", .number(settings.sessionTimeouts.upperBound.milliseconds)),
-            .init("server_id", .number(0)),
+            .init("server_id", .number(member)),
             .init("client_port_listen_backlog", .number(-1)),
         ]
     }

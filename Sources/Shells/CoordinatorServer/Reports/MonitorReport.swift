@@ -136,11 +136,16 @@ struct MonitorReport: Sendable {
 }
 
 extension EnsembleStatus {
+    /// How far the member is, by Apache ZooKeeper's names.
+    var phase: String {
+        if quorum.role == .looking { return "election" }
+        return isServing ? "broadcast" : "synchronization"
+    }
+
     /// As Apache ZooKeeper names what a member does and how far it is.
     var state: String {
-        let phase = isServing ? "broadcast" : "synchronization"
-        return switch quorum.role {
-        case .looking: "looking - election"
+        switch quorum.role {
+        case .looking: "looking - \(phase)"
         case .leading: "leading - \(phase)"
         case .following: quorum.membership.isVoter(id) ? "following - \(phase)" : "observing - \(phase)"
         }

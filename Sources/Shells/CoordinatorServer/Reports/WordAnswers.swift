@@ -28,7 +28,7 @@ struct WordAnswers: Sendable {
             kernel.lookIfServing { loop, now in (loop.kernel.status(), loop.connections(at: now)) }
                 .map { server($0, clients: $1) }
         case .mntr: kernel.lookIfServing { loop, now in loop.monitorReport(at: now) }.map(monitor)
-        case .conf: kernel.lookIfServing { loop, _ in loop.ports }.map(configuration)
+        case .conf: kernel.lookIfServing { loop, _ in (loop.ports, loop.kernel.ensembleStatus) }.map(configuration)
         case .cons:
             kernel.lookIfServing { loop, now in loop.connections(at: now) }
                 .map { $0.map(connection).joined() + "\n" }
@@ -113,7 +113,7 @@ struct WordAnswers: Sendable {
         return text
     }
 
-    private func configuration(_ ports: ClientPorts) -> String {
+    private func configuration(_ ports: ClientPorts, _ ensemble: EnsembleStatus?) -> String {
         let settings = surroundings.settings
         let storage = settings.storage
         let rows: [(String, String)] = [
@@ -128,9 +128,10 @@ struct WordAnswers: Sendable {
             ("minSessionTimeout", "\(settings.sessionTimeouts.lowerBound.milliseconds)"),
             ("maxSessionTimeout", "\(settings.sessionTimeouts.upperBound.milliseconds)"),
             ("clientPortListenBacklog", "-1"),
-            ("serverId", "0"),
+            ("serverId", "\(ensemble?.id.number ?? 0)"),
         ]
-        return rows.map { "\($0)=\($1)\n" }.joined()
+        let text = rows.map { "\($0)=\($1)\n" }.joined()
+        return text + (ensemble.map { "membership: \n\($0.quorum.membership.configurationText)\n" } ?? "")
     }
 
     // MARK: dump, wchs, wchc, wchp
