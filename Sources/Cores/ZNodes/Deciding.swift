@@ -65,7 +65,11 @@ struct ChangeDecision {
         guard mode.hasTTL == hasTTL else { throw .badArguments }
         // Of a container's flags only the sequence number counts.
         let lifetime = isContainer ? .container : try lifetime(mode, ttl: create.ttl)
-        guard draft.hasSession(session) else { throw .sessionExpired }
+        if session == TreeRequest.localSession {
+            if case .ephemeral = lifetime { throw .ephemeralOnLocalSession }
+        } else if !draft.hasSession(session) {
+            throw .sessionExpired
+        }
         guard create.path.utf8.contains(UInt8(ascii: "/")), !create.path.utf8.contains(0) else { throw .badArguments }
         // "/" has a parent here: what is created there with a sequence number is a child of the root.
         let parentPath = NodePath.parent(of: create.path) ?? "/"

@@ -4,6 +4,9 @@ import ZooKeeperProtocol
 
 /// A client's request to the tree.
 package struct TreeRequest: Sendable {
+    /// In the place of a session that is none of the tree's: it can have no ephemeral nodes.
+    package static let localSession: Int64 = 0
+
     package var session: Int64
     /// The client's connection, to which watches belong.
     package var watcher: Watcher

@@ -25,6 +25,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     var connectingTokens: ConnectingTokens?
     /// Requests that wait for the leader, or behind one that does.
     var requestsInLine = 0
+    var localSessions = LocalSessions()
+    /// Connections that are served without a quorum.
+    var readOnlyClients: Set<ConnectionID> = []
     /// The connection that serves a session now.
     var connectionOfSession: [Int64: ConnectionID] = [:]
     /// Tokens of SASL that are being looked at, and requests that wait behind them.
@@ -74,9 +77,6 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// Whether this coordinator decides, and need not ask a leader.
     var isDeciding: Bool { ensemble?.isLeading ?? true }
 
-    /// Whether clients are served.
-    var isServing: Bool { ensemble?.isServing ?? true }
-
     /// Of the last change that has been applied.
     package var lastZxid: Int64 { tree.lastZxid }
 
@@ -112,6 +112,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         case .turnEnded: stepQuorum(.flushed, at: now, into: &effects)
         case .resigned: stepQuorum(.resigned, at: now, into: &effects)
         }
+        endReadOnlyServing(at: now, into: &effects)
         takeSnapshotIfDue(into: &effects)
     }
 

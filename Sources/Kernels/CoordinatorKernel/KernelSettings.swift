@@ -21,6 +21,9 @@ package struct KernelSettings: Sendable {
     package var allowsReconfiguration = false
     /// Whether everything that changes the tree is told to the audit log.
     package var audits = false
+    package var localSessions = LocalSessionPolicy.never
+    /// Whether a member without a quorum answers the reads of clients that say they want no more.
+    package var servesReadOnly = false
     /// nil: any number of clients may come at once.
     package var connectingRate: ConnectingRate?
     /// Changes between two snapshots.

@@ -12,7 +12,7 @@ extension CoordinatorKernel {
         _ request: ZooKeeperRequest, _ asked: Asked, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         let treeRequest = TreeRequest(
-            session: asked.session, watcher: Watcher(asked.connection.number),
+            session: knownAs(asked.session), watcher: Watcher(asked.connection.number),
             identities: clients[asked.connection]?.identities ?? [], request: request)
         for effect in change(.requested(treeRequest), at: now, into: &effects) {
             guard case .answer(let answer) = effect else { continue }
@@ -92,7 +92,9 @@ extension CoordinatorKernel {
             server.turn()
             ensemble?.statistics.turn()
         }
+        expireLocalSessions(at: now, into: &effects)
         if ensemble != nil {
+            noticeCutOff(at: now)
             stepQuorum(.ticked, at: now, into: &effects)
             reportTouched(at: now, into: &effects)
             guard isDeciding else { return }

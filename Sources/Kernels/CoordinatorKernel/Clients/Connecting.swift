@@ -25,6 +25,9 @@ extension CoordinatorKernel {
             let cause = "the client has seen zxid 0x\(String(request.lastZxidSeen, radix: 16)), newer than all here"
             return end(id, .reject(id, cause: cause), at: now, into: &effects)
         }
+        guard serving != .readOnly || request.readOnly == true else {
+            return end(id, .close(id), at: now, into: &effects)
+        }
         guard connectingTokens?.take(at: now) != false else {
             let cause = "too many clients come at once, by connectionMaxTokens"
             return end(id, .reject(id, cause: cause), at: now, into: &effects)
@@ -40,10 +43,13 @@ extension CoordinatorKernel {
     private mutating func open(
         _ request: ConnectRequest, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        // There is no error code in a handshake. The client tries the next server, or this one again later.
-        guard hasRoom || !isDeciding else { return end(id, .close(id), at: now, into: &effects) }
         lastSessionID += 1
         let session = lastSessionID
+        if settings.localSessions != .never || serving == .readOnly {
+            return openLocally(session, timeout: granted(request.timeout), on: id, at: now, into: &effects)
+        }
+        // There is no error code in a handshake. The client tries the next server, or this one again later.
+        guard hasRoom || !isDeciding else { return end(id, .close(id), at: now, into: &effects) }
         guard isDeciding else {
             let asked = Asked(session: session, connection: id, xid: 0, opCode: .createSession, arrived: now)
             return ask(.open(timeoutInMilliseconds: request.timeout), asked, into: &effects)
@@ -63,6 +69,8 @@ extension CoordinatorKernel {
         _ request: ConnectRequest, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         let session = request.sessionID
+        if resumeLocally(session, request.password, on: id, at: now, into: &effects) { return }
+        if serving == .readOnly { return resumeReadOnly(request, on: id, at: now, into: &effects) }
         guard isDeciding else {
             let asked = Asked(session: session, connection: id, xid: 0, opCode: .createSession, arrived: now)
             return ask(.resume(password: request.password), asked, into: &effects)
@@ -103,9 +111,11 @@ extension CoordinatorKernel {
         clients[id]?.phase = .serving(session: session)
         clients[id]?.timeoutInMilliseconds = timeout
         connectionOfSession[session] = id
+        let isReadOnly = serving == .readOnly
+        if isReadOnly { readOnlyClients.insert(id) }
         let response = ConnectResponse(
             timeout: timeout, sessionID: session, password: passwords.password(of: session),
-            readOnly: request.readOnly.map { _ in false })
+            readOnly: request.readOnly.map { _ in isReadOnly })
         let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS", isUpdate: true)
         say(.report(news), at: now, into: &effects)
         say(.reply(id, ReplyFrame.connected(response), to: answered), at: now, into: &effects)
@@ -124,6 +134,7 @@ extension CoordinatorKernel {
 
     /// Takes a connection off the books. Its session stays until it is closed or expires.
     mutating func leave(_ id: ConnectionID) {
+        readOnlyClients.remove(id)
         guard let session = clients[id]?.session, connectionOfSession[session] == id else { return }
         connectionOfSession[session] = nil
         tree.forget(Watcher(id.number))

@@ -22,7 +22,7 @@ extension CoordinatorKernel {
         guard let phase = clients[id]?.phase else { return }
         switch phase {
         case .connecting:
-            guard isServing else { return end(id, .close(id), at: now, into: &effects) }
+            guard serving != .nothing else { return end(id, .close(id), at: now, into: &effects) }
             connect(frame, on: id, at: now, into: &effects)
         case .opening: getInLine(frame, nil, id)
         case .serving(let session): serve(frame, of: session, on: id, at: now, into: &effects)
@@ -37,9 +37,10 @@ extension CoordinatorKernel {
     ) {
         if isDeciding {
             tree.touch(session: session, at: now)
-        } else {
+        } else if !isLocal(session) {
             ensemble?.asking.touched.insert(session)
         }
+        localSessions.touch(session, at: now)
         let hasToWait = !isQueued && clients[id]?.queue.isEmpty == false
         var header = ZooKeeperRequestHeader(xid: 0, type: 0)
         var opCode: OpCode?
@@ -62,9 +63,12 @@ extension CoordinatorKernel {
             return reply(.failure(.marshallingError), to: asked, at: now, into: &effects)
         }
         let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode ?? .error, arrived: now)
-        if !isDeciding, let request, isAdmitted(request, on: id), let question = request.questionForLeader(frame) {
+        if let request, isAdmitted(request, on: id), isForLeader(request, of: session),
+            let question = request.questionForLeader(frame)
+        {
             // What changes whom a client has proven to be must not be overtaken by what depends on it.
             if hasToWait && clients[id]?.waitingIdentities != 0 { return getInLine(frame, opCode, id) }
+            if request.createsEphemeral { upgrade(session, at: now, into: &effects) }
             return ask(question, asked, isNext: isQueued, into: &effects)
         }
         if hasToWait { return getInLine(frame, opCode, id) }
@@ -76,7 +80,24 @@ extension CoordinatorKernel {
             reply(.failure(.sessionClosedRequireSASLAuth), to: asked, zxid: 0, at: now, into: &effects)
             return end(id, .close(id), at: now, into: &effects)
         }
+        if let fault = faultOfPlace(request, session) {
+            return reply(.failure(fault), to: asked, at: now, into: &effects)
+        }
         serve(request, asked, at: now, into: &effects)
+    }
+
+    /// Whether a request is one that this member's leader decides, if that is another.
+    private func isForLeader(_ request: ZooKeeperRequest, of session: Int64) -> Bool {
+        guard !isDeciding, serving == .readWrite, faultOfPlace(request, session) == nil else { return false }
+        if case .closeSession = request { return !isLocal(session) }
+        return true
+    }
+
+    /// Why a request cannot be served here, though it might elsewhere, or to another session.
+    private func faultOfPlace(_ request: ZooKeeperRequest, _ session: Int64) -> ZooKeeperError? {
+        if serving == .readOnly { return request.needsQuorum ? .notReadOnly : nil }
+        let cannotUpgrade = isLocal(session) && settings.localSessions != .upgraded
+        return cannotUpgrade && request.createsEphemeral ? .ephemeralOnLocalSession : nil
     }
 
     /// Whether the client has shown who it is in a way that is good enough for `request` (`enforce.auth.enabled`).
@@ -111,12 +132,18 @@ extension CoordinatorKernel {
             let identities = clients[asked.connection]?.identities ?? []
             let answer = decide(request, asked.session, identities, at: now, into: &effects)
             reply(answer, to: asked, at: now, into: &effects)
-        default: askTree(request, asked, at: now, into: &effects)
+        default:
+            if request.createsEphemeral { upgrade(asked.session, at: now, into: &effects) }
+            askTree(request, asked, at: now, into: &effects)
         }
     }
 
     mutating func closeSession(_ asked: Asked, at now: Instant, into effects: inout [CoordinatorEffect]) {
-        change(.sessionClosed(asked.session), at: now, into: &effects)
+        if isLocal(asked.session) {
+            localSessions.remove(asked.session)
+        } else if serving == .readWrite {
+            change(.sessionClosed(asked.session), at: now, into: &effects)
+        }
         reply(.success(.empty), to: asked, at: now, into: &effects)
         say(.report(.sessionClosed(asked.session)), at: now, into: &effects)
         end(asked.connection, .close(asked.connection), at: now, into: &effects)
@@ -173,6 +200,13 @@ struct Asked: Sendable {
 }
 
 extension ZooKeeperRequest {
+    fileprivate var needsQuorum: Bool {
+        switch self {
+        case .change, .multi, .setACL, .sync, .reconfig: true
+        default: false
+        }
+    }
+
     /// What a follower asks its leader when this request comes in `frame`; nil for what it answers itself.
     fileprivate func questionForLeader(_ frame: ByteBuffer) -> ForwardedQuestion.Question? {
         switch self {

@@ -23,7 +23,7 @@ extension CoordinatorKernel {
         clients[asked.connection]?.getInLine(.awaited(ticket, asked), first: isNext)
         requestsInLine += 1
         let forwarded = ForwardedQuestion(
-            ticket: ticket, session: asked.session, identities: client.identities, question: question)
+            ticket: ticket, session: knownAs(asked.session), identities: client.identities, question: question)
         effects.append(.tell(leader, .asked(forwarded)))
     }
 

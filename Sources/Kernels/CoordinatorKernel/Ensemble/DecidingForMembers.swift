@@ -51,9 +51,12 @@ extension CoordinatorKernel {
         func failure(_ error: ZooKeeperError) -> Verdict.Outcome {
             .answered(error: error.rawValue, body: ByteBuffer())
         }
-        guard tree.timeoutInMilliseconds(ofSession: asked.session) != nil else { return failure(.sessionExpired) }
+        let isLocal = asked.session == TreeRequest.localSession
+        guard isLocal || tree.timeoutInMilliseconds(ofSession: asked.session) != nil else {
+            return failure(.sessionExpired)
+        }
         if let owner = ensemble?.owners[asked.session], owner != member { return failure(.sessionMoved) }
-        ensemble?.owners[asked.session] = member
+        if !isLocal { ensemble?.owners[asked.session] = member }
         tree.touch(session: asked.session, at: now)
         let request: ZooKeeperRequest?
         do throws(MalformedInput) {

@@ -12,6 +12,10 @@ struct EnsembleState: Sendable {
     var isRestoring = false
     /// A leader is known, and everything it found when it began has been applied.
     var isServing = false
+    /// Since when it is not.
+    var idleSince: Instant
+    /// It has not been for longer than an election takes.
+    var isCutOff = false
     /// The other members' questions and answers while this one follows.
     var asking = AskingState()
     /// Who serves a session, as far as this leader has heard.
@@ -34,6 +38,7 @@ struct EnsembleState: Sendable {
         }
         var membership = start.membership
         if let committed, committed.version > membership.version { membership = committed }
+        idleSince = now
         quorum = QuorumMember(
             start.id, start.quorum, membership, promise: start.promise, log: entries, committed: start.snapshotZxid,
             seed: start.seed, at: now)
@@ -44,6 +49,9 @@ struct EnsembleState: Sendable {
 
 /// What a follower has asked its leader on behalf of clients.
 struct AskingState: Sendable {
+    /// For a question whose answer nobody waits for.
+    static let unawaitedTicket: UInt64 = 0
+
     private var lastTicket: UInt64 = 0
     private(set) var clients: [UInt64: ConnectionID] = [:]
     /// Answers that wait until their changes have been applied here, in the leader's order.

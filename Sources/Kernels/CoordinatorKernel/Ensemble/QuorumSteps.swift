@@ -152,6 +152,7 @@ extension CoordinatorKernel {
         let status = ensemble.quorum.status
         guard status.role != .looking, status.committed >= Epoch.opening(status.epoch) else { return }
         self.ensemble?.isServing = true
+        self.ensemble?.isCutOff = false
         self.ensemble?.statistics.beganServing(at: now)
         effects.append(.report(.serving(role)))
     }
@@ -173,6 +174,8 @@ extension CoordinatorKernel {
         ensemble?.transfers = [:]
         ensemble?.asking.forgetAll()
         ensemble?.isServing = false
+        ensemble?.idleSince = now
+        ensemble?.isCutOff = false
         ensemble?.statistics.becameLooking(at: now)
         pendingSnapshot = nil
         effects.append(.report(.looking))

@@ -7,7 +7,7 @@ extension CoordinatorKernel {
     package var role: CoordinatorRole {
         guard let ensemble else { return .standalone }
         let status = ensemble.quorum.status
-        guard ensemble.isServing else { return .looking }
+        guard ensemble.isServing else { return serving == .readOnly ? .readOnly : .looking }
         guard status.role == .leading else {
             return status.membership.isVoter(ensemble.quorum.id) ? .follower : .observer
         }

@@ -69,6 +69,15 @@ package enum CoordinatorSchema {
             "globalOutstandingLimit", .integer(1...Int64(Int32.max)), default: "1000",
             "Requests that may wait for their answers before clients are made to wait with more."),
         SettingKey(
+            "localSessionsEnabled", .boolean, default: "false",
+            "Whether sessions are known to their member alone, which costs no write but allows no ephemeral nodes."),
+        SettingKey(
+            "localSessionsUpgradingEnabled", .boolean, default: "false",
+            "Whether a local session becomes a global one with its first ephemeral node."),
+        SettingKey(
+            "readonlymode.enabled", .boolean, default: "false",
+            "Whether a member without a quorum answers the reads of clients that accept that."),
+        SettingKey(
             "requestThrottleLimit", anyCount, default: "0",
             "The same as globalOutstandingLimit; the smaller of the two counts, and 0 does not."),
         SettingKey(

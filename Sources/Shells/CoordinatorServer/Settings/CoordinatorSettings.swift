@@ -25,6 +25,10 @@ package struct CoordinatorSettings: Sendable {
     package var outstandingRequestLimit = 1000
     /// A client that has so many bytes unread when another watch event comes is sent away.
     package var unreadEventsBoundInBytes = 64 << 20
+    /// `localSessionsEnabled`, `localSessionsUpgradingEnabled`
+    package var localSessions = LocalSessionPolicy.never
+    /// Whether reads are answered without a quorum (`readonlymode.enabled`).
+    package var servesReadOnly = false
     /// How many clients may come in a while; nil for any number (`connectionMaxTokens`, `connectionTokenFillCount`,
     /// `connectionTokenFillTime`).
     package var connectingRate: ConnectingRate?
@@ -106,6 +110,8 @@ package struct CoordinatorSettings: Sendable {
         kernel.sasl = sasl?.policy
         kernel.audits = audit != nil
         kernel.connectingRate = connectingRate
+        kernel.localSessions = localSessions
+        kernel.servesReadOnly = servesReadOnly
         kernel.changesPerSnapshot = changesPerSnapshot
         kernel.logBytesPerSnapshot = logBytesPerSnapshot
         kernel.tree.checksACLs = checksACLs

@@ -87,9 +87,6 @@ enum KeysWithoutEffect {
         IgnoredKeys(
             ["observerMasterPort"], because: "observers follow the leader alone"),
         IgnoredKeys(
-            ["localSessionsEnabled", "localSessionsUpgradingEnabled"], because: "every session is a global one"),
-        IgnoredKeys(["readonlymode.enabled"], because: "a member without a quorum serves nobody"),
-        IgnoredKeys(
             [
                 "initLimit", "syncLimit", "peerType", "electionPortBindRetry", "cnxTimeout", "quorumListenOnAllIPs",
                 "leaderServes", "standaloneEnabled", "reconfigEnabled", "dynamicConfigFile", "skipReconfigBackup",

@@ -215,6 +215,10 @@ extension CoordinatorSettings {
         outstandingRequestLimit = Int(values.integer("globalOutstandingLimit"))
         let throttled = Int(values.integer("requestThrottleLimit"))
         if throttled > 0 { outstandingRequestLimit = min(outstandingRequestLimit, throttled) }
+        servesReadOnly = values.boolean("readonlymode.enabled")
+        if values.boolean("localSessionsEnabled") {
+            localSessions = values.boolean("localSessionsUpgradingEnabled") ? .upgraded : .always
+        }
         let tokens = values.integer("connectionMaxTokens")
         connectingRate =
             tokens == 0
