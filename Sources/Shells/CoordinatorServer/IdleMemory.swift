@@ -6,10 +6,14 @@ import Seams
 struct IdleMemory {
     private static let idleTime = Duration.milliseconds(500)
 
+    private let giveBack: @Sendable () -> Void
     private var lastRequest: Instant
     private var isDue = true
 
-    init(at now: Instant) { lastRequest = now }
+    init(at now: Instant, giveBack: @escaping @Sendable () -> Void = FreeMemory.giveBack) {
+        self.giveBack = giveBack
+        lastRequest = now
+    }
 
     mutating func snapshotWritten() { isDue = true }
 
@@ -18,6 +22,6 @@ struct IdleMemory {
         if requestCount > 0 { lastRequest = now }
         guard isDue, now - lastRequest >= Self.idleTime else { return }
         isDue = false
-        FreeMemory.giveBack()
+        giveBack()
     }
 }
