@@ -109,7 +109,7 @@ enum KeysWithoutEffect {
             [
                 "jvm.pause.monitor", "jvm.pause.info-threshold.ms", "jvm.pause.warn-threshold.ms",
                 "jvm.pause.sleep.time.ms", "messageTracker.BufferSize", "messageTracker.Enabled",
-                "intBufferStartingSizeBytes", "emulate353TTLNodes", "java.security.auth.login.config",
+                "intBufferStartingSizeBytes", "emulate353TTLNodes",
             ],
             because: "it is about Java, or about an old release"),
     ]
