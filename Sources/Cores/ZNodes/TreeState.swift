@@ -178,7 +178,7 @@ package struct TreeState: Sendable, Equatable {
     var ephemeralCount: Int { ephemerals.values.reduce(0) { $0 + $1.count } }
 
     /// The nodes that go with a session, sorted.
-    func ephemeralPaths(of session: Int64) -> [String] { paths(of: ephemerals[session] ?? []) }
+    package func ephemeralPaths(of session: Int64) -> [String] { paths(of: ephemerals[session] ?? []) }
 
     /// The containers and nodes with a time to live of which that is so, sorted.
     func perishablePaths(where isSo: (ZNode) -> Bool) -> [String] {

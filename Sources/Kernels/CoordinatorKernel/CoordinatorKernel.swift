@@ -80,6 +80,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// Of the last change that has been applied.
     package var lastZxid: Int64 { tree.lastZxid }
 
+    /// What has been applied.
+    package var state: TreeState { tree.hard }
+
     /// Answers that wait for changes to become durable, for what comes of a token of SASL, or for the leader.
     package var waitingReplyCount: Int { gate.count + requestsBehindTokens + requestsInLine }
 

@@ -26,7 +26,12 @@ struct AnsweredRequest: Sendable {
 extension CoordinatorKernel {
     /// Says `outgoing` as soon as every change that has been applied so far is durable.
     mutating func say(_ outgoing: Outgoing, at now: Instant, into effects: inout [CoordinatorEffect]) {
-        gate.pass(outgoing, after: lastZxid, into: &leaving)
+        if isServing {
+            gate.pass(outgoing, after: lastZxid, into: &leaving)
+        } else {
+            // Nobody is shown the tree then, and what has been applied may be taken back.
+            leaving.append(outgoing)
+        }
         letLeave(at: now, into: &effects)
     }
 

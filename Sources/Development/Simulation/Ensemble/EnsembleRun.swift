@@ -1,0 +1,244 @@
+import CoordinatorKernel
+import NIOCore
+import Quorum
+import Seams
+import ZooKeeperProtocol
+
+/// Clients that count on an ensemble of whole coordinators while its members end, lose power or are cut off, disks are
+/// slow and fail, links break, and calendars are set. At the end everything is mended.
+///
+/// Clients write to registers that they share, read them with and without watches, and own ephemeral nodes; when their
+/// connection ends they go to another member. What they are answered is checked by a ``HistoryOracle``, which knows
+/// nothing of the ensemble.
+package struct EnsembleRun {
+    enum Item {
+        case told([PeerMessage], from: Int, to: Int, SimulatedNetwork.Passage)
+        case tick(Int, life: Int)
+        case synced(Int, life: Int)
+        case start(Int)
+        case asked(client: Int, connection: UInt64, frames: [ByteBuffer])
+        case left(connection: UInt64, server: Int, life: Int)
+        case answered(client: Int, connection: UInt64, ByteBuffer)
+        case ended(client: Int, connection: UInt64)
+        case act(client: Int)
+        case fault
+    }
+
+    static let registerCount = 3
+    static let clientCount = 5
+
+    let seed: UInt64
+    let quorum = QuorumSettings()
+    let membership: Membership
+    var random: SeededRandom
+    var agenda = Agenda<Item>()
+    var network: SimulatedNetwork
+    var servers: [SimulatedServer] = []
+    var clients: [SimulatedClient] = []
+    var oracle = HistoryOracle(registerCount: registerCount)
+    var now: Int64 = 0
+    var isCalm = false
+    /// Clients finish what they have begun, and then compare.
+    var isEnding = false
+    var connectionCount: UInt64 = 0
+    var writeCount = 0
+    /// What had been acknowledged at some moments of the last seconds.
+    var samples: [(time: Int64, versions: [Int32])] = []
+    var trace: Trace?
+    package private(set) var restartCount = 0
+
+    /// Runs the whole. The same seed does the same in every process.
+    package init(
+        seed: UInt64, memberCount: Int? = nil, duration: Duration = .seconds(10), traces: Bool = false
+    ) {
+        self.seed = seed
+        random = SeededRandom(seed: seed)
+        let isSmall = random.happens(2, in: 3)
+        let count = memberCount ?? (isSmall ? 3 : 5)
+        membership = Membership(
+            (1...count).map { Membership.Member(id: MemberID(Int64($0)), address: "host\($0):2888:3888") })
+        network = SimulatedNetwork(memberCount: count)
+        if traces { trace = Trace() }
+        var settings = KernelSettings(sessionSecret: Array(repeating: 1, count: SessionSecret.size))
+        settings.sessionTimeouts = 1000...60_000
+        settings.changesPerSnapshot = random.within(20...120)
+        for number in 1...count {
+            servers.append(SimulatedServer(MemberID(Int64(number)), settings, seed: seed &+ UInt64(number)))
+            servers[number - 1].clock.perMille = random.within(980...1020)
+            agenda.plan(.start(number - 1), at: 0)
+        }
+        for index in 0..<Self.clientCount {
+            clients.append(SimulatedClient(index, registerCount: Self.registerCount))
+            agenda.plan(.act(client: index), at: Int64(600 + index) * 1_000_000)
+        }
+        agenda.plan(.fault, at: 2_000_000_000)
+        while oracle.violations.isEmpty, now < duration.nanoseconds { stepOnce() }
+        calm()
+        settle()
+    }
+
+    package var violations: [String] { oracle.violations }
+    package var acknowledgedCount: Int { oracle.acknowledgedCount }
+    package var digest: UInt64 { oracle.digest.value }
+    package var traceLines: [String] { trace?.lines ?? [] }
+
+    // MARK: - The passing of time
+
+    mutating func stepOnce() {
+        guard let (time, item) = agenda.next() else { preconditionFailure("nothing is to happen any more") }
+        now = max(now, time)
+        if let server = server(of: item), servers[server].pausedUntil > now {
+            return agenda.plan(item, at: servers[server].pausedUntil)
+        }
+        switch item {
+        case .told(let messages, let sender, let receiver, let passage):
+            guard network.isOpen(passage) else { return }
+            step(receiver, .heard(servers[sender].id, messages))
+        case .tick(let server, let life):
+            guard servers[server].life == life else { return }
+            step(server, .ticked)
+            agenda.plan(item, at: now + 25_000_000)
+        case .synced(let server, let life): sync(server, life)
+        case .start(let server): start(server)
+        case .asked(let client, let connection, let frames):
+            guard clients[client].connection == connection else { return }
+            step(clients[client].server, .received(ConnectionID(connection), frames))
+        case .left(let connection, let server, let life):
+            guard servers[server].life == life else { return }
+            step(server, .disconnected(ConnectionID(connection)))
+        case .answered(let client, let connection, let frame):
+            guard clients[client].connection == connection, clients[client].phase != .away else { return }
+            answered(client, frame)
+        case .ended(let client, let connection):
+            guard clients[client].connection == connection else { return }
+            clients[client].phase = .away
+        case .act(let client):
+            guard !clients[client].isGone else { return }
+            act(client)
+            agenda.plan(item, at: now + Duration.milliseconds(random.within(20...150)).nanoseconds)
+        case .fault:
+            guard !isCalm else { return }
+            fault()
+            agenda.plan(.fault, at: now + Duration.milliseconds(random.within(50...1500)).nanoseconds)
+        }
+    }
+
+    /// Whose process has to run for this to happen.
+    private func server(of item: Item) -> Int? {
+        switch item {
+        case .told(_, _, let server, _), .tick(let server, _), .synced(let server, _), .left(_, let server, _): server
+        case .asked(let client, _, _): clients[client].server
+        case .start, .answered, .ended, .act, .fault: nil
+        }
+    }
+
+    // MARK: - Servers
+
+    private mutating func start(_ server: Int) {
+        guard !servers[server].isRunning else { return }
+        do {
+            try servers[server].start(quorum, membership, seed: random.next(), at: now)
+            trace?.note(now, "\(server + 1) starts")
+            agenda.plan(.tick(server, life: servers[server].life), at: now + 1_000_000)
+        } catch {
+            guard case .disk = error else { return oracle.violate("member \(server + 1) does not start: \(error)") }
+            servers[server].end(losesPower: true)
+            agenda.plan(.start(server), at: now + 100_000_000)
+        }
+    }
+
+    mutating func end(_ server: Int, losesPower: Bool, until restart: Duration) {
+        guard servers[server].isRunning else { return }
+        trace?.note(now, "\(server + 1) ends\(losesPower ? ", power and all" : "")")
+        restartCount += 1
+        servers[server].end(losesPower: losesPower)
+        for client in clients.indices where clients[client].server == server && clients[client].phase != .away {
+            agenda.plan(.ended(client: client, connection: clients[client].connection), at: now + 1_000_000)
+        }
+        agenda.plan(.start(server), at: now + restart.nanoseconds)
+        for other in servers.indices where other != server { breakLink(server, other) }
+    }
+
+    /// Loses what is on its way between two members, and lets both know.
+    mutating func breakLink(_ one: Int, _ other: Int) {
+        network.reset(from: one, to: other)
+        network.reset(from: other, to: one)
+        step(one, .linkLost(servers[other].id))
+        step(other, .linkLost(servers[one].id))
+    }
+
+    mutating func step(_ server: Int, _ event: CoordinatorEvent) {
+        guard servers[server].isRunning else { return }
+        do {
+            perform(try servers[server].step(event, at: now), of: server)
+        } catch {
+            endByDisk(server, error)
+        }
+        if let failure = servers[server].failure { oracle.violate("member \(server + 1) gives up: \(failure)") }
+    }
+
+    private mutating func sync(_ server: Int, _ life: Int) {
+        guard servers[server].life == life else { return }
+        servers[server].isSyncing = false
+        do {
+            for event in try servers[server].performJobs() {
+                perform(try servers[server].step(event, at: now), of: server)
+            }
+        } catch {
+            endByDisk(server, error)
+        }
+    }
+
+    private mutating func endByDisk(_ server: Int, _ failure: any Error) {
+        trace?.note(now, "\(server + 1): \(failure)")
+        if case StorageFailure.disk? = failure as? StorageFailure {
+        } else {
+            oracle.violate("member \(server + 1): \(failure)")
+        }
+        // What a failed sync has lost is still to be read until the machine starts anew, and no process can tell.
+        end(server, losesPower: true, until: .milliseconds(500))
+    }
+
+    private mutating func perform(_ said: [CoordinatorEffect], of server: Int) {
+        if servers[server].hasJobs, !servers[server].isSyncing {
+            servers[server].isSyncing = true
+            let delay = Int64(random.below(Int(servers[server].longestSync.nanoseconds)))
+            agenda.plan(.synced(server, life: servers[server].life), at: now + delay)
+        }
+        for effect in said {
+            switch effect {
+            case .tell(let member, let message): tell(message, from: server, to: Int(member.number) - 1)
+            case .send(let id, let frame):
+                plan(id, from: server) { .answered(client: $0, connection: id.number, frame) }
+            case .close(let id): plan(id, from: server) { .ended(client: $0, connection: id.number) }
+            case .reject(let id, let cause):
+                // Of a member that is behind what the client has seen; all else would make no sense.
+                if !cause.contains("newer than all here") {
+                    oracle.violate("connection \(id.number) is rejected: \(cause)")
+                }
+                plan(id, from: server) { .ended(client: $0, connection: id.number) }
+            case .report(let news): trace?.note(now, "    \(server + 1): \(news)")
+            default: break
+            }
+        }
+    }
+
+    private mutating func tell(_ message: PeerMessage, from sender: Int, to receiver: Int) {
+        if case .quorum(let message) = message {
+            trace?.note(now, "    \(sender + 1) → \(message.inShort) to \(receiver + 1)")
+        }
+        let (passage, outcome) = network.send(
+            from: sender, to: receiver, isSmall: message.isSmall, at: now, &random)
+        if case .arriving(let time, _) = outcome {
+            agenda.plan(.told([message], from: sender, to: receiver, passage), at: time)
+        }
+    }
+
+    /// Lets something happen to the client behind a connection; in the order of planning.
+    private mutating func plan(_ id: ConnectionID, from server: Int, _ item: (Int) -> Item) {
+        guard let client = clients.firstIndex(where: { $0.connection == id.number && $0.server == server }) else {
+            return
+        }
+        agenda.plan(item(client), at: now + 300_000)
+    }
+}

@@ -1,0 +1,191 @@
+import CoordinatorKernel
+import NIOCore
+import Quorum
+import Seams
+import ZNodes
+
+/// A member of a simulated ensemble of whole coordinators: the kernel, and the storage code that servers run, on a
+/// simulated disk. Its threads are taken step by step.
+struct SimulatedServer {
+    /// What the disk's thread does, in order.
+    private enum Job {
+        case append([LogEntry])
+        case truncate(after: Int64)
+        case snapshot(TreeState)
+    }
+
+    let id: MemberID
+    let disk: SimulatedDisk
+    /// nil while the process does not run.
+    private(set) var kernel: CoordinatorKernel?
+    var clock = SkewedClock()
+    /// Of the process: what was planned for an earlier one means nothing.
+    private(set) var life = 0
+    var pausedUntil: Int64 = 0
+    var longestSync = Duration.milliseconds(3)
+    /// A job is planned.
+    var isSyncing = false
+    private let settings: KernelSettings
+    private let storage = StorageSettings(
+        snapshotDirectory: "/data", logDirectory: "/log", allocationSizeInBytes: 2048, logFileSizeInBytes: 8_000,
+        retainedSnapshotCount: 2)
+    private var log: TransactionLog?
+    private var jobs: [Job] = []
+    private var truncationCount = 0
+    private var receiver: SnapshotReceiver?
+    private var kept = PromiseFile.Contents()
+    /// The last effect that no process survives.
+    private(set) var failure: String?
+
+    init(_ id: MemberID, _ settings: KernelSettings, seed: UInt64) {
+        self.id = id
+        self.settings = settings
+        disk = SimulatedDisk(seed: seed)
+    }
+
+    var isRunning: Bool { kernel != nil }
+    var hasJobs: Bool { !jobs.isEmpty }
+
+    /// Restores what the disk holds.
+    ///
+    /// - Parameter time: the simulation's, in nanoseconds.
+    mutating func start(
+        _ quorum: QuorumSettings, _ membership: Membership, seed: UInt64, at time: Int64
+    ) throws(StorageFailure) {
+        let directories = CoordinatorStorage(fileSystem: disk, settings: storage)
+        try directories.prepare()
+        kept = try PromiseFile(disk, storage).read()
+        let recovery = try directories.recover(keepsEntries: true) { RestoredTree(settings.tree) }
+        log = recovery.log
+        let start = MemberStart(
+            id: id, quorum: quorum, membership: membership, promise: kept.promise, entries: recovery.entries,
+            snapshotZxid: recovery.snapshotZxid ?? 0, seed: seed)
+        life += 1
+        (truncationCount, isSyncing, jobs, receiver, failure) = (0, false, [], nil, nil)
+        kernel = CoordinatorKernel(
+            settings, restored: recovery.state, replayedCount: recovery.replayedCount, memberOf: start,
+            at: clock.instant(at: time))
+    }
+
+    /// What a power cut leaves, or a killed process.
+    mutating func end(losesPower: Bool) {
+        kernel = nil
+        log = nil
+        life += 1
+        pausedUntil = 0
+        longestSync = .milliseconds(3)
+        losesPower ? disk.crash() : disk.endStop()
+    }
+
+    /// Steps the kernel through events, and performs what concerns the disk.
+    ///
+    /// - Returns: what it says to clients and other members.
+    mutating func step(
+        _ events: CoordinatorEvent..., at time: Int64
+    ) throws(StorageFailure) -> [CoordinatorEffect] {
+        guard var kernel else { return [] }
+        self.kernel = nil
+        let now = clock.instant(at: time)
+        var effects: [CoordinatorEffect] = []
+        for event in events { kernel.step(event, at: now, into: &effects) }
+        kernel.step(.turnEnded, at: now, into: &effects)
+        var said: [CoordinatorEffect] = []
+        var next = 0
+        while next < effects.count {
+            let effect = effects[next]
+            next += 1
+            switch effect {
+            case .append(let entry): append(entry)
+            case .truncate(let zxid):
+                jobs.append(.truncate(after: zxid))
+            case .takeSnapshot(let state): jobs.append(.snapshot(state))
+            case .promise(let promise):
+                kept.promise = promise
+                try PromiseFile(disk, storage).write(kept)
+            case .restore:
+                for event in try performJobs() { kernel.step(event, at: now, into: &effects) }
+                kernel.step(.restored(try restoreTree()), at: now, into: &effects)
+            case .receiveSnapshot(let zxid): receiver = try SnapshotReceiver(disk, storage, zxid: zxid)
+            case .receiveChunk(let chunk): try receiver?.append(chunk)
+            case .discardSnapshot:
+                try receiver?.discard()
+                receiver = nil
+            case .installSnapshot:
+                for event in try performJobs() { kernel.step(event, at: now, into: &effects) }
+                if let tree = try installSnapshot() {
+                    kernel.step(.snapshotInstalled(tree), at: now, into: &effects)
+                }
+            case .fail(let cause): failure = cause
+            case .send, .close, .reject, .authenticate, .tell, .connect, .report: said.append(effect)
+            }
+        }
+        self.kernel = kernel
+        return said
+    }
+
+    private mutating func append(_ entry: LogEntry) {
+        if case .append(var entries)? = jobs.last {
+            jobs.removeLast()
+            entries.append(entry)
+            jobs.append(.append(entries))
+        } else {
+            jobs.append(.append([entry]))
+        }
+    }
+
+    // MARK: The disk's thread
+
+    /// Does all that has been handed to the disk's thread; returns what the kernel has to hear of it.
+    mutating func performJobs() throws(StorageFailure) -> [CoordinatorEvent] {
+        var events: [CoordinatorEvent] = []
+        for job in jobs {
+            switch job {
+            case .append(let entries):
+                try log?.append(entries)
+                if let last = entries.last {
+                    events.append(.synced(upTo: last.zxid, truncationCount: truncationCount))
+                }
+            case .truncate(let zxid):
+                try log?.truncate(after: zxid)
+                truncationCount += 1
+            case .snapshot(let state): try write(state)
+            }
+        }
+        jobs = []
+        return events
+    }
+
+    private mutating func write(_ state: TreeState) throws(StorageFailure) {
+        log?.roll()
+        var writer = try SnapshotWriter(disk, storage, zxid: state.lastZxid)
+        for chunk in state.snapshotChunks(ofSize: 300) { try writer.append(chunk) }
+        try writer.finish()
+        try CoordinatorStorage(fileSystem: disk, settings: storage).purge()
+    }
+
+    private mutating func restoreTree() throws(StorageFailure) -> RestoredTree {
+        try log?.close()
+        let recovery = try CoordinatorStorage(fileSystem: disk, settings: storage).recover {
+            RestoredTree(settings.tree)
+        }
+        log = recovery.log
+        return recovery.state
+    }
+
+    private mutating func installSnapshot() throws(StorageFailure) -> RestoredTree? {
+        guard let receiver, var log else { return nil }
+        self.receiver = nil
+        self.log = nil
+        let tree = try receiver.finish(into: RestoredTree(settings.tree), replacing: &log)
+        self.log = log
+        truncationCount += 1
+        return tree
+    }
+}
+
+extension SimulatedServer {
+    var summary: String {
+        guard let kernel else { return "\(id): down" }
+        return "\(id): \(kernel.role), \(zxid: kernel.lastZxid)"
+    }
+}
