@@ -9,6 +9,14 @@ enum Outgoing: Sendable {
     case close(ConnectionID)
     case reject(ConnectionID, cause: String)
     case report(CoordinatorNews)
+
+    /// Whether a client is shown nothing more by it.
+    var isEnd: Bool {
+        switch self {
+        case .reply, .event, .report: false
+        case .close, .reject: true
+        }
+    }
 }
 
 /// What statistics keep of a request.
@@ -26,11 +34,11 @@ struct AnsweredRequest: Sendable {
 extension CoordinatorKernel {
     /// Says `outgoing` as soon as every change that has been applied so far is durable.
     mutating func say(_ outgoing: Outgoing, at now: Instant, into effects: inout [CoordinatorEffect]) {
-        if isServing {
-            gate.pass(outgoing, after: lastZxid, into: &leaving)
-        } else {
-            // Nobody is shown the tree then, and what has been applied may be taken back.
+        if ensemble?.isServing == false, outgoing.isEnd {
+            // What has been applied may be taken back, and then nothing could wait for it.
             leaving.append(outgoing)
+        } else {
+            gate.pass(outgoing, after: lastZxid, into: &leaving)
         }
         letLeave(at: now, into: &effects)
     }

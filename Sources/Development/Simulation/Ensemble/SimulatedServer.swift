@@ -165,7 +165,7 @@ struct SimulatedServer {
 
     private mutating func restoreTree() throws(StorageFailure) -> RestoredTree {
         try log?.close()
-        let recovery = try CoordinatorStorage(fileSystem: disk, settings: storage).recover {
+        let recovery = try CoordinatorStorage(fileSystem: disk, settings: storage).recover(upTo: log?.lastZxid) {
             RestoredTree(settings.tree)
         }
         log = recovery.log

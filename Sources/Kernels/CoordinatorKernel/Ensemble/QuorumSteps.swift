@@ -65,6 +65,8 @@ extension CoordinatorKernel {
         _ restored: RestoredTree, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         tree = restored.tree
+        // What waits for changes that are gone has nobody to go to: its clients were sent away.
+        gate = CommitGate(committed: gate.committed)
         ensemble?.isRestoring = false
         ensemble?.unapplied.removeAll { $0.zxid <= tree.lastZxid }
         shareSecret()

@@ -114,7 +114,7 @@ extension CoordinatorKernel {
         changesSinceSnapshot = 0
         bytesSinceSnapshot = 0
         shareSecret()
-        gate.commit(upTo: lastZxid, into: &leaving)
+        gate = CommitGate(committed: lastZxid)
         let membership = Membership(shownBy: tree.hard) ?? quorum.membership
         stepQuorum(.snapshotInstalled(zxid: lastZxid, membership), at: now, into: &effects)
     }

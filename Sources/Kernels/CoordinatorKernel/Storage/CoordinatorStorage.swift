@@ -64,8 +64,10 @@ package struct CoordinatorStorage: Sendable {
     ///
     /// - Parameter keepsEntries: whether the result has the entries of the log behind the snapshot; members of an ensemble
     ///   need them, for they may not be committed yet.
+    /// - Parameter end: where a log ends that was truncated and to which nothing was appended since: what its last batch
+    ///   holds above it is void. nil when all counts.
     package func recover<State: Restorable>(
-        keepsEntries: Bool = false, _ makeEmpty: () -> State
+        keepsEntries: Bool = false, upTo end: Int64? = nil, _ makeEmpty: () -> State
     ) throws(StorageFailure) -> Recovery<State> {
         // Renames and removals of a killed process count from now on.
         try onDisk { () throws(FileSystemError) in
@@ -82,7 +84,8 @@ package struct CoordinatorStorage: Sendable {
                 var reader = try SnapshotReader(
                     fileSystem, in: settings.snapshotDirectory, .snapshot(zxid: zxid), zxid: zxid)
                 let state = try reader.load(into: makeEmpty())
-                return try replayLog(onto: state, snapshotZxid: zxid, keepsEntries: keepsEntries, warnings: warnings)
+                return try replayLog(
+                    onto: state, snapshotZxid: zxid, upTo: end, keepsEntries: keepsEntries, warnings: warnings)
             } catch {
                 guard case .damaged(let file, _, _) = error, file.hasSuffix(StorageFileName.snapshot(zxid: zxid).text)
                 else { throw error }
@@ -91,7 +94,8 @@ package struct CoordinatorStorage: Sendable {
             }
         }
         if let damage { throw damage }
-        return try replayLog(onto: makeEmpty(), snapshotZxid: nil, keepsEntries: keepsEntries, warnings: warnings)
+        return try replayLog(
+            onto: makeEmpty(), snapshotZxid: nil, upTo: end, keepsEntries: keepsEntries, warnings: warnings)
     }
 
     // MARK: The log
@@ -107,7 +111,7 @@ package struct CoordinatorStorage: Sendable {
     }
 
     private func replayLog<State: Restorable>(
-        onto loaded: State, snapshotZxid: Int64?, keepsEntries: Bool, warnings: [String]
+        onto loaded: State, snapshotZxid: Int64?, upTo limit: Int64?, keepsEntries: Bool, warnings: [String]
     ) throws(StorageFailure) -> Recovery<State> {
         let start = snapshotZxid ?? 0
         var replay = Replay(
@@ -118,8 +122,8 @@ package struct CoordinatorStorage: Sendable {
             let next = index + 1 < files.count ? files[index + 1] : nil
             // All of its changes are in the snapshot.
             if let next, next <= start + 1 { continue }
-            var end: Int64?
-            if let next { end = try log.joint(of: next) }
+            var end = limit
+            if let next, let joint = try log.joint(of: next) { end = min(joint, limit ?? .max) }
             try self.replay(firstZxid, upTo: end, isLast: next == nil, into: &replay)
         }
         return Recovery(

@@ -59,7 +59,7 @@ struct EnsembleMember {
         try sync.perform(voidsEntries: false) { [storage, makeEmptyTree] log throws(StorageFailure) in
             // Closed, for what is read is cut to its end.
             try log.close()
-            let recovery = try storage.recover(makeEmptyTree)
+            let recovery = try storage.recover(upTo: log.lastZxid, makeEmptyTree)
             log = recovery.log
             return recovery.state
         }
