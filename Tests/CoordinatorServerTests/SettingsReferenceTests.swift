@@ -27,4 +27,15 @@ import Testing
         let (_, warnings) = try CoordinatorSettings.read(PropertiesFile(reading: "\(Self.configs)/examples/\(file)"))
         #expect(warnings.isEmpty)
     }
+
+    @Test(arguments: ["one", "two", "three"]) func theExampleOfAnEnsembleRuns(member: String) throws {
+        let path = "\(Self.configs)/examples/ensemble/\(member).cfg"
+        let number = try #require(["one", "two", "three"].firstIndex(of: member)) + 1
+        let (settings, warnings) = try CoordinatorSettings.read(PropertiesFile(reading: path)) { path in
+            PropertiesFile(path: path, text: "\(number)\n")
+        }
+        #expect(warnings.isEmpty)
+        #expect(settings.ensemble?.membership.members.count == 3)
+        #expect(settings.plaintext?.port == 2180 + number)
+    }
 }

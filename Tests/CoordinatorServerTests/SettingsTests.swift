@@ -22,7 +22,7 @@ import Testing
         let (settings, warnings) = try read(
             """
             tickTime=2000
-            initLimit=10
+            syncEnabled=true
             dataDir=/var/lib/zookeeper
             dataLogDir=/logs/
             clientPort=2181
@@ -37,7 +37,8 @@ import Testing
         #expect(settings.sessionTimeouts == .seconds(4) ... .seconds(40))
         #expect(settings.allowsTTL)
         #expect(settings.fourLetterWords == [.ruok, .mntr])
-        #expect(warnings == ["zoo.cfg:2: initLimit has no effect: there is no ensemble"])
+        #expect(settings.ensemble == nil)
+        #expect(warnings == ["zoo.cfg:2: syncEnabled has no effect: observers always keep a log and snapshots"])
     }
 
     @Test func storageIsReadAsItIsForApacheZooKeeper() throws {
@@ -130,9 +131,6 @@ import Testing
         #expect(problems("clientPort=1").first?.contains("dataDir is missing") == true)
         #expect(problems("dataDir=/d") == ["zoo.cfg: neither clientPort nor secureClientPort is set"])
         #expect(problems("dataDir=/d\nsecureClientPort=1").first?.contains("needs ssl.keyStore.location") == true)
-        #expect(
-            problems("dataDir=/d\nclientPort=1\nserver.1=a:1:2\nserver.2=b:1:2").first?
-                .hasPrefix("zoo.cfg:4: server.2: this release runs one coordinator") == true)
         #expect(
             problems("dataDir=/d\nclientPort=1\nminSessionTimeout=100000").first?
                 .hasPrefix("zoo.cfg:3: minSessionTimeout (100000 ms) is above maxSessionTimeout (60000 ms)") == true)

@@ -5,6 +5,11 @@ package struct UnreadableSettings: Error, Sendable, Equatable, CustomStringConve
     package var path: String
     package var reason: String
 
+    package init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
     package var description: String { "cannot read \(path): \(reason)" }
 }
 

@@ -10,7 +10,7 @@ package enum CoordinatorSchema {
     private static let anyPort: SettingKind = .integer(0...65535)
     private static let anyMilliseconds: SettingKind = .integer(1...Int64(Int32.max))
 
-    private static let keys = ordinaryKeys + promises
+    private static let keys = ordinaryKeys + ensembleKeys + promises
 
     package static let schema = SettingsSchema(keys: keys, ignored: KeysWithoutEffect.all)
 
@@ -18,7 +18,7 @@ package enum CoordinatorSchema {
     package static var reference: String {
         schema.reference(
             title: "The configuration of a coordinator: martlet-coordinator zoo.cfg",
-            essentials: ["dataDir": "coordinator-data", "clientPort": "2181"])
+            essentials: ["dataDir": "coordinator-data", "clientPort": "2181"]) + membersReference
     }
 
     /// Whether a key's value is shown to nobody.
@@ -41,6 +41,13 @@ package enum CoordinatorSchema {
         ("admin.needClientAuth", "false", "Operators are answered in plaintext."),
         ("ssl.crl", "false", "Lists of revoked certificates are not looked at."),
         ("ssl.ocsp", "false", "Nobody is asked whether a certificate has been revoked."),
+        ("portUnification", "false", "Ports take other members in plaintext or over TLS, not both."),
+        (
+            "quorum.auth.enableSasl", "false",
+            "Members do not authenticate by SASL; sslQuorum makes them show certificates."
+        ),
+        ("ssl.quorum.crl", "false", "Lists of revoked certificates are not looked at."),
+        ("ssl.quorum.ocsp", "false", "Nobody is asked whether a certificate has been revoked."),
         ("client.portUnification", "false", "A port takes clients in plaintext or over TLS, not both."),
         ("DigestAuthenticationProvider.enabled", "true", "Clients may always authenticate as digest users."),
         ("IPAuthenticationProvider.usexforwardedfor", "false", "A client has the address that it connects from."),

@@ -17,12 +17,8 @@ package struct EnsembleSettings: Sendable {
     /// How long dialling a member may take, TLS included (`cnxTimeout`).
     package var connectTimeout: Duration = .seconds(1)
     package var quorum = QuorumSettings(heartbeatInterval: .milliseconds(100), electionTimeout: .milliseconds(500))
-    /// Whether clients are served while leading (`leaderServes`).
-    package var leaderServes = true
     /// Whether clients may change the ensemble (`reconfigEnabled`).
     package var allowsReconfiguration = false
-    /// The file that the membership was read from and is written to when it changes (`dynamicConfigFile`).
-    package var dynamicFile: String?
 
     package init(id: MemberID, membership: Membership, listeners: [MemberAddress.Endpoint]) {
         self.id = id

@@ -52,7 +52,10 @@ enum KeysWithoutEffect {
 
     private static let security = [
         IgnoredKeys(
-            ["ssl.protocol", "ssl.sslProvider", "ssl.context.supplier.class", "fips-mode"],
+            [
+                "ssl.protocol", "ssl.sslProvider", "ssl.context.supplier.class", "ssl.quorum.protocol",
+                "ssl.quorum.context.supplier.class", "fips-mode",
+            ],
             because: "TLS is OpenSSL's; ssl.enabledProtocols and ssl.ciphersuites say what it may do"),
         IgnoredKeys(
             ["ssl.hostnameVerification", "ssl.clientHostnameVerification", "ssl.allowReverseDnsLookup"],
@@ -87,11 +90,23 @@ enum KeysWithoutEffect {
         IgnoredKeys(
             ["observerMasterPort"], because: "observers follow the leader alone"),
         IgnoredKeys(
+            ["leaderServes"], because: "members serve clients while they lead"),
+        IgnoredKeys(["skipReconfigBackup"], because: "configuration files are never written"),
+        IgnoredKeys(
             [
-                "initLimit", "syncLimit", "peerType", "electionPortBindRetry", "cnxTimeout", "quorumListenOnAllIPs",
-                "leaderServes", "standaloneEnabled", "reconfigEnabled", "dynamicConfigFile", "skipReconfigBackup",
+                "quorum.auth.learnerRequireSasl", "quorum.auth.serverRequireSasl",
+                "quorum.auth.learner.saslLoginContext", "quorum.auth.server.saslLoginContext",
+                "quorum.auth.kerberos.servicePrincipal",
             ],
-            because: "there is no ensemble"),
+            because: "members do not authenticate by SASL"),
+        IgnoredKeys(
+            ["ssl.quorum.clientHostnameVerification"], because: "a member that dials says itself which one it is"),
+        IgnoredKeys(
+            [
+                "follower.nodelay", "leader.nodelay", "leader.maxConcurrentSnapshots", "leader.maxConcurrentDiffs",
+                "learner.packetSendQueueSize",
+            ],
+            because: "what is sent to a member goes out at once, and what waits is bounded"),
     ]
 
     private static let runtime = [

@@ -4,14 +4,21 @@ import Settings
 
 extension CoordinatorSettings {
     /// Reads a `zoo.cfg`. Returns what an operator should know besides, as sentences.
+    ///
+    /// - Parameter open: reads the files that it names: `myid` and `dynamicConfigFile`.
     package static func read(
-        _ file: PropertiesFile
+        _ file: PropertiesFile,
+        open: (String) throws(UnreadableSettings) -> PropertiesFile = { path throws(UnreadableSettings) in
+            try PropertiesFile(reading: path)
+        }
     ) throws(InvalidSettings) -> (settings: CoordinatorSettings, warnings: [String]) {
         var problems: [String] = []
-        let values = try CoordinatorSchema.schema.read(standaloneKeys(of: file, problems: &problems))
+        let (plain, memberLines) = keysAndMembers(of: file, problems: &problems)
+        var values = try CoordinatorSchema.schema.read(plain)
         let providers = authenticationProviders(in: file)
         var settings = CoordinatorSettings(plaintext: nil, dataDirectory: values["dataDir"] ?? "")
         settings.readStorage(values, problems: &problems)
+        settings.readEnsemble(memberLines, &values, open, problems: &problems)
         settings.readEndpoints(values, problems: &problems)
         settings.readSessions(values, problems: &problems)
         settings.readLimits(values)
@@ -33,26 +40,23 @@ extension CoordinatorSettings {
         return (settings, warnings)
     }
 
-    /// The entries under their plain names, without the lines that describe an ensemble of one.
-    private static func standaloneKeys(of file: PropertiesFile, problems: inout [String]) -> PropertiesFile {
+    /// The entries under their plain names, and apart from them the lines that name members.
+    private static func keysAndMembers(
+        of file: PropertiesFile, problems: inout [String]
+    ) -> (plain: PropertiesFile, memberLines: [PropertiesFile.Entry]) {
         var plain = PropertiesFile(path: file.path, entries: [])
-        var servers: Set<String> = []
+        var memberLines: [PropertiesFile.Entry] = []
         /// Indices of entries that had the prefix.
         var spelledOut: Set<Int> = []
         let schema = CoordinatorSchema.schema
         let known = schema.ignored.reduce(into: Set(schema.keys.map(\.name))) { $0.formUnion($1.names) }
         for var entry in file.entries {
-            if let rest = entry.key.dropping("server.") ?? entry.key.dropping("weight."), Int(rest) != nil {
-                servers.insert(rest)
-                if servers.count == 2 {
-                    problems.append(
-                        "\(file.path):\(entry.line): \(entry.key): this release runs one coordinator, not an ensemble; "
-                            + "leave one server line or none")
-                }
+            if MembershipLines.know(entry.key), entry.key != "version" {
+                memberLines.append(entry)
                 continue
             }
             let plainKey = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix) ?? entry.key
-            if ["group.", "authProvider.", superUserPrefix].contains(where: plainKey.hasPrefix) { continue }
+            if ["authProvider.", superUserPrefix].contains(where: plainKey.hasPrefix) { continue }
             if let rest = entry.key.dropping(CoordinatorSchema.systemPropertyPrefix), known.contains(rest) {
                 entry.key = rest
                 spelledOut.insert(plain.entries.count)
@@ -60,7 +64,7 @@ extension CoordinatorSettings {
             plain.entries.append(entry)
         }
         problems += disagreements(in: plain, spelledOut: spelledOut)
-        return plain
+        return (plain, memberLines)
     }
 
     /// Keys that stand in the file with and without the prefix, and with different values.
@@ -112,54 +116,61 @@ extension CoordinatorSettings {
 
     private mutating func readEndpoints(_ values: SettingValues, problems: inout [String]) {
         if values.isSet("clientPort") {
-            plaintext = Endpoint(host: values.text("clientPortAddress"), port: Int(values.integer("clientPort")))
+            // The own server line may have named another address.
+            let host = values.isSet("clientPortAddress") ? nil : plaintext?.host
+            plaintext = Endpoint(
+                host: host ?? values.text("clientPortAddress"), port: Int(values.integer("clientPort")))
         }
         if values.isSet("secureClientPort") {
             secure = Endpoint(
                 host: values.text("secureClientPortAddress"), port: Int(values.integer("secureClientPort")))
-            readTLS(values, problems: &problems)
+            tls = Self.tls(values, prefix: "ssl.", for: "secureClientPort", problems: &problems)
         }
         if plaintext == nil && secure == nil {
             problems.append("\(values.path): neither clientPort nor secureClientPort is set")
         }
     }
 
-    private mutating func readTLS(_ values: SettingValues, problems: inout [String]) {
-        guard let identity = values["ssl.keyStore.location"] else {
-            problems.append(
-                "\(values.place(of: "secureClientPort"))secureClientPort needs ssl.keyStore.location, a PEM file")
-            return
+    /// What is read from the keys that begin with `prefix`; nil when `user`, who needs it, cannot do with them.
+    static func tls(
+        _ values: SettingValues, prefix: String, for user: String, problems: inout [String]
+    ) -> TLSSettings? {
+        guard let identity = values["\(prefix)keyStore.location"] else {
+            problems.append("\(values.place(of: user))\(user) needs \(prefix)keyStore.location, a PEM file")
+            return nil
         }
         var tls = TLSSettings(identity: .bundle(file: identity))
-        tls.keyPassword = keyPassword(values, problems: &problems)
-        tls.trust = values["ssl.trustStore.location"].map { .file($0) }
-        tls.cipherSuites = values.list("ssl.ciphersuites")
+        tls.keyPassword = keyPassword(values, prefix: prefix, problems: &problems)
+        tls.trust = values["\(prefix)trustStore.location"].map { .file($0) }
+        tls.cipherSuites = values.list("\(prefix)ciphersuites")
         tls.clientCertificates =
-            switch values.text("ssl.clientAuth") {
+            switch values.text("\(prefix)clientAuth") {
             case "none": .none
             case "want": .requested
             default: .required
             }
         tls.versions = []
-        for name in values.list("ssl.enabledProtocols") {
+        let versionsKey = "\(prefix)enabledProtocols"
+        for name in values.list(versionsKey) {
             guard let version = TLSSettings.Version(rawValue: name) else {
                 problems.append(
-                    "\(values.place(of: "ssl.enabledProtocols"))ssl.enabledProtocols: '\(name)' is not allowed: "
-                        + "TLSv1.2, TLSv1.3")
+                    "\(values.place(of: versionsKey))\(versionsKey): '\(name)' is not allowed: TLSv1.2, TLSv1.3")
                 continue
             }
             tls.versions.insert(version)
         }
-        self.tls = tls
+        return tls
     }
 
-    private func keyPassword(_ values: SettingValues, problems: inout [String]) -> String? {
-        let key = "ssl.keyStore.passwordPath"
+    private static func keyPassword(
+        _ values: SettingValues, prefix: String, problems: inout [String]
+    ) -> String? {
+        let key = "\(prefix)keyStore.passwordPath"
         guard let path = values[key] else {
-            return values["ssl.keyStore.password"].flatMap { $0.isEmpty ? nil : $0 }
+            return values["\(prefix)keyStore.password"].flatMap { $0.isEmpty ? nil : $0 }
         }
-        if values.isSet("ssl.keyStore.password") {
-            problems.append("\(values.place(of: key))\(key) and ssl.keyStore.password are both set: keep one")
+        if values.isSet("\(prefix)keyStore.password") {
+            problems.append("\(values.place(of: key))\(key) and \(prefix)keyStore.password are both set: keep one")
         }
         do throws(UnreadableSettings) {
             let line = try PropertiesFile.lines(reading: path).first ?? ""
