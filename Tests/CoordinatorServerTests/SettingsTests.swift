@@ -95,6 +95,20 @@ import Testing
         #expect(plain.requiredSchemes == nil && plain.longestUnusedTime == nil)
     }
 
+    @Test func howSessionsAndLimitsAreKeptIsRead() throws {
+        let plain = try read("dataDir=/d\nclientPort=1\nlocalSessionsUpgradingEnabled=true").settings
+        #expect(plain.localSessions == .never && !plain.servesReadOnly && plain.connectingRate == nil)
+        let lines = [
+            "dataDir=/d", "clientPort=1", "localSessionsEnabled=true", "readonlymode.enabled=true",
+            "requestThrottleLimit=7", "connectionMaxTokens=5", "connectionTokenFillTime=20",
+        ]
+        let settings = try read(lines.joined(separator: "\n")).settings
+        #expect(settings.localSessions == .always && settings.servesReadOnly && settings.outstandingRequestLimit == 7)
+        #expect(settings.connectingRate == ConnectingRate(most: 5, refill: 1, interval: .milliseconds(20)))
+        let upgrading = try read((lines + ["localSessionsUpgradingEnabled=true"]).joined(separator: "\n")).settings
+        #expect(upgrading.localSessions == .upgraded)
+    }
+
     @Test func authenticationThatNobodyOffersIsAFault() {
         #expect(problems("dataDir=/d\nclientPort=1\nsessionRequireClientSASLAuth=true").first?.contains("sasl") == true)
         #expect(

@@ -22,8 +22,8 @@ extension CoordinatorSettings {
         settings.readEndpoints(values, problems: &problems)
         settings.readSessions(values, problems: &problems)
         settings.readLimits(values)
-        settings.readAccess(values, providers: providers, problems: &problems)
         settings.readSASL(values, superUsers: superUsers(in: file), problems: &problems)
+        settings.readAccess(values, providers: providers, problems: &problems)
         settings.readFourLetterWords(values, problems: &problems)
         settings.readAdmin(values, problems: &problems)
         settings.readMetrics(values)
@@ -265,6 +265,7 @@ extension CoordinatorSettings {
         digestAlgorithm = DigestAlgorithm(rawValue: values.text("DigestAuthenticationProvider.digestAlg")) ?? .sha1
         schemes.formUnion(providers)
         if secure != nil { schemes.insert("x509") }
+        if sasl != nil { schemes.insert("sasl") }
         var required = values.boolean("enforce.auth.enabled") ? Set(values.list("enforce.auth.schemes")) : nil
         if required?.isEmpty == true {
             problems.append(
