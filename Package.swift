@@ -196,7 +196,7 @@ let layers: [(layer: String, modules: [Module])] = [
                     "KafkaProtocolGroups",
                     "KafkaProtocolAdmin",
                 ],
-                libraries: [nioCore], tests: true),
+                libraries: [nioCore], tests: true, testsExcluded: ["PlantedBugs"]),
             Module(
                 name: "Simulate", kind: .executable(product: "simulate"), uses: ["Simulation"], libraries: [arguments]),
         ]
