@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from martlet import Process
-from servers import Broker, Certificates, Coordinator, Mirror
+from servers import Broker, Certificates, Coordinator, Ensemble, Mirror
 
 
 class Stage:
@@ -31,6 +31,10 @@ class Stage:
     def coordinator(self, tls=False, apache=False, **settings):
         certificates = self.certificates if tls else None
         return self.add(Coordinator(self._folder("coordinator"), certificates, apache, **settings))
+
+    def ensemble(self, size=3, tls=False, **settings):
+        certificates = self.certificates if tls else None
+        return self.add(Ensemble(self._folder("ensemble"), size, certificates=certificates, **settings))
 
     def broker(self, coordinator, tls=False, **settings):
         return self.add(Broker(self._folder("broker"), coordinator, self.certificates if tls else None, **settings))

@@ -17,9 +17,9 @@ def write_properties(path, values):
     return path
 
 
-def four_letter_word(port, word):
+def four_letter_word(port, word, host="127.0.0.1"):
     """What a coordinator answers on a connection of its own."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection((host, port), timeout=10) as connection:
         connection.sendall(word.encode())
         answer = b""
         while part := connection.recv(65536):
@@ -50,13 +50,15 @@ class Certificates:
 class Coordinator(Process):
     """martlet-coordinator, or with apache=True the ZooKeeper of Debian, over the same kind of configuration."""
 
-    def __init__(self, directory, certificates=None, apache=False, jvm_flags="-Xmx256m", **settings):
+    def __init__(self, directory, certificates=None, apache=False, jvm_flags="-Xmx256m", host="127.0.0.1",
+                 **settings):
         directory = pathlib.Path(directory)
+        self.host = host
         self.port = free_port()
         self.secure_port = free_port() if certificates else None
         self.admin_port = free_port()
         values = {
-            "dataDir": directory / "data", "clientPort": self.port, "clientPortAddress": "127.0.0.1",
+            "dataDir": directory / "data", "clientPort": self.port, "clientPortAddress": host,
             "tickTime": 500, "maxSessionTimeout": 60000, "4lw.commands.whitelist": "*",
             "admin.serverPort": self.admin_port, "admin.serverAddress": "127.0.0.1"}
         if certificates:
@@ -83,11 +85,25 @@ class Coordinator(Process):
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def secure_address(self):
-        return f"127.0.0.1:{self.secure_port}"
+        return f"{self.host}:{self.secure_port}"
+
+    def mode(self):
+        """What it says it is: standalone, leader, follower, observer; None while it serves nobody."""
+        try:
+            answer = four_letter_word(self.port, "srvr", self.host)
+        except OSError:
+            return None
+        return next((line[6:] for line in answer.splitlines() if line.startswith("Mode: ")), None)
+
+    def wait_until_serving(self):
+        def serves():
+            assert self.is_running, f"{self.name} ended:\n{self.tail()}"
+            return self.mode()
+        eventually(serves, f"{self.name} serves")
 
     def start(self):
         self.launch()
@@ -96,6 +112,66 @@ class Coordinator(Process):
             return four_letter_word(self.port, "ruok") == "imok"
         eventually(serves, f"{self.name} serves")
         return self
+
+
+class Ensemble:
+    """Coordinators that are members of one ensemble, numbered from 1; the last `observers` of them have no vote."""
+
+    def __init__(self, directory, size=3, observers=0, certificates=None, apache=False, hosts=None, **settings):
+        directory = pathlib.Path(directory)
+        hosts = hosts or ["127.0.0.1"] * (size + observers)
+        roles = ["participant"] * size + ["observer"] * observers
+        self.lines = {
+            f"server.{number}": f"{host}:{free_port()}:{free_port()}:{role}"
+            for number, (host, role) in enumerate(zip(hosts, roles), 1)}
+        self.members = []
+        for number, host in enumerate(hosts, 1):
+            folder = directory / str(number)
+            (folder / "data").mkdir(parents=True, exist_ok=True)
+            (folder / "data" / "myid").write_text(f"{number}\n")
+            own = {"peerType": "observer"} if roles[number - 1] == "observer" else {}
+            values = {"initLimit": 10, "syncLimit": 5} | own | self.lines | settings
+            self.members.append(Coordinator(folder, certificates, apache, host=host, **values))
+
+    def start(self):
+        for member in self.members:
+            member.launch()
+        for member in self.members:
+            member.wait_until_serving()
+        return self
+
+    @property
+    def address(self):
+        return ",".join(member.address for member in self.members)
+
+    @property
+    def secure_address(self):
+        return ",".join(member.secure_address for member in self.members)
+
+    def leader(self):
+        """The member that leads, when one that runs says so."""
+        for member in self.members:
+            if member.is_running and member.mode() in ("leader", "standalone"):
+                return member
+        return None
+
+    def followers(self):
+        return [member for member in self.members if member.is_running and member.mode() == "follower"]
+
+    def kill(self):
+        for member in self.members:
+            member.kill()
+
+    @property
+    def name(self):
+        return "ensemble"
+
+    def tail(self, lines=40):
+        return "\n".join(f"-- {member.directory}\n{member.tail(lines)}" for member in self.members)
+
+    @property
+    def log_path(self):
+        return self.members[0].directory.parent
 
 
 class Broker(Process):

@@ -52,19 +52,16 @@ extension QuorumMember {
     }
 
     mutating func propose(_ entries: [QuorumEntry], at now: Int64, into effects: inout [QuorumEffect]) {
-        guard case .leading(var leading) = role else {
-            preconditionFailure("member \(id) proposes without leading")
-        }
+        precondition(isLeading, "member \(id) proposes without leading")
         effects.append(.append(entries))
         for entry in entries {
-            precondition(Epoch.of(zxid: entry.zxid) == leading.epoch, "zxid \(entry.zxid) in epoch \(leading.epoch)")
+            precondition(
+                Epoch.of(zxid: entry.zxid) == promise.epoch, "zxid \(entry.zxid) in epoch \(promise.epoch)")
             log.append(entry)
-            if let membership = entry.membership { adopt(membership, into: &effects) }
+            guard let membership = entry.membership else { continue }
+            adopt(membership, into: &effects)
+            for member in membership.members where member.id != id { admit(member.id, at: now) }
         }
-        for member in memberships.everybody where member != id && leading.progress[member] == nil {
-            leading.progress[member] = Leading.Progress(next: log.last, heard: now)
-        }
-        role = .leading(leading)
     }
 
     mutating func tickLeading(at now: Int64, into effects: inout [QuorumEffect]) {

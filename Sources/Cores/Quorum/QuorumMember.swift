@@ -138,6 +138,16 @@ package struct QuorumMember: ProtocolCore, Sendable {
 
     // MARK: Common steps
 
+    package var isLeading: Bool {
+        if case .leading = role { true } else { false }
+    }
+
+    /// Whether a leader is known, or is this member, and all is committed here that earlier leaders may have promised.
+    package var isEstablished: Bool {
+        if case .looking = role { return false }
+        return committed >= Epoch.opening(promise.epoch)
+    }
+
     /// The leader that is followed.
     package var leader: MemberID? {
         if case .following(let following) = role { following.leader } else { nil }

@@ -10,7 +10,7 @@ extension CoordinatorKernel {
     mutating func decide(
         _ asked: ForwardedQuestion, for member: MemberID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard let ensemble, ensemble.isLeading, ensemble.isServing else { return }
+        guard ensemble?.isLeading == true, ensemble?.isServing == true else { return }
         let outcome: Verdict.Outcome
         switch asked.question {
         case .open where !hasRoom: outcome = .refused
@@ -21,7 +21,7 @@ extension CoordinatorKernel {
             let timeout = granted(wanted)
             change(.sessionAsked(asked.session, timeoutInMilliseconds: timeout), at: now, into: &effects)
             tree.touch(session: asked.session, at: now)
-            self.ensemble?.owners[asked.session] = member
+            ensemble?.owners[asked.session] = member
             outcome = .opened(timeoutInMilliseconds: timeout)
         case .resume(let password):
             if let timeout = timeout(ofSession: asked.session, provenBy: password) {
@@ -34,7 +34,7 @@ extension CoordinatorKernel {
         case .close:
             if tree.timeoutInMilliseconds(ofSession: asked.session) != nil {
                 change(.sessionClosed(asked.session), at: now, into: &effects)
-                self.ensemble?.owners[asked.session] = nil
+                ensemble?.owners[asked.session] = nil
             }
             outcome = .answered(error: 0, body: ByteBuffer())
         case .request(let type, let body):
@@ -114,13 +114,13 @@ extension CoordinatorKernel {
     mutating func move(
         _ session: Int64, to member: MemberID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard let ensemble else { return }
-        if let owner = ensemble.owners[session], owner != member, owner != ensemble.quorum.id {
+        let own = ensemble?.quorum.id
+        if let owner = ensemble?.owners[session], owner != member, owner != own {
             effects.append(.tell(owner, .sessionMoved(session)))
         }
-        if member != ensemble.quorum.id, let id = connectionOfSession[session] {
+        if member != own, let id = connectionOfSession[session] {
             end(id, .close(id), at: now, into: &effects)
         }
-        self.ensemble?.owners[session] = member
+        ensemble?.owners[session] = member
     }
 }

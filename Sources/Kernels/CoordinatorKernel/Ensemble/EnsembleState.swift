@@ -44,7 +44,19 @@ struct EnsembleState: Sendable {
             seed: start.seed, at: now)
     }
 
-    var isLeading: Bool { quorum.status.role == .leading }
+    /// Takes the records up to `zxid` out of those that wait.
+    mutating func takeUnapplied(upTo zxid: Int64) -> [TreeRecord] {
+        guard let last = unapplied.last, unapplied[0].zxid <= zxid else { return [] }
+        if last.zxid <= zxid {
+            defer { unapplied = [] }
+            return unapplied
+        }
+        let count = unapplied.prefix { $0.zxid <= zxid }.count
+        defer { unapplied.removeFirst(count) }
+        return Array(unapplied[..<count])
+    }
+
+    var isLeading: Bool { quorum.isLeading }
 }
 
 /// What a follower has asked its leader on behalf of clients.

@@ -150,11 +150,10 @@ extension CoordinatorKernel {
 
     /// Clients are served from the moment when everything is known that earlier leaders may have promised.
     private mutating func serveIfReady(at now: Instant, into effects: inout [CoordinatorEffect]) {
-        guard let ensemble, !ensemble.isServing, !ensemble.isRestoring else { return }
-        let status = ensemble.quorum.status
-        guard status.role != .looking, status.committed >= Epoch.opening(status.epoch) else { return }
-        self.ensemble?.isServing = true
-        self.ensemble?.isCutOff = false
+        guard ensemble?.isServing == false, ensemble?.isRestoring == false, ensemble?.quorum.isEstablished == true
+        else { return }
+        ensemble?.isServing = true
+        ensemble?.isCutOff = false
         self.ensemble?.statistics.beganServing(at: now)
         effects.append(.report(.serving(role)))
     }

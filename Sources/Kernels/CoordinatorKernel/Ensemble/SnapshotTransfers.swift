@@ -53,8 +53,8 @@ extension CoordinatorKernel {
     }
 
     mutating func pumpTransfers(into effects: inout [CoordinatorEffect]) {
-        guard let ensemble, !ensemble.transfers.isEmpty else { return }
-        for member in ensemble.transfers.keys.sorted() { pumpTransfer(to: member, into: &effects) }
+        guard let transfers = ensemble?.transfers.keys, !transfers.isEmpty else { return }
+        for member in transfers.sorted() { pumpTransfer(to: member, into: &effects) }
     }
 
     private mutating func pumpTransfer(to member: MemberID, into effects: inout [CoordinatorEffect]) {
