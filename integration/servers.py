@@ -163,6 +163,11 @@ class Ensemble:
             member.kill()
 
     @property
+    def port(self):
+        """Of a member's."""
+        return self.members[0].port
+
+    @property
     def name(self):
         return "ensemble"
 

@@ -17,14 +17,11 @@ package struct ConnectSettings: Sendable {
     /// When unsent bytes have exceeded this and halved again, ``ConnectionHandler/drained(_:)`` tells. Reading goes on
     /// all the time, for a server may wait to be read before it reads on.
     package var unsentBytesBound: Int
-    /// The connection fails when the peer's machine has not acknowledged sent bytes for so long; nil leaves it to the
-    /// operating system, which tries for a quarter of an hour.
-    package var unacknowledgedTimeout: Duration?
 
     package init(
         host: String, port: Int, tls: TLSContexts? = nil, timeout: Duration = .seconds(30),
         maximumFrameSizeInBytes: Int = Int(Int32.max), maximumIdleTime: Duration? = nil,
-        unsentBytesBound: Int = 8 << 20, unacknowledgedTimeout: Duration? = nil
+        unsentBytesBound: Int = 8 << 20
     ) {
         self.host = host
         self.port = port
@@ -33,7 +30,6 @@ package struct ConnectSettings: Sendable {
         self.maximumFrameSizeInBytes = maximumFrameSizeInBytes
         self.maximumIdleTime = maximumIdleTime
         self.unsentBytesBound = unsentBytesBound
-        self.unacknowledgedTimeout = unacknowledgedTimeout
     }
 }
 
@@ -61,8 +57,6 @@ package enum Connector {
             maximumIdleTime: settings.maximumIdleTime, unsentBytesBound: settings.unsentBytesBound,
             pausesOverBound: false)
         let deadline = NIODeadline.now() + TimeAmount(settings.timeout)
-        // In milliseconds; 0 is the operating system's own choice.
-        let unacknowledged = CInt((settings.unacknowledgedTimeout ?? .zero) / .milliseconds(1))
         let bootstrap = ClientBootstrap(group: loop)
             .resolver(HostLookup(on: loop))
             .connectTimeout(TimeAmount(settings.timeout))
@@ -70,7 +64,6 @@ package enum Connector {
             .channelOption(.writeBufferWaterMark, value: SocketOptions.waterMark)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(SocketOptions.unacknowledgedTimeout, value: Int(unacknowledged))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls = settings.tls {

@@ -123,6 +123,4 @@ enum SocketOptions {
     static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 1 << 20)
     static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
         low: ConnectionPipe.channelBound / 4, high: ConnectionPipe.channelBound)
-    static let unacknowledgedTimeout = ChannelOptions.Types.SocketOption(
-        level: SocketOptionLevel(IPPROTO_TCP), name: SocketOptionName(TCP_USER_TIMEOUT))
 }

@@ -1,4 +1,4 @@
-"""Clients of kazoo for the shared coordinator, over both of its ports."""
+"""Clients of kazoo for a shared coordinator and a shared ensemble, over both kinds of port."""
 
 import uuid
 
@@ -6,6 +6,14 @@ import pytest
 from kazoo.client import KazooClient
 
 from martlet import DEADLINE
+
+
+@pytest.fixture(scope="module", params=["single", "ensemble"])
+def coordinator(request, shared_stage):
+    """A coordinator of its own, and an ensemble whose members all are offered to clients."""
+    if request.param == "single":
+        return shared_stage.coordinator(tls=True).start()
+    return shared_stage.ensemble(tls=True).start()
 
 
 @pytest.fixture(params=["PLAINTEXT", "TLS"])

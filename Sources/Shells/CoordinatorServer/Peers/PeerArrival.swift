@@ -13,6 +13,7 @@ final class PeerArrival: ConnectionHandler {
     private var sender: MemberID?
     private var isOver = false
     private var patience: Scheduled<Void>?
+    private var pulse: PeerPulse?
 
     init(_ kind: PeerLinkKind, _ arrivals: PeerArrivals, _ connection: Connection) {
         self.kind = kind
@@ -31,6 +32,7 @@ final class PeerArrival: ConnectionHandler {
     }
 
     func received(_ frames: [ByteBuffer], on connection: Connection) {
+        pulse?.heard()
         var messages: [PeerMessage] = []
         for frame in frames where !isOver {
             do {
@@ -58,6 +60,7 @@ final class PeerArrival: ConnectionHandler {
         case .success(let welcome):
             sender = hello.sender
             connection.send(welcome.frame)
+            pulse = PeerPulse(connection)
         case .failure(let refusal):
             isOver = true
             connection.send(PeerWelcome(ensemble: refusal.ensemble, refusal: refusal.sentence).frame)
@@ -77,6 +80,7 @@ final class PeerArrival: ConnectionHandler {
 
     func closed(_ connection: Connection, _ reason: CloseReason) {
         patience?.cancel()
+        pulse?.stop()
         if let sender { arrivals.ended(connection, of: sender, over: kind, reason) }
     }
 }

@@ -176,6 +176,7 @@ private final class GreetingHandler: ConnectionHandler {
     private var isWelcome = false
     private var refusal: String?
     private var patience: Scheduled<Void>?
+    private var pulse: PeerPulse?
 
     init(_ dialer: PeerDialer, _ attempt: Int, _ connection: Connection) {
         self.dialer = dialer
@@ -191,7 +192,9 @@ private final class GreetingHandler: ConnectionHandler {
     }
 
     func received(_ frames: [ByteBuffer], on connection: Connection) {
+        pulse?.heard()
         for frame in frames {
+            if isWelcome && frame.readableBytes == 0 { continue }
             guard !isWelcome, refusal == nil else {
                 return connection.close(.badInput("a member that was dialled sent more than its answer"))
             }
@@ -200,7 +203,9 @@ private final class GreetingHandler: ConnectionHandler {
                 patience?.cancel()
                 refusal = welcome.refusal
                 isWelcome = refusal == nil
-                if isWelcome { dialer.welcomed(attempt, welcome) } else { connection.close(.ended) }
+                guard isWelcome else { return connection.close(.ended) }
+                pulse = PeerPulse(connection)
+                dialer.welcomed(attempt, welcome)
             } catch {
                 return connection.close(.badInput("no answer to a hello: \(error)"))
             }
@@ -209,6 +214,7 @@ private final class GreetingHandler: ConnectionHandler {
 
     func closed(_ connection: Connection, _ reason: CloseReason) {
         patience?.cancel()
+        pulse?.stop()
         dialer.ended(attempt, refusal ?? reason.description)
     }
 }

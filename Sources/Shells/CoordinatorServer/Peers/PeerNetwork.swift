@@ -7,9 +7,6 @@ import Transport
 struct PeerNetwork: Sendable {
     /// No frame between members is longer.
     static let largestFrameInBytes = 1 << 28
-    /// A machine that does not acknowledge bytes for so long is cut off: dialling anew finds it again sooner than the
-    /// operating system's ever slower repetitions.
-    private static let unacknowledgedTimeout = Duration.seconds(3)
 
     let group: any EventLoopGroup
     let logger: Logger
@@ -32,8 +29,7 @@ struct PeerNetwork: Sendable {
     func connectSettings(_ target: PeerDialer.Target, _ kind: PeerLinkKind) -> ConnectSettings {
         ConnectSettings(
             host: target.host, port: target.port, tls: clientTLS, timeout: connectTimeout,
-            maximumFrameSizeInBytes: PeerHello.largestSize, unsentBytesBound: kind.unsentBytesBound,
-            unacknowledgedTimeout: Self.unacknowledgedTimeout)
+            maximumFrameSizeInBytes: PeerHello.largestSize, unsentBytesBound: kind.unsentBytesBound)
     }
 
     func listenerSettings(_ host: String, _ port: Int, _ kind: PeerLinkKind) -> ListenerSettings {

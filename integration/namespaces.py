@@ -1,0 +1,70 @@
+"""Machines of their own for servers: network namespaces on one bridge, whose ways to each other can be cut."""
+
+import itertools
+import os
+import subprocess
+
+_numbers = itertools.count()
+
+
+def _ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+
+
+class Network:
+    """Hosts 10.x.y.1, 10.x.y.2 …, each a namespace; the tests' own clients are at 10.x.y.254 and reach all of them."""
+
+    def __init__(self, size):
+        # Of this process and of no other: the names are removed in any case.
+        number = next(_numbers)
+        self._tag = f"mt{os.getpid() % 100000}n{number}"
+        self._prefix = f"10.{100 + os.getpid() % 100}.{number % 250}"
+        self.hosts = [f"{self._prefix}.{host}" for host in range(1, size + 1)]
+        self._bridge = f"{self._tag}b"
+        self._namespaces = []
+        try:
+            _ip("link", "add", self._bridge, "type", "bridge")
+            _ip("address", "add", f"{self._prefix}.254/24", "dev", self._bridge)
+            _ip("link", "set", self._bridge, "up")
+            for index, host in enumerate(self.hosts):
+                self._add(f"{self._tag}h{index}", f"{self._tag}v{index}", host)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add(self, namespace, link, host):
+        _ip("netns", "add", namespace)
+        self._namespaces.append(namespace)
+        _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        _ip("link", "set", link, "master", self._bridge, "up")
+        _ip("-n", namespace, "address", "add", f"{host}/24", "dev", "eth0")
+        _ip("-n", namespace, "link", "set", "eth0", "up")
+        _ip("-n", namespace, "link", "set", "lo", "up")
+
+    def command(self, index, command):
+        """The command that runs `command` on a host."""
+        return ["ip", "netns", "exec", self._namespaces[index], *command]
+
+    def cut(self, sender, receiver):
+        """Lets nothing that one host sends reach another; the other way stays open."""
+        _ip("-n", self._namespaces[sender], "route", "add", "blackhole", f"{self.hosts[receiver]}/32")
+
+    def isolate(self, index):
+        """Cuts a host off from the others, both ways; the tests' clients still reach it."""
+        for other in range(len(self.hosts)):
+            if other != index:
+                self.cut(index, other)
+                self.cut(other, index)
+
+    def heal(self):
+        for namespace in self._namespaces:
+            routes = subprocess.run(
+                ["ip", "-n", namespace, "route", "show", "type", "blackhole"], check=True, capture_output=True,
+                text=True).stdout
+            for line in routes.splitlines():
+                _ip("-n", namespace, "route", "del", "blackhole", line.split()[1])
+
+    def close(self):
+        for namespace in self._namespaces:
+            subprocess.run(["ip", "netns", "del", namespace], capture_output=True)
+        subprocess.run(["ip", "link", "del", self._bridge], capture_output=True)
