@@ -81,7 +81,7 @@ extension QuorumMember {
 
     /// Where others have entries, a member without anything may have had its share of them, and lost it.
     mutating func noteEntries(upTo zxid: Int64, into effects: inout [QuorumEffect]) {
-        guard promise.standing == .blank, zxid > 0 else { return }
+        guard promise.standing == .blank, log.last == 0, zxid > 0 else { return }
         promise.standing = .rebuilding
         effects.append(.promise(promise))
     }
