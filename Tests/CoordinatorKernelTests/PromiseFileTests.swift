@@ -19,6 +19,16 @@ import Testing
         #expect(try file.read() == PromiseFile.Contents())
     }
 
+    @Test func aDirectoryThatIsDeclaredNewVotesAtOnceAndOnlyOnce() throws {
+        _ = try disk.open("/d/initialize", .createNew)
+        #expect(try file.begin().promise.standing == .voting)
+        #expect(try file.read().promise.standing == .voting)
+        #expect(try disk.attributes("/d/initialize") == nil)
+        try file.write(PromiseFile.Contents(QuorumPromise(epoch: 3, standing: .rebuilding)))
+        _ = try disk.open("/d/initialize", .createNew)
+        #expect(try file.begin().promise.standing == .rebuilding, "what was lost is not declared away")
+    }
+
     @Test func whatIsWrittenComesBack() throws {
         let promises = [
             PromiseFile.Contents(QuorumPromise(epoch: 7, votedFor: MemberID(3), standing: .voting), ensemble: ensemble),

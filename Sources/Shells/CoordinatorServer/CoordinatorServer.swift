@@ -111,7 +111,7 @@ package final class CoordinatorServer: Sendable {
                 "took": "\(restore.took.milliseconds)ms",
             ])
         let promises = PromiseFile(fileSystem, settings.storage)
-        let kept = try promises.read()
+        let kept = try promises.begin()
         let kernel = CoordinatorKernel(
             kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount,
             memberOf: settings.ensemble?.start(

@@ -57,6 +57,24 @@ package struct PromiseFile: Sendable {
         return contents
     }
 
+    /// What was written last, for a start. Where a file `initialize` lies, as for Apache ZooKeeper, an operator says that
+    /// nothing was ever lost from this directory: a member without anything votes from the beginning. The file is removed.
+    package func begin() throws(StorageFailure) -> Contents {
+        var contents = try read()
+        let declaration = "\(directory)/initialize"
+        let isDeclared = try onDisk { () throws(FileSystemError) in try fileSystem.attributes(declaration) != nil }
+        guard isDeclared else { return contents }
+        if contents.promise.standing == .blank {
+            contents.promise.standing = .voting
+            try write(contents)
+        }
+        try onDisk { () throws(FileSystemError) in
+            try fileSystem.remove(declaration)
+            try fileSystem.synchronizeDirectory(directory)
+        }
+        return contents
+    }
+
     /// Replaces what the file holds. It is durable on return; after a failure it may be or not.
     package func write(_ contents: Contents) throws(StorageFailure) {
         let bytes = Self.bytes(of: contents)
