@@ -125,13 +125,24 @@ class Ensemble:
             f"server.{number}": f"{host}:{free_port()}:{free_port()}:{role}"
             for number, (host, role) in enumerate(zip(hosts, roles), 1)}
         self.members = []
-        for number, host in enumerate(hosts, 1):
+
+        def add(number, host, role):
             folder = directory / str(number)
             (folder / "data").mkdir(parents=True, exist_ok=True)
             (folder / "data" / "myid").write_text(f"{number}\n")
-            own = {"peerType": "observer"} if roles[number - 1] == "observer" else {}
+            own = {"peerType": "observer"} if role == "observer" else {}
             values = {"initLimit": 10, "syncLimit": 5} | own | self.lines | settings
             self.members.append(Coordinator(folder, certificates, apache, host=host, **values))
+            return self.members[-1]
+        self._add = add
+        for number, (host, role) in enumerate(zip(hosts, roles), 1):
+            add(number, host, role)
+
+    def newcomer(self):
+        """A further member that knows all others, and the line by which they are to know it; not started."""
+        number = len(self.members) + 1
+        self.lines[f"server.{number}"] = f"127.0.0.1:{free_port()}:{free_port()}:participant"
+        return self._add(number, "127.0.0.1", "participant"), f"server.{number}={self.lines[f'server.{number}']}"
 
     def start(self):
         for member in self.members:

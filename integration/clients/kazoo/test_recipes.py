@@ -1,6 +1,9 @@
 """kazoo's recipes: what applications build from znodes."""
 
+import datetime
 import threading
+
+from kazoo.recipe.cache import TreeCache
 
 from martlet import DEADLINE, eventually
 
@@ -140,3 +143,67 @@ def test_data_and_children_watches_follow_changes(connect, client, path):
     client.set(path, b"2")
     client.create(f"{path}/b")
     eventually(lambda: values[-1] == b"2" and children[-1] == ["a", "b"], "both follow again")
+
+
+def test_readers_share_what_a_writer_has_alone(connect, path):
+    first, second, writer = connect(), connect(), connect()
+    one, two, alone = first.ReadLock(path, "one"), second.ReadLock(path, "two"), writer.WriteLock(path, "writer")
+    assert one.acquire(timeout=DEADLINE) and two.acquire(timeout=DEADLINE)
+    assert not alone.acquire(blocking=False)
+    one.release()
+    two.release()
+    assert alone.acquire(timeout=DEADLINE)
+    assert not first.ReadLock(path, "late").acquire(blocking=False)
+    alone.release()
+
+
+def test_semaphore_lets_so_many_in(connect, path):
+    clients = [connect() for _ in range(3)]
+    inside = [client.Semaphore(path, f"client-{number}", max_leases=2) for number, client in enumerate(clients)]
+    assert inside[0].acquire(timeout=DEADLINE) and inside[1].acquire(timeout=DEADLINE)
+    assert not inside[2].acquire(blocking=False)
+    clients[0].stop()
+    assert inside[2].acquire(timeout=DEADLINE)
+
+
+def test_a_lease_belongs_to_one_until_it_ends(connect, path):
+    holder, other = connect(), connect()
+    assert holder.NonBlockingLease(path, datetime.timedelta(seconds=3), "holder")
+    assert not other.NonBlockingLease(path, datetime.timedelta(seconds=3), "other")
+    eventually(lambda: bool(other.NonBlockingLease(path, datetime.timedelta(seconds=3), "other")), "the lease ends")
+
+
+def test_a_set_is_partitioned_among_members(connect, path):
+    members = [connect().SetPartitioner(path, set=range(6), time_boundary=1, identifier=name) for name in ("a", "b")]
+
+    def settled():
+        for member in members:
+            if member.release:
+                member.release_set()
+            elif not member.acquired:
+                member.wait_for_acquire(1)
+        return all(member.acquired and len(list(member)) == 3 for member in members)
+    eventually(settled, "both have half of the set")
+    assert sorted([*members[0], *members[1]]) == list(range(6))
+    for member in members:
+        member.finish()
+
+
+def test_a_tree_cache_follows_a_subtree(connect, client, path):
+    client.ensure_path(path)
+    cache = TreeCache(connect(), path)
+    cache.start()
+    try:
+        for number in range(20):
+            client.create(f"{path}/{number}", str(number).encode())
+            client.create(f"{path}/{number}/below", b"x")
+        client.set(f"{path}/7", b"changed")
+        client.delete(f"{path}/8", recursive=True)
+
+        def same():
+            names = cache.get_children(path, default=())
+            return (len(names) == 19 and cache.get_data(f"{path}/7").data == b"changed"
+                    and cache.get_data(f"{path}/8") is None and cache.get_data(f"{path}/19/below").data == b"x")
+        eventually(same, "the cache shows the tree")
+    finally:
+        cache.close()
