@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The newest entries of a member's log. What lies before is in the state.
 ///
 /// Invariant: entries ascend by zxid, all above ``begin``.
@@ -36,7 +38,8 @@ struct RecentLog: Sendable {
         while sizeInBytes > limit, dropped < entries.count, entries[dropped].zxid <= zxid {
             sizeInBytes -= Self.size(of: entries[dropped])
             begin = entries[dropped].zxid
-            entries[dropped].record.clear()
+            // Not cleared: that would keep, or allocate again, all the memory of the frame it came in.
+            entries[dropped].record = ByteBuffer()
             dropped += 1
         }
         if dropped > 1024 && dropped * 2 > entries.count {
