@@ -80,12 +80,11 @@ extension CoordinatorKernel {
     private mutating func committed(
         upTo zxid: Int64, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard let ensemble, !ensemble.isRestoring else { return }
-        self.ensemble?.statistics.committed(upTo: zxid, at: now)
-        let ready = ensemble.unapplied.prefix { $0.zxid <= zxid }
-        self.ensemble?.statistics.receivedCommits += Int64(ready.count)
+        guard ensemble?.isRestoring == false else { return }
+        ensemble?.statistics.committed(upTo: zxid, at: now)
+        let ready = ensemble?.takeUnapplied(upTo: zxid) ?? []
+        ensemble?.statistics.receivedCommits += Int64(ready.count)
         for record in ready { apply(record, at: now, into: &effects) }
-        self.ensemble?.unapplied.removeFirst(ready.count)
         gate.commit(upTo: max(gate.committed, min(zxid, lastZxid)), into: &leaving)
         letLeave(at: now, into: &effects)
         releaseVerdicts(at: now, into: &effects)
@@ -132,11 +131,10 @@ extension CoordinatorKernel {
     private mutating func beginLeading(
         _ epoch: Int32, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        for record in ensemble?.unapplied ?? [] {
+        for record in ensemble?.takeUnapplied(upTo: .max) ?? [] {
             var unheard: [ZNodesEffect] = []
             applyRecord(record, into: &unheard)
         }
-        ensemble?.unapplied = []
         ensemble?.owners = [:]
         ensemble?.statistics.foundLeader(isSelf: true, at: now)
         tree.touchAllSessions(at: now)
@@ -154,7 +152,7 @@ extension CoordinatorKernel {
         else { return }
         ensemble?.isServing = true
         ensemble?.isCutOff = false
-        self.ensemble?.statistics.beganServing(at: now)
+        ensemble?.statistics.beganServing(at: now)
         effects.append(.report(.serving(role)))
     }
 
