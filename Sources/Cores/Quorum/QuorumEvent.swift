@@ -53,6 +53,4 @@ package enum QuorumNews: Sendable, Equatable {
     case lostLeader(MemberID, epoch: Int32)
     case truncated(after: Int64, from: Int64)
     case caughtUp(zxid: Int64)
-    /// The lower half of the zxid is used up; a new epoch begins.
-    case epochExhausted(Int32)
 }

@@ -349,8 +349,6 @@ struct CoordinatorLoop {
                 """)
         case .caughtUp(let zxid):
             logger.info("caught up with the leader at \(zxid.hexadecimal): voting from now on")
-        case .epochExhausted(let epoch):
-            logger.info("the numbers of epoch \(epoch) are used up: a new one begins")
         }
     }
 
