@@ -10,15 +10,15 @@ struct Leading: Sendable {
     /// How far one of them is.
     struct Progress: Sendable {
         enum Phase: Sendable {
-            /// It has been asked whether it has `next`; so long nothing else is sent.
-            case probing(asked: Int64?)
+            /// It is asked whether it has `next`; so long nothing else is sent.
+            case probing(isAsked: Bool)
             /// It gets entries as they come.
             case streaming
             /// It gets the state.
             case snapshotting(since: Int64)
         }
 
-        var phase = Phase.probing(asked: nil)
+        var phase = Phase.probing(isAsked: false)
         /// Durable there.
         var matched: Int64 = 0
         /// Sent up to here.
@@ -32,7 +32,7 @@ struct Leading: Sendable {
         var underWaySize: Int { underWay.reduce(0) { $0 + $1.size } }
 
         mutating func probe(from zxid: Int64) {
-            phase = .probing(asked: nil)
+            phase = .probing(isAsked: false)
             next = zxid
             underWay = []
         }
@@ -42,11 +42,8 @@ struct Leading: Sendable {
 /// Ordering changes, and bringing the others up to them.
 extension QuorumMember {
     mutating func lead(at now: Int64, into effects: inout [QuorumEffect]) {
-        var leading = Leading(epoch: promise.epoch, progress: [:], nextHeartbeat: now)
-        for member in memberships.everybody where member != id {
-            leading.progress[member] = Leading.Progress(next: log.last, heard: now)
-        }
-        role = .leading(leading)
+        role = .leading(Leading(epoch: promise.epoch, progress: [:], nextHeartbeat: now))
+        for member in memberships.everybody where member != id { admit(member, at: now) }
         effects.append(.lead(epoch: promise.epoch))
         tickLeading(at: now, into: &effects)
     }
@@ -127,9 +124,9 @@ extension QuorumMember {
             effects.append(.sendSnapshot(to: member))
         }
         switch progress.phase {
-        case .probing(let asked):
-            if asked == nil || mayRepeat {
-                progress.phase = .probing(asked: now)
+        case .probing(let isAsked):
+            if !isAsked || mayRepeat {
+                progress.phase = .probing(isAsked: true)
                 effects.append(.send(.entries(append([], behind: progress.next, leading.epoch)), to: member))
             }
         case .streaming:
@@ -223,7 +220,7 @@ extension QuorumMember {
     }
 
     mutating func linkLost(_ member: MemberID, at now: Int64) {
-        alter(member) { progress, _ in progress.probe(from: max(progress.matched, 0)) }
+        alter(member) { progress, _ in progress.probe(from: progress.matched) }
         guard member == leader else { return }
         leaderHeard = nil
         electionDeadline = min(electionDeadline, now + random(below: settings.heartbeatInterval.nanoseconds / 2))
