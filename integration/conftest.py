@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 
+import kerberos
 from martlet import Process
 from servers import Broker, Certificates, Coordinator, Ensemble, Mirror
 
@@ -95,6 +96,14 @@ def coordinator(shared_stage):
 def broker(shared_stage, coordinator):
     """A broker with a PLAINTEXT and a TLS listener, shared by the tests of a file."""
     return shared_stage.broker(coordinator, tls=True).start()
+
+
+@pytest.fixture(scope="module")
+def realm(shared_stage, tmp_path_factory):
+    """A Kerberos realm, shared by the tests of a file."""
+    if not kerberos.is_installed():
+        pytest.skip("krb5-kdc is not installed")
+    return kerberos.Realm(shared_stage, tmp_path_factory.mktemp("realm"))
 
 
 @pytest.fixture(params=["PLAINTEXT", "SSL"])

@@ -1,10 +1,5 @@
 """Users of SASL: what coordinators and clients of Java are told of them."""
 
-import os
-import subprocess
-
-from servers import APACHE
-
 USERS = {"bob": "secret", "admin": "more secret"}
 PROVIDER = "org.apache.zookeeper.server.auth.SASLAuthenticationProvider"
 
@@ -22,20 +17,14 @@ def write_digest_jaas(path, user, password):
         path, "Client", "org.apache.zookeeper.server.auth.DigestLoginModule", username=user, password=password)
 
 
-def shell(coordinator, jaas, lines, *flags):
-    """Runs lines in one session of Apache ZooKeeper's shell and returns all that it printed."""
-    flags = [f"-Djava.security.auth.login.config={jaas}", *flags]
-    done = subprocess.run(
-        [APACHE / "zkCli.sh", "-timeout", "30000", "-server", coordinator.address], text=True,
-        input="\n".join([*lines, "quit", ""]), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
-        env=os.environ | {"CLIENT_JVMFLAGS": " ".join(flags)})
-    return done.stdout
+def jaas_flags(jaas):
+    """What the Java client is told to authenticate by a JAAS file."""
+    return [f"-Djava.security.auth.login.config={jaas}"]
 
 
-def coordinator_with_users(stage, folder, **settings):
+def users_settings(folder):
+    """What a coordinator is told to know the users of DIGEST-MD5."""
     jaas = write_jaas(
         folder / "server.jaas", "Server", "org.apache.zookeeper.server.auth.DigestLoginModule",
         **{f"user_{user}": password for user, password in USERS.items()})
-    return stage.coordinator(
-        **{"java.security.auth.login.config": jaas, "authProvider.1": PROVIDER, "zookeeper.superUser": "admin"},
-        **settings)
+    return {"java.security.auth.login.config": jaas, "authProvider.1": PROVIDER, "zookeeper.superUser": "admin"}

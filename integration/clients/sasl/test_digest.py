@@ -9,9 +9,10 @@ from kazoo.protocol.states import KeeperState
 from kazoo.security import ACL, Id, Permissions
 
 from jute import SASL, WHO_AM_I, Wire, buffer
-from logins import USERS, coordinator_with_users, shell, write_digest_jaas
+from logins import USERS, jaas_flags, write_digest_jaas
 from martlet import eventually
 from servers import four_letter_word
+from shells import Shell, run, tls_flags
 
 
 @pytest.fixture
@@ -23,36 +24,76 @@ def only(user):
     return [ACL(Permissions.ALL, Id("sasl", user))]
 
 
-def test_kazoo_is_who_it_proves_to_be(connect, path):
-    bob = connect("bob", USERS["bob"])
+@pytest.mark.parametrize("tls", [False, True], ids=["PLAINTEXT", "TLS"])
+def test_kazoo_is_who_it_proves_to_be(users_server, connect, path, tls):
+    bob = connect(users_server, "bob", USERS["bob"], tls)
     bob.create(path, b"mine", acl=only("bob"))
     assert bob.get(path)[0] == b"mine"
+    nobody = connect(users_server)
+    nobody.sync(path)
     with pytest.raises(NoAuthError):
-        connect().get(path)
-    assert connect("admin", USERS["admin"]).get(path)[0] == b"mine"
+        nobody.get(path)
+    admin = connect(users_server, "admin", USERS["admin"])
+    admin.sync(path)
+    assert admin.get(path)[0] == b"mine"
 
 
 @pytest.mark.parametrize("user, password", [("bob", "wrong"), ("eve", "secret")])
-def test_kazoo_with_a_wrong_password_or_name(connect, user, password):
+def test_kazoo_with_a_wrong_password_or_name(users_server, connect, user, password):
     # It gives up for good, rather than to try again and again.
-    client = connect(user, password)
+    client = connect(users_server, user, password)
     eventually(lambda: client.client_state == KeeperState.CLOSED, "the client has given up")
 
 
-def test_the_java_client(users_coordinator, connect, tmp_path, path):
+@pytest.mark.parametrize("tls", [False, True], ids=["PLAINTEXT", "TLS"])
+def test_the_java_client(users_server, connect, certificates, tmp_path, path, tls):
+    flags = tls_flags(certificates) if tls else []
+    address = users_server.secure_address if tls else users_server.address
     bob = write_digest_jaas(tmp_path / "bob.jaas", "bob", USERS["bob"])
-    said = shell(users_coordinator, bob, [f"create {path} mine sasl:bob:cdrwa", f"get {path}", "whoami"])
+    said = run(
+        address, [f"create {path} mine sasl:bob:cdrwa", f"get {path}", "whoami"], *jaas_flags(bob), *flags)
     assert f"Created {path}" in said and "mine" in said.splitlines()
     assert "sasl: bob" in said
+    nobody = connect(users_server)
+    nobody.sync(path)
     with pytest.raises(NoAuthError):
-        connect().get(path)
+        nobody.get(path)
     wrong = write_digest_jaas(tmp_path / "wrong.jaas", "bob", "wrong")
-    assert "AuthFailed" in shell(users_coordinator, wrong, [f"get {path}"])
+    assert "AuthFailed" in run(address, [f"get {path}"], *jaas_flags(wrong), *flags)
 
 
-def test_clients_may_be_made_to_authenticate(stage, connect, tmp_path, path):
-    coordinator = coordinator_with_users(stage, tmp_path, sessionRequireClientSASLAuth="true").start()
-    connect("bob", USERS["bob"], coordinator).create(path)
+def test_a_session_of_kazoo_proves_itself_at_each_member(stage, users, connect, path):
+    ensemble = stage.ensemble(**users).start()
+    bob = connect(ensemble, "bob", USERS["bob"])
+    session = bob.client_id
+    bob.create(path, b"mine", ephemeral=True, acl=only("bob"))
+    for member in ensemble.members:
+        member.kill()
+        assert bob.retry(bob.get, path)[0] == b"mine"
+        member.launch()
+        member.wait_until_serving()
+    assert bob.client_id == session
+
+
+def test_a_session_of_the_java_client_proves_itself_at_each_member(stage, users, tmp_path, path):
+    ensemble = stage.ensemble(**users).start()
+    bob = write_digest_jaas(tmp_path / "bob.jaas", "bob", USERS["bob"])
+    with Shell(ensemble.address, *jaas_flags(bob)) as shell:
+        shell.ask(f"create -e {path} mine sasl:bob:cdrwa", f"Created {path}")
+        for member in ensemble.members:
+            member.kill()
+            shell.ask(f"get {path}", "mine")
+            member.launch()
+            member.wait_until_serving()
+        shell.ask("whoami", "sasl: bob")
+        # The leader was killed, at which all clients of all members are disconnected.
+        assert shell.connections > 1
+        assert "Expired" not in shell.output
+
+
+def test_clients_may_be_made_to_authenticate(stage, users, connect, path):
+    coordinator = stage.coordinator(**users, sessionRequireClientSASLAuth="true").start()
+    connect(coordinator, "bob", USERS["bob"]).create(path)
     with Wire(coordinator.port) as nobody:
         assert nobody.connect()
         assert nobody.ask(WHO_AM_I)[1][2] == -124
@@ -97,8 +138,8 @@ def test_exchanges_that_are_broken_off_leave_no_memory_behind(users_coordinator)
     assert four_letter_word(users_coordinator.port, "ruok") == "imok"
 
 
-def test_a_server_that_dies_in_the_middle(stage, tmp_path):
-    coordinator = coordinator_with_users(stage, tmp_path).start()
+def test_a_server_that_dies_in_the_middle(stage, users):
+    coordinator = stage.coordinator(**users).start()
     with Wire(coordinator.port) as wire:
         assert wire.connect()
         wire.ask(SASL, buffer(b""))

@@ -1,4 +1,4 @@
-"""ZooKeeper's C client, by the program of Debian's zookeeper-bin."""
+"""ZooKeeper's C client, by the program of Debian's zookeeper-bin; Debian builds it without TLS and without SASL."""
 
 import subprocess
 import threading
