@@ -154,7 +154,8 @@ final class BrokerBench {
                     events.append(.producerIDsAllocated(nextProducerID..<(nextProducerID + 1000)))
                     nextProducerID += 1000
                 case .stop(let reason): stopReason = reason
-                case .report, .note: break
+                case .send(let request): events.append(.peerFailed(request.ticket))
+                case .report, .note, .disconnectPeer: break
                 }
             }
         }

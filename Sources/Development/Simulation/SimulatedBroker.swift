@@ -187,6 +187,9 @@ package final class SimulatedBroker {
         case .allocateProducerIDs:
             nextProducerID += 1000
             step(.producerIDsAllocated(nextProducerID - 1000..<nextProducerID))
+        // There is nobody else in the cluster.
+        case .send(let request): step(.peerFailed(request.ticket))
+        case .disconnectPeer: break
         case .stop(let reason): stopReason = stopReason ?? reason
         }
     }

@@ -31,6 +31,10 @@ package struct BrokerKernel: ProtocolCore {
         case treeChanged(TreeTicket, TreeOutcome)
         /// A block of ids that no other broker has; nil when the tree could not give one.
         case producerIDsAllocated(Range<ProducerID>?)
+        /// Another broker's reply: header and body, without the length in front. The bytes belong to the kernel.
+        case peerReplied(PeerTicket, ByteBuffer)
+        /// The request may have been carried out or not.
+        case peerFailed(PeerTicket)
         /// Time has passed; wanted by ``BrokerKernel/nextDeadline`` at the latest.
         case tick
     }
@@ -46,6 +50,10 @@ package struct BrokerKernel: ProtocolCore {
         case changeTree(TreeTicket, TreeChange)
         /// Asks the tree for a block of producer ids; it comes back as `producerIDsAllocated`.
         case allocateProducerIDs
+        /// Asks another broker; the outcome comes back as `peerReplied` or `peerFailed` with the request's ticket.
+        case send(PeerRequest)
+        /// Closes the connection to a broker, which fails what is under way on it; a later `send` opens a new one.
+        case disconnectPeer(BrokerID)
         /// Something the operator should read.
         case report(String)
         /// Something the operator may want to know later.
@@ -68,6 +76,7 @@ package struct BrokerKernel: ProtocolCore {
     var upkeep: Upkeep
     /// What to do when the outcome of a tree change is known.
     var treeContinuations: [TreeTicket: (inout BrokerKernel, TreeOutcome) -> Void] = [:]
+    var peerRequests = PeerRequests()
     var imageWaits = ImageWaits()
     private var lastTreeTicket: UInt64 = 0
 
@@ -100,6 +109,8 @@ package struct BrokerKernel: ProtocolCore {
         case .treeChanged(let ticket, let outcome):
             if let proceed = treeContinuations.removeValue(forKey: ticket) { proceed(&self, outcome) }
         case .producerIDsAllocated(let block): receiveProducerIDs(block)
+        case .peerReplied(let ticket, let reply): endPeerRequest(ticket, with: reply)
+        case .peerFailed(let ticket): endPeerRequest(ticket, with: nil)
         case .tick: tick()
         }
         answerParkedFetches()

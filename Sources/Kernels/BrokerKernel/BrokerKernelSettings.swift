@@ -21,6 +21,20 @@ package struct BrokerKernelSettings: Sendable {
     package var retentionCheckInterval = Duration.milliseconds(300_000)
     /// `replica.high.watermark.checkpoint.interval.ms`
     package var highWatermarkCheckpointInterval = Duration.milliseconds(5_000)
+    /// `replica.lag.time.max.ms`: a follower that was not at the log's end for longer leaves the in-sync set.
+    package var replicaLagLimit = Duration.milliseconds(30_000)
+    /// `replica.fetch.wait.max.ms`
+    package var replicaFetchWait = Duration.milliseconds(500)
+    /// `replica.fetch.min.bytes`
+    package var replicaFetchMinimumBytes: Int32 = 1
+    /// `replica.fetch.max.bytes`: of one partition.
+    package var replicaFetchPartitionMaximumBytes: Int32 = 1_048_576
+    /// `replica.fetch.response.max.bytes`
+    package var replicaFetchResponseMaximumBytes: Int32 = 10_485_760
+    /// `replica.fetch.backoff.ms`
+    package var replicaFetchBackoff = Duration.milliseconds(1_000)
+    /// Whether `replica.selector.class` is the one that sends consumers to replicas of their rack (KIP-392).
+    package var sendsConsumersToTheirRack = false
     /// `producer.id.expiration.ms`
     package var producerIDExpirationInMilliseconds: Int64 = 86_400_000
     /// `offsets.topic.num.partitions`

@@ -111,6 +111,9 @@ final class Shard: Sendable {
             case .close(let id, let reason): connections[id]?.connection.close(.badInput(reason))
             case .changeTree(let ticket, let change): surroundings.changeTree(ticket, change)
             case .allocateProducerIDs: surroundings.allocateProducerIDs()
+            // There are no connections to other brokers yet.
+            case .send(let request): post(.event(.peerFailed(request.ticket)))
+            case .disconnectPeer: break
             case .report(let text): logger.warning("\(text)")
             case .note(let text): logger.info("\(text)")
             case .stop(let reason): surroundings.stop(reason)

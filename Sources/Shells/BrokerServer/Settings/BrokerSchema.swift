@@ -29,7 +29,8 @@ package enum BrokerSchema {
     private static let someCount: SettingKind = .integer(1...Int64(Int32.max))
     private static let anyMilliseconds: SettingKind = .integer(0...Int64.max)
 
-    private static let keys: [SettingKey] = identity + listening + tls + coordinator + topics + groups + upkeep
+    private static let keys: [SettingKey] =
+        identity + listening + tls + coordinator + topics + replication + groups + upkeep
 
     private static let identity: [SettingKey] = [
         SettingKey(
@@ -137,6 +138,34 @@ package enum BrokerSchema {
         SettingKey(
             "producer.id.expiration.ms", someCount, default: "86400000",
             "After how long a silent producer's sequence is forgotten, in milliseconds."),
+    ]
+
+    private static let replication: [SettingKey] = [
+        SettingKey(
+            "inter.broker.listener.name", .text, default: nil,
+            "The listener by which brokers reach each other; if not set, the first of security.inter.broker.protocol."),
+        SettingKey(
+            "security.inter.broker.protocol", .word(["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]),
+            default: "PLAINTEXT", "What brokers speak to each other when inter.broker.listener.name is not set."),
+        SettingKey(
+            "replica.lag.time.max.ms", .integer(1...Int64.max), default: "30000",
+            "How long a replica may be behind its leader's log end and count as in sync, in milliseconds."),
+        SettingKey(
+            "replica.fetch.wait.max.ms", anyCount, default: "500",
+            "How long a replica's fetch waits at its leader for records, in milliseconds."),
+        SettingKey(
+            "replica.fetch.min.bytes", anyCount, default: "1", "Bytes that end such a wait."),
+        SettingKey(
+            "replica.fetch.max.bytes", anyCount, default: "1048576", "Bytes of one partition in a replica's fetch."),
+        SettingKey(
+            "replica.fetch.response.max.bytes", anyCount, default: "10485760", "Bytes of a replica's whole fetch."),
+        SettingKey(
+            "replica.fetch.backoff.ms", anyCount, default: "1000",
+            "How long a replica waits after its leader could not be reached or refused, in milliseconds."),
+        SettingKey(
+            "replica.selector.class",
+            .word(["org.apache.kafka.common.replica.RackAwareReplicaSelector", ""]), default: "",
+            "Rack-aware: consumers that say client.rack read from a replica in sync there. Empty: from the leader."),
     ]
 
     private static let groups: [SettingKey] = [

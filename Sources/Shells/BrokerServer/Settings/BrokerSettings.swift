@@ -14,6 +14,8 @@ package struct BrokerSettings: Sendable {
     package var listeners: [ListenerSettings]
     /// What clients of each listener are told; a port of 0 stands for the one that is listened on.
     package var advertised: [BrokerEndpoint]
+    /// The name of the listener by which this broker reaches the others, and they it.
+    package var interBrokerListener: String
     /// `zookeeper.connect`
     package var coordinatorAddress: String
     package var coordinatorSessionTimeout = Duration.milliseconds(18_000)

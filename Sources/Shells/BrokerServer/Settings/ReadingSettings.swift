@@ -1,5 +1,6 @@
 import BrokerKernel
 import ClusterModel
+import Controller
 import Groups
 import Security
 import Settings
@@ -17,7 +18,9 @@ extension BrokerSettings {
         var settings = BrokerSettings(
             brokerID: id < 0 ? nil : BrokerID(Int32(id)), rack: values["broker.rack"],
             dataDirectory: readDataDirectory(values, problems: &problems), listeners: listeners,
-            advertised: advertised, coordinatorAddress: values["zookeeper.connect"] ?? "",
+            advertised: advertised,
+            interBrokerListener: readInterBrokerListener(values, advertised, problems: &problems),
+            coordinatorAddress: values["zookeeper.connect"] ?? "",
             kernel: readKernel(values))
         if settings.coordinatorAddress.trimmed.isEmpty {
             problems.append("\(file.path): zookeeper.connect is missing: it says where the coordinator is")
@@ -73,6 +76,7 @@ extension BrokerSettings {
         kernel.fetchSessionSlots = Int(values.integer("max.incremental.fetch.session.cache.slots"))
         kernel.retentionCheckInterval = values.milliseconds("log.retention.check.interval.ms")
         kernel.highWatermarkCheckpointInterval = values.milliseconds("replica.high.watermark.checkpoint.interval.ms")
+        readReplication(values, into: &kernel)
         kernel.producerIDExpirationInMilliseconds = values.integer("producer.id.expiration.ms")
         kernel.committedOffsetsPartitionCount = Int32(values.integer("offsets.topic.num.partitions"))
         kernel.committedOffsetsReplicationFactor = Int16(values.integer("offsets.topic.replication.factor"))
@@ -85,6 +89,42 @@ extension BrokerSettings {
                 isSensitive: key.kind.isSecret, wireType: key.kind.wireType)
         }.sorted { $0.name < $1.name }
         return kernel
+    }
+
+    private static func readReplication(_ values: SettingValues, into kernel: inout BrokerKernelSettings) {
+        kernel.replicaLagLimit = values.milliseconds("replica.lag.time.max.ms")
+        kernel.replicaFetchWait = values.milliseconds("replica.fetch.wait.max.ms")
+        kernel.replicaFetchMinimumBytes = Int32(values.integer("replica.fetch.min.bytes"))
+        kernel.replicaFetchPartitionMaximumBytes = Int32(values.integer("replica.fetch.max.bytes"))
+        kernel.replicaFetchResponseMaximumBytes = Int32(values.integer("replica.fetch.response.max.bytes"))
+        kernel.replicaFetchBackoff = values.milliseconds("replica.fetch.backoff.ms")
+        kernel.sendsConsumersToTheirRack = !values.text("replica.selector.class").isEmpty
+    }
+
+    /// The listener by which brokers reach each other. A broker without one of the protocol that brokers speak when
+    /// nothing was said takes its first.
+    private static func readInterBrokerListener(
+        _ values: SettingValues, _ advertised: [BrokerEndpoint], problems: inout [String]
+    ) -> String {
+        let nameKey = "inter.broker.listener.name"
+        let protocolKey = "security.inter.broker.protocol"
+        if let wanted = values[nameKey]?.trimmed.uppercased(), !wanted.isEmpty {
+            if values.isSet(protocolKey) {
+                problems.append("\(values.place(of: nameKey))only one of \(nameKey) and \(protocolKey) may be set")
+            } else if !advertised.contains(where: { $0.listenerName == wanted }) {
+                problems.append(
+                    "\(values.place(of: nameKey))\(nameKey)='\(wanted)' is not allowed: advertised.listeners has no "
+                        + "such listener")
+            }
+            return wanted
+        }
+        let spoken = values.text(protocolKey)
+        if let found = advertised.first(where: { $0.securityProtocol == spoken }) { return found.listenerName }
+        if values.isSet(protocolKey) {
+            problems.append(
+                "\(values.place(of: protocolKey))\(protocolKey)='\(spoken)' is not allowed: no listener speaks it")
+        }
+        return advertised.first?.listenerName ?? ""
     }
 
     private static func readGroups(_ values: SettingValues) -> GroupSettings {
