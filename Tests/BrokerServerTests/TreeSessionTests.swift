@@ -131,6 +131,44 @@ import Testing
         }
     }
 
+    @Test func aLeaderSaysWhoIsInSync() async throws {
+        try await withCoordinator { coordinator in
+            let (one, two) = (BrokerID(1), BrokerID(2))
+            let leader = try await TreeBroker.registered(1, coordinator.connect)
+            let follower = try await TreeBroker.registered(2, coordinator.connect)
+            await leader.image { $0.brokers.count == 2 }
+            #expect(await leader.change(createTopic("orders", on: [[one, two], [one, two]])) == .done)
+            let id = TopicPartition(topic: "orders", partition: 1)
+            let before = try #require(await leader.image { $0.partition(id)?.leader == one }.partition(id))
+            let shrink = TreeChange.setInSync(
+                id, isr: [one], leaderEpoch: before.leaderEpoch, stateVersion: before.stateVersion)
+            #expect(await leader.change(shrink) == .done)
+            // What was not seen yet of the own write is no reason to wait.
+            let growth = TreeChange.setInSync(
+                id, isr: [one, two], leaderEpoch: before.leaderEpoch, stateVersion: before.stateVersion + 1)
+            #expect(await leader.change(growth) == .done)
+            let after = try #require(
+                await follower.image { $0.partition(id)?.stateVersion == before.stateVersion + 2 }.partition(id))
+            #expect(after.isr == [one, two])
+            #expect(after.leaderEpoch == before.leaderEpoch)
+            #expect(after.controllerEpoch == before.controllerEpoch)
+
+            func code(_ change: TreeChange) async -> Int16? {
+                guard case .refused(let code, _) = await leader.change(change) else { return nil }
+                return code
+            }
+            #expect(await code(shrink) == 95)
+            #expect(await code(.setInSync(id, isr: [one], leaderEpoch: 7, stateVersion: after.stateVersion)) == 74)
+            let unknown = TopicPartition(topic: "orders", partition: 2)
+            #expect(await code(.setInSync(unknown, isr: [one], leaderEpoch: 0, stateVersion: 0)) == 3)
+            #expect(
+                coordinator.tree["/brokers/topics/orders/partitions/1/state"]
+                    == #"{"controller_epoch":1,"leader":1,"version":1,"leader_epoch":0,"isr":[1,2]}"#)
+            await leader.session.close()
+            await follower.session.close()
+        }
+    }
+
     @Test func anExpiredBrokerRegistersAgain() async throws {
         try await withCoordinator { coordinator in
             let broker = try await TreeBroker.registered(1, coordinator.connect)

@@ -13,6 +13,11 @@ package enum TreeChange: Sendable, Equatable {
     case createPartitions(name: String, existing: Int, assignment: [[BrokerID]])
     /// Replaces all of the topic's own settings.
     case setTopicConfigs(name: String, configs: [String: String])
+    /// The leader's word on who is in sync with it (KIP-497). The leader, its epoch and the controller's stay as they
+    /// are. Done only while the partition's leader epoch is `leaderEpoch` and its state node's version `stateVersion`,
+    /// which the write raises by one; a newer image tells the leader when it was refused (`FENCED_LEADER_EPOCH`,
+    /// `INVALID_UPDATE_VERSION`, `UNKNOWN_TOPIC_OR_PARTITION`). Never tried twice.
+    case setInSync(TopicPartition, isr: [BrokerID], leaderEpoch: LeaderEpoch, stateVersion: Int32)
 }
 
 /// How a ``TreeChange`` went. The change itself shows in a later ``ClusterImage``.

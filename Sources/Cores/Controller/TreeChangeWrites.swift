@@ -38,8 +38,19 @@ extension TreeChange {
                 path: TreePath.configChange, data: ConfigNode.changeText(entity: "topics/\(name)"),
                 .persistentSequential)
             return [TreeTransaction([write, notice])]
+        case .setInSync(let id, let isr, let leaderEpoch, let stateVersion):
+            // An image may be behind the leader's own last write, never ahead of it unseen.
+            guard let partition = image.partition(id), var state = partition.state, state.leaderEpoch == leaderEpoch,
+                partition.stateVersion <= stateVersion
+            else { return nil }
+            state.isr = isr
+            let path = TreePath.state(of: id)
+            return [TreeTransaction([.set(path: path, data: state.text, version: stateVersion)])]
         }
     }
+
+    /// Whether it is a leader's word on its partition: one write, and only on what the leader knew.
+    package var isOfLeader: Bool { if case .setInSync = self { true } else { false } }
 
     /// The topic it is about.
     package var topic: String {
@@ -47,6 +58,7 @@ extension TreeChange {
         case .createTopic(let name, _, _, _), .deleteTopic(let name), .createPartitions(let name, _, _),
             .setTopicConfigs(let name, _):
             name
+        case .setInSync(let partition, _, _, _): partition.topic
         }
     }
 }

@@ -30,6 +30,32 @@ struct TreeChanging {
         }
     }
 
+    /// Performs changes of leaders (``TreeChange/isOfLeader``) on what `image` shows, all sent at once, each tried once.
+    func performOnce(_ changes: [TreeChange], on image: ClusterImage, _ tree: TreeAccess) async -> [TreeOutcome] {
+        var outcomes: [TreeOutcome] = []
+        var transactions: [TreeTransaction] = []
+        var places: [Int] = []
+        for (place, change) in changes.enumerated() {
+            if let transaction = change.transactions(on: image, configNodeExists: false)?.first {
+                transactions.append(transaction)
+                places.append(place)
+                outcomes.append(.done)
+            } else {
+                outcomes.append(refusal(of: change, image))
+            }
+        }
+        for (place, result) in zip(places, await tree.perform(transactions)) {
+            do { _ = try result.get() } catch .refused(.noNode, _) {
+                outcomes[place] = .refused(errorCode: .unknownTopicOrPartition)
+            } catch .refused {
+                outcomes[place] = .refused(errorCode: .invalidUpdateVersion)
+            } catch {
+                outcomes[place] = .unavailable
+            }
+        }
+        return outcomes
+    }
+
     /// nil when the tree has changed meanwhile.
     private func attempt(
         _ change: TreeChange, _ image: ClusterImage, _ tree: TreeAccess
@@ -66,10 +92,11 @@ struct TreeChanging {
     }
 
     private func refusal(of change: TreeChange, _ image: ClusterImage) -> TreeOutcome {
-        guard let topic = image.topics[change.topic] else {
+        guard let topic = image.topics[change.topic] else { return .refused(errorCode: .unknownTopicOrPartition) }
+        if case .setInSync(let id, _, let leaderEpoch, _) = change {
+            guard let partition = image.partition(id) else { return .refused(errorCode: .unknownTopicOrPartition) }
             return .refused(
-                errorCode: ErrorCode.unknownTopicOrPartition.rawValue,
-                message: "This server does not host this topic-partition.")
+                errorCode: partition.leaderEpoch == leaderEpoch ? .invalidUpdateVersion : .fencedLeaderEpoch)
         }
         return .refused(
             errorCode: ErrorCode.invalidPartitions.rawValue,
@@ -133,5 +160,20 @@ struct TreeChanging {
         } catch .refused(.badVersion, _) {
             return false
         }
+    }
+}
+
+extension TreeOutcome {
+    /// A refusal in Apache's words for the error.
+    fileprivate static func refused(errorCode: ErrorCode) -> TreeOutcome {
+        let message =
+            switch errorCode {
+            case .fencedLeaderEpoch:
+                "The leader epoch in the request is older than the epoch on the broker."
+            case .invalidUpdateVersion:
+                "The given update version was invalid."
+            default: "This server does not host this topic-partition."
+            }
+        return .refused(errorCode: errorCode.rawValue, message: message)
     }
 }

@@ -119,13 +119,34 @@ struct TreeMember: Sendable {
     /// answered.
     mutating func run() async {
         while !hasEnded {
-            for input in await inbox.take() {
-                if hasEnded { refuse(input) } else { await take(input) }
-            }
+            await take(await inbox.take())
             await keepUp()
         }
         for input in inbox.takeNow() { refuse(input) }
         await leave()
+    }
+
+    /// Changes of leaders that stand next to each other are made at once: after a failure they come by thousands.
+    private mutating func take(_ inputs: [TreeInput]) async {
+        var ofLeaders: [(change: TreeChange, then: @Sendable (TreeOutcome) -> Void)] = []
+        for input in inputs {
+            if hasEnded {
+                refuse(input)
+            } else if case .change(let change, let then) = input, change.isOfLeader {
+                ofLeaders.append((change, then))
+            } else {
+                await perform(ofLeaders)
+                ofLeaders = []
+                await take(input)
+            }
+        }
+        await perform(ofLeaders)
+    }
+
+    private func perform(_ ofLeaders: [(change: TreeChange, then: @Sendable (TreeOutcome) -> Void)]) async {
+        guard !ofLeaders.isEmpty else { return }
+        let outcomes = await changing.performOnce(ofLeaders.map(\.change), on: following.image, tree)
+        for (one, outcome) in zip(ofLeaders, outcomes) { one.then(outcome) }
     }
 
     private mutating func take(_ input: TreeInput) async {
