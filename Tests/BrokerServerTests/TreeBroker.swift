@@ -40,14 +40,21 @@ final class TreeBroker: Sendable {
     }
 
     /// Connects broker `id` to the coordinator at `connect`.
-    init(_ id: Int32, _ connect: String, sessionTimeout: Duration = .seconds(9)) async throws {
+    init(_ id: Int32, _ connect: String, sessionTimeout: Duration = .seconds(9), watchesPeers: Bool = false)
+        async throws
+    {
         var coordinator = try CoordinatorSettings(connect: connect)
         coordinator.sessionTimeout = sessionTimeout
+        var settings = TreeSettings(coordinator: coordinator, broker: BrokerID(id))
+        if watchesPeers {
+            settings.peers = PeerNetwork(
+                listenerName: "PLAINTEXT", patience: .seconds(30), group: MemoryCoordinator.group, logger: silentLogger)
+        }
         let box = Box()
         told = box
         session = try await TreeSession.connect(
-            TreeSettings(coordinator: coordinator, broker: BrokerID(id)), on: MemoryCoordinator.group,
-            logger: silentLogger, onImage: { box.take($0) }, onLost: { box.lose($0) })
+            settings, on: MemoryCoordinator.group, logger: silentLogger, onImage: { box.take($0) },
+            onLost: { box.lose($0) })
     }
 
     /// Connects and registers.

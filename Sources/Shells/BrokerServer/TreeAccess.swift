@@ -1,3 +1,4 @@
+import ClusterModel
 import Controller
 import CoordinatorClient
 import NIOCore
@@ -108,6 +109,16 @@ struct TreeAccess: Sendable {
         do { try await perform(TreeTransaction([.create(path: path, data: data)])) } catch .refused(.nodeExists, _) {
             return
         }
+    }
+
+    /// What takes away the registration of a broker whose process is dead, and the controller's office where its session
+    /// holds that.
+    func removals(of broker: BrokerID, ofSession session: Int64) async throws(CoordinatorError) -> [TreeWrite] {
+        var removals = [TreeWrite.delete(path: TreePath.broker(broker), version: -1)]
+        if try await stat(TreePath.controller)?.ephemeralOwner == session {
+            removals.append(.delete(path: TreePath.controller, version: -1))
+        }
+        return removals
     }
 
     private func perform(_ requests: [ZooKeeperRequest]) async -> [Result<ZooKeeperReply, CoordinatorError>] {

@@ -1,3 +1,4 @@
+import ClusterModel
 import Controller
 import CoordinatorClient
 import Synchronization
@@ -8,6 +9,8 @@ enum TreeInput: Sendable {
     case event(SessionEvent, session: Int)
     case change(TreeChange, then: @Sendable (TreeOutcome) -> Void)
     case allocateProducerIDs(then: @Sendable (ProducerIDBlock?) -> Void)
+    /// The broker that registered in `epoch` is dead.
+    case accuse(BrokerID, epoch: Int64)
     /// Look at the tree again.
     case retry
     case close

@@ -162,6 +162,7 @@ struct TreeMember: Sendable {
         case .change(let change, let then): then(await changing.perform(change, &following, tree))
         case .allocateProducerIDs(let then):
             then(await changing.allocateProducerIDs(ofCluster: clusterID, tree))
+        case .accuse(let broker, let epoch): await accuse(broker, epoch)
         case .retry:
             isRetryAhead = false
             following.noteGap()
@@ -174,7 +175,21 @@ struct TreeMember: Sendable {
         switch input {
         case .change(_, let then): then(.unavailable)
         case .allocateProducerIDs(let then): then(nil)
-        case .event, .retry, .close: break
+        case .event, .accuse, .retry, .close: break
+        }
+    }
+
+    /// A dead broker's registration goes, and the controller's office if it held it. Whoever accuses goes on accusing
+    /// while the registration is there, so a failure is left to the next time.
+    private func accuse(_ broker: BrokerID, _ epoch: Int64) async {
+        guard following.image.brokers[broker]?.epoch == epoch else { return }
+        do {
+            guard let stat = try await tree.stat(TreePath.broker(broker)), stat.czxid == epoch else { return }
+            let removals = try await tree.removals(of: broker, ofSession: stat.ephemeralOwner)
+            try await tree.perform(TreeTransaction(removals))
+            logger.warning("broker \(broker) is dead: its process has ended, and its session had not yet")
+        } catch {
+            logger.info("the registration of broker \(broker), which seems dead, is left: \(error)")
         }
     }
 

@@ -73,7 +73,7 @@ struct TreeRegistering {
             if clock.now() > deadline { throw TreeFailure.alreadyRegistered(settings.broker, at: theirs.place) }
             if registration.logDirectoryID != nil, registration.logDirectoryID == theirs.logDirectoryID {
                 logger.info("replacing the registration of a process that was killed")
-                removals = try await self.removals(ofSession: stat.ephemeralOwner)
+                removals = try await tree.removals(of: settings.broker, ofSession: stat.ephemeralOwner)
                 continue
             }
             if !isWaiting { logger.info("waiting for an earlier registration of broker \(settings.broker) to expire") }
@@ -93,14 +93,5 @@ struct TreeRegistering {
         } catch .refused(let error, _) where error == .nodeExists || error == .noNode && !removals.isEmpty {
             return
         }
-    }
-
-    /// Takes away what a dead session of this broker has left behind.
-    private func removals(ofSession session: Int64) async throws(CoordinatorError) -> [TreeWrite] {
-        var removals = [TreeWrite.delete(path: path, version: -1)]
-        if try await tree.stat(TreePath.controller)?.ephemeralOwner == session {
-            removals.append(.delete(path: TreePath.controller, version: -1))
-        }
-        return removals
     }
 }

@@ -20,11 +20,13 @@ final class TreeSession: Sendable {
     /// What `/cluster/id` holds.
     let clusterID: String
     private let inbox: TreeInbox
+    private let vigils: PeerVigils?
     private let phase: Mutex<Phase>
 
-    private init(_ member: TreeMember, _ inbox: TreeInbox) {
+    private init(_ member: TreeMember, _ inbox: TreeInbox, _ vigils: PeerVigils?) {
         clusterID = member.clusterID
         self.inbox = inbox
+        self.vigils = vigils
         phase = Mutex(.connected(member))
     }
 
@@ -39,9 +41,16 @@ final class TreeSession: Sendable {
         onImage: @escaping @Sendable (ClusterImage) -> Void, onLost: @escaping @Sendable (String) -> Void
     ) async throws(TreeFailure) -> TreeSession {
         let inbox = TreeInbox()
+        let vigils = settings.peers.map { peers in
+            PeerVigils(of: settings.broker, peers) { inbox.post(.accuse($0, epoch: $1)) }
+        }
         let member = try await TreeMember.connect(
-            settings, inbox: inbox, on: group, logger: logger, onImage: onImage, onLost: onLost)
-        return TreeSession(member, inbox)
+            settings, inbox: inbox, on: group, logger: logger,
+            onImage: { image in
+                vigils?.follow(image)
+                onImage(image)
+            }, onLost: onLost)
+        return TreeSession(member, inbox, vigils)
     }
 
     /// Registers the broker and goes to work; the first image, with the broker in it, has been told when this returns.
@@ -91,6 +100,7 @@ final class TreeSession: Sendable {
 
     /// Ends the session, so that the registration and the controller's office go at once. Nothing is told afterwards.
     func close() async {
+        vigils?.close()
         let before = phase.withLock { phase in
             defer { phase = .closed }
             return phase

@@ -7,6 +7,8 @@ struct TreeSettings: Sendable {
     var broker: BrokerID
     /// `unclean.leader.election.enable`, for topics that do not say.
     var uncleanElectionByDefault = false
+    /// How to watch other brokers for a sudden end; nil leaves that to their sessions.
+    var peers: PeerNetwork?
 
     init(coordinator: CoordinatorSettings, broker: BrokerID) {
         self.coordinator = coordinator

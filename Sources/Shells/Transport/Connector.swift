@@ -39,6 +39,8 @@ package enum Connector {
     package struct Failure: Error, CustomStringConvertible {
         package var address: String
         package var cause: String
+        /// Whether the machine was reached and said that nobody listens at the port.
+        package var isRefused = false
 
         package var description: String { "cannot connect to \(address): \(cause)" }
     }
@@ -82,7 +84,16 @@ package enum Connector {
         do {
             return try await established.futureResult.get()
         } catch {
-            throw Failure(address: address, cause: cause(error))
+            throw Failure(address: address, cause: cause(error), isRefused: isRefused(error))
+        }
+    }
+
+    private static func isRefused(_ error: any Error) -> Bool {
+        switch error {
+        case let error as NIOConnectionError:
+            !error.connectionErrors.isEmpty && error.connectionErrors.allSatisfy { isRefused($0.error) }
+        case let error as IOError: error.errnoCode == ECONNREFUSED
+        default: false
         }
     }
 
