@@ -79,6 +79,8 @@ struct Chroot: Sendable {
         switch reply {
         case .path(let path): return .path(seen(path))
         case .pathAndStat(let path, let stat): return .pathAndStat(seen(path), stat)
+        // Names of children hold no `/`; ephemeral nodes are told by their paths.
+        case .strings(let strings): return .strings(strings.map { seen($0) })
         case .results(let results):
             return .results(
                 results.map { result in

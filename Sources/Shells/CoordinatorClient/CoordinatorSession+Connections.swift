@@ -53,9 +53,10 @@ extension CoordinatorSession {
         var request = ConnectRequest(timeout: Int32(clamping: settings.sessionTimeout.milliseconds))
         state.withLock { state in
             request.lastZxidSeen = state.lastZxid
-            request.sessionID = state.sessionID
+            request.sessionID = state.hasSeenWritableServer ? state.sessionID : 0
             request.password = state.password
         }
+        request.readOnly = settings.acceptsReadOnly
         var writer = WireWriter()
         writer.int32(0)
         request.write(to: &writer)
@@ -74,38 +75,46 @@ extension CoordinatorSession {
 
     /// A server granted the session, or its continuation. Returns whether the session wants the connection.
     func established(_ answer: ConnectResponse, over connection: Connection) -> Bool {
-        let waiting = state.withLock { state -> [CheckedContinuation<Connected, Never>]? in
+        let waiting = state.withLock { state -> [Int: CheckedContinuation<Connected, Never>]? in
             guard case .connecting = state.phase else { return nil }
             state.phase = .connected(connection)
             state.sessionID = answer.sessionID
             state.password = answer.password
             state.timeout = .milliseconds(Int64(answer.timeout))
             state.lastFailure = ""
+            state.isReadOnly = answer.readOnly == true
+            if !state.isReadOnly { state.hasSeenWritableServer = true }
+            // Before the watches: setting one may need the rights.
+            for credential in state.credentials { send(Proof(credential: credential), over: connection, &state) }
             for request in state.watches.requests(since: state.lastZxid) {
                 connection.send(Self.message(request, xid: SpecialXID.setWatches))
             }
-            defer { state.waiting = [] }
+            defer { state.waiting = [:] }
             return state.waiting
         }
         guard let waiting else { return false }
         logger.info("session 0x\(String(id, radix: 16)) with coordinator \(connection.name), timeout \(timeout)")
         events(.connected)
-        for one in waiting { one.resume(returning: .success(())) }
+        for one in waiting.values { one.resume(returning: .success(())) }
         return true
     }
 
     /// An established connection has ended.
     func lost(_ connection: Connection, _ reason: String) {
-        let lost = state.withLock { state -> CircularBuffer<Pending>? in
+        let lost = state.withLock { state -> (requests: CircularBuffer<Pending>, proofs: CircularBuffer<Proof>)? in
             guard case .connected(let current) = state.phase, current === connection else { return nil }
             state.phase = .connecting
-            defer { state.pending = [] }
-            return state.pending
+            defer {
+                state.pending = []
+                state.proofs = []
+            }
+            return (state.pending, state.proofs)
         }
         guard let lost else { return }
         logger.warning("lost the connection to coordinator \(connection.name): \(reason)")
         events(.disconnected)
-        for pending in lost { pending.batch.answer(pending.index, .failure(.connectionLost(reason))) }
+        for pending in lost.requests { pending.batch.answer(pending.index, .failure(.connectionLost(reason))) }
+        for proof in lost.proofs { proof.batch?.answer(0, .failure(.connectionLost(reason))) }
     }
 
     /// The server has given the session up.
@@ -131,14 +140,16 @@ extension CoordinatorSession {
             if case .ended = state.phase { return nil }
             let last = state
             state.phase = .ended(error)
-            state.waiting = []
+            state.waiting = [:]
             state.pending = []
+            state.proofs = []
             state.watches = SessionWatches()
             return last
         }
         guard let last else { return false }
-        for one in last.waiting { one.resume(returning: .failure(error)) }
+        for one in last.waiting.values { one.resume(returning: .failure(error)) }
         for one in last.pending { one.batch.answer(one.index, .failure(error)) }
+        for one in last.proofs { one.batch?.answer(0, .failure(error)) }
         if case .connected(let connection) = last.phase { connection.close(.ended) }
         last.driver?.cancel()
         return true
@@ -166,6 +177,7 @@ extension CoordinatorSession {
                 state.withLock { $0.watches.fired(event) }
                 event.path = chroot.seen(event.path)
                 events(.changed(event))
+            case SpecialXID.auth: receiveVerdict(header.error)
             case SpecialXID.setWatches:
                 if header.error != .ok { logger.error("watches are not set again: \(header.error)") }
             default: try receiveReply(header, &reader)

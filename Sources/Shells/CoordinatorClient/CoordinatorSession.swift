@@ -42,6 +42,18 @@ package final class CoordinatorSession: Sendable {
         var index: Int
     }
 
+    /// What `addauth` sends.
+    struct Credential: Equatable {
+        var scheme: String
+        var secret: ByteBuffer
+    }
+
+    /// A credential on its way to a server, and who waits for the answer: nobody when it was proved before.
+    struct Proof {
+        var credential: Credential
+        var batch: RequestBatch?
+    }
+
     struct State {
         var phase = Phase.connecting
         /// 0 before a server has granted the session.
@@ -56,7 +68,17 @@ package final class CoordinatorSession: Sendable {
         var pending = CircularBuffer<Pending>()
         /// Why the last attempt failed, for who gives up waiting.
         var lastFailure = "no server answered"
-        var waiting: [CheckedContinuation<Connected, Never>] = []
+        /// Who waits for a connection, by numbers of their own.
+        var waiting: [Int: CheckedContinuation<Connected, Never>] = [:]
+        var lastWaiting = 0
+        /// Whether the connection that stands is to a server that answers reads alone.
+        var isReadOnly = false
+        /// A server without its ensemble grants sessions that no other server knows.
+        var hasSeenWritableServer = false
+        /// What the session has proved, for the next connection.
+        var credentials: [Credential] = []
+        /// Proofs that are on their way, the oldest first.
+        var proofs = CircularBuffer<Proof>()
         var driver: Task<Void, Never>?
     }
 
@@ -90,6 +112,24 @@ package final class CoordinatorSession: Sendable {
     /// What the server granted; before that, what is asked for.
     package var timeout: Duration { state.withLock { $0.timeout } }
 
+    /// How the session stands with its servers.
+    package enum Standing: Sendable, Equatable {
+        case connecting
+        /// To the server of this name; one that is read-only has lost its ensemble.
+        case connected(to: String, readOnly: Bool)
+        case ended
+    }
+
+    package var standing: Standing {
+        state.withLock { state in
+            switch state.phase {
+            case .connecting: .connecting
+            case .connected(let connection): .connected(to: connection.name, readOnly: state.isReadOnly)
+            case .ended: .ended
+            }
+        }
+    }
+
     /// Opens the session. Throws ``CoordinatorError`` when no server has granted one in
     /// ``CoordinatorSettings/connectionTimeout``; the session is then closed. Called once.
     package func start() async throws(CoordinatorError) {
@@ -100,21 +140,29 @@ package final class CoordinatorSession: Sendable {
         try await untilConnected()
     }
 
-    /// Returns when there is a connection; throws when the session has ended.
-    package func untilConnected() async throws(CoordinatorError) {
+    /// Returns when there is a connection; throws when the session has ended, or there is none within `patience`.
+    package func untilConnected(within patience: Duration? = nil) async throws(CoordinatorError) {
         let result = await withCheckedContinuation { (waiting: CheckedContinuation<Connected, Never>) in
-            let answer = state.withLock { state -> Connected? in
+            let (answer, number) = state.withLock { state -> (Connected?, Int) in
                 switch state.phase {
                 case .connecting:
-                    state.waiting.append(waiting)
-                    return nil
-                case .connected: return .success(())
-                case .ended(let error): return .failure(error)
+                    state.lastWaiting += 1
+                    state.waiting[state.lastWaiting] = waiting
+                    return (nil, state.lastWaiting)
+                case .connected: return (.success(()), 0)
+                case .ended(let error): return (.failure(error), 0)
                 }
             }
-            if let answer { waiting.resume(returning: answer) }
+            if let answer { return waiting.resume(returning: answer) }
+            guard let patience else { return }
+            group.any().scheduleTask(in: TimeAmount(patience)) { self.waitedInVain(number, for: patience) }
         }
         try result.get()
+    }
+
+    private func waitedInVain(_ number: Int, for patience: Duration) {
+        let (waiting, reason) = state.withLock { ($0.waiting.removeValue(forKey: number), $0.lastFailure) }
+        waiting?.resume(returning: .failure(.connectionLost("none within \(patience): \(reason)")))
     }
 
     /// Ends the session, so that its ephemeral nodes go at once. When there is no connection, or no reply within
@@ -132,6 +180,11 @@ package final class CoordinatorSession: Sendable {
     /// Asks all of `requests` at once; results are in their order.
     package func perform(_ requests: [ZooKeeperRequest]) async -> [Result<ZooKeeperReply, CoordinatorError>] {
         await performWhole(requests.map { chroot.whole($0) })
+    }
+
+    /// Asks one thing of the tree as the servers know it, whatever the folder of the session.
+    package func performOutsideChroot(_ request: ZooKeeperRequest) async throws(CoordinatorError) -> ZooKeeperReply {
+        try await performWhole([request])[0].get()
     }
 
     /// Asks one thing.

@@ -31,6 +31,9 @@ package struct CoordinatorSettings: Sendable {
     /// How long the first connection may take, over all servers.
     package var connectionTimeout = Duration.milliseconds(18_000)
     package var tls: TLSContexts?
+    /// Whether a server that has lost its ensemble will do, as one that answers reads alone. Such a connection is kept
+    /// until it ends, though another server might serve.
+    package var acceptsReadOnly = false
 
     /// Reads `host:port,host:port/chroot`; a port that is left out is 2181.
     package init(connect text: String) throws(UnreadableAddress) {

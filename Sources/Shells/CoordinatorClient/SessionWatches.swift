@@ -29,7 +29,7 @@ struct SessionWatches {
         }
     }
 
-    private mutating func remove(_ path: String, _ type: Int32) {
+    mutating func remove(_ path: String, _ type: Int32) {
         let type = WatcherType(rawValue: type)
         if type == .data || type == .any {
             data.remove(path)
@@ -38,6 +38,15 @@ struct SessionWatches {
         if type == .children || type == .any { child.remove(path) }
         if type == .persistent || type == .any { persistent.remove(path) }
         if type == .persistentRecursive || type == .any { persistentRecursive.remove(path) }
+    }
+
+    func kinds(on path: String) -> [WatcherType] {
+        var kinds: [WatcherType] = []
+        if data.contains(path) || exist.contains(path) { kinds.append(.data) }
+        if child.contains(path) { kinds.append(.children) }
+        if persistent.contains(path) { kinds.append(.persistent) }
+        if persistentRecursive.contains(path) { kinds.append(.persistentRecursive) }
+        return kinds
     }
 
     /// Plain watches fire once.
