@@ -21,6 +21,13 @@ package struct PeerRequest: Sendable {
     package var frame: ByteBuffer
     /// The header's correlation id; the reply starts with it.
     package var correlationID: Int32
+
+    package init(ticket: PeerTicket, broker: BrokerID, frame: ByteBuffer, correlationID: Int32) {
+        self.ticket = ticket
+        self.broker = broker
+        self.frame = frame
+        self.correlationID = correlationID
+    }
 }
 
 /// The requests to other brokers that have no outcome yet.

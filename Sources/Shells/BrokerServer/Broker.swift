@@ -22,12 +22,13 @@ package final class Broker: Sendable {
     private let shard: Shard
     private let thread: OwnThread
     private let tree: TreeSession
+    private let peers: PeerLinks
     /// Held until the shard has ended.
     private let lock: DirectoryLock
 
     private init(
         brokerID: BrokerID, endpoints: [BrokerEndpoint], listeners: [Listener], shard: Shard, thread: OwnThread,
-        tree: TreeSession, lock: DirectoryLock
+        tree: TreeSession, peers: PeerLinks, lock: DirectoryLock
     ) {
         self.brokerID = brokerID
         clusterID = tree.clusterID
@@ -36,6 +37,7 @@ package final class Broker: Sendable {
         self.shard = shard
         self.thread = thread
         self.tree = tree
+        self.peers = peers
         self.lock = lock
     }
 
@@ -59,12 +61,18 @@ package final class Broker: Sendable {
             let endpoints = endpoints(settings.advertised, listeners)
             var treeSettings = TreeSettings(coordinator: coordinator, broker: try brokerID(settings))
             treeSettings.uncleanElectionByDefault = settings.uncleanElectionByDefault
+            let network = try peerNetwork(settings, on: group, logger: logger)
+            treeSettings.peers = network
+            let peers = PeerLinks(network) { events in for event in events { shard.post(.event(event)) } }
             let tree = try await TreeSession.connect(
                 treeSettings, on: group, logger: logger,
-                onImage: { shard.post(.event(.imageChanged($0))) }, onLost: whenFailed)
+                onImage: { image in
+                    peers.follow(image)
+                    shard.post(.event(.imageChanged(image)))
+                }, onLost: whenFailed)
             do {
                 let broker = try await serve(
-                    settings, treeSettings.broker, tree, shard, listeners, endpoints, whenFailed: whenFailed)
+                    settings, treeSettings.broker, tree, peers, shard, listeners, endpoints, whenFailed: whenFailed)
                 logger.info(
                     "broker \(broker.brokerID) of cluster \(tree.clusterID) is ready",
                     metadata: [
@@ -84,8 +92,9 @@ package final class Broker: Sendable {
     }
 
     private static func serve(
-        _ settings: BrokerSettings, _ brokerID: BrokerID, _ tree: TreeSession, _ shard: Shard,
-        _ listeners: [Listener], _ endpoints: [BrokerEndpoint], whenFailed: @escaping @Sendable (String) -> Void
+        _ settings: BrokerSettings, _ brokerID: BrokerID, _ tree: TreeSession, _ peers: PeerLinks,
+        _ shard: Shard, _ listeners: [Listener], _ endpoints: [BrokerEndpoint],
+        whenFailed: @escaping @Sendable (String) -> Void
     ) async throws -> Broker {
         try PosixFileSystem().createDirectory(settings.dataDirectory)
         let lock = try DirectoryLock(settings.dataDirectory)
@@ -99,7 +108,7 @@ package final class Broker: Sendable {
             allocateProducerIDs: {
                 tree.allocateProducerIDs { shard.post(.event(.producerIDsAllocated($0))) }
             },
-            stop: whenFailed)
+            peers: peers, stop: whenFailed)
         let thread = shard.start(kernel, surroundings)
         do {
             try await tree.register(
@@ -111,12 +120,13 @@ package final class Broker: Sendable {
         }
         return Broker(
             brokerID: brokerID, endpoints: endpoints, listeners: listeners, shard: shard, thread: thread, tree: tree,
-            lock: lock)
+            peers: peers, lock: lock)
     }
 
     /// Leaves the cluster, answers what was received, closes all connections and the logs.
     package func stop() async throws {
         await tree.close()
+        peers.close()
         shard.post(.shutDown)
         thread.join()
         try await Self.close(listeners)
@@ -124,6 +134,19 @@ package final class Broker: Sendable {
     }
 
     // MARK: - Steps of the start
+
+    /// Towards other brokers a broker shows the certificate, and trusts the authorities, of the listener they meet at.
+    private static func peerNetwork(
+        _ settings: BrokerSettings, on group: any EventLoopGroup, logger: Logger
+    ) throws -> PeerNetwork {
+        let listener = settings.listeners.first { $0.name == settings.interBrokerListener }
+        let tls = try listener?.tls.map { tls throws(TLSFileFault) in
+            try TLSContexts(tls, role: .client, logger: logger)
+        }
+        return PeerNetwork(
+            listenerName: settings.interBrokerListener, tls: tls, patience: settings.peerPatience, group: group,
+            logger: logger)
+    }
 
     private static func coordinatorSettings(
         _ settings: BrokerSettings, logger: Logger

@@ -23,6 +23,7 @@ final class Shard: Sendable {
     struct Surroundings: Sendable {
         var changeTree: @Sendable (TreeTicket, TreeChange) -> Void
         var allocateProducerIDs: @Sendable () -> Void
+        var peers: PeerLinks
         /// The broker cannot go on, for this reason.
         var stop: @Sendable (String) -> Void
     }
@@ -111,9 +112,8 @@ final class Shard: Sendable {
             case .close(let id, let reason): connections[id]?.connection.close(.badInput(reason))
             case .changeTree(let ticket, let change): surroundings.changeTree(ticket, change)
             case .allocateProducerIDs: surroundings.allocateProducerIDs()
-            // There are no connections to other brokers yet.
-            case .send(let request): post(.event(.peerFailed(request.ticket)))
-            case .disconnectPeer: break
+            case .send(let request): surroundings.peers.send(request)
+            case .disconnectPeer(let broker): surroundings.peers.disconnect(broker)
             case .report(let text): logger.warning("\(text)")
             case .note(let text): logger.info("\(text)")
             case .stop(let reason): surroundings.stop(reason)

@@ -55,7 +55,7 @@ enum ApacheBrokerKeys {
         "remote.log.metadata.manager.listener.name", "remote.log.reader.max.pending.tasks",
         "remote.log.reader.threads", "remote.log.storage.manager.class.name", "remote.log.storage.manager.class.path",
         "remote.log.storage.manager.impl.prefix", "remote.log.storage.system.enable",
-        "replica.socket.receive.buffer.bytes", "replica.socket.timeout.ms", "replication.quota.window.num",
+        "replica.socket.receive.buffer.bytes", "replication.quota.window.num",
         "replication.quota.window.size.seconds", "request.timeout.ms", "reserved.broker.max.id",
         "sasl.client.callback.handler.class", "sasl.enabled.mechanisms", "sasl.jaas.config",
         "sasl.kerberos.kinit.cmd", "sasl.kerberos.min.time.before.relogin", "sasl.kerberos.principal.to.local.rules",

@@ -148,6 +148,9 @@ package enum BrokerSchema {
             "security.inter.broker.protocol", .word(["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]),
             default: "PLAINTEXT", "What brokers speak to each other when inter.broker.listener.name is not set."),
         SettingKey(
+            "replica.socket.timeout.ms", someCount, default: "30000",
+            "How long to wait for another broker's answer before its connection is given up, in milliseconds."),
+        SettingKey(
             "replica.lag.time.max.ms", .integer(1...Int64.max), default: "30000",
             "How long a replica may be behind its leader's log end and count as in sync, in milliseconds."),
         SettingKey(

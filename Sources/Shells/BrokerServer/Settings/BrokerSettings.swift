@@ -16,6 +16,8 @@ package struct BrokerSettings: Sendable {
     package var advertised: [BrokerEndpoint]
     /// The name of the listener by which this broker reaches the others, and they it.
     package var interBrokerListener: String
+    /// `replica.socket.timeout.ms`
+    package var peerPatience = Duration.milliseconds(30_000)
     /// `zookeeper.connect`
     package var coordinatorAddress: String
     package var coordinatorSessionTimeout = Duration.milliseconds(18_000)

@@ -35,6 +35,7 @@ extension BrokerSettings {
             values["zookeeper.connection.timeout.ms"] == nil
             ? settings.coordinatorSessionTimeout : values.milliseconds("zookeeper.connection.timeout.ms")
         settings.coordinatorTLS = readCoordinatorTLS(values, problems: &problems)
+        settings.peerPatience = values.milliseconds("replica.socket.timeout.ms")
         settings.uncleanElectionByDefault = values.boolean("unclean.leader.election.enable")
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
