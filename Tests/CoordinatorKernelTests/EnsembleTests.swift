@@ -45,6 +45,29 @@ import ZooKeeperProtocol
         #expect(errors == [.noNode, .ok, .ok, .noNode, .ok, .ok])
     }
 
+    @Test func aLeaderThatIsCutOffAnswersToNoSync() throws {
+        var (ensemble, leader, followers) = try elected()
+        _ = try ensemble.connect(1, to: leader)
+        _ = try ensemble.connect(2, to: followers[0])
+        ensemble.cutOff = [followers[1]]
+        for connection: UInt64 in 1...2 {
+            ensemble.ask(connection, .sync(path: "/"), .sync(path: "/"))
+            for _ in 0..<2 {
+                #expect(try ensemble.reply(connection, to: .sync).header.error == .ok, "a quorum is left")
+            }
+        }
+        ensemble.cutOff = Set(followers)
+        ensemble.ask(1, .exists(path: "/", watch: false))
+        #expect(try ensemble.reply(1, to: .exists).header.error == .ok)
+        ensemble.ask(1, .sync(path: "/"))
+        ensemble.deliver()
+        #expect(ensemble.sent[1, default: []].isEmpty)
+        ensemble.cutOff = [leader]
+        try ensemble.run { $0.leader != nil }
+        #expect(ensemble.ended.contains(1))
+        #expect(ensemble.sent[1, default: []].isEmpty)
+    }
+
     @Test func aWatchFiresAtTheMemberWhereItWasSet() throws {
         var (ensemble, leader, followers) = try elected()
         _ = try ensemble.connect(1, to: followers[0])

@@ -21,7 +21,8 @@ private let entries = [
 private let quorumMessages: [QuorumMessage] = [
     .voteAsked(VoteRequest(epoch: 3, lastZxid: 0x2_0000_0001, isPreliminary: true)),
     .voteAnswered(VoteAnswer(epoch: .max, isPreliminary: false, isGranted: true, lastZxid: -1, committed: 4)),
-    .heartbeat(epoch: 1), .heartbeatAnswered(epoch: .min), .joinAsked, .leadershipOffered(epoch: 9),
+    .heartbeat(epoch: 1, round: .max), .heartbeatAnswered(epoch: .min, round: 5), .joinAsked,
+    .leadershipOffered(epoch: 9),
     .entries(Append(epoch: 2, previousZxid: 1, entries: entries, committed: 3, lastZxid: .max)),
     .entries(Append(epoch: 2, previousZxid: 0, entries: [], committed: 0, lastZxid: 0)),
     .acknowledged(Acknowledgement(epoch: 2, zxid: 8)),

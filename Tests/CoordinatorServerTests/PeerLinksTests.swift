@@ -127,7 +127,7 @@ private let two = [UInt8](repeating: 2, count: 16)
     @Test func smallOnesDoNotWaitBehindEntries() async throws {
         let (left, right) = (try await LinkedMember(1), try await LinkedMember(2))
         try await introduce([left, right])
-        let heartbeat = PeerMessage.quorum(.heartbeat(epoch: 1))
+        let heartbeat = PeerMessage.quorum(.heartbeat(epoch: 1, round: 2))
         // The control link may stand a little later than the data link.
         while !left.links.send([heartbeat], to: right.id) { await Task.yield() }
         #expect(try await right.messages(1, of: left) == [heartbeat])

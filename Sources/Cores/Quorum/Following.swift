@@ -31,10 +31,11 @@ extension QuorumMember {
     }
 
     mutating func heartbeat(
-        _ epoch: Int32, of sender: MemberID, at now: Int64, into effects: inout [QuorumEffect]
+        _ epoch: Int32, round: Int64, of sender: MemberID, at now: Int64, into effects: inout [QuorumEffect]
     ) {
         _ = follow(sender, epoch: epoch, at: now, into: &effects)
-        effects.append(.send(.heartbeatAnswered(epoch: promise.epoch), to: sender))
+        let counted = promise.standing == .voting ? round : 0
+        effects.append(.send(.heartbeatAnswered(epoch: promise.epoch, round: counted), to: sender))
     }
 
     mutating func take(

@@ -6,6 +6,9 @@ struct Leading: Sendable {
     /// Members, and who has asked to be sent entries.
     var progress: [MemberID: Progress]
     var nextHeartbeat: Int64
+    /// A round of confirmation is to begin.
+    var isRoundDue = false
+    var confirmedRound: Int64 = 0
 
     /// How far one of them is.
     struct Progress: Sendable {
@@ -27,6 +30,8 @@ struct Leading: Sendable {
         var underWay: [(zxid: Int64, size: Int)] = []
         /// What it has been told to be committed.
         var toldCommitted: Int64 = 0
+        /// The last round of confirmation it has answered.
+        var round: Int64 = 0
         var heard: Int64
 
         var underWaySize: Int { underWay.reduce(0) { $0 + $1.size } }
@@ -79,7 +84,7 @@ extension QuorumMember {
         leading.progress = leading.progress.filter { everybody.contains($0.key) || now - $0.value.heard < 10 * timeout }
         role = .leading(leading)
         for member in leading.progress.keys.sorted() {
-            effects.append(.send(.heartbeat(epoch: leading.epoch), to: member))
+            effects.append(.send(.heartbeat(epoch: leading.epoch, round: begunRound), to: member))
             send(to: member, mayRepeat: true, at: now, into: &effects)
         }
     }
@@ -107,6 +112,7 @@ extension QuorumMember {
     mutating func flush(at now: Int64, into effects: inout [QuorumEffect]) {
         guard case .leading(let leading) = role else { return }
         for member in leading.progress.keys.sorted() { send(to: member, mayRepeat: false, at: now, into: &effects) }
+        if leading.isRoundDue { beginRound(into: &effects) }
     }
 
     /// Sends a member what it lacks.
@@ -172,9 +178,15 @@ extension QuorumMember {
         role = .leading(leading)
     }
 
-    mutating func heard(_ member: MemberID, epoch: Int32, at now: Int64) {
+    mutating func heard(
+        _ member: MemberID, epoch: Int32, round: Int64, at now: Int64, into effects: inout [QuorumEffect]
+    ) {
         guard epoch == promise.epoch else { return }
-        alter(member) { progress, _ in progress.heard = now }
+        alter(member) { progress, _ in
+            progress.heard = now
+            progress.round = max(progress.round, round)
+        }
+        confirm(into: &effects)
     }
 
     mutating func admit(_ member: MemberID, at now: Int64) {

@@ -6,6 +6,9 @@ package enum QuorumEvent: Sendable {
     case persisted(upTo: Int64, truncationCount: Int)
     /// The leader has decided these changes; only while this member leads. They are sent with the next `flushed`.
     case proposed([QuorumEntry])
+    /// Something must not be said before it is certain that no other member has come to lead until now; only while this
+    /// member leads. A round of ``QuorumMember/awaitedRound`` begins with the next `flushed`.
+    case confirmationAsked
     /// All that came together has been stepped through: what is to be sent goes out now.
     case flushed
     /// The state up to `zxid`, sent by the leader, is durable in place of the log. It must be needed until then, as
@@ -34,6 +37,8 @@ package enum QuorumEffect: Sendable, Equatable {
     case sendSnapshot(to: MemberID)
     /// Entries up to `zxid` can be counted on.
     case commit(upTo: Int64)
+    /// When this round began, and was asked for, no other member led: a quorum has said so since.
+    case confirmed(round: Int64)
     /// The member looks for a leader, follows one, or leads, in the epoch that is its own now. A leader proposes the
     /// opening entry of its epoch as soon as it has applied all its entries.
     case becomeLooking

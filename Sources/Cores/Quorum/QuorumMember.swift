@@ -24,6 +24,8 @@ package struct QuorumMember: ProtocolCore, Sendable {
     /// Truncations and installed snapshots so far.
     package internal(set) var truncationCount = 0
     var memberships: MembershipHistory
+    /// The last round of confirmation that this member has begun as a leader; they are counted over all its epochs.
+    var begunRound: Int64 = 0
     var role: Role = .looking(nil)
     /// When a member without a sign of its leader acts, in nanoseconds of the steady clock.
     var electionDeadline: Int64
@@ -69,6 +71,7 @@ package struct QuorumMember: ProtocolCore, Sendable {
         case .received(let message, let sender): received(message, from: sender, at: now, into: &effects)
         case .persisted(let zxid, let count): persisted(upTo: zxid, truncationCount: count, into: &effects)
         case .proposed(let entries): propose(entries, at: now, into: &effects)
+        case .confirmationAsked: askConfirmation()
         case .flushed: flush(at: now, into: &effects)
         case .snapshotInstalled(let zxid, let membership): installed(zxid, membership, into: &effects)
         case .snapshotProgressed(let member): snapshotProgressed(member, at: now)
@@ -84,10 +87,10 @@ package struct QuorumMember: ProtocolCore, Sendable {
         switch message {
         case .voteAsked(let request): vote(on: request, of: sender, at: now, into: &effects)
         case .voteAnswered(let answer): count(answer, of: sender, at: now, into: &effects)
-        case .heartbeat(let epoch): heartbeat(epoch, of: sender, at: now, into: &effects)
-        case .heartbeatAnswered(let epoch):
+        case .heartbeat(let epoch, let round): heartbeat(epoch, round: round, of: sender, at: now, into: &effects)
+        case .heartbeatAnswered(let epoch, let round):
             if stepDown(before: epoch, at: now, into: &effects) { return }
-            heard(sender, epoch: epoch, at: now)
+            heard(sender, epoch: epoch, round: round, at: now, into: &effects)
         case .joinAsked: admit(sender, at: now)
         case .leadershipOffered(let epoch):
             guard leader == sender, epoch == promise.epoch, mayCampaign else { return }

@@ -6,8 +6,10 @@ package enum QuorumMessage: Sendable, Equatable {
     // Small ones.
     case voteAsked(VoteRequest)
     case voteAnswered(VoteAnswer)
-    case heartbeat(epoch: Int32)
-    case heartbeatAnswered(epoch: Int32)
+    /// `round` is the leader's last round of confirmation.
+    case heartbeat(epoch: Int32, round: Int64)
+    /// `round` is that of the heartbeat; 0 of who may have promised more than it knows.
+    case heartbeatAnswered(epoch: Int32, round: Int64)
     /// A member outside the ensemble asks the leader, whoever that is, to be sent entries.
     case joinAsked
     /// The leader steps down in favour of the receiver, which is to ask for votes at once.

@@ -1,30 +1,36 @@
 import NIOCore
 
-/// Holds back what must not be said before the changes it could have seen are durable.
+/// Holds back what must not be said before the changes it could have seen are durable, and what depends on nobody else
+/// leading before that is confirmed.
 ///
-/// Invariant: what is held is in order of the zxids it waits for, so that everything leaves in the order it came.
+/// Invariant: what is held is in order of the zxids and of the rounds it waits for, so that everything leaves in the order
+/// it came.
 struct CommitGate<Effect: Sendable>: Sendable {
     private struct Held: Sendable {
         var zxid: Int64
+        var round: Int64
         var effect: Effect
     }
 
     private var held = CircularBuffer<Held>()
     /// The last change that is durable.
     private(set) var committed: Int64
+    private(set) var confirmedRound: Int64 = 0
 
     init(committed: Int64) { self.committed = committed }
 
     /// What waits.
     var count: Int { held.count }
 
-    /// Lets `effect` through into `effects` once `zxid` is committed: at once if it is.
-    mutating func pass(_ effect: Effect, after zxid: Int64, into effects: inout [Effect]) {
-        if zxid <= committed && count == 0 {
+    /// Lets `effect` through into `effects` once `zxid` is committed and `round` is confirmed: at once if they are.
+    ///
+    /// - Parameter round: 0 when that need not be confirmed.
+    mutating func pass(_ effect: Effect, after zxid: Int64, round: Int64 = 0, into effects: inout [Effect]) {
+        if zxid <= committed && round <= confirmedRound && count == 0 {
             effects.append(effect)
         } else {
             precondition(zxid >= held.last?.zxid ?? .min, "waiting for zxid \(zxid) behind \(held.last?.zxid ?? 0)")
-            held.append(Held(zxid: zxid, effect: effect))
+            held.append(Held(zxid: zxid, round: round, effect: effect))
         }
     }
 
@@ -32,6 +38,19 @@ struct CommitGate<Effect: Sendable>: Sendable {
     mutating func commit(upTo zxid: Int64, into effects: inout [Effect]) {
         precondition(zxid >= committed, "committed \(zxid) after \(committed)")
         committed = zxid
-        while !held.isEmpty && held[held.startIndex].zxid <= zxid { effects.append(held.removeFirst().effect) }
+        release(into: &effects)
+    }
+
+    /// Lets through what waited for rounds up to this one.
+    mutating func confirm(round: Int64, into effects: inout [Effect]) {
+        confirmedRound = round
+        release(into: &effects)
+    }
+
+    private mutating func release(into effects: inout [Effect]) {
+        while let first = held.first, first.zxid <= committed, first.round <= confirmedRound {
+            held.removeFirst()
+            effects.append(first.effect)
+        }
     }
 }

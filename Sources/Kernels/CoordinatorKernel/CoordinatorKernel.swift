@@ -108,6 +108,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
             for message in messages { heard(message, from: member, at: now, into: &effects) }
         case .linkLost(let member):
             ensemble?.transfers[member] = nil
+            ensemble?.confirmations.forget(member)
             if leaderToAsk == member { endAsking(at: now, into: &effects) }
             stepQuorum(.linkLost(member), at: now, into: &effects)
         case .restored(let tree): restored(tree, at: now, into: &effects)

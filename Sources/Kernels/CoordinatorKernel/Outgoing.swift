@@ -33,12 +33,16 @@ struct AnsweredRequest: Sendable {
 
 extension CoordinatorKernel {
     /// Says `outgoing` as soon as every change that has been applied so far is durable.
-    mutating func say(_ outgoing: Outgoing, at now: Instant, into effects: inout [CoordinatorEffect]) {
+    ///
+    /// - Parameter round: to be confirmed as well, as ``confirmationRound(at:into:)`` gives it; 0 for none.
+    mutating func say(
+        _ outgoing: Outgoing, round: Int64 = 0, at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
         if ensemble?.isServing == false, outgoing.isEnd {
             // What has been applied may be taken back, and then nothing could wait for it.
             leaving.append(outgoing)
         } else {
-            gate.pass(outgoing, after: lastZxid, into: &leaving)
+            gate.pass(outgoing, after: lastZxid, round: round, into: &leaving)
         }
         letLeave(at: now, into: &effects)
     }

@@ -74,22 +74,12 @@ extension EnsembleRun {
             case 9: frames.append(clients[client].frame(.ping))
             case 10: if clients[client].hasEphemeral { frames.append(clients[client].frame(.seeEphemeral)) }
             default:
-                let after = acknowledgedLongAgo(register)
+                let after = oracle.acknowledged[register]
                 frames.append(clients[client].frame(.sync))
                 frames.append(clients[client].frame(.synced(register: register, after: after)))
             }
         }
         if !frames.isEmpty { send(client, frames) }
-    }
-
-    /// As in Apache ZooKeeper, a leader that does not know yet that there is another one answers to a sync; not for longer
-    /// than a process may be stopped and a leader does without a quorum.
-    private mutating func acknowledgedLongAgo(_ register: Int) -> Int32 {
-        if now - (samples.last?.time ?? 0) > 200_000_000 { samples.append((now, oracle.acknowledged)) }
-        let limit = now - Duration.milliseconds(3500).nanoseconds
-        while samples.count > 1, samples[1].time < limit { samples.removeFirst() }
-        guard let oldest = samples.first, oldest.time < limit else { return 0 }
-        return oldest.versions[register]
     }
 
     // MARK: - Answers

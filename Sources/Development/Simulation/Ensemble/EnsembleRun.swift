@@ -42,8 +42,6 @@ package struct EnsembleRun {
     var isEnding = false
     var connectionCount: UInt64 = 0
     var writeCount = 0
-    /// What had been acknowledged at some moments of the last seconds.
-    var samples: [(time: Int64, versions: [Int32])] = []
     var trace: Trace?
     package private(set) var restartCount = 0
 

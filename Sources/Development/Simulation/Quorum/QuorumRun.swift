@@ -229,7 +229,7 @@ package struct QuorumRun {
             oracle.member(id, leads: epoch, with: members[member].disk.live)
             let delay = Duration.microseconds(random.within(0...3000)).nanoseconds
             agenda.plan(.opens(member, life: members[member].life, epoch: epoch), at: now + delay)
-        case .adopt, .report: break
+        case .adopt, .confirmed, .report: break
         }
     }
 

@@ -76,7 +76,9 @@ extension CoordinatorKernel {
             return ask(.resume(password: request.password), asked, into: &effects)
         }
         guard let timeout = timeout(ofSession: session, provenBy: request.password) else {
-            return refuse(session, on: id, at: now, into: &effects)
+            // Another leader may have opened it.
+            let round = confirmationRound(at: now, into: &effects)
+            return refuse(session, on: id, round: round, at: now, into: &effects)
         }
         if let older = connectionOfSession[session] { end(older, .close(older), at: now, into: &effects) }
         server.resumedSessions += 1
@@ -87,14 +89,15 @@ extension CoordinatorKernel {
 
     /// Tells a client that there is no such session for it.
     mutating func refuse(
-        _ session: Int64, on id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
+        _ session: Int64, on id: ConnectionID, round: Int64 = 0, at now: Instant,
+        into effects: inout [CoordinatorEffect]
     ) {
         guard case .opening(let request)? = clients[id]?.phase else { return }
         let refusal = ConnectResponse(
             timeout: 0, sessionID: 0, password: ByteBuffer(repeating: 0, count: SessionPassword.size),
             readOnly: request.readOnly.map { _ in false })
         let answered = AnsweredRequest(arrived: now, xid: 0, zxid: lastZxid, operation: "SESS")
-        say(.report(.sessionRefused(session, id)), at: now, into: &effects)
+        say(.report(.sessionRefused(session, id)), round: round, at: now, into: &effects)
         say(.reply(id, ReplyFrame.connected(refusal), to: answered), at: now, into: &effects)
         end(id, .close(id), at: now, into: &effects)
     }

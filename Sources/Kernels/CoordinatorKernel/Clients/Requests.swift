@@ -120,7 +120,9 @@ extension CoordinatorKernel {
             var ping = asked
             ping.xid = SpecialXID.ping
             reply(.success(.empty), to: ping, at: now, into: &effects)
-        case .sync(let path): reply(.success(.path(path)), to: asked, at: now, into: &effects)
+        case .sync(let path):
+            let round = confirmationRound(at: now, into: &effects)
+            reply(.success(.path(path)), to: asked, round: round, at: now, into: &effects)
         case .whoAmI:
             let identities = clients[asked.connection]?.shownIdentities ?? []
             reply(.success(.identities(identities)), to: asked, at: now, into: &effects)
@@ -165,10 +167,12 @@ extension CoordinatorKernel {
         reply(.success(.empty), to: asked, zxid: 0, at: now, into: &effects)
     }
 
-    /// - Parameter zxid: for the header, if not that of the last change.
+    /// - Parameters:
+    ///   - zxid: for the header, if not that of the last change.
+    ///   - round: as for ``say(_:round:at:into:)``.
     mutating func reply(
-        _ outcome: Result<ZooKeeperReply, ZooKeeperError>, to asked: Asked, zxid: Int64? = nil, at now: Instant,
-        into effects: inout [CoordinatorEffect]
+        _ outcome: Result<ZooKeeperReply, ZooKeeperError>, to asked: Asked, zxid: Int64? = nil, round: Int64 = 0,
+        at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         var header = ZooKeeperReplyHeader(xid: asked.xid, zxid: zxid ?? lastZxid)
         var body = ZooKeeperReply.empty
@@ -176,17 +180,17 @@ extension CoordinatorKernel {
         case .success(let reply): body = reply
         case .failure(let error): header.error = error
         }
-        reply(ReplyFrame.reply(header, body), header, to: asked, at: now, into: &effects)
+        reply(ReplyFrame.reply(header, body), header, to: asked, round: round, at: now, into: &effects)
     }
 
     mutating func reply(
-        _ frame: ByteBuffer, _ header: ZooKeeperReplyHeader, to asked: Asked, at now: Instant,
+        _ frame: ByteBuffer, _ header: ZooKeeperReplyHeader, to asked: Asked, round: Int64 = 0, at now: Instant,
         into effects: inout [CoordinatorEffect]
     ) {
         let answered = AnsweredRequest(
             arrived: asked.arrived, xid: asked.xid, zxid: header.zxid, operation: asked.opCode.fourLetters,
             isUpdate: asked.opCode.isUpdate)
-        say(.reply(asked.connection, frame, to: answered), at: now, into: &effects)
+        say(.reply(asked.connection, frame, to: answered), round: round, at: now, into: &effects)
     }
 }
 

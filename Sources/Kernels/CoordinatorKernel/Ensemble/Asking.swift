@@ -49,8 +49,10 @@ extension CoordinatorKernel {
             serve(asked.session, timeout: timeout, isNew: false, on: id, at: now, into: &effects)
         case .refused: refuse(asked.session, on: id, at: now, into: &effects)
         case .answered(let error, let body):
+            // Requests before a sync may have been answered later than the leader did.
+            let zxid = asked.opCode == .sync ? max(verdict.zxid, lastZxid) : verdict.zxid
             let header = ZooKeeperReplyHeader(
-                xid: asked.xid, zxid: verdict.zxid, error: ZooKeeperError(rawValue: error))
+                xid: asked.xid, zxid: zxid, error: ZooKeeperError(rawValue: error))
             reply(ReplyFrame.reply(header, body), header, to: asked, at: now, into: &effects)
             let isOver = asked.opCode == .closeSession || header.error == .sessionMoved
             if isOver || header.error == .sessionExpired { end(id, .close(id), at: now, into: &effects) }

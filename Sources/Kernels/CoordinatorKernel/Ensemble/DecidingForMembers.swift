@@ -11,7 +11,9 @@ extension CoordinatorKernel {
         _ asked: ForwardedQuestion, for member: MemberID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         guard ensemble?.isLeading == true, ensemble?.isServing == true else { return }
+        if ensemble?.confirmations.hold(asked, of: member) == true { return }
         let outcome: Verdict.Outcome
+        var mustBeConfirmed = false
         switch asked.question {
         case .open where !hasRoom: outcome = .refused
         case .close where !hasRoom:
@@ -29,7 +31,9 @@ extension CoordinatorKernel {
                 move(asked.session, to: member, at: now, into: &effects)
                 outcome = .resumed(timeoutInMilliseconds: timeout)
             } else {
+                // Another leader may have opened it.
                 outcome = .refused
+                mustBeConfirmed = true
             }
         case .close:
             if tree.timeoutInMilliseconds(ofSession: asked.session) != nil {
@@ -39,9 +43,15 @@ extension CoordinatorKernel {
             outcome = .answered(error: 0, body: ByteBuffer())
         case .request(let type, let body):
             outcome = answer(type, body, asked, of: member, at: now, into: &effects)
+            mustBeConfirmed = asked.isSync
         }
         let verdict = Verdict(ticket: asked.ticket, zxid: lastZxid, outcome: outcome)
-        effects.append(.tell(member, .verdict(verdict)))
+        if mustBeConfirmed {
+            let round = confirmationRound(at: now, into: &effects)
+            ensemble?.confirmations.add(verdict, of: asked.session, for: member, round: round)
+        } else {
+            effects.append(.tell(member, .verdict(verdict)))
+        }
     }
 
     private mutating func answer(

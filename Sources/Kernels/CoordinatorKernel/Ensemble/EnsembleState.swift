@@ -20,6 +20,7 @@ struct EnsembleState: Sendable {
     var asking = AskingState()
     /// Who serves a session, as far as this leader has heard.
     var owners: [Int64: MemberID] = [:]
+    var confirmations = AwaitedConfirmations()
     /// The state on its way to members that lag too far.
     var transfers: [MemberID: SnapshotTransfer] = [:]
     /// The leader's state on its way here.

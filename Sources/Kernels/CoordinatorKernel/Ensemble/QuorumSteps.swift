@@ -25,6 +25,7 @@ extension CoordinatorKernel {
         case .send(let message, let member): effects.append(.tell(member, .quorum(message)))
         case .sendSnapshot(let member): beginTransfer(to: member, into: &effects)
         case .commit(let zxid): committed(upTo: zxid, at: now, into: &effects)
+        case .confirmed(let round): confirmed(round, at: now, into: &effects)
         case .becomeLooking: stopServing(at: now, into: &effects)
         case .follow(let leader, let epoch):
             ensemble?.statistics.foundLeader(isSelf: false, at: now)
@@ -167,6 +168,7 @@ extension CoordinatorKernel {
             effects.append(.close(id))
         }
         gate = CommitGate(committed: gate.committed)
+        ensemble?.confirmations = AwaitedConfirmations()
         leaving = []
         if ensemble?.arrival != nil { effects.append(.discardSnapshot) }
         ensemble?.arrival = nil

@@ -55,8 +55,9 @@ extension PeerMessage {
         switch kind {
         case .voteAsked: self = .quorum(.voteAsked(try VoteRequest(reading: &reader)))
         case .voteAnswered: self = .quorum(.voteAnswered(try VoteAnswer(reading: &reader)))
-        case .heartbeat: self = .quorum(.heartbeat(epoch: try reader.int32()))
-        case .heartbeatAnswered: self = .quorum(.heartbeatAnswered(epoch: try reader.int32()))
+        case .heartbeat: self = .quorum(.heartbeat(epoch: try reader.int32(), round: try reader.int64()))
+        case .heartbeatAnswered:
+            self = .quorum(.heartbeatAnswered(epoch: try reader.int32(), round: try reader.int64()))
         case .joinAsked: self = .quorum(.joinAsked)
         case .leadershipOffered: self = .quorum(.leadershipOffered(epoch: try reader.int32()))
         case .entries: self = .quorum(.entries(try Append(reading: &reader)))
@@ -108,12 +109,14 @@ extension QuorumMessage {
         case .voteAnswered(let answer):
             writer.kind(.voteAnswered)
             answer.write(to: &writer)
-        case .heartbeat(let epoch):
+        case .heartbeat(let epoch, let round):
             writer.kind(.heartbeat)
             writer.int32(epoch)
-        case .heartbeatAnswered(let epoch):
+            writer.int64(round)
+        case .heartbeatAnswered(let epoch, let round):
             writer.kind(.heartbeatAnswered)
             writer.int32(epoch)
+            writer.int64(round)
         case .joinAsked: writer.kind(.joinAsked)
         case .leadershipOffered(let epoch):
             writer.kind(.leadershipOffered)
