@@ -93,7 +93,7 @@ struct EnsembleHarness {
                 sent[connection.number, default: []].append(frame)
             case .close(let connection), .reject(let connection, _): ended.insert(connection.number)
             case .report(let news): reported[id, default: []].append(news)
-            case .promise, .connect, .takeSnapshot: break
+            case .promise, .connect, .agreed, .takeSnapshot: break
             case .authenticate, .truncate, .restore, .receiveSnapshot, .receiveChunk, .installSnapshot,
                 .discardSnapshot, .fail:
                 Issue.record("\(effect) without a fault")

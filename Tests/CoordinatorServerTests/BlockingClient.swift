@@ -8,19 +8,32 @@ final class BlockingClient {
     private let descriptor: CInt
 
     init(port: Int) {
-        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        descriptor = Self.socket()
+        let outcome = Self.connect(descriptor, to: port)
+        precondition(outcome == 0, "cannot connect to port \(port): errno \(errno)")
+    }
+
+    /// Whether nobody listens on a port.
+    static func isRefused(port: Int) -> Bool {
+        let descriptor = socket()
+        defer { close(descriptor) }
+        return connect(descriptor, to: port) != 0 && errno == ECONNREFUSED
+    }
+
+    private static func socket() -> CInt { Glibc.socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0) }
+
+    private static func connect(_ descriptor: CInt, to port: Int) -> CInt {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         var patience = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        let outcome = withUnsafePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        precondition(outcome == 0, "cannot connect to port \(port): errno \(errno)")
     }
 
     deinit { close(descriptor) }

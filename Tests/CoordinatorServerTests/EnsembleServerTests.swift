@@ -106,4 +106,37 @@ import ZooKeeperProtocol
         #expect(try again.ask(.getAllChildrenNumber(path: "/"))?.body == .number(504))
         for server in servers { try await server.stop() }
     }
+
+    @Test func aMemberMovesWithoutARestartAndItsClientsStay() async throws {
+        let servers = try await startEnsemble {
+            $0.checksACLs = false
+            $0.ensemble?.allowsReconfiguration = true
+        }
+        for server in servers { _ = try await session(server) }
+        let client = try await session(servers[1])
+        let former = try #require(servers[1].server?.plaintextPort)
+        let ports = try await freePorts(3)
+        let line = "server.2=127.0.0.1:\(ports[0]):\(ports[1]):participant;127.0.0.1:\(ports[2])"
+        let reconfig = ZooKeeperRequest.reconfig(joining: line, leaving: nil, newMembers: nil, version: -1)
+        #expect(try client.ask(reconfig)?.header.error == .ok)
+        while servers[1].server?.plaintextPort != ports[2] { try await Task.sleep(for: .milliseconds(10)) }
+        // Who was connected before is served on, and who comes finds the new port.
+        #expect(try client.ask(create("/moved"))?.header.error == .ok)
+        let newcomer = BlockingClient(port: ports[2])
+        #expect(try newcomer.connect()?.sessionID != 0)
+        #expect(BlockingClient.isRefused(port: former))
+        #expect(try newcomer.ask(.exists(path: "/moved", watch: false))?.header.error == .ok)
+        // The others find it at its new ports after a restart of theirs.
+        for index in [0, 2] {
+            try await servers[index].stop()
+            try await servers[index].start()
+        }
+        let back = try await session(servers[0])
+        #expect(try back.ask(create("/after"))?.header.error == .ok)
+        // It starts where it moved to, whatever its settings say.
+        try await servers[1].stop()
+        try await servers[1].start()
+        while servers[1].server?.plaintextPort != ports[2] { try await Task.sleep(for: .milliseconds(10)) }
+        for server in servers { try await server.stop() }
+    }
 }

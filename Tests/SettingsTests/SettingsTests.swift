@@ -27,6 +27,14 @@ private func read(_ text: String) throws(InvalidSettings) -> SettingValues {
         #expect(file.entries.map(\.value) == ["1", "two words ", "three", "xy\\", "é\t|", "", "a#b"])
         #expect(file.entries.map(\.line) == [4, 5, 6, 7, 9, 10, 11])
     }
+
+    @Test func entriesLeaveWithTheirContinuedLinesAndNothingElseChanges() {
+        let text = "# a\r\na=1\\\r\n  2\r\nb=3\n\n! b\n a : 4\nc=5"
+        #expect(PropertiesFile.text(text) { $0 == "a" } == "# a\r\nb=3\n\n! b\nc=5")
+        #expect(PropertiesFile.text(text) { _ in false } == text)
+        #expect(PropertiesFile.text(text) { $0 == "c" } == "# a\r\na=1\\\r\n  2\r\nb=3\n\n! b\n a : 4\n")
+        #expect(PropertiesFile.text("a=1\\") { $0 == "a" } == "")
+    }
 }
 
 @Suite struct SettingsSchemaTests {

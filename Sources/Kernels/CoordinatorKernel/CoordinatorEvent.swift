@@ -66,8 +66,10 @@ package enum CoordinatorEffect: Sendable {
     /// ``CoordinatorEvent/restored(_:)`` before anything else.
     case restore
     case tell(MemberID, PeerMessage)
-    /// These are the members from now on.
+    /// These are the members from now on, unless that is taken back.
     case connect(Membership)
+    /// The members have agreed on this ensemble. Once for each version, and not before this one serves.
+    case agreed(Membership)
     /// A snapshot of this zxid arrives, in chunks; one that arrived before is forgotten.
     case receiveSnapshot(zxid: Int64)
     case receiveChunk(ByteBuffer)

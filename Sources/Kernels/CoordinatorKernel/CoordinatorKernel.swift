@@ -80,6 +80,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// Of the last change that has been applied.
     package var lastZxid: Int64 { tree.lastZxid }
 
+    /// The members as the newest change known here has them; nil for a coordinator of its own.
+    package var membership: Membership? { ensemble?.quorum.membership }
+
     /// What has been applied.
     package var state: TreeState { tree.hard }
 

@@ -8,9 +8,9 @@ import Transport
 /// A running coordinator: its listeners, its threads and its files.
 package final class CoordinatorServer: Sendable {
     /// The port it listens on in plaintext; nil for none.
-    package let plaintextPort: Int?
+    package var plaintextPort: Int? { listening.ports.plaintext }
     /// The port it listens on over TLS; nil for none.
-    package let securePort: Int?
+    package var securePort: Int? { listening.ports.secure }
 
     /// The AdminServer's port; nil for none.
     package let adminPort: Int?
@@ -20,22 +20,22 @@ package final class CoordinatorServer: Sendable {
     private let listening: Listening
     private let thread: CoordinatorThread
     private let links: PeerLinks?
+    private let residence: Residence?
     private let operators: OperatorServices
     /// Held until the threads have ended.
     private let locks: [DirectoryLock]
 
     private init(
-        _ listening: Listening, thread: CoordinatorThread, links: PeerLinks?, operators: OperatorServices,
-        locks: [DirectoryLock]
+        _ listening: Listening, thread: CoordinatorThread, links: PeerLinks?, residence: Residence?,
+        operators: OperatorServices, locks: [DirectoryLock]
     ) {
         self.listening = listening
         self.operators = operators
         adminPort = operators.admin?.port
         metricsPort = operators.metrics?.port
-        plaintextPort = listening.plaintext?.port
-        securePort = listening.secure?.port
         self.thread = thread
         self.links = links
+        self.residence = residence
         self.locks = locks
     }
 
@@ -65,15 +65,16 @@ package final class CoordinatorServer: Sendable {
             throw error
         }
         do {
-            let (thread, links, locks) = try await serve(
+            let (thread, links, residence, locks) = try await serve(
                 settings, listening, on: group, mailbox: mailbox, throttle: throttle, logger: logger,
                 audit: operators.audit, whenFailed: whenFailed)
-            for (protocolName, listener) in [("plaintext", listening.plaintext), ("TLS", listening.secure)] {
-                if let listener { logger.info("serving clients on port \(listener.port), \(protocolName)") }
+            for (protocolName, port) in [("plaintext", listening.ports.plaintext), ("TLS", listening.ports.secure)] {
+                if let port { logger.info("serving clients on port \(port), \(protocolName)") }
             }
             await operators.openAdmin(on: group, logger: logger)
             operators.audit?.write(AuditEntry(.serverStart, .success))
-            return CoordinatorServer(listening, thread: thread, links: links, operators: operators, locks: locks)
+            return CoordinatorServer(
+                listening, thread: thread, links: links, residence: residence, operators: operators, locks: locks)
         } catch {
             operators.audit?.write(AuditEntry(.serverStart, .failure))
             try await listening.close()
@@ -87,7 +88,7 @@ package final class CoordinatorServer: Sendable {
         _ settings: CoordinatorSettings, _ listening: Listening, on group: any EventLoopGroup,
         mailbox: Mailbox<CoordinatorThread.Message>, throttle: Throttle, logger: Logger, audit: AuditLog?,
         whenFailed: @escaping @Sendable (any Error) -> Void
-    ) async throws -> (CoordinatorThread, PeerLinks?, [DirectoryLock]) {
+    ) async throws -> (CoordinatorThread, PeerLinks?, Residence?, [DirectoryLock]) {
         let fileSystem = PosixFileSystem()
         let storage = CoordinatorStorage(fileSystem: fileSystem, settings: settings.storage)
         try storage.prepare()
@@ -117,19 +118,27 @@ package final class CoordinatorServer: Sendable {
             memberOf: settings.ensemble?.start(
                 kept.promise, entries: recovery.entries, snapshotZxid: recovery.snapshotZxid), at: clock.now())
         var links: PeerLinks?
-        if let ensemble = settings.ensemble {
-            links = try await PeerLinks.start(
+        var residence: Residence?
+        var member: EnsembleMember?
+        if var ensemble = settings.ensemble {
+            if let newest = kernel.membership { ensemble.adopt(newest) }
+            let started = try await PeerLinks.start(
                 ensemble, ensemble: kernel.ensembleID ?? kept.ensemble, on: group, logger: logger,
                 post: { mailbox.post(.peer($0)) })
-        }
-        let member = links.map { links in
-            EnsembleMember(links, promises, kept: kept, storage) { [tree = kernelSettings.tree] in RestoredTree(tree) }
+            let home = Residence(ensemble, started, listening, logger: logger) { ports in
+                mailbox.post(.asked { loop, _ in loop.ports = ports })
+            }
+            member = EnsembleMember(started, home, promises, kept: kept, storage) { [tree = kernelSettings.tree] in
+                RestoredTree(tree)
+            }
+            links = started
+            residence = home
         }
         let log = recovery.log
         let authentication = settings.sasl.map { sasl in
             AuthenticationThread(sasl) { mailbox.post(.authenticated($0, $1)) }
         }
-        let thread = CoordinatorThread(mailbox) {
+        let thread = CoordinatorThread(mailbox) { [member] in
             CoordinatorLoop(
                 kernel: kernel, ports: listening.ports, started: started, restore: restore,
                 sync: SyncThread(
@@ -141,13 +150,15 @@ package final class CoordinatorServer: Sendable {
                 throttle: throttle, logger: logger, audit: audit, authentication: authentication, member: member,
                 whenFailed: whenFailed)
         }
-        return (thread, links, locks)
+        return (thread, links, residence, locks)
     }
 
     /// Ends all connections, makes durable what was accepted, and lets go of the directories. Sessions stay for their
     /// clients to come back to.
     package func stop() async throws {
         operators.audit?.write(AuditEntry(.serverStop, .invoked))
+        // Before the listeners: nothing is opened behind their back.
+        await residence?.stop()
         try await listening.close()
         try await operators.stop()
         thread.stop()

@@ -62,7 +62,7 @@ struct CoordinatorLoop {
     }
 
     var kernel: CoordinatorKernel
-    let ports: ClientPorts
+    var ports: ClientPorts
     let started: Instant
     let restore: RestoreStatistics
     private(set) var disk = DiskStatistics()
@@ -207,6 +207,7 @@ struct CoordinatorLoop {
             case .report(let news): report(news)
             case .tell(let id, let message): member?.tell(id, message)
             case .connect(let membership): member?.connect(membership)
+            case .agreed(let membership): member?.agreed(on: membership)
             case .promise, .truncate, .restore, .receiveSnapshot, .receiveChunk, .installSnapshot, .discardSnapshot,
                 .fail:
                 do {

@@ -26,22 +26,45 @@ package struct PropertiesFile: Sendable {
     }
 
     package init(path: String, text: String) {
-        self.init(path: path, entries: [])
-        var logical = ""
-        var start = 0
-        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: Self.endsLine).enumerated() {
-            let rest = line.drop { $0 == " " || $0 == "\t" || $0 == "\u{c}" }
-            if logical.isEmpty {
-                start = index + 1
-                if rest.isEmpty || rest.first == "#" || rest.first == "!" { continue }
+        self.init(path: path, entries: Self.logicalLines(of: text).compactMap(\.entry))
+    }
+
+    /// The text without the entries whose keys `isUnwanted` names, everything else as it was.
+    package static func text(_ text: String, without isUnwanted: (String) -> Bool) -> String {
+        logicalLines(of: text).filter { line in line.entry.map { !isUnwanted($0.key) } ?? true }
+            .map { String($0.text) }.joined()
+    }
+
+    /// Lines of a file that a backslash joins, or one that is a comment or empty.
+    private struct LogicalLine {
+        /// With the ends of its lines.
+        var text: Substring
+        /// nil for a comment.
+        var entry: Entry?
+    }
+
+    private static func logicalLines(of text: String) -> [LogicalLine] {
+        var lines: [LogicalLine] = []
+        var rest = text[...]
+        var number = 0
+        while !rest.isEmpty {
+            let begin = rest.startIndex
+            let first = number + 1
+            var logical = ""
+            var isContinued = true
+            while isContinued, !rest.isEmpty {
+                let line = rest.prefix { !endsLine($0) }
+                rest = rest[line.endIndex...].dropFirst()
+                number += 1
+                let content = line.drop { $0 == " " || $0 == "\t" || $0 == "\u{c}" }
+                if logical.isEmpty, content.isEmpty || content.first == "#" || content.first == "!" { break }
+                isContinued = content.reversed().prefix { $0 == "\\" }.count % 2 == 1
+                logical += isContinued ? content.dropLast() : content
             }
-            let backslashes = rest.reversed().prefix { $0 == "\\" }.count
-            logical += backslashes % 2 == 1 ? rest.dropLast() : rest
-            if backslashes % 2 == 1 { continue }
-            entries.append(Self.entry(logical, line: start))
-            logical = ""
+            let entry = logical.isEmpty ? nil : entry(logical, line: first)
+            lines.append(LogicalLine(text: text[begin..<rest.startIndex], entry: entry))
         }
-        if !logical.isEmpty { entries.append(Self.entry(logical, line: start)) }
+        return lines
     }
 
     /// CR LF is one character in Swift.

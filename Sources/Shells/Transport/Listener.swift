@@ -96,13 +96,18 @@ package final class Listener: Sendable {
     /// Connections that are open now.
     package var connectionCount: Int { registry.count }
 
-    /// Accepts no more and ends all connections with ``CloseReason/shutDown``.
-    package func close() async throws {
+    /// Accepts no more and gives the port back. Connections stay until ``close()``.
+    package func retire() async throws {
         do {
             try await channel.close().get()
         } catch ChannelError.alreadyClosed {
             return
         }
+    }
+
+    /// Accepts no more and ends all connections with ``CloseReason/shutDown``.
+    package func close() async throws {
+        try await retire()
         registry.close()
     }
 }

@@ -116,7 +116,7 @@ struct SimulatedServer {
                     kernel.step(.snapshotInstalled(tree), at: now, into: &effects)
                 }
             case .fail(let cause): failure = cause
-            case .send, .close, .reject, .authenticate, .tell, .connect, .report: said.append(effect)
+            case .send, .close, .reject, .authenticate, .tell, .connect, .agreed, .report: said.append(effect)
             }
         }
         self.kernel = kernel

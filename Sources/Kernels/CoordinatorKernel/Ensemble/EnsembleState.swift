@@ -16,6 +16,8 @@ struct EnsembleState: Sendable {
     var idleSince: Instant
     /// It has not been for longer than an election takes.
     var isCutOff = false
+    /// The version of the ensemble that was last said to be agreed on.
+    var agreedVersion: Int64?
     /// The other members' questions and answers while this one follows.
     var asking = AskingState()
     /// Who serves a session, as far as this leader has heard.

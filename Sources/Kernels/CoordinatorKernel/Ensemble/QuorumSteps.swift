@@ -13,6 +13,16 @@ extension CoordinatorKernel {
         ensemble?.quorum.step(event, at: now, into: &wanted)
         for effect in wanted { perform(effect, at: now, into: &effects) }
         serveIfReady(at: now, into: &effects)
+        tellAgreement(into: &effects)
+    }
+
+    /// Says which ensemble the members have agreed on, as soon as that cannot be taken back any more.
+    private mutating func tellAgreement(into effects: inout [CoordinatorEffect]) {
+        guard ensemble?.isServing == true, let membership = ensemble?.quorum.membership,
+            membership.version != ensemble?.agreedVersion, membership.version <= gate.committed
+        else { return }
+        ensemble?.agreedVersion = membership.version
+        effects.append(.agreed(membership))
     }
 
     private mutating func perform(

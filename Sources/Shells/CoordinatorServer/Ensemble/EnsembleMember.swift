@@ -9,6 +9,7 @@ import Seams
 /// file that keeps what it has promised.
 struct EnsembleMember {
     private let links: PeerLinks
+    private let residence: Residence
     private let promises: PromiseFile
     private var kept: PromiseFile.Contents
     private let storage: CoordinatorStorage
@@ -19,10 +20,12 @@ struct EnsembleMember {
     private var receiver: SnapshotReceiver?
 
     init(
-        _ links: PeerLinks, _ promises: PromiseFile, kept: PromiseFile.Contents, _ storage: CoordinatorStorage,
+        _ links: PeerLinks, _ residence: Residence, _ promises: PromiseFile, kept: PromiseFile.Contents,
+        _ storage: CoordinatorStorage,
         makeEmptyTree: @escaping @Sendable () -> RestoredTree
     ) {
         self.links = links
+        self.residence = residence
         self.promises = promises
         self.kept = kept
         self.storage = storage
@@ -36,7 +39,12 @@ struct EnsembleMember {
         outbox.removeAll(keepingCapacity: true)
     }
 
-    func connect(_ membership: Membership) { links.update(membership) }
+    func connect(_ membership: Membership) {
+        links.update(membership)
+        residence.tell(.proposed(membership))
+    }
+
+    func agreed(on membership: Membership) { residence.tell(.agreed(membership)) }
 
     /// Durable on return.
     mutating func keep(_ promise: QuorumPromise) throws(StorageFailure) {

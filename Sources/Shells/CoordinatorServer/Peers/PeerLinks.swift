@@ -13,8 +13,24 @@ import Transport
 final class PeerLinks: Sendable {
     private struct State {
         var dialers: [MemberID: Pair] = [:]
-        var listeners: [Listener] = []
+        /// In the order in which they were opened.
+        var doors: [Door] = []
+        /// They accept nobody any more, and some of their connections live.
+        var retired: [Listener] = []
         var isStopped = false
+    }
+
+    /// A port that other members come to.
+    private struct Door {
+        var place: Place
+        var listener: Listener
+    }
+
+    private struct Place: Hashable {
+        var host: String
+        /// As it was asked for.
+        var port: Int
+        var kind: PeerLinkKind
     }
 
     private struct Pair {
@@ -24,6 +40,7 @@ final class PeerLinks: Sendable {
 
     private let id: MemberID
     private let network: PeerNetwork
+    private let bindAttempts: Int
     private let post: @Sendable (PeerEvent) -> Void
     private let arrivals: PeerArrivals
     private let state = Mutex(State())
@@ -41,7 +58,7 @@ final class PeerLinks: Sendable {
         let links = PeerLinks(
             settings, ensemble: ensemble, try PeerNetwork(settings, on: group, logger: logger), post: post)
         do {
-            try await links.listen(settings)
+            try await links.listen(at: settings.listeners)
         } catch {
             try await links.stop()
             throw error
@@ -56,6 +73,7 @@ final class PeerLinks: Sendable {
     ) {
         id = settings.id
         self.network = network
+        bindAttempts = settings.bindAttempts
         self.post = post
         arrivals = PeerArrivals(settings, ensemble: ensemble, logger: network.logger, post: post)
         arrivals.observe { [weak self] in self?.dial() }
@@ -66,7 +84,7 @@ final class PeerLinks: Sendable {
     var electionPorts: [Int] { ports(.control) }
 
     private func ports(_ kind: PeerLinkKind) -> [Int] {
-        state.withLock { $0.listeners.filter { $0.name == "\(kind)" }.map(\.port) }
+        state.withLock { $0.doors.filter { $0.place.kind == kind }.map(\.listener.port) }
     }
 
     /// Connections of other members that were closed because what they sent made no sense.
@@ -98,7 +116,7 @@ final class PeerLinks: Sendable {
         let (pairs, listeners) = state.withLock { state in
             defer { state.dialers = [:] }
             state.isStopped = true
-            return (Array(state.dialers.values), state.listeners)
+            return (Array(state.dialers.values), state.doors.map(\.listener) + state.retired)
         }
         for pair in pairs {
             pair.control.stop()
@@ -109,14 +127,59 @@ final class PeerLinks: Sendable {
 
     // MARK: Being dialled
 
-    private func listen(_ settings: EnsembleSettings) async throws {
-        for endpoint in settings.listeners {
-            for (kind, port) in [(PeerLinkKind.data, endpoint.quorumPort), (.control, endpoint.electionPort)] {
-                let listener = try await bind(
-                    network.listenerSettings(endpoint.host, port, kind), kind, attempts: settings.bindAttempts)
-                state.withLock { $0.listeners.append(listener) }
+    /// Opens the ports of these endpoints that are not open yet, besides those that are. One call at a time.
+    ///
+    /// - Parameter isReplacing: whether a door on the same port of another address is closed for the new one.
+    /// - Throws: `Listener.Failure`: doors that could not be opened are missing.
+    func listen(at endpoints: [MemberAddress.Endpoint], isReplacing: Bool = false) async throws {
+        for place in Self.places(endpoints) {
+            let (isOpen, inTheWay) = state.withLock { state in
+                (
+                    state.doors.contains { $0.place == place },
+                    state.doors.first { $0.place.port == place.port && place.port != 0 && $0.place != place }
+                )
             }
+            if isOpen { continue }
+            if let inTheWay {
+                guard isReplacing else { continue }
+                try await retire(inTheWay)
+            }
+            try await open(place, attempts: bindAttempts)
         }
+    }
+
+    /// Closes all ports but those of these endpoints; who is connected stays.
+    func abandonAll(but endpoints: [MemberAddress.Endpoint]) async throws {
+        let kept = Set(Self.places(endpoints))
+        for door in state.withLock({ $0.doors }) where !kept.contains(door.place) { try await retire(door) }
+    }
+
+    private static func places(_ endpoints: [MemberAddress.Endpoint]) -> [Place] {
+        endpoints.flatMap {
+            [
+                Place(host: $0.host, port: $0.quorumPort, kind: .data),
+                Place(host: $0.host, port: $0.electionPort, kind: .control),
+            ]
+        }
+    }
+
+    private func open(_ place: Place, attempts: Int) async throws {
+        let listener = try await bind(
+            network.listenerSettings(place.host, place.port, place.kind), place.kind, attempts: attempts)
+        let isTooLate = state.withLock { state in
+            state.doors.append(Door(place: place, listener: listener))
+            return state.isStopped
+        }
+        if isTooLate { try await listener.close() }
+    }
+
+    private func retire(_ door: Door) async throws {
+        state.withLock { state in
+            state.doors.removeAll { $0.place == door.place }
+            state.retired.removeAll { $0.connectionCount == 0 }
+            state.retired.append(door.listener)
+        }
+        try await door.listener.retire()
     }
 
     private func bind(_ settings: ListenerSettings, _ kind: PeerLinkKind, attempts: Int) async throws -> Listener {

@@ -5,7 +5,8 @@ extension CoordinatorSchema {
     static let ensembleKeys: [SettingKey] = [
         SettingKey(
             "dynamicConfigFile", .text, default: nil,
-            "File with the server, group and weight lines, which then stand nowhere else."),
+            "File with the server, group and weight lines, which then stand nowhere else. With reconfigEnabled, each "
+                + "ensemble that is agreed on is written to a new file beside this one, and named here."),
         SettingKey(
             "peerType", .word(["participant", "observer"]), default: nil,
             "What this member is; the server lines decide, this may only agree with them."),
@@ -14,7 +15,11 @@ extension CoordinatorSchema {
             "Whether a coordinator whose only server line is its own serves without an ensemble, which then cannot grow."
         ),
         SettingKey(
-            "reconfigEnabled", .boolean, default: "false", "Whether clients may change who belongs to the ensemble."),
+            "reconfigEnabled", .boolean, default: "false",
+            "Whether clients may change who belongs to the ensemble. Members then write their configuration files."),
+        SettingKey(
+            "skipReconfigBackup", .boolean, default: "false",
+            "Whether no copy of this file (with .bak behind its name) is made before server lines are moved out of it."),
         SettingKey(
             "quorum.heartbeatIntervalMs", .integer(10...10_000), default: "100",
             "Milliseconds from one heartbeat of the leader to the next. Only Martlet knows this key."),

@@ -91,7 +91,6 @@ enum KeysWithoutEffect {
             ["observerMasterPort"], because: "observers follow the leader alone"),
         IgnoredKeys(
             ["leaderServes"], because: "members serve clients while they lead"),
-        IgnoredKeys(["skipReconfigBackup"], because: "configuration files are never written"),
         IgnoredKeys(
             [
                 "quorum.auth.learnerRequireSasl", "quorum.auth.serverRequireSasl",

@@ -121,18 +121,14 @@ extension CoordinatorSettings {
         _ problems: inout [String]
     ) {
         var settings = settings
-        let endpoints = Self.address(of: own, problems: &problems)?.endpoints ?? []
-        if values.boolean("quorumListenOnAllIPs") {
-            for var endpoint in endpoints {
-                endpoint.host = ""
-                if !settings.listeners.contains(endpoint) { settings.listeners.append(endpoint) }
-            }
-        } else {
-            settings.listeners = endpoints
-        }
+        settings.listensOnAllAddresses = values.boolean("quorumListenOnAllIPs")
+        settings.listeners = settings.listeners(of: own)
         settings.bindAttempts = Int(values.integer("electionPortBindRetry"))
         settings.connectTimeout = values.milliseconds("cnxTimeout")
         settings.allowsReconfiguration = values.boolean("reconfigEnabled")
+        if settings.allowsReconfiguration {
+            settings.files = ConfigurationFiles(path: values.path, skipsBackup: values.boolean("skipReconfigBackup"))
+        }
         settings.quorum = QuorumSettings(
             heartbeatInterval: values.milliseconds("quorum.heartbeatIntervalMs"),
             electionTimeout: values.milliseconds("quorum.electionTimeoutMs"))
