@@ -42,6 +42,14 @@ package struct LogSettings: Sendable, Equatable {
     package var flushIntervalInRecords = Int64.max
     /// `flush.ms`
     package var flushIntervalInMilliseconds = Int64.max
+    /// `min.cleanable.dirty.ratio`: what part of a log must be new before it is compacted.
+    package var minCleanableRatio = 0.5
+    /// `min.compaction.lag.ms`
+    package var minCompactionLagInMilliseconds: Int64 = 0
+    /// `max.compaction.lag.ms`
+    package var maxCompactionLagInMilliseconds = Int64.max
+    /// `delete.retention.ms`: how long a tombstone outlives what it deletes.
+    package var deleteRetentionInMilliseconds: Int64 = 86_400_000
     /// The broker's `producer.id.expiration.ms`.
     package var producerExpirationInMilliseconds: Int64 = 86_400_000
 

@@ -20,6 +20,7 @@ package struct RecordBatchBuilder: Sendable {
     private var buffer = ByteBuffer()
     private var baseTimestamp: Int64 = -1
     private var maxTimestamp: Int64 = -1
+    private var lastOffsetDelta: Int32 = -1
     /// Records appended since the last batch was finished.
     package private(set) var count: Int32 = 0
 
@@ -38,39 +39,45 @@ package struct RecordBatchBuilder: Sendable {
     package var sizeInBytes: Int { max(buffer.readableBytes, RecordBatchHeader.sizeInBytes) }
 
     /// Appends one record.
-    /// - Parameter timestamp: in milliseconds since 1970.
+    /// - Parameters:
+    ///   - timestamp: in milliseconds since 1970.
+    ///   - offsetDelta: how far from the base offset; nil is next to the record before, and offsets must rise.
     package mutating func append(
-        timestamp: Int64, key: ByteBuffer?, value: ByteBuffer?, headers: [RecordHeader] = []
+        timestamp: Int64, key: ByteBuffer?, value: ByteBuffer?, headers: [RecordHeader] = [],
+        offsetDelta: Int32? = nil
     ) {
         withBytes(of: key) { key in
             withBytes(of: value) { value in
-                append(timestamp: timestamp, key: key, value: value, headers: headers)
+                append(timestamp: timestamp, key: key, value: value, headers: headers, offsetDelta: offsetDelta)
             }
         }
     }
 
     /// Appends one record whose key and value lie in memory; they are copied.
     package mutating func append(
-        timestamp: Int64, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: [RecordHeader] = []
+        timestamp: Int64, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, headers: [RecordHeader] = [],
+        offsetDelta: Int32? = nil
     ) {
         if count == 0 { begin(timestamp: timestamp) }
+        let offsetDelta = offsetDelta ?? lastOffsetDelta + 1
+        precondition(offsetDelta > lastOffsetDelta, "offset delta \(offsetDelta) after \(lastOffsetDelta)")
         let timestampDelta = timestamp &- baseTimestamp
-        var size = 1 + encodedSize(timestampDelta) + encodedSize(Int64(count))
-        size += encodedSize(Int64(key?.count ?? -1)) + (key?.count ?? 0)
-        size += encodedSize(Int64(value?.count ?? -1)) + (value?.count ?? 0)
-        size += encodedSize(Int64(headers.count))
+        var size = 1 + varintSize(timestampDelta) + varintSize(Int64(offsetDelta))
+        size += varintSize(Int64(key?.count ?? -1)) + (key?.count ?? 0)
+        size += varintSize(Int64(value?.count ?? -1)) + (value?.count ?? 0)
+        size += varintSize(Int64(headers.count))
         for header in headers {
             let name = header.name.utf8.count
-            size += encodedSize(Int64(name)) + name
-            size += encodedSize(Int64(header.value?.readableBytes ?? -1)) + (header.value?.readableBytes ?? 0)
+            size += varintSize(Int64(name)) + name
+            size += varintSize(Int64(header.value?.readableBytes ?? -1)) + (header.value?.readableBytes ?? 0)
         }
-        let whole = encodedSize(Int64(size)) + size
+        let whole = varintSize(Int64(size)) + size
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: whole) { target in
             var cursor = RecordCursor(target: target)
             cursor.varint(Int64(size))
             cursor.byte(0)
             cursor.varint(timestampDelta)
-            cursor.varint(Int64(count))
+            cursor.varint(Int64(offsetDelta))
             cursor.bytes(key)
             cursor.bytes(value)
             cursor.varint(Int64(headers.count))
@@ -83,6 +90,7 @@ package struct RecordBatchBuilder: Sendable {
             return whole
         }
         maxTimestamp = max(maxTimestamp, timestamp)
+        lastOffsetDelta = offsetDelta
         count += 1
     }
 
@@ -111,7 +119,8 @@ package struct RecordBatchBuilder: Sendable {
         }
         let header = RecordBatchHeader(
             baseOffset: baseOffset, batchLength: Int32(batch.readableBytes - RecordBatchHeader.overheadInBytes),
-            leaderEpoch: leaderEpoch, attributes: attributes, lastOffsetDelta: count - 1, baseTimestamp: baseTimestamp,
+            leaderEpoch: leaderEpoch, attributes: attributes, lastOffsetDelta: lastOffsetDelta,
+            baseTimestamp: baseTimestamp,
             maxTimestamp: maxTimestamp, producerID: producerID, producerEpoch: producerEpoch,
             baseSequence: baseSequence, recordCount: count)
         batch.withUnsafeMutableReadableBytes { raw in
@@ -119,6 +128,7 @@ package struct RecordBatchBuilder: Sendable {
             BatchRewriting.renewCRC(of: raw)
         }
         count = 0
+        lastOffsetDelta = -1
         maxTimestamp = -1
         return batch
     }
@@ -153,10 +163,10 @@ private struct RecordCursor {
     }
 }
 
-private func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }
+func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }
 
 /// The bytes of a zigzag-coded variable-length integer.
-private func encodedSize(_ value: Int64) -> Int {
+func varintSize(_ value: Int64) -> Int {
     (70 - (zigzag(value) | 1).leadingZeroBitCount) / 7
 }
 

@@ -26,13 +26,7 @@ package struct RecordIterator: Sendable {
             return
         }
         messages = nil
-        guard let codec = header.attributes.codec else { throw .unknownCodec(header.attributes.codecBits) }
-        let size = header.sizeInBytes - RecordBatchHeader.sizeInBytes
-        let start = batch.bytes.readerIndex + RecordBatchHeader.sizeInBytes
-        guard let body = batch.bytes.getSlice(at: start, length: size) else {
-            throw .truncated(needed: header.sizeInBytes, available: batch.bytes.readableBytes)
-        }
-        rest = try codec.decompress(body, limit: limit)
+        rest = try batch.encodedRecords(limit: limit)
     }
 
     /// The next record; nil after the last that the header announces.
@@ -63,6 +57,17 @@ package struct RecordIterator: Sendable {
 }
 
 extension RecordBatch {
+    /// What follows the header of a batch of magic 2, decompressed.
+    func encodedRecords(limit: Int) throws(InvalidRecords) -> ByteBuffer {
+        guard let codec = header.attributes.codec else { throw .unknownCodec(header.attributes.codecBits) }
+        let size = header.sizeInBytes - RecordBatchHeader.sizeInBytes
+        let start = bytes.readerIndex + RecordBatchHeader.sizeInBytes
+        guard let body = bytes.getSlice(at: start, length: size) else {
+            throw .truncated(needed: header.sizeInBytes, available: bytes.readableBytes)
+        }
+        return try codec.decompress(body, limit: limit)
+    }
+
     /// All records of the batch.
     package func records(limit: Int = CompressionCodec.defaultLimitInBytes) throws(InvalidRecords) -> [Record] {
         var iterator = try RecordIterator(self, limit: limit)

@@ -132,6 +132,7 @@ package final class LogDirectory {
     ) throws(LogFailure) {
         guard let log = logs.removeValue(forKey: partition) else { return }
         topicIDs[partition] = nil
+        log.cancelCleaning()
         let target = path + "/" + LogFileName.deletedDirectory(of: partition, uniqueID: uniqueID)
         try onDisk { () throws(FileSystemError) in
             try disk.rename(path + "/" + partition.description, to: target)
@@ -161,10 +162,16 @@ package final class LogDirectory {
     /// Writes down up to where each log is synced, so that recovery reads no more than what follows.
     package func writeRecoveryPoints() throws(LogFailure) {
         try write(CheckpointText.recoveryPointFile, logs.mapValues(\.recoveryPoint))
+        for log in logs.values { log.rememberRecoveryPoint() }
     }
 
     package func writeHighWatermarks() throws(LogFailure) {
         try write(CheckpointText.highWatermarkFile, logs.mapValues(\.highWatermark))
+    }
+
+    /// Writes down how far logs were compacted.
+    package func writeCleanedOffsets() throws(LogFailure) {
+        try write(CheckpointText.cleanerOffsetFile, logs.compactMapValues(\.cleanedUpTo))
     }
 
     /// Writes down where logs begin that begin inside a segment; the others' files tell.
@@ -185,6 +192,7 @@ package final class LogDirectory {
         try writeRecoveryPoints()
         try writeHighWatermarks()
         try writeLogStartOffsets()
+        try writeCleanedOffsets()
         try onDisk { () throws(FileSystemError) in
             try disk.replace(
                 path + "/" + Self.cleanShutdownFile, with: Array("{\"version\":0,\"brokerEpoch\":-1}".utf8))

@@ -6,6 +6,7 @@ struct StoredOffsets {
     private var recoveryPoints: [TopicPartition: Offset]
     private var highWatermarks: [TopicPartition: Offset]
     private var logStartOffsets: [TopicPartition: Offset]
+    private var cleanedOffsets: [TopicPartition: Offset]
 
     init(_ directory: String, on disk: any FileSystem) throws(LogFailure) {
         func offsets(_ file: String) throws(LogFailure) -> [TopicPartition: Offset] {
@@ -20,12 +21,13 @@ struct StoredOffsets {
         recoveryPoints = try offsets(CheckpointText.recoveryPointFile)
         highWatermarks = try offsets(CheckpointText.highWatermarkFile)
         logStartOffsets = try offsets(CheckpointText.logStartOffsetFile)
+        cleanedOffsets = try offsets(CheckpointText.cleanerOffsetFile)
     }
 
     /// What is not remembered is 0: then all is read again.
     func checkpoint(of partition: TopicPartition, wasClosed: Bool) -> LogCheckpoint {
         LogCheckpoint(
             recoveryPoint: recoveryPoints[partition] ?? 0, logStartOffset: logStartOffsets[partition] ?? 0,
-            highWatermark: highWatermarks[partition] ?? 0, wasClosed: wasClosed)
+            highWatermark: highWatermarks[partition] ?? 0, cleanedUpTo: cleanedOffsets[partition], wasClosed: wasClosed)
     }
 }

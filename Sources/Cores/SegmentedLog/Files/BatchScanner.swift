@@ -1,3 +1,4 @@
+import NIOCore
 import Records
 import Seams
 
@@ -65,6 +66,24 @@ package struct BatchScanner: ~Copyable {
     /// All bytes of the batch at the position, which has this header; valid until the next call.
     package mutating func wholeBatch(_ header: RecordBatchHeader) throws(FileSystemError) -> UnsafeRawBufferPointer {
         try bytes(header.sizeInBytes)
+    }
+
+    /// Reads the batch at the position whole, checks it against its CRC, and steps over it; nil at the file's end.
+    mutating func batch() throws(FileSystemError) -> Result<RecordBatch?, InvalidRecords> {
+        let header: RecordBatchHeader
+        switch try self.header() {
+        case .end: return .success(nil)
+        case .unsound(let reason): return .failure(reason)
+        case .batch(let found): header = found
+        }
+        let batch = RecordBatch(header: header, bytes: ByteBuffer(bytes: try wholeBatch(header)))
+        step(over: header)
+        do throws(InvalidRecords) {
+            try batch.checkCRC()
+            return .success(batch)
+        } catch {
+            return .failure(error)
+        }
     }
 
     package mutating func step(over header: RecordBatchHeader) { position += header.sizeInBytes }

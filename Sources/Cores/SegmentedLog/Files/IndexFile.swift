@@ -37,6 +37,14 @@ final class IndexFile<Entry: IndexEntry> {
         inMemory = try entries(0..<count)
     }
 
+    /// A complete index of `count` entries, which its file holds, synced.
+    init(sealed path: String, count: Int, on disk: any FileSystem) {
+        self.path = path
+        self.disk = disk
+        self.count = count
+        writtenCount = count
+    }
+
     private func opened() throws(FileSystemError) -> any File {
         if let file { return file }
         let opened = try disk.open(path, .readWrite)

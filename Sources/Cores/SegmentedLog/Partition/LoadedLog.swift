@@ -8,15 +8,19 @@ package struct LogCheckpoint: Sendable, Equatable {
     package var recoveryPoint: Offset
     package var logStartOffset: Offset
     package var highWatermark: Offset
+    /// How far the log was compacted; nil when it never was.
+    package var cleanedUpTo: Offset?
     /// Whether the log was closed and not written to since.
     package var wasClosed: Bool
 
     package init(
-        recoveryPoint: Offset = 0, logStartOffset: Offset = 0, highWatermark: Offset = 0, wasClosed: Bool = false
+        recoveryPoint: Offset = 0, logStartOffset: Offset = 0, highWatermark: Offset = 0,
+        cleanedUpTo: Offset? = nil, wasClosed: Bool = false
     ) {
         self.recoveryPoint = recoveryPoint
         self.logStartOffset = logStartOffset
         self.highWatermark = highWatermark
+        self.cleanedUpTo = cleanedUpTo
         self.wasClosed = wasClosed
     }
 }
@@ -52,7 +56,7 @@ struct LoadedLog {
         snapshots = names.compactMap { LogFileName.offset(of: $0, LogFileName.snapshot) }.sorted()
         let bases = names.compactMap { LogFileName.offset(of: $0, LogFileName.log) }.sorted()
         try removeIndexesWithoutLog(names, Set(bases))
-        try openSegments(bases, wasClosed: checkpoint.wasClosed)
+        try openSegments(bases, checkpoint)
         try settleEnds()
     }
 
@@ -78,7 +82,9 @@ struct LoadedLog {
     /// Puts what a cleaner had completed in the place of the segments it was made of. Where it had also begun with
     /// something that comes before, nothing tells which segments were meant, and the originals stay.
     private mutating func finishSwaps(_ names: [String]) throws(LogFailure) {
-        let firstCleaned = names.compactMap { LogFileName.offset(of: $0, LogFileName.log + LogFileName.cleaned) }.min()
+        let firstCleaned = LogFileName.ofSegment.flatMap { suffix in
+            names.compactMap { LogFileName.offset(of: $0, suffix + LogFileName.cleaned) }
+        }.min()
         for suffix in LogFileName.ofSegment {
             for name in names {
                 guard let base = LogFileName.offset(of: name, suffix + LogFileName.swap) else { continue }
@@ -95,7 +101,7 @@ struct LoadedLog {
         }
     }
 
-    /// Removes the segments whose records a cleaned one holds, but not the one whose name it takes.
+    /// Removes the segments whose records a cleaned one holds, also what is left of the one whose name it takes.
     private mutating func removeReplaced(by base: Offset, _ names: [String]) throws(LogFailure) {
         let path = directory + "/" + LogFileName.name(base, LogFileName.log + LogFileName.swap)
         var end = base
@@ -112,7 +118,9 @@ struct LoadedLog {
         }
         for name in names {
             for suffix in LogFileName.ofSegment {
-                if let other = LogFileName.offset(of: name, suffix), other > base, other < end { try remove(name) }
+                if let other = LogFileName.offset(of: name, suffix), other == base || (other > base && other < end) {
+                    try remove(name)
+                }
             }
         }
     }
@@ -134,9 +142,9 @@ struct LoadedLog {
         }
     }
 
-    private mutating func openSegments(_ bases: [Offset], wasClosed: Bool) throws(LogFailure) {
+    private mutating func openSegments(_ bases: [Offset], _ checkpoint: LogCheckpoint) throws(LogFailure) {
         // Below the recovery point only what looks unsound is read; from its segment on everything, unless closed.
-        let firstUnsynced = wasClosed ? Int.max : (bases.lastIndex { $0 <= recoveryPoint } ?? 0)
+        let firstUnsynced = checkpoint.wasClosed ? Int.max : (bases.lastIndex { $0 <= recoveryPoint } ?? 0)
         for (place, base) in bases.enumerated() {
             let isLast = place + 1 == bases.count
             if place < firstUnsynced, let segment = try openedSegment(base, sealed: !isLast) {
@@ -144,7 +152,9 @@ struct LoadedLog {
                 recoveredEnd = nil
                 continue
             }
-            if let previous = segments.last, place > firstUnsynced, base > recoveryPoint, base > logEndOffset {
+            // Before that, compaction leaves gaps.
+            let firstWithoutGap = max(recoveryPoint, checkpoint.cleanedUpTo ?? 0)
+            if let previous = segments.last, place > firstUnsynced, base > firstWithoutGap, base > logEndOffset {
                 // What lay between was lost: the rest cannot be told from records that never were.
                 report.cuts.append(
                     .init(

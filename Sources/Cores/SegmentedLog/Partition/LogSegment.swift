@@ -28,7 +28,10 @@ final class LogSegment {
     private var lastIndexedTimestamp: Int64 = -1
     private(set) var isUnsynced = false
 
-    var path: String { directory + "/" + LogFileName.name(baseOffset, LogFileName.log) }
+    /// What the names of the files end with behind their kind: nothing, but while a cleaner writes them.
+    private let nameSuffix: String
+
+    var path: String { directory + "/" + LogFileName.name(baseOffset, LogFileName.log + nameSuffix) }
 
     private static func path(_ directory: String, _ base: Offset, _ suffix: String) -> String {
         directory + "/" + LogFileName.name(base, suffix)
@@ -36,22 +39,25 @@ final class LogSegment {
 
     /// Begins an empty segment in the place of whatever has its name.
     init(
-        creating baseOffset: Offset, in directory: String, on disk: any FileSystem, jitter: Int64, at now: Instant
+        creating baseOffset: Offset, nameSuffix: String = "", in directory: String, on disk: any FileSystem,
+        jitter: Int64, at now: Instant
     ) throws(FileSystemError) {
+        self.nameSuffix = nameSuffix
         self.baseOffset = baseOffset
         self.directory = directory
         self.disk = disk
         self.jitter = jitter
         openedAt = now.unixMilliseconds
-        let log = try disk.open(Self.path(directory, baseOffset, LogFileName.log), .readWrite)
+        func path(_ suffix: String) -> String { Self.path(directory, baseOffset, suffix + nameSuffix) }
+        let log = try disk.open(path(LogFileName.log), .readWrite)
         try log.truncate(to: 0)
         openedLog = log
         size = 0
         maxTimestamp = -1
         offsetOfMaxTimestamp = -1
-        offsetIndex = IndexFile(creating: Self.path(directory, baseOffset, LogFileName.offsetIndex), on: disk)
-        timeIndex = IndexFile(creating: Self.path(directory, baseOffset, LogFileName.timeIndex), on: disk)
-        let transactions = Self.path(directory, baseOffset, LogFileName.transactionIndex)
+        offsetIndex = IndexFile(creating: path(LogFileName.offsetIndex), on: disk)
+        timeIndex = IndexFile(creating: path(LogFileName.timeIndex), on: disk)
+        let transactions = path(LogFileName.transactionIndex)
         transactionIndex = IndexFile(creating: transactions, on: disk)
         try disk.remove(transactions)
         try offsetIndex.write(evenIfEmpty: true)
@@ -69,6 +75,7 @@ final class LogSegment {
         self.directory = directory
         self.disk = disk
         self.jitter = jitter
+        nameSuffix = ""
         openedAt = now.unixMilliseconds
         func path(_ suffix: String) -> String { Self.path(directory, baseOffset, suffix) }
         size = try disk.attributes(path(LogFileName.log))?.sizeInBytes ?? 0
@@ -101,6 +108,25 @@ final class LogSegment {
         if size > 0, lastTime == nil { return nil }
     }
 
+    /// A cleaned segment whose files have got their names.
+    init(_ cleaned: CleanedSegment, in directory: String, on disk: any FileSystem, jitter: Int64, at now: Instant) {
+        baseOffset = cleaned.baseOffset
+        self.directory = directory
+        self.disk = disk
+        self.jitter = jitter
+        nameSuffix = ""
+        openedAt = now.unixMilliseconds
+        size = cleaned.sizeInBytes
+        maxTimestamp = cleaned.maxTimestamp
+        offsetOfMaxTimestamp = cleaned.offsetOfMaxTimestamp
+        lastIndexedTimestamp = cleaned.maxTimestamp
+        func path(_ suffix: String) -> String { Self.path(directory, cleaned.baseOffset, suffix) }
+        offsetIndex = IndexFile(sealed: path(LogFileName.offsetIndex), count: cleaned.offsetEntryCount, on: disk)
+        timeIndex = IndexFile(sealed: path(LogFileName.timeIndex), count: cleaned.timeEntryCount, on: disk)
+        transactionIndex = IndexFile(
+            sealed: path(LogFileName.transactionIndex), count: cleaned.transactionEntryCount, on: disk)
+    }
+
     /// The segment with empty indexes, for ``takeUp(_:interval:)`` of all its batches.
     init(
         rebuilding baseOffset: Offset, in directory: String, on disk: any FileSystem, jitter: Int64, at now: Instant
@@ -109,6 +135,7 @@ final class LogSegment {
         self.directory = directory
         self.disk = disk
         self.jitter = jitter
+        nameSuffix = ""
         openedAt = now.unixMilliseconds
         size = 0
         maxTimestamp = -1
@@ -178,6 +205,9 @@ final class LogSegment {
                 lastOffset: transaction.lastOffset, lastStableOffset: lastStableOffset))
     }
 
+    /// Notes a transaction that was rolled back by a marker which another segment held before.
+    func append(_ entry: TransactionIndexEntry) { transactionIndex.append(entry) }
+
     /// Brings the indexes into their files; the time index ends with the largest timestamp.
     /// - Parameter sealing: whether nothing will be appended any more.
     func writeIndexes(sealing: Bool) throws(FileSystemError) {
@@ -243,6 +273,10 @@ final class LogSegment {
             noteTimestamp(of: header)
             return true
         }
+        try readFirstTimestamp()
+    }
+
+    func readFirstTimestamp() throws(LogFailure) {
         try scan(from: 0) { header, _ in
             firstTimestamp = header.maxTimestamp
             return false

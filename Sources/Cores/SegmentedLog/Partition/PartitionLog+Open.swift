@@ -13,7 +13,7 @@ extension PartitionLog {
         let loaded = try LoadedLog(
             directory, on: fileSystem, settings: settings, checkpoint: checkpoint, at: now)
         return PartitionLog(
-            loaded, on: fileSystem, settings: settings, highWatermark: checkpoint.highWatermark, at: now)
+            loaded, on: fileSystem, settings: settings, checkpoint: checkpoint, at: now)
     }
 
     /// Makes all durable so that the next opening need not read it. Nothing may be appended afterwards.

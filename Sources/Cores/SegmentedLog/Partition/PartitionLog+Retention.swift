@@ -45,19 +45,25 @@ extension PartitionLog {
         guard settings.cleanupPolicy.contains(.delete), let limit = settings.retentionInMilliseconds else {
             return false
         }
-        let newest: Int64
-        if segment.maxTimestamp >= 0 {
-            newest = segment.maxTimestamp
-        } else {
-            newest = try onDisk { () throws(FileSystemError) in
-                try disk.attributes(segment.path)?.modifiedUnixMilliseconds ?? segment.openedAt
-            }
+        return try now.unixMilliseconds - newestTimestamp(of: segment) > limit
+    }
+
+    /// The largest timestamp of a record, or else when the file was last changed, in milliseconds since 1970.
+    func newestTimestamp(of segment: LogSegment) throws(LogFailure) -> Int64 {
+        if segment.maxTimestamp >= 0 { return segment.maxTimestamp }
+        return try onDisk { () throws(FileSystemError) in
+            try disk.attributes(segment.path)?.modifiedUnixMilliseconds ?? segment.openedAt
         }
-        return now.unixMilliseconds - newest > limit
+    }
+
+    /// Takes a segment and its records out of the log.
+    func remove(_ segment: LogSegment, at now: Instant) throws(LogFailure) {
+        cancelCleaning()
+        try setAside(segment, at: now)
     }
 
     /// Takes a segment's files out of use, to be removed once no reader can be sending them.
-    func remove(_ segment: LogSegment, at now: Instant) throws(LogFailure) {
+    func setAside(_ segment: LogSegment, at now: Instant) throws(LogFailure) {
         let paths = try onDisk { () throws(FileSystemError) in
             var paths: [String] = []
             for suffix in LogFileName.ofSegment {

@@ -15,6 +15,8 @@ extension PartitionLog {
             return try roll(startingAt: segment.size == 0 ? firstOffset : max(logEndOffset, firstOffset), at: now)
         }
         guard segment.size > 0 else { return }
+        var limit = settings.segmentAgeInMilliseconds
+        if settings.cleanupPolicy.contains(.compact) { limit = min(limit, settings.maxCompactionLagInMilliseconds) }
         let age =
             segment.firstTimestamp >= 0 && maxTimestamp >= 0
             ? maxTimestamp - segment.firstTimestamp : now.unixMilliseconds - segment.openedAt
@@ -23,7 +25,7 @@ extension PartitionLog {
             || segment.offsetIndex.count >= settings.indexSizeInBytes / OffsetIndexEntry.sizeInBytes
             // The last place is for the entry that ends the index.
             || segment.timeIndex.count >= settings.indexSizeInBytes / TimeIndexEntry.sizeInBytes - 1
-        guard isFull || age > settings.segmentAgeInMilliseconds - segment.jitter else { return }
+        guard isFull || age > limit - segment.jitter else { return }
         try roll(startingAt: logEndOffset, at: now)
     }
 

@@ -36,6 +36,9 @@ extension PartitionLog {
     /// Brings all that depends on the log's end in line with it.
     private func ended(at offset: Offset, at now: Instant) throws(LogFailure) {
         truncations += 1
+        cancelCleaning()
+        cleanedUpTo = cleanedUpTo.map { min($0, offset) }
+        rememberedRecoveryPoint = min(rememberedRecoveryPoint, offset)
         logEndOffset = offset
         recoveryPoint = min(recoveryPoint, offset)
         boundHighWatermark()

@@ -22,6 +22,14 @@ package final class PartitionLog {
     package private(set) var highWatermark: Offset
     /// All before it survives a crash.
     package internal(set) var recoveryPoint: Offset
+    /// The recovery point that is written down in the data directory.
+    var rememberedRecoveryPoint: Offset
+    /// Before it each key stood once when the log was compacted last; nil when it never was.
+    package internal(set) var cleanedUpTo: Offset?
+    /// The round of compaction that is under way.
+    var cleaning: LogCleaning?
+    /// Whether compaction has found records that make no sense.
+    package internal(set) var isUncleanable = false
     /// What opening found.
     package let recovery: RecoveryReport
 
@@ -37,7 +45,9 @@ package final class PartitionLog {
     var headers: [RecordBatchHeader] = []
     var changes = ProducerChanges()
 
-    init(_ loaded: LoadedLog, on disk: any FileSystem, settings: LogSettings, highWatermark: Offset, at now: Instant) {
+    init(
+        _ loaded: LoadedLog, on disk: any FileSystem, settings: LogSettings, checkpoint: LogCheckpoint, at now: Instant
+    ) {
         directory = loaded.directory
         self.disk = disk
         self.settings = settings
@@ -47,11 +57,13 @@ package final class PartitionLog {
         logStartOffset = loaded.logStartOffset
         logEndOffset = loaded.logEndOffset
         recoveryPoint = min(loaded.recoveryPoint, loaded.logEndOffset)
+        rememberedRecoveryPoint = recoveryPoint
+        cleanedUpTo = checkpoint.cleanedUpTo
         recovery = loaded.report
         snapshots = loaded.snapshots
         isDirectoryUnsynced = true
         lastFlush = now
-        self.highWatermark = min(max(highWatermark, loaded.logStartOffset), loaded.logEndOffset)
+        self.highWatermark = min(max(checkpoint.highWatermark, loaded.logStartOffset), loaded.logEndOffset)
         producers.highWatermarkAdvanced(to: self.highWatermark)
     }
 
@@ -71,6 +83,9 @@ package final class PartitionLog {
         guard let unstable = producers.firstUnstableOffset else { return highWatermark }
         return min(highWatermark, max(unstable, logStartOffset))
     }
+
+    /// Notes that the recovery point has been written down.
+    package func rememberRecoveryPoint() { rememberedRecoveryPoint = recoveryPoint }
 
     /// Learns that all before `offset` is committed; an offset behind is ignored, one past the log's end is cut to it.
     package func advanceHighWatermark(to offset: Offset) {

@@ -53,6 +53,12 @@ extension LogSegment {
         return found
     }
 
+    /// The timestamp of the first batch, read when that is not known; -1 for none.
+    func timestampOfFirstBatch() throws(LogFailure) -> Int64 {
+        if firstTimestamp < 0 { try readFirstTimestamp() }
+        return firstTimestamp
+    }
+
     /// The last indexed position that is not after `position`.
     func indexedPosition(notAfter position: Int) throws(FileSystemError) -> Int? {
         try offsetIndex.leading { Int($0.position) <= position }.last.map { Int($0.position) }
