@@ -92,8 +92,7 @@ package final class CoordinatorServer: Sendable {
         let fileSystem = PosixFileSystem()
         let storage = CoordinatorStorage(fileSystem: fileSystem, settings: settings.storage)
         try storage.prepare()
-        let directories = Set([settings.storage.snapshotDirectory, settings.storage.logDirectory]).sorted()
-        let locks = try directories.map { directory throws(DirectoryLock.Refusal) in try DirectoryLock(directory) }
+        let locks = try storage.directories.map { directory throws(DirectoryLock.Refusal) in try DirectoryLock(directory) }
         let clock = SystemClock()
         let started = clock.now()
         let secret = try SessionSecret.read(in: settings.storage.snapshotDirectory, of: fileSystem) {
@@ -112,7 +111,7 @@ package final class CoordinatorServer: Sendable {
                 "took": "\(restore.took.milliseconds)ms",
             ])
         let promises = PromiseFile(fileSystem, settings.storage)
-        let kept = try promises.begin()
+        let kept = settings.ensemble == nil ? PromiseFile.Contents() : try promises.begin()
         let kernel = CoordinatorKernel(
             kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount,
             memberOf: settings.ensemble?.start(

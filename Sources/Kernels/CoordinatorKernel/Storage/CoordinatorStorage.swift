@@ -38,9 +38,12 @@ package struct CoordinatorStorage: Sendable {
         self.settings = settings
     }
 
+    /// One or two.
+    package var directories: [String] { Set([settings.snapshotDirectory, settings.logDirectory]).sorted() }
+
     /// Makes the directories. Changes nothing else.
     package func prepare() throws(StorageFailure) {
-        for directory in Set([settings.snapshotDirectory, settings.logDirectory]).sorted() {
+        for directory in directories {
             try onDisk { () throws(FileSystemError) in try create(directory) }
         }
     }
@@ -71,8 +74,7 @@ package struct CoordinatorStorage: Sendable {
     ) throws(StorageFailure) -> Recovery<State> {
         // Renames and removals of a killed process count from now on.
         try onDisk { () throws(FileSystemError) in
-            try fileSystem.synchronizeDirectory(settings.snapshotDirectory)
-            try fileSystem.synchronizeDirectory(settings.logDirectory)
+            for directory in directories { try fileSystem.synchronizeDirectory(directory) }
         }
         try endInstallation()
         var warnings = try ApacheTakeover(fileSystem, settings).perform()

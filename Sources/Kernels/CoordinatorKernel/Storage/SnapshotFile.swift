@@ -8,7 +8,7 @@ import WireCoding
 /// cannot go on writing removes it.
 package struct SnapshotWriter {
     /// So much is made durable at a time: what had gathered in memory would, all at once, keep the log's syncs waiting.
-    private static let syncedAtOnceInBytes = 4 << 20
+    private static let syncedAtOnceInBytes = 1 << 20
 
     private let fileSystem: any FileSystem
     private let directory: String

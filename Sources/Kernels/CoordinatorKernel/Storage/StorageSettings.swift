@@ -4,7 +4,8 @@ package struct StorageSettings: Sendable, Equatable {
     package var snapshotDirectory: String
     /// The transaction log (`dataLogDir`); may be the same.
     package var logDirectory: String
-    /// How much of a log file is filled with zeros at a time (`preAllocSize`).
+    /// How far ahead of its end a log file is filled with zeros (`preAllocSize`), in steps that hold up no change for
+    /// long.
     package var allocationSizeInBytes: Int
     /// Whether changes are acknowledged only when they are durable (`forceSync`). If not, a power cut takes away what was
     /// acknowledged.
@@ -15,6 +16,9 @@ package struct StorageSettings: Sendable, Equatable {
     package var retainedSnapshotCount: Int
     /// Whether a log of Apache ZooKeeper's is taken over that has no snapshot below it (`snapshot.trust.empty`).
     package var trustsEmptySnapshot = false
+
+    /// So much is filled with zeros at a time.
+    var allocationStepInBytes: Int { min(1 << 20, allocationSizeInBytes) }
 
     package init(
         snapshotDirectory: String, logDirectory: String? = nil, allocationSizeInBytes: Int = 16 << 20,

@@ -25,6 +25,8 @@ package struct TransactionLog {
 
     /// Less room than this, and the disk full, is a shortage: what is on its way when that is said should still fit.
     private var margin: Int { settings.allocationSizeInBytes / 4 }
+    /// With less room than this the file is to grow. Of a large room a step is missing then.
+    private var scarcity: Int { max(margin, settings.allocationSizeInBytes - settings.allocationStepInBytes) }
 
     /// A log that goes on after `lastZxid` in a file of its own.
     init(fileSystem: any FileSystem, settings: StorageSettings, lastZxid: Int64) {
@@ -105,9 +107,10 @@ package struct TransactionLog {
         precondition(!hasFailed, "a log that has failed looks for room")
         try orFail { log throws(FileSystemError) in
             if log.tail == nil || log.tail?.lack?.isLimitOfFile == true {
-                log.isShortOfRoom = try log.directory.lack(ofRoomFor: log.margin) != nil
+                let wanted = min(log.margin, log.settings.allocationStepInBytes)
+                log.isShortOfRoom = try log.directory.lack(ofRoomFor: wanted) != nil
             } else {
-                let wanted = log.settings.allocationSizeInBytes
+                let wanted = log.margin + log.settings.allocationStepInBytes
                 try log.tail?.extend(to: wanted)
                 log.isShortOfRoom = log.hasShortTail
             }
@@ -124,13 +127,15 @@ package struct TransactionLog {
     private mutating func write(firstZxid: Int64) throws(FileSystemError) -> FileSystemError? {
         let count = buffer.readableBytes
         if let tail, tail.position >= settings.logFileSizeInBytes { isRollDue = true }
-        if tail == nil {
+        var isNew = tail == nil
+        if isNew {
             if let lack = try begin(firstZxid: firstZxid, needed: count) { return lack }
         } else if isRollDue && !isRollPostponed {
-            isRollPostponed = try begin(firstZxid: firstZxid, needed: count + margin) != nil
+            isNew = try begin(firstZxid: firstZxid, needed: count + settings.allocationStepInBytes) == nil
+            isRollPostponed = !isNew
         }
-        if let room = tail?.room, room < (isShortOfRoom ? count : count + margin) {
-            let wanted = count + settings.allocationSizeInBytes
+        if !isNew, let room = tail?.room, room < (isShortOfRoom ? count : count + scarcity) {
+            let wanted = min(max(room, count) + settings.allocationStepInBytes, count + settings.allocationSizeInBytes)
             try tail?.extend(to: wanted)
             isShortOfRoom = hasShortTail
             if tail?.lack == nil { isRollPostponed = false }
@@ -147,7 +152,7 @@ package struct TransactionLog {
     private mutating func begin(firstZxid: Int64, needed: Int) throws(FileSystemError) -> FileSystemError? {
         let next: LogTail
         do throws(FileSystemError) {
-            let room = buffer.readableBytes + settings.allocationSizeInBytes
+            let room = buffer.readableBytes + settings.allocationStepInBytes
             next = try LogTail(
                 in: directory, firstZxid: firstZxid, room: room, needed: needed, syncsBatches: settings.syncsLog)
         } catch {
