@@ -37,6 +37,7 @@ let layers: [(layer: String, modules: [Module])] = [
         [
             Module(name: "COpenSSL", kind: .c(libraries: ["ssl", "crypto"])),
             Module(name: "CCyrusSASL", kind: .c(libraries: ["sasl2"])),
+            Module(name: "CEditLine", kind: .c(libraries: ["edit"])),
             Module(name: "CZlib", kind: .c(libraries: ["z"])),
             Module(name: "CLZ4", kind: .c(libraries: ["lz4"])),
             Module(name: "CSnappy", kind: .c(libraries: ["snappy"])),
