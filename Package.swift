@@ -174,8 +174,8 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "Tool", kind: .executable(product: "martlet"),
                 uses: [
-                    "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON", "ZooKeeperProtocol",
-                    "Security", "SegmentedLog", "CoordinatorKernel", "Platform", "Settings", "Telemetry", "Transport",
+                    "CEditLine", "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON",
+                    "ZooKeeperProtocol", "Security", "SegmentedLog", "CoordinatorKernel", "Platform", "Settings", "Telemetry", "Transport",
                     "MartletClient", "CoordinatorClient", "KafkaProtocol", "KafkaProtocolGroups",
                     "KafkaProtocolTransactions",
                 ],

@@ -8,6 +8,6 @@ struct Tool: AsyncParsableCommand {
         abstract: "Tools for Martlet's and Apache Kafka's clusters.",
         subcommands: [
             DumpLog.self, Topics.self, Produce.self, Consume.self, GroupsCommand.self, CoordinatorCommand.self,
-            Perf.self, Wire.self,
+            ZooKeeperShell.self, Perf.self, Wire.self,
         ])
 }
