@@ -84,6 +84,9 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "SegmentedLog", uses: ["Seams", "ClusterModel", "WireCoding", "Records"], libraries: [nioCore],
                 tests: true, testUses: ["Simulation", "Platform"], testsExcluded: ["Fixtures"]),
             Module(
+                name: "Replication", uses: ["Seams", "ClusterModel", "SegmentedLog"], tests: true,
+                testUses: ["Simulation"]),
+            Module(
                 name: "ZNodes", uses: ["Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore], tests: true),
             Module(name: "Quorum", uses: ["Seams"], libraries: [nioCore], tests: true),
             Module(
@@ -101,8 +104,8 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "BrokerKernel",
                 uses: [
-                    "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Groups",
-                    "Controller", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
+                    "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Replication",
+                    "Groups", "Controller", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
                     "KafkaProtocolAdmin",
                 ],
                 libraries: [nioCore], tests: true, testUses: ["Simulation"]),

@@ -310,8 +310,3 @@ extension LiveGroup {
         findSubscribedTopics()
     }
 }
-
-extension Instant {
-    /// Later than any moment a broker lives to see.
-    package static let never = Instant(nanoseconds: .max, unixMilliseconds: .max)
-}

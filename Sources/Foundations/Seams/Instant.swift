@@ -12,6 +12,9 @@ package struct Instant: Sendable, Comparable, Hashable {
         self.unixMilliseconds = unixMilliseconds
     }
 
+    /// Later than any moment a process lives to see; nothing can be added to it.
+    package static let never = Instant(nanoseconds: .max, unixMilliseconds: .max)
+
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
     package static func + (instant: Instant, duration: Duration) -> Instant {

@@ -8,7 +8,7 @@ extension PartitionLog {
     /// What stays is synced, so that nothing of what went can come back. Recovery points that were written down before
     /// must be written again before the next append.
     package func truncate(to offset: Offset, at now: Instant) throws(LogFailure) {
-        guard offset < logEndOffset else { return }
+        guard offset < logEndOffset else { return try forgetEpochsWithoutRecords(from: offset) }
         guard let place = segmentIndex(of: offset), offset > logStartOffset else {
             return try truncateFully(startingAt: min(offset, logStartOffset), at: now)
         }
@@ -18,6 +18,14 @@ extension PartitionLog {
         let firstRemoved = try active.truncate(to: offset)
         try ended(at: min(offset, firstRemoved ?? offset), at: now)
         try flush(at: now)
+    }
+
+    /// An epoch in which this broker led and appended nothing is in the history and not in the log. A leader that never
+    /// heard of it would be asked about it for ever.
+    private func forgetEpochsWithoutRecords(from offset: Offset) throws(LogFailure) {
+        let before = leaderEpochs
+        leaderEpochs.truncate(to: offset)
+        if leaderEpochs != before { try writeLeaderEpochs() }
     }
 
     /// Takes off all records and begins anew at `offset`.

@@ -151,7 +151,7 @@ package enum BrokerSchema {
             "replica.socket.timeout.ms", someCount, default: "30000",
             "How long to wait for another broker's answer before its connection is given up, in milliseconds."),
         SettingKey(
-            "replica.lag.time.max.ms", .integer(1...Int64.max), default: "30000",
+            "replica.lag.time.max.ms", someCount, default: "30000",
             "How long a replica may be behind its leader's log end and count as in sync, in milliseconds."),
         SettingKey(
             "replica.fetch.wait.max.ms", anyCount, default: "500",

@@ -1,0 +1,207 @@
+import ClusterModel
+import Seams
+
+/// The leader's side of a partition for one leader epoch: how far its followers are, who is in sync, and the high
+/// watermark that follows from both.
+///
+/// The in-sync set is the tree's; a change is asked for and holds once a newer state of the tree shows it. Until then
+/// both count: the high watermark waits for the members of the old set and of the new one (the maximal in-sync set,
+/// KIP-497), so that it was right whatever becomes of the change. One change at a time is under way.
+///
+/// Positions of followers are those of this epoch: in another epoch a follower may have cut its log to that of another
+/// leader. So a new epoch, also of the same leader, begins with a new value.
+///
+/// Invariant: the high watermark never goes back and never passes the log's end.
+package struct PartitionLeader: ProtocolCore, Sendable {
+    package enum Event: Sendable {
+        /// The leader's own log ends at this offset now.
+        case appended(end: Offset)
+        /// A follower asked for records from `offset`: what lies before is in its log, as it is in the leader's. The
+        /// asker has compared the epochs (KIP-101, KIP-595). `mayBeInSync`: see ``FollowerProgress/mayBeInSync``.
+        case followerFetched(BrokerID, from: Offset, mayBeInSync: Bool)
+        /// A newer state of the tree, of the same leader epoch.
+        case termChanged(LeaderTerm)
+        /// `min.insync.replicas` of the topic.
+        case minimumChanged(Int)
+        /// The change of the in-sync set that was asked for was refused, or it is not known whether it was made.
+        case inSyncChangeFailed
+        /// Time has passed; wanted by ``PartitionLeader/deadline``.
+        case tick
+    }
+
+    package enum Effect: Sendable, Equatable {
+        case advanceHighWatermark(Offset)
+        /// Asks the tree for another in-sync set, on the condition that its state has this version. The outcome comes
+        /// back as a `termChanged`, or as `inSyncChangeFailed`.
+        case changeInSync([BrokerID], stateVersion: Int32)
+    }
+
+    package let broker: BrokerID
+    package private(set) var term: LeaderTerm
+    /// Where the log ended when the epoch began: who is not there yet lacks records that were committed before.
+    package let epochStart: Offset
+    package private(set) var logEnd: Offset
+    package private(set) var highWatermark: Offset
+    /// When a `tick` is wanted; `never` while there is nothing to watch.
+    package private(set) var deadline = Instant.never
+    private var minimumInSync: Int
+    private var followers: [FollowerProgress]
+    /// What the tree was asked for and has not shown yet.
+    private var pending: [BrokerID]?
+    private var retryAt: Instant?
+    private let lagLimit: Duration
+
+    /// How long to wait before asking again for a change that failed.
+    private static let retryBackoff = Duration.milliseconds(500)
+
+    /// - Parameters:
+    ///   - logEnd: where the leader's log ends as it takes over.
+    ///   - highWatermark: what it knew to be committed until then.
+    ///   - minimumInSync: `min.insync.replicas` of the topic.
+    ///   - lagLimit: `replica.lag.time.max.ms`.
+    package init(
+        broker: BrokerID, term: LeaderTerm, logEnd: Offset, highWatermark: Offset, minimumInSync: Int,
+        lagLimit: Duration, at now: Instant
+    ) {
+        self.broker = broker
+        self.term = term
+        epochStart = logEnd
+        self.logEnd = logEnd
+        self.highWatermark = highWatermark
+        self.minimumInSync = minimumInSync
+        self.lagLimit = lagLimit
+        followers = term.replicas.filter { $0 != broker }.map {
+            FollowerProgress(broker: $0, inSyncSince: term.inSync.contains($0) ? now : nil)
+        }
+        watch()
+    }
+
+    /// What `min.insync.replicas` comes to: no more replicas can be asked for than there are.
+    package var effectiveMinimumInSync: Int { min(minimumInSync, term.replicas.count) }
+
+    /// Whether so few replicas are in sync that nothing new may be committed.
+    package var isUnderMinimum: Bool { term.inSync.count < effectiveMinimumInSync }
+
+    /// Whether as many replicas as are asked for will be in sync if the change under way succeeds or fails.
+    package var maximalInSyncCount: Int {
+        term.inSync.count + (pending?.count { !term.inSync.contains($0) } ?? 0)
+    }
+
+    package mutating func step(_ event: Event, at now: Instant, into effects: inout [Effect]) {
+        switch event {
+        case .appended(let end): append(end, at: now)
+        case .followerFetched(let follower, let offset, let mayBeInSync):
+            fetched(follower, from: offset, mayBeInSync: mayBeInSync, at: now, into: &effects)
+        case .termChanged(let newer): take(newer, at: now)
+        case .minimumChanged(let minimum): minimumInSync = minimum
+        case .inSyncChangeFailed:
+            if pending != nil { retryAt = now + Self.retryBackoff }
+        case .tick: tick(at: now, into: &effects)
+        }
+        advance(at: now, into: &effects)
+        watch()
+    }
+
+    /// What the leader knows of a follower, for descriptions: the end of its log, -1 when it has not fetched yet, and
+    /// when it was last caught up.
+    package func progress(of follower: BrokerID) -> (position: Offset, caughtUpAt: Instant?)? {
+        followers.first { $0.broker == follower }.map { ($0.position, $0.caughtUpAt) }
+    }
+
+    // MARK: - What happens
+
+    private mutating func append(_ end: Offset, at now: Instant) {
+        precondition(end >= logEnd, "a leader's log went from \(logEnd) back to \(end)")
+        for place in followers.indices { followers[place].leaderAppends(at: logEnd, at: now) }
+        logEnd = end
+    }
+
+    private mutating func fetched(
+        _ follower: BrokerID, from offset: Offset, mayBeInSync: Bool, at now: Instant, into effects: inout [Effect]
+    ) {
+        guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
+        followers[place].fetched(from: offset, leaderEnd: logEnd, mayBeInSync: mayBeInSync, at: now)
+        guard pending == nil, mayBeInSync, offset >= highWatermark, offset >= epochStart,
+            !term.inSync.contains(follower)
+        else { return }
+        ask(for: term.inSync + [follower], into: &effects)
+    }
+
+    private mutating func take(_ newer: LeaderTerm, at now: Instant) {
+        precondition(newer.epoch == term.epoch, "epoch \(newer.epoch) began within epoch \(term.epoch)")
+        guard newer.stateVersion >= term.stateVersion else { return }
+        if newer.stateVersion > term.stateVersion {
+            pending = nil
+            retryAt = nil
+        }
+        if newer.replicas != term.replicas {
+            let known = followers
+            followers = newer.replicas.filter { $0 != broker }.map { replica in
+                known.first { $0.broker == replica }
+                    ?? FollowerProgress(broker: replica, inSyncSince: newer.inSync.contains(replica) ? now : nil)
+            }
+        }
+        term = newer
+    }
+
+    private mutating func tick(at now: Instant, into effects: inout [Effect]) {
+        if let wanted = pending {
+            guard let retryAt, retryAt <= now else { return }
+            self.retryAt = nil
+            return effects.append(.changeInSync(wanted, stateVersion: term.stateVersion))
+        }
+        let lagging = followers.filter { follower in
+            term.inSync.contains(follower.broker)
+                && follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd).map { $0 <= now } ?? true
+        }
+        guard !lagging.isEmpty else { return }
+        ask(for: term.inSync.filter { member in !lagging.contains { $0.broker == member } }, into: &effects)
+    }
+
+    private mutating func ask(for inSync: [BrokerID], into effects: inout [Effect]) {
+        pending = inSync
+        effects.append(.changeInSync(inSync, stateVersion: term.stateVersion))
+    }
+
+    // MARK: - What follows
+
+    /// The high watermark is where the shortest log of those ends who are or may be in sync.
+    ///
+    /// It also waits for a follower that was at the log's end a short while ago and may be in sync: else one that comes
+    /// back would run after a high watermark that the leader moves alone. With fewer replicas in sync than
+    /// `min.insync.replicas` nothing is committed.
+    private mutating func advance(at now: Instant, into effects: inout [Effect]) {
+        guard logEnd > highWatermark, !isUnderMinimum else { return }
+        var candidate = logEnd
+        for follower in followers where follower.position < candidate {
+            let counts =
+                isMaximallyInSync(follower.broker)
+                || follower.mayBeInSync
+                    && follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd).map { $0 > now } ?? false
+            if counts { candidate = follower.position }
+        }
+        guard candidate > highWatermark else { return }
+        highWatermark = candidate
+        effects.append(.advanceHighWatermark(candidate))
+    }
+
+    private func isMaximallyInSync(_ follower: BrokerID) -> Bool {
+        term.inSync.contains(follower) || pending?.contains(follower) ?? false
+    }
+
+    /// Time matters to a change that has to be tried again, and to followers that are behind and count.
+    private mutating func watch() {
+        if pending != nil {
+            deadline = retryAt ?? .never
+            return
+        }
+        deadline = .never
+        for follower in followers where follower.position < logEnd {
+            let isInSync = term.inSync.contains(follower.broker)
+            guard isInSync || follower.mayBeInSync,
+                let end = follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd)
+            else { continue }
+            deadline = min(deadline, end)
+        }
+    }
+}

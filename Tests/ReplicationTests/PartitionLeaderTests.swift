@@ -1,0 +1,201 @@
+import ClusterModel
+import Replication
+import Seams
+import Testing
+
+/// A leader with its effects gathered, at a time that is told.
+private struct Led {
+    var leader: PartitionLeader
+    var now = Instant(nanoseconds: 1_000_000_000, unixMilliseconds: 1)
+    var effects: [PartitionLeader.Effect] = []
+
+    /// Broker 1 leads, of replicas 1 to `replicas`; those of `inSync` are.
+    init(
+        replicas: Int32 = 3, inSync: [Int32] = [1, 2, 3], end: Offset = 0, highWatermark: Offset = 0, minimum: Int = 1
+    ) {
+        leader = PartitionLeader(
+            broker: BrokerID(1),
+            term: LeaderTerm(
+                epoch: 5, replicas: (1...replicas).map { BrokerID($0) }, inSync: inSync.map { BrokerID($0) },
+                stateVersion: 7),
+            logEnd: end, highWatermark: highWatermark, minimumInSync: minimum, lagLimit: .seconds(30), at: now)
+    }
+
+    mutating func step(_ event: PartitionLeader.Event) -> [PartitionLeader.Effect] {
+        effects = []
+        leader.step(event, at: now, into: &effects)
+        return effects
+    }
+
+    mutating func fetch(_ follower: Int32, _ offset: Offset, mayBeInSync: Bool = true) -> [PartitionLeader.Effect] {
+        step(.followerFetched(BrokerID(follower), from: offset, mayBeInSync: mayBeInSync))
+    }
+
+    mutating func tree(inSync: [Int32], version: Int32) -> [PartitionLeader.Effect] {
+        var term = leader.term
+        term.inSync = inSync.map { BrokerID($0) }
+        term.stateVersion = version
+        return step(.termChanged(term))
+    }
+}
+
+private func change(_ inSync: [Int32], _ version: Int32 = 7) -> PartitionLeader.Effect {
+    .changeInSync(inSync.map { BrokerID($0) }, stateVersion: version)
+}
+
+@Suite struct PartitionLeaderTests {
+    @Test func whatAllInSyncHaveIsCommitted() {
+        var led = Led()
+        #expect(led.step(.appended(end: 10)).isEmpty)
+        #expect(led.fetch(2, 10).isEmpty)
+        #expect(led.fetch(3, 4) == [.advanceHighWatermark(4)])
+        #expect(led.fetch(3, 10) == [.advanceHighWatermark(10)])
+    }
+
+    @Test func aLeaderAloneInSyncCommitsAtOnce() {
+        var led = Led(inSync: [1])
+        #expect(led.step(.appended(end: 3)) == [.advanceHighWatermark(3)])
+    }
+
+    @Test func aFollowerWhosePositionIsUnknownHoldsTheHighWatermark() {
+        var led = Led(inSync: [1, 2], end: 10, highWatermark: 5)
+        #expect(led.step(.appended(end: 12)).isEmpty)
+        #expect(led.fetch(2, 3).isEmpty)
+        #expect(led.leader.highWatermark == 5)
+        #expect(led.fetch(2, 11) == [.advanceHighWatermark(11)])
+    }
+
+    @Test func nothingIsCommittedWithFewerInSyncThanAskedFor() {
+        var led = Led(inSync: [1], minimum: 2)
+        #expect(led.step(.appended(end: 3)).isEmpty)
+        #expect(led.leader.isUnderMinimum)
+        #expect(led.fetch(2, 3) == [change([1, 2])])
+        #expect(led.tree(inSync: [1, 2], version: 8) == [.advanceHighWatermark(3)])
+    }
+
+    @Test("min.insync.replicas above the number of replicas asks for all of them, as in Apache Kafka 3.9")
+    func theMinimumIsBoundedByTheReplicas() {
+        var led = Led(replicas: 1, inSync: [1], minimum: 2)
+        #expect(!led.leader.isUnderMinimum)
+        #expect(led.step(.appended(end: 3)) == [.advanceHighWatermark(3)])
+    }
+
+    @Test func aFollowerJoinsOnceItHasAllThatIsCommitted() {
+        var led = Led(inSync: [1, 2], end: 10, highWatermark: 10)
+        #expect(led.fetch(2, 10).isEmpty)
+        #expect(led.fetch(3, 9).isEmpty)
+        #expect(led.fetch(3, 10) == [change([1, 2, 3])])
+        #expect(led.fetch(3, 10).isEmpty, "one change at a time")
+    }
+
+    @Test("A new leader may not know yet how much is committed: nobody joins before where its epoch began")
+    func aFollowerBehindTheEpochsStartDoesNotJoin() {
+        var led = Led(inSync: [1, 2], end: 10, highWatermark: 4)
+        #expect(led.fetch(3, 9).isEmpty)
+        #expect(led.fetch(3, 10) == [change([1, 2, 3])])
+    }
+
+    @Test func aBrokerThatMayNotBeInSyncDoesNotJoin() {
+        var led = Led(inSync: [1, 2])
+        #expect(led.fetch(3, 0, mayBeInSync: false).isEmpty)
+        _ = led.fetch(2, 0)
+        _ = led.step(.appended(end: 5))
+        #expect(led.fetch(2, 5) == [.advanceHighWatermark(5)], "nor is it waited for")
+    }
+
+    @Test func aPendingExpansionIsWaitedFor() {
+        var led = Led(inSync: [1])
+        #expect(led.fetch(2, 0) == [change([1, 2])])
+        #expect(led.step(.appended(end: 5)).isEmpty)
+        #expect(led.step(.inSyncChangeFailed).isEmpty, "nor does it count as refused before the tree shows so")
+        #expect(led.tree(inSync: [1], version: 7).isEmpty)
+        // Another state of the tree: the change was not made.
+        #expect(led.tree(inSync: [1], version: 8).isEmpty, "2 was at the end a moment ago, and is waited for still")
+        led.now = led.now + .seconds(31)
+        #expect(led.step(.tick) == [.advanceHighWatermark(5)])
+    }
+
+    @Test func aPendingShrinkStillCountsTheOldSet() {
+        var led = Led(inSync: [1, 2])
+        _ = led.fetch(2, 0)
+        _ = led.step(.appended(end: 5))
+        #expect(led.leader.deadline == led.now + .seconds(30))
+        led.now = led.leader.deadline
+        #expect(led.step(.tick) == [change([1])])
+        #expect(led.leader.highWatermark == 0)
+        #expect(led.tree(inSync: [1], version: 8) == [.advanceHighWatermark(5)])
+    }
+
+    @Test func aFailedChangeIsAskedForAgain() {
+        var led = Led(inSync: [1])
+        _ = led.fetch(2, 0)
+        #expect(led.leader.deadline == .never)
+        _ = led.step(.inSyncChangeFailed)
+        led.now = led.leader.deadline
+        #expect(led.step(.tick) == [change([1, 2])])
+        #expect(led.leader.deadline == .never)
+        #expect(led.tree(inSync: [1, 2], version: 8).isEmpty)
+    }
+
+    @Test func oneThatKeepsUpUnderLoadStaysInSync() {
+        var led = Led(inSync: [1, 2])
+        var end: Offset = 0
+        for _ in 0..<100 {
+            end += 10
+            _ = led.step(.appended(end: end))
+            led.now = led.now + .seconds(1)
+            // Always ten behind, never at the end.
+            let effects = led.fetch(2, end - 10)
+            #expect(!effects.contains(change([1])))
+            if led.leader.deadline <= led.now { #expect(led.step(.tick).isEmpty) }
+        }
+        #expect(led.leader.highWatermark == end - 10)
+    }
+
+    @Test func oneThatFallsBehindMoreAndMoreLeaves() {
+        var led = Led(inSync: [1, 2])
+        var end: Offset = 0
+        var shrank = false
+        for second in 0..<100 where !shrank {
+            end += 10
+            _ = led.step(.appended(end: end))
+            led.now = led.now + .seconds(1)
+            _ = led.fetch(2, Offset(second) * 5)
+            if led.leader.deadline <= led.now { shrank = led.step(.tick) == [change([1])] }
+        }
+        #expect(shrank)
+    }
+
+    @Test func idleFollowersAreNotWatched() {
+        var led = Led(inSync: [1, 2])
+        _ = led.step(.appended(end: 5))
+        _ = led.fetch(2, 5)
+        _ = led.fetch(3, 5, mayBeInSync: false)
+        #expect(led.leader.deadline == .never)
+    }
+
+    @Test func oneThatNeverFetchesLeaves() {
+        var led = Led(inSync: [1, 2], end: 3)
+        led.now = led.leader.deadline
+        #expect(led.step(.tick) == [change([1])])
+    }
+
+    @Test func aNewReplicaIsKnownAndAnOldOneForgotten() {
+        var led = Led(replicas: 2, inSync: [1, 2])
+        var term = led.leader.term
+        term.replicas = [1, 3].map { BrokerID($0) }
+        term.inSync = [BrokerID(1)]
+        term.stateVersion = 8
+        _ = led.step(.termChanged(term))
+        #expect(led.step(.appended(end: 4)) == [.advanceHighWatermark(4)])
+        #expect(led.fetch(2, 4).isEmpty)
+        #expect(led.fetch(3, 4) == [change([1, 3], 8)])
+    }
+
+    @Test func anOlderStateOfTheTreeIsIgnored() {
+        var led = Led(inSync: [1])
+        _ = led.tree(inSync: [1, 2], version: 9)
+        _ = led.tree(inSync: [1], version: 8)
+        #expect(led.leader.term.inSync == [BrokerID(1), BrokerID(2)])
+    }
+}
