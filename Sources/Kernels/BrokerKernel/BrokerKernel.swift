@@ -71,6 +71,10 @@ package struct BrokerKernel: ProtocolCore {
     var generator: any RandomNumberGenerator & Sendable
     var fetchSessions: FetchSessions
     var parkedFetches = ParkedFetches()
+    var waitingProduces = WaitingProduces()
+    /// When the leaders of partitions want a tick.
+    var leaderDeadlines = Deadlines<TopicPartition>()
+    var fetchers = ReplicaFetchers()
     var producerIDs = ProducerIDs()
     var groups = GroupCoordinators()
     var upkeep: Upkeep
@@ -114,12 +118,14 @@ package struct BrokerKernel: ProtocolCore {
         case .tick: tick()
         }
         answerParkedFetches()
+        fetchFromLeaders()
         swap(&self.effects, &effects)
     }
 
     /// When the next `tick` is due at the latest.
     package var nextDeadline: Instant {
         var deadline = min(upkeep.nextDeadline, groups.nextDeadline)
+        deadline = min(deadline, waitingProduces.nextDeadline, leaderDeadlines.next, fetchers.nextDeadline)
         if let fetch = parkedFetches.nextDeadline { deadline = min(deadline, fetch) }
         if let wait = imageWaits.nextDeadline { deadline = min(deadline, wait) }
         return deadline
@@ -127,6 +133,8 @@ package struct BrokerKernel: ProtocolCore {
 
     private mutating func tick() {
         keepUp()
+        tickLeaders()
+        endLateProduceWaits()
         tickGroups()
         giveUpImageWaits()
     }

@@ -1,12 +1,15 @@
 import ClusterModel
 import KafkaProtocol
 import NIOCore
+import Replication
 import Seams
 import SegmentedLog
 import WireCoding
 
 /// What one fetch has to do, worked out from the request and its session; the same however often it is tried.
 struct FetchPlan {
+    /// The broker that fetches for its replicas; nil for a consumer.
+    var replica: BrokerID?
     /// The session to answer in; 0 is none.
     var sessionID: Int32
     /// Whether partitions without news may be left out of the answer.
@@ -38,6 +41,7 @@ extension BrokerKernel {
             response.errorCode = error.rawValue
             reply(to: request) { response.write(to: &$0, version: request.version) }
         case .success(let plan):
+            note(body, of: plan)
             let wait = Duration.milliseconds(Int64(max(0, body.maxWaitMs)))
             let fetch = ParkedFetch(request: request, plan: plan, deadline: now + wait)
             if !answer(fetch) { parkedFetches.park(fetch) }
@@ -53,10 +57,13 @@ extension BrokerKernel {
 
     private mutating func plan(_ request: Request, _ body: FetchRequest) -> Result<FetchPlan, ErrorCode> {
         let usesTopicIDs = request.version >= 13
+        let replica = request.version >= 15 ? body.replicaState.replicaId : body.replicaId
         var plan = FetchPlan(
-            sessionID: 0, isIncremental: false, interests: [], minimumBytes: Int(body.minBytes),
-            maximumBytes: min(Int(body.maxBytes), settings.maximumFetchSizeInBytes),
-            readsCommittedOnly: body.isolationLevel == 1, usesTopicIDs: usesTopicIDs)
+            replica: replica >= 0 ? BrokerID(replica) : nil, sessionID: 0, isIncremental: false, interests: [],
+            minimumBytes: Int(body.minBytes),
+            maximumBytes: replica >= 0
+                ? Int(body.maxBytes) : min(Int(body.maxBytes), settings.maximumFetchSizeInBytes),
+            readsCommittedOnly: replica < 0 && body.isolationLevel == 1, usesTopicIDs: usesTopicIDs)
         let interests = interests(of: body, usesTopicIDs: usesTopicIDs)
         switch body.sessionEpoch {
         case -1, 0:
@@ -148,17 +155,18 @@ extension BrokerKernel {
             finding.highWatermark = partition.log.highWatermark
             finding.lastStableOffset = partition.log.lastStableOffset
             finding.logStartOffset = partition.log.logStartOffset
-            if interest.lastFetchedEpoch >= 0 {
-                let end = partition.log.end(of: interest.lastFetchedEpoch)
-                if end.epoch < interest.lastFetchedEpoch || end.endOffset < interest.fetchOffset {
-                    finding.divergence = end
-                    return finding
-                }
+            finding.divergence = Divergence.end(
+                in: partition.log, ofFollowerAt: interest.fetchOffset, lastEpoch: interest.lastFetchedEpoch)
+            if let end = finding.divergence {
+                // An epoch that this log never heard of (KIP-595): there is no place to go back to.
+                if end.endOffset < 0 { finding.error = .offsetOutOfRange }
+                return finding
             }
             let outcome = onLog { () throws(LogFailure) in
                 try partition.log.read(
                     from: interest.fetchOffset, maxBytes: max(0, maximumBytes), minOneBatch: atLeastOneBatch,
-                    upTo: partition.readableEnd(committedOnly: plan.readsCommittedOnly),
+                    upTo: plan.replica == nil
+                        ? partition.readableEnd(committedOnly: plan.readsCommittedOnly) : partition.log.logEndOffset,
                     abortedIncluded: plan.readsCommittedOnly)
             }
             switch outcome {

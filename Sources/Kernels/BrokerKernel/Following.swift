@@ -1,5 +1,6 @@
 import ClusterModel
 import Controller
+import Replication
 import SegmentedLog
 
 extension BrokerKernel {
@@ -29,20 +30,31 @@ extension BrokerKernel {
             producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
         guard let partition = partitions[name] ?? open(name, topic.id, logSettings) else { return }
         partition.log.settings = logSettings
-        partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
-        partition.inSyncReplicaCount = state.isr.count
-        let leads = state.leader == settings.brokerID
-        if leads && (!partition.isLeader || partition.leaderEpoch != state.leaderEpoch) {
-            let hasBegun: Void? = onLog { () throws(LogFailure) in
-                try partition.log.beginLeaderEpoch(state.leaderEpoch)
-            }
-            guard hasBegun != nil else { return }
-            partition.log.advanceHighWatermark(to: partition.log.logEndOffset)
+        if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
+            partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
+            step(partition, .minimumChanged(configs.minimumInSyncReplicas))
         }
-        let hasChanged = partition.isLeader != leads || partition.leaderEpoch != state.leaderEpoch
-        partition.isLeader = leads
+        take(up: partition, state)
+    }
+
+    /// Leads or follows, as the tree has it.
+    private mutating func take(up partition: Partition, _ state: PartitionImage) {
+        let led = partition.isLeader
+        let hasNewEpoch = partition.leaderEpoch != state.leaderEpoch
         partition.leaderEpoch = state.leaderEpoch
-        if hasChanged {
+        if state.leader == settings.brokerID {
+            let term = LeaderTerm(
+                epoch: state.leaderEpoch, replicas: state.replicas, inSync: state.isr,
+                stateVersion: state.stateVersion)
+            stopFollowing(partition)
+            if led && !hasNewEpoch { step(partition, .termChanged(term)) } else { lead(partition, term) }
+        } else {
+            resign(partition)
+            if hasNewEpoch || led || partition.followedLeader != state.leader {
+                startFollowing(partition, leader: state.leader)
+            }
+        }
+        if hasNewEpoch || led != partition.isLeader {
             parkedFetches.note(partition)
             leadershipChanged(partition)
         }
@@ -62,7 +74,8 @@ extension BrokerKernel {
     private mutating func dropPartitions(of topic: String, where isGone: (Partition) -> Bool) {
         let gone = partitions.values.filter { $0.name.topic == topic && isGone($0) }.sorted { $0.name < $1.name }
         for partition in gone {
-            partition.isLeader = false
+            resign(partition)
+            stopFollowing(partition)
             parkedFetches.note(partition)
             leadershipChanged(partition)
             partitions[partition.name] = nil

@@ -9,8 +9,7 @@ extension BrokerKernel {
             var told = ListOffsetsResponse.ListOffsetsTopicResponse()
             told.name = topic.name
             for wanted in topic.partitions {
-                told.partitions.append(
-                    offset(wanted, of: topic.name, readsCommittedOnly: body.isolationLevel == 1, request.version))
+                told.partitions.append(offset(wanted, of: topic.name, body, request.version))
             }
             response.topics.append(told)
         }
@@ -18,7 +17,8 @@ extension BrokerKernel {
     }
 
     private mutating func offset(
-        _ wanted: ListOffsetsRequest.ListOffsetsPartition, of topic: String, readsCommittedOnly: Bool, _ version: Int16
+        _ wanted: ListOffsetsRequest.ListOffsetsPartition, of topic: String, _ body: ListOffsetsRequest,
+        _ version: Int16
     ) -> ListOffsetsResponse.ListOffsetsPartitionResponse {
         var told = ListOffsetsResponse.ListOffsetsPartitionResponse()
         told.partitionIndex = wanted.partitionIndex
@@ -31,9 +31,21 @@ extension BrokerKernel {
             return told
         case .success(let found): partition = found
         }
-        let end = partition.readableEnd(committedOnly: readsCommittedOnly)
+        let isReplica = body.replicaId >= 0
+        let end =
+            isReplica
+            ? partition.log.logEndOffset : partition.readableEnd(committedOnly: body.isolationLevel == 1)
+        // A leader that does not know yet how much was committed before its epoch must not name an end that lies before
+        // one that was named already (KIP-207).
+        let isEndKnown = isReplica || partition.log.highWatermark >= partition.leadership?.epochStart ?? 0
+        let unknownEnd = version >= 5 ? ErrorCode.offsetNotAvailable : .leaderNotAvailable
         switch wanted.timestamp {
-        case OffsetSign.latest: told.offset = end
+        case OffsetSign.latest:
+            guard isEndKnown else {
+                told.errorCode = unknownEnd.rawValue
+                return told
+            }
+            told.offset = end
         case OffsetSign.earliest, OffsetSign.earliestLocal: told.offset = partition.log.logStartOffset
         case OffsetSign.latestTiered: break
         case let time where time >= 0 || time == OffsetSign.maximumTimestamp:
@@ -48,6 +60,9 @@ extension BrokerKernel {
             if let found, found.offset < end {
                 told.offset = found.offset
                 told.timestamp = found.timestamp
+            } else if found != nil, !isEndKnown {
+                told.errorCode = unknownEnd.rawValue
+                return told
             }
         default:
             told.errorCode = ErrorCode.unsupportedVersion.rawValue

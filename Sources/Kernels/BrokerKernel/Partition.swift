@@ -1,17 +1,24 @@
 import ClusterModel
+import Replication
+import Seams
 import SegmentedLog
 
-/// A replica of a partition on this broker: its log and what the tree says of it.
-///
-/// There is one broker to a cluster so far, so the high watermark is the log's end.
+/// A replica of a partition on this broker: its log, and its part in the partition's replication.
 package final class Partition {
     package let name: TopicPartition
     package let topicID: KafkaUUID
     package let log: PartitionLog
+    /// As the tree has it; -1 before it was read.
     package internal(set) var leaderEpoch: LeaderEpoch = -1
-    package internal(set) var isLeader = false
-    var inSyncReplicaCount = 0
+    /// Set while this broker leads.
+    package internal(set) var leadership: PartitionLeader?
+    /// The broker whose log this one follows; nil while this broker or nobody leads.
+    package internal(set) var followedLeader: BrokerID?
     var minimumInSyncReplicas = 1
+    /// Who waits for the high watermark; empty unless this broker leads.
+    var gate = CommitGate<CommitWaiter>()
+    /// For when a tick of `leadership` is scheduled; `never` for none.
+    var scheduledTick = Instant.never
     /// Whether the log grew in this step, so that fetches waiting for it are looked at.
     var hasGrown = false
 
@@ -20,6 +27,8 @@ package final class Partition {
         self.topicID = topicID
         self.log = log
     }
+
+    package var isLeader: Bool { leadership != nil }
 
     /// What consumers may read up to: the high watermark, or only to the first undecided transaction.
     func readableEnd(committedOnly: Bool) -> Offset {

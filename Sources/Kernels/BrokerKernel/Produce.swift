@@ -4,19 +4,30 @@ import NIOCore
 import SegmentedLog
 import WireCoding
 
+/// What became of one partition of a produce request.
+private struct ProduceFinding {
+    var told = ProduceResponse.PartitionProduceResponse()
+    /// Where it was appended, and the offset after its last record; nil when it was refused.
+    var appended: (Partition, end: Offset)?
+}
+
 extension BrokerKernel {
     mutating func produce(_ request: Request, _ body: ProduceRequest) {
         var response = ProduceResponse()
         response.responses.reserveCapacity(body.topicData.count)
         var hasFailed = false
+        var waits: [(topic: Int, partition: Int, Partition, end: Offset)] = []
         for topic in body.topicData {
             var told = ProduceResponse.TopicProduceResponse()
             told.name = topic.name
             told.partitionResponses.reserveCapacity(topic.partitionData.count)
             for data in topic.partitionData {
-                let outcome = append(data, of: topic.name, request, body)
-                hasFailed = hasFailed || outcome.errorCode != 0
-                told.partitionResponses.append(outcome)
+                let finding = append(data, of: topic.name, request, body)
+                hasFailed = hasFailed || finding.told.errorCode != 0
+                if body.acks == -1, let (partition, end) = finding.appended, partition.log.highWatermark < end {
+                    waits.append((response.responses.count, told.partitionResponses.count, partition, end))
+                }
+                told.partitionResponses.append(finding.told)
             }
             response.responses.append(told)
         }
@@ -27,21 +38,23 @@ extension BrokerKernel {
             } else {
                 perform(.noReply(request.ticket))
             }
-        } else {
+        } else if waits.isEmpty {
             reply(to: request) { response.write(to: &$0, version: request.version) }
+        } else {
+            answerWhenCommitted(request, response, timeoutInMilliseconds: body.timeoutMs, waits)
         }
     }
 
     private mutating func append(
         _ data: ProduceRequest.PartitionProduceData, of topic: String, _ request: Request, _ body: ProduceRequest
-    ) -> ProduceResponse.PartitionProduceResponse {
-        var told = ProduceResponse.PartitionProduceResponse()
-        told.index = data.index
-        told.baseOffset = -1
-        func refused(_ error: ErrorCode, _ message: String? = nil) -> ProduceResponse.PartitionProduceResponse {
-            told.errorCode = error.rawValue
-            told.errorMessage = message
-            return told
+    ) -> ProduceFinding {
+        var finding = ProduceFinding()
+        finding.told.index = data.index
+        finding.told.baseOffset = -1
+        func refused(_ error: ErrorCode, _ message: String? = nil) -> ProduceFinding {
+            finding.told.errorCode = error.rawValue
+            finding.told.errorMessage = message
+            return finding
         }
         guard (-1...1).contains(body.acks) else { return refused(.invalidRequiredAcks) }
         if InternalTopics.names.contains(topic) && request.clientID != "__admin_client" {
@@ -52,11 +65,11 @@ extension BrokerKernel {
         case .failure(let error): return refused(error)
         case .success(let found): partition = found
         }
-        if body.acks == -1 && partition.inSyncReplicaCount < partition.minimumInSyncReplicas {
+        if body.acks == -1, let leader = partition.leadership, leader.isUnderMinimum {
             return refused(
                 .notEnoughReplicas,
-                "\(partition.inSyncReplicaCount) in-sync replicas, and min.insync.replicas asks for "
-                    + "\(partition.minimumInSyncReplicas)")
+                "\(leader.term.inSync.count) in-sync replicas, and min.insync.replicas asks for "
+                    + "\(leader.effectiveMinimumInSync)")
         }
         guard case .inMemory(let batches)? = data.records, batches.readableBytes > 0 else {
             return refused(.invalidRecord, "the request holds no record batch for partition \(partition.name)")
@@ -65,16 +78,16 @@ extension BrokerKernel {
         case nil: return refused(.kafkaStorageError)
         case .refused(let refusal): return refused(ErrorCode(rawValue: refusal.errorCode), refusal.description)
         case .appended(let range), .duplicate(let range):
-            told.baseOffset = range.firstOffset
-            told.logAppendTimeMs = range.logAppendTime
-            told.logStartOffset = range.logStartOffset
-            return told
+            finding.told.baseOffset = range.firstOffset
+            finding.told.logAppendTimeMs = range.logAppendTime
+            finding.told.logStartOffset = range.logStartOffset
+            finding.appended = (partition, range.lastOffset + 1)
+            return finding
         }
     }
 
-    /// Appends batches of a client's or the broker's own to a partition that this broker leads, and commits them: there
-    /// is nobody else to wait for. Where `flush.messages` or `flush.ms` ask for it they are on disk on return. nil when
-    /// the disk failed.
+    /// Appends batches of a client's or the broker's own to a partition that this broker leads. Where `flush.messages`
+    /// or `flush.ms` ask for it they are on disk on return. nil when the disk failed.
     mutating func append(_ batches: ByteBuffer, to partition: Partition, origin: AppendOrigin) -> AppendOutcome? {
         let outcome = onLog { [now] () throws(LogFailure) in
             let outcome = try partition.log.append(
@@ -83,8 +96,8 @@ extension BrokerKernel {
             return outcome
         }
         if case .appended = outcome {
-            partition.log.advanceHighWatermark(to: partition.log.logEndOffset)
             parkedFetches.note(partition)
+            step(partition, .appended(end: partition.log.logEndOffset))
         }
         return outcome
     }

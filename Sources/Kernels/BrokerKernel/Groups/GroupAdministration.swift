@@ -13,17 +13,26 @@ extension BrokerKernel {
     }
 
     mutating func describeGroups(_ request: Request, _ body: DescribeGroupsRequest) {
-        var response = DescribeGroupsResponse()
-        response.groups = body.groups.map { group in
-            if let partition = coordinatedPartition(of: group), let registry = groups.registries[partition] {
-                return registry.description(of: group)
-            }
-            var described = DescribeGroupsResponse.DescribedGroup()
-            described.groupId = group
-            described.errorCode = ErrorCode.notCoordinator.rawValue
-            return described
+        gather(body.groups) { kernel, group, tell in
+            kernel.describe(group, then: tell)
+        } then: { kernel, groups in
+            var response = DescribeGroupsResponse()
+            response.groups = groups
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
         }
-        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    private mutating func describe(
+        _ group: String, then tell: @escaping (inout BrokerKernel, DescribeGroupsResponse.DescribedGroup) -> Void
+    ) {
+        var refused = DescribeGroupsResponse.DescribedGroup()
+        refused.groupId = group
+        refused.errorCode = ErrorCode.notCoordinator.rawValue
+        guard let partition = coordinatedPartition(of: group), let registry = groups.registries[partition] else {
+            return tell(&self, refused)
+        }
+        let described = registry.description(of: group)
+        whenGroupsCommitted(partition) { kernel, isCommitted in tell(&kernel, isCommitted ? described : refused) }
     }
 
     mutating func deleteGroups(_ request: Request, _ body: DeleteGroupsRequest) {
@@ -39,19 +48,19 @@ extension BrokerKernel {
                 response.results.append(result)
             }
         }
-        // A registry answers a deletion in the same step.
-        var deleted: [DeleteGroupsResponse.DeletableGroupResult] = []
-        for (partition, groups) in byPartition.sorted(by: { $0.key < $1.key }) {
-            ask(partition) {
-                .groupDeletionRequested(groups, $0)
-            } answer: { _, reply in
+        gather(byPartition.sorted { $0.key < $1.key }) { kernel, groups, tell in
+            kernel.ask(groups.key) {
+                .groupDeletionRequested(groups.value, $0)
+            } answer: { kernel, reply in
                 guard case .deleteGroups(let part) = reply else {
                     preconditionFailure("a deletion was answered by \(reply)")
                 }
-                deleted += part.results
+                tell(&kernel, part.results)
             }
+        } then: { [response] kernel, deleted in
+            var response = response
+            response.results += deleted.joined()
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
         }
-        response.results += deleted
-        reply(to: request) { response.write(to: &$0, version: request.version) }
     }
 }

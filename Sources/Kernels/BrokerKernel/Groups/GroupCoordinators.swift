@@ -73,10 +73,29 @@ extension BrokerKernel {
                 guard let answer = groups.awaited.removeValue(forKey: ticket) else {
                     preconditionFailure("a registry answered \(ticket) twice")
                 }
-                answer(&self, reply)
+                speak(reply, of: partition, by: answer)
             case .report(let group, let text): perform(.note("group \(group): \(text)"))
             }
         }
+    }
+
+    /// Gives an answer once all that the registry could have known is committed: what it knows from a record that a
+    /// successor may not have must not be told. A heartbeat's answer tells nothing of records.
+    private mutating func speak(
+        _ reply: GroupReply, of index: Int32, by answer: @escaping (inout BrokerKernel, GroupReply) -> Void
+    ) {
+        if case .heartbeat = reply { return answer(&self, reply) }
+        whenGroupsCommitted(index) { kernel, isCommitted in
+            answer(&kernel, isCommitted ? reply : reply.refused(.notCoordinator))
+        }
+    }
+
+    /// Goes on with `speak` once all that the registry of a partition knows now is committed: with true, or with false
+    /// when this broker is deposed before.
+    mutating func whenGroupsCommitted(_ index: Int32, _ speak: @escaping (inout BrokerKernel, Bool) -> Void) {
+        let name = TopicPartition(topic: InternalTopics.committedOffsets, partition: index)
+        guard let partition = partitions[name] else { preconditionFailure("\(name) has groups and is not here") }
+        whenCommitted(partition, speak)
     }
 
     /// Appends the records to the partition's log. False when the disk failed: then nothing of them may be told.
@@ -104,6 +123,7 @@ extension BrokerKernel {
     mutating func groupsLeadershipChanged(_ partition: Partition) {
         let index = partition.name.partition
         if !partition.isLeader {
+            // What its registry says from now on is that it knows nothing.
             decide(.deposed, in: index)
             groups.registries[index] = nil
         } else if groups.registries[index] == nil {

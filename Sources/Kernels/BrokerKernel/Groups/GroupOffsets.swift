@@ -66,13 +66,11 @@ extension BrokerKernel {
 
     /// Versions up to 7 ask for one group, later ones for many.
     mutating func offsetFetch(_ request: Request, _ body: OffsetFetchRequest) {
-        var response = OffsetFetchResponse()
-        if request.version >= 8 {
-            response.groups = body.groups.map { group in
-                committed(of: group.groupId, topics: group.topics, requireStable: body.requireStable)
-            }
-        } else {
-            let topics = body.topics.map { topics in
+        var wanted = body.groups
+        if request.version < 8 {
+            var one = OffsetFetchRequest.OffsetFetchRequestGroup()
+            one.groupId = body.groupId
+            one.topics = body.topics.map { topics in
                 topics.map { topic in
                     var wanted = OffsetFetchRequest.OffsetFetchRequestTopics()
                     wanted.name = topic.name
@@ -80,38 +78,64 @@ extension BrokerKernel {
                     return wanted
                 }
             }
-            let group = committed(of: body.groupId, topics: topics, requireStable: body.requireStable)
-            response.errorCode = group.errorCode
-            response.topics = group.topics.map { topic in
-                var told = OffsetFetchResponse.OffsetFetchResponseTopic()
-                told.name = topic.name
-                told.partitions = topic.partitions.map { partition in
-                    var one = OffsetFetchResponse.OffsetFetchResponsePartition()
-                    one.partitionIndex = partition.partitionIndex
-                    one.committedOffset = partition.committedOffset
-                    one.committedLeaderEpoch = partition.committedLeaderEpoch
-                    one.metadata = partition.metadata
-                    one.errorCode = partition.errorCode
-                    return one
-                }
-                return told
-            }
+            wanted = [one]
         }
-        reply(to: request) { response.write(to: &$0, version: request.version) }
+        gather(wanted) { kernel, group, tell in
+            kernel.tellCommitted(of: group, requireStable: body.requireStable, then: tell)
+        } then: { kernel, told in
+            let response = Self.response(told, version: request.version)
+            kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
     }
 
-    private func committed(
-        of group: String, topics: [OffsetFetchRequest.OffsetFetchRequestTopics]?, requireStable: Bool
-    ) -> OffsetFetchResponse.OffsetFetchResponseGroup {
-        var told = OffsetFetchResponse.OffsetFetchResponseGroup()
-        told.groupId = group
-        if let partition = coordinatedPartition(of: group), let registry = groups.registries[partition] {
-            told.topics = registry.committedOffsets(of: group, topics: topics, requireStable: requireStable)
+    private static func response(
+        _ groups: [OffsetFetchResponse.OffsetFetchResponseGroup], version: Int16
+    ) -> OffsetFetchResponse {
+        var response = OffsetFetchResponse()
+        guard version < 8 else {
+            response.groups = groups
+            return response
+        }
+        response.errorCode = groups[0].errorCode
+        response.topics = groups[0].topics.map { topic in
+            var told = OffsetFetchResponse.OffsetFetchResponseTopic()
+            told.name = topic.name
+            told.partitions = topic.partitions.map { partition in
+                var one = OffsetFetchResponse.OffsetFetchResponsePartition()
+                one.partitionIndex = partition.partitionIndex
+                one.committedOffset = partition.committedOffset
+                one.committedLeaderEpoch = partition.committedLeaderEpoch
+                one.metadata = partition.metadata
+                one.errorCode = partition.errorCode
+                return one
+            }
             return told
         }
+        return response
+    }
+
+    private mutating func tellCommitted(
+        of group: OffsetFetchRequest.OffsetFetchRequestGroup, requireStable: Bool,
+        then tell: @escaping (inout BrokerKernel, OffsetFetchResponse.OffsetFetchResponseGroup) -> Void
+    ) {
+        guard let partition = coordinatedPartition(of: group.groupId), let registry = groups.registries[partition]
+        else { return tell(&self, Self.refused(group)) }
+        var told = OffsetFetchResponse.OffsetFetchResponseGroup()
+        told.groupId = group.groupId
+        told.topics = registry.committedOffsets(of: group.groupId, topics: group.topics, requireStable: requireStable)
+        whenGroupsCommitted(partition) { [told] kernel, isCommitted in
+            tell(&kernel, isCommitted ? told : Self.refused(group))
+        }
+    }
+
+    private static func refused(
+        _ group: OffsetFetchRequest.OffsetFetchRequestGroup
+    ) -> OffsetFetchResponse.OffsetFetchResponseGroup {
+        var told = OffsetFetchResponse.OffsetFetchResponseGroup()
+        told.groupId = group.groupId
         told.errorCode = ErrorCode.notCoordinator.rawValue
         // Versions 0 and 1 have no other place for the error than the partitions.
-        told.topics = (topics ?? []).map { topic in
+        told.topics = (group.topics ?? []).map { topic in
             var answer = OffsetFetchResponse.OffsetFetchResponseTopics()
             answer.name = topic.name
             answer.partitions = topic.partitionIndexes.map { index in

@@ -1,0 +1,104 @@
+import ClusterModel
+import Controller
+import Replication
+import Seams
+import SegmentedLog
+
+/// Who may speak only once what it says is committed.
+enum CommitWaiter {
+    /// A partition of a produce request: what waits, and the partition's place in its response.
+    case produce(ProduceWaitID, topic: Int, partition: Int)
+    /// Called once: with true when all is committed, with false when this broker was deposed before.
+    case speaker((inout BrokerKernel, Bool) -> Void)
+}
+
+/// What leading partitions means for a broker: taking over, watching followers, committing, stepping down.
+extension BrokerKernel {
+    /// Begins to lead, or goes on in another epoch. What waits for the high watermark waits on: the log only grew.
+    mutating func lead(_ partition: Partition, _ term: LeaderTerm) {
+        let hasBegun: Void? = onLog { () throws(LogFailure) in try partition.log.beginLeaderEpoch(term.epoch) }
+        guard hasBegun != nil else { return }
+        partition.leadership = PartitionLeader(
+            broker: settings.brokerID, term: term, logEnd: partition.log.logEndOffset,
+            highWatermark: partition.log.highWatermark, minimumInSync: partition.minimumInSyncReplicas,
+            lagLimit: settings.replicaLagLimit, at: now)
+        partition.scheduledTick = .never
+        step(partition, .tick)
+    }
+
+    /// Leads no more: nobody here will know what becomes of what was not committed.
+    mutating func resign(_ partition: Partition) {
+        guard partition.isLeader else { return }
+        partition.leadership = nil
+        for waiter in partition.gate.abandon() { release(waiter, of: partition, isCommitted: false) }
+    }
+
+    /// Has the partition's leader take an event, and does what it wants.
+    mutating func step(_ partition: Partition, _ event: PartitionLeader.Event) {
+        var wanted: [PartitionLeader.Effect] = []
+        partition.leadership?.step(event, at: now, into: &wanted)
+        for effect in wanted {
+            switch effect {
+            case .advanceHighWatermark(let offset):
+                partition.log.advanceHighWatermark(to: offset)
+                parkedFetches.note(partition)
+                while let waiter = partition.gate.next(upTo: offset) {
+                    release(waiter, of: partition, isCommitted: true)
+                }
+            case .changeInSync(let inSync, let version):
+                change(of: partition, inSync, stateVersion: version)
+            }
+        }
+        schedule(partition)
+    }
+
+    private mutating func change(of partition: Partition, _ inSync: [BrokerID], stateVersion: Int32) {
+        let epoch = partition.leaderEpoch
+        change(
+            .setInSync(partition.name, isr: inSync, leaderEpoch: epoch, stateVersion: stateVersion)
+        ) { kernel, outcome in
+            // What was done shows in a newer image.
+            guard outcome != .done, partition.leaderEpoch == epoch, kernel.partitions[partition.name] === partition
+            else { return }
+            kernel.step(partition, .inSyncChangeFailed)
+        }
+    }
+
+    private mutating func schedule(_ partition: Partition) {
+        guard let deadline = partition.leadership?.deadline, deadline < partition.scheduledTick else { return }
+        partition.scheduledTick = deadline
+        leaderDeadlines.add(partition.name, due: deadline)
+    }
+
+    /// Lets time pass for the leaders that wanted it.
+    mutating func tickLeaders() {
+        while let name = leaderDeadlines.take(at: now) {
+            guard let partition = partitions[name], partition.scheduledTick <= now else { continue }
+            partition.scheduledTick = .never
+            if let deadline = partition.leadership?.deadline, deadline <= now {
+                step(partition, .tick)
+            } else {
+                schedule(partition)
+            }
+        }
+    }
+
+    // MARK: - Waiting for the high watermark
+
+    /// Goes on with `speak` once all that the log holds now is committed, perhaps now: with true, or with false when
+    /// this broker is deposed before.
+    mutating func whenCommitted(_ partition: Partition, _ speak: @escaping (inout BrokerKernel, Bool) -> Void) {
+        if !partition.isLeader || partition.log.highWatermark >= partition.log.logEndOffset {
+            return speak(&self, partition.isLeader)
+        }
+        partition.gate.wait(.speaker(speak), for: partition.log.logEndOffset)
+    }
+
+    private mutating func release(_ waiter: CommitWaiter, of partition: Partition, isCommitted: Bool) {
+        switch waiter {
+        case .speaker(let speak): speak(&self, isCommitted)
+        case .produce(let wait, let topic, let place):
+            endProduceWait(wait, topic: topic, partition: place, of: partition, isCommitted: isCommitted)
+        }
+    }
+}

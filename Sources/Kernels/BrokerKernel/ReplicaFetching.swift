@@ -1,0 +1,236 @@
+import ClusterModel
+import Controller
+import KafkaProtocol
+import NIOCore
+import Replication
+import Seams
+import SegmentedLog
+
+/// What this broker fetches from the leaders of the partitions that it follows.
+struct ReplicaFetchers {
+    fileprivate var byLeader: [BrokerID: ReplicaFetcher] = [:]
+
+    var nextDeadline: Instant { byLeader.values.lazy.map(\.deadline).min() ?? .never }
+}
+
+extension BrokerKernel {
+    /// The version of Fetch that Apache Kafka 3.9's replicas use.
+    private static let fetchVersion: Int16 = 17
+
+    // MARK: - Whom to follow
+
+    /// Follows a leader's log from now on; nobody's when there is none.
+    ///
+    /// Where the two logs part is found by the first fetch (KIP-595). A log without epochs, written before there were
+    /// any, is cut at what is known to be committed.
+    mutating func startFollowing(_ partition: Partition, leader: BrokerID?) {
+        if partition.followedLeader != leader { stopFollowing(partition) }
+        guard let leader else { return }
+        if partition.log.leaderEpochs.latest == nil, partition.log.highWatermark < partition.log.logEndOffset {
+            truncate([(partition, partition.log.highWatermark)])
+        }
+        partition.followedLeader = leader
+        var fetcher =
+            fetchers.byLeader.removeValue(forKey: leader)
+            ?? ReplicaFetcher(leader: leader, backoff: settings.replicaFetchBackoff)
+        fetcher.follow(partition.name, topicID: partition.topicID, leaderEpoch: partition.leaderEpoch)
+        fetchers.byLeader[leader] = fetcher
+    }
+
+    mutating func stopFollowing(_ partition: Partition) {
+        guard let leader = partition.followedLeader else { return }
+        partition.followedLeader = nil
+        fetchers.byLeader[leader]?.leave(partition.name)
+    }
+
+    // MARK: - Asking
+
+    /// Sends what there is to ask of the leaders; to be called at the end of each step.
+    mutating func fetchFromLeaders() {
+        guard !fetchers.byLeader.isEmpty else { return }
+        let now = now
+        for leader in fetchers.byLeader.keys.sorted() where image.brokers[leader] != nil {
+            guard let order = fetchers.byLeader[leader]?.nextOrder(at: now) else { continue }
+            let request = fetchRequest(order)
+            ask(leader, request, version: Self.fetchVersion) { kernel, response in
+                kernel.receive(response, from: leader)
+            }
+        }
+    }
+
+    private func fetchRequest(_ order: FetchOrder) -> FetchRequest {
+        var request = FetchRequest()
+        request.replicaState.replicaId = settings.brokerID.value
+        request.replicaState.replicaEpoch = image.brokers[settings.brokerID]?.epoch ?? -1
+        request.maxWaitMs = Int32(clamping: settings.replicaFetchWait.nanoseconds / 1_000_000)
+        request.minBytes = settings.replicaFetchMinimumBytes
+        request.maxBytes = settings.replicaFetchResponseMaximumBytes
+        request.sessionId = order.sessionID
+        request.sessionEpoch = order.sessionEpoch
+        for name in order.told {
+            guard let partition = partitions[name] else { continue }
+            var wanted = FetchRequest.FetchPartition()
+            wanted.partition = name.partition
+            wanted.currentLeaderEpoch = partition.leaderEpoch
+            wanted.fetchOffset = partition.log.logEndOffset
+            wanted.lastFetchedEpoch = partition.log.leaderEpochs.latest ?? -1
+            wanted.logStartOffset = partition.log.logStartOffset
+            wanted.partitionMaxBytes = settings.replicaFetchPartitionMaximumBytes
+            if request.topics.last?.topicId != partition.topicID {
+                var topic = FetchRequest.FetchTopic()
+                topic.topicId = partition.topicID
+                request.topics.append(topic)
+            }
+            request.topics[request.topics.count - 1].partitions.append(wanted)
+        }
+        for forgotten in order.forgotten {
+            if request.forgottenTopicsData.last?.topicId != forgotten.topicID {
+                var topic = FetchRequest.ForgottenTopic()
+                topic.topicId = forgotten.topicID
+                request.forgottenTopicsData.append(topic)
+            }
+            request.forgottenTopicsData[request.forgottenTopicsData.count - 1].partitions.append(
+                forgotten.partition.partition)
+        }
+        return request
+    }
+
+    // MARK: - Taking the answers
+
+    private mutating func receive(_ response: FetchResponse?, from leader: BrokerID) {
+        let now = now
+        guard let response else {
+            fetchers.byLeader[leader]?.failed(at: now)
+            return
+        }
+        switch ErrorCode(rawValue: response.errorCode) {
+        case .none: break
+        case .fetchSessionIdNotFound, .invalidFetchSessionEpoch, .fetchSessionTopicIdError:
+            fetchers.byLeader[leader]?.replied(sessionID: 0)
+            return
+        default:
+            perform(.note("broker \(leader) refused a fetch: \(ErrorCode(rawValue: response.errorCode))"))
+            fetchers.byLeader[leader]?.failed(at: now)
+            return
+        }
+        var cuts: [(Partition, Offset)] = []
+        for topic in response.responses {
+            guard let name = image.topicName(of: topic.topicId) else { continue }
+            for told in topic.partitions {
+                let id = TopicPartition(topic: name, partition: told.partitionIndex)
+                guard let partition = partitions[id], partition.topicID == topic.topicId,
+                    partition.followedLeader == leader,
+                    fetchers.byLeader[leader]?.answeredEpoch(of: id) == partition.leaderEpoch
+                else { continue }
+                if let cut = take(told, for: partition, from: leader) { cuts.append((partition, cut)) }
+            }
+        }
+        truncate(cuts)
+        fetchers.byLeader[leader]?.replied(sessionID: response.sessionId)
+    }
+
+    /// Takes what a leader told of a partition. Returns where the log is to be cut, if the two part.
+    private mutating func take(
+        _ told: FetchResponse.PartitionData, for partition: Partition, from leader: BrokerID
+    ) -> Offset? {
+        let log = partition.log
+        let now = now
+        switch ErrorCode(rawValue: told.errorCode) {
+        case .none: break
+        case .offsetOutOfRange: return placeOutOfRange(told, for: partition, from: leader)
+        default:
+            // The leader has not read the tree yet, or this broker has not: the next image or the next try tells.
+            fetchers.byLeader[leader]?.delay(partition.name, at: now)
+            return nil
+        }
+        if told.divergingEpoch.endOffset >= 0 {
+            let end = EpochEnd(epoch: told.divergingEpoch.epoch, endOffset: told.divergingEpoch.endOffset)
+            return Divergence.truncationPoint(
+                leaderEnd: end, localEnd: log.end(of: end.epoch), logEnd: log.logEndOffset)
+        }
+        if case .inMemory(let batches)? = told.records, batches.readableBytes > 0 {
+            guard append(batches, fetchedFor: partition, from: leader) else { return nil }
+        }
+        let highWatermark = log.highWatermark
+        log.advanceHighWatermark(to: told.highWatermark)
+        if log.highWatermark != highWatermark { parkedFetches.note(partition) }
+        if told.logStartOffset > log.logStartOffset {
+            _ = onLog { () throws(LogFailure) in
+                try log.raiseLogStart(to: min(told.logStartOffset, log.logEndOffset))
+            }
+        }
+        return nil
+    }
+
+    /// Appends batches as they stand in the leader's log. False when they do not go on where this log ends.
+    private mutating func append(
+        _ batches: ByteBuffer, fetchedFor partition: Partition, from leader: BrokerID
+    ) -> Bool {
+        let now = now
+        let outcome = onLog { () throws(LogFailure) in
+            let outcome = try partition.log.appendKeepingOffsets(batches, at: now)
+            if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
+            return outcome
+        }
+        switch outcome {
+        case nil: return false
+        case .appended, .duplicate:
+            fetchers.byLeader[leader]?.moved(partition.name)
+            return true
+        case .refused(let refusal):
+            perform(.report("\(partition.name): what broker \(leader) sent cannot be appended: \(refusal)"))
+            fetchers.byLeader[leader]?.delay(partition.name, at: now)
+            return false
+        }
+    }
+
+    /// The follower's log ends before the leader's begins, and then begins anew there; or it goes further than the
+    /// leader's and knows an epoch that the leader never heard of, which an unclean election brings about: then only
+    /// what the leader has committed is sure to be the same.
+    private mutating func placeOutOfRange(
+        _ told: FetchResponse.PartitionData, for partition: Partition, from leader: BrokerID
+    ) -> Offset? {
+        let log = partition.log
+        let now = now
+        perform(
+            .report(
+                "\(partition.name): fetching at \(log.logEndOffset) is out of range at its leader, broker \(leader), "
+                    + "whose log begins at \(told.logStartOffset) and is committed up to \(told.highWatermark)"))
+        guard told.logStartOffset > log.logEndOffset || told.highWatermark < log.logStartOffset else {
+            return min(told.highWatermark, log.logEndOffset)
+        }
+        guard told.logStartOffset >= 0 else {
+            fetchers.byLeader[leader]?.delay(partition.name, at: now)
+            return nil
+        }
+        _ = onLog { () throws(LogFailure) in
+            try log.truncateFully(startingAt: told.logStartOffset, at: now)
+        }
+        fetchers.byLeader[leader]?.moved(partition.name)
+        return nil
+    }
+
+    /// Cuts logs, and sees to it that no recovery point that was written down lies beyond an end.
+    private mutating func truncate(_ cuts: [(Partition, Offset)]) {
+        guard !cuts.isEmpty else { return }
+        var arePointsStale = false
+        for (partition, offset) in cuts {
+            let log = partition.log
+            let end = log.logEndOffset
+            let recoveryPoint = log.recoveryPoint
+            if offset < log.highWatermark {
+                perform(
+                    .report(
+                        "\(partition.name): cutting the log from \(end) to \(offset), below what was committed up to "
+                            + "\(log.highWatermark)"))
+            } else {
+                perform(.note("\(partition.name): cutting the log from \(end) to \(offset), where its leader's parts"))
+            }
+            _ = onLog { [now] () throws(LogFailure) in try log.truncate(to: offset, at: now) }
+            arePointsStale = arePointsStale || recoveryPoint > offset
+            if let leader = partition.followedLeader { fetchers.byLeader[leader]?.moved(partition.name) }
+        }
+        guard arePointsStale else { return }
+        _ = onLog { [directory] () throws(LogFailure) in try directory.writeRecoveryPoints() }
+    }
+}
