@@ -1,8 +1,10 @@
 """Fixtures: servers that one test file shares, and servers of a test's own that it may harm."""
 
 import contextlib
+import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import uuid
 
@@ -117,6 +119,17 @@ def topic(request):
     """The name of a topic that no other test uses."""
     words = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     return f"{words.strip('-')[:60]}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def sarama(tmp_path_factory):
+    """The program of clients/sarama, built with Debian's Go and sarama."""
+    folder = tmp_path_factory.mktemp("sarama")
+    environment = os.environ | {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(folder / "cache")}
+    source = pathlib.Path(__file__).parent / "clients/sarama/numbers.go"
+    subprocess.run(
+        ["go", "build", "-o", folder / "numbers", source], env=environment, check=True, capture_output=True)
+    return folder / "numbers"
 
 
 @pytest.hookimpl(hookwrapper=True)
