@@ -153,6 +153,10 @@ final class BrokerBench {
                 case .allocateProducerIDs:
                     events.append(.producerIDsAllocated(nextProducerID..<(nextProducerID + 1000)))
                     nextProducerID += 1000
+                case .onDiskThread(let job):
+                    var news: [DiskNews] = []
+                    job.perform(pace: { _ in }, tell: { news.append($0) })
+                    for one in news { try step(.diskReported(one)) }
                 case .stop(let reason): stopReason = reason
                 case .send(let request): events.append(.peerFailed(request.ticket))
                 case .report, .note, .disconnectPeer: break

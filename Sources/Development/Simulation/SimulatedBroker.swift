@@ -190,6 +190,10 @@ package final class SimulatedBroker {
         // There is nobody else in the cluster.
         case .send(let request): step(.peerFailed(request.ticket))
         case .disconnectPeer: break
+        case .onDiskThread(let job):
+            var news: [DiskNews] = []
+            job.perform(pace: { _ in }, tell: { news.append($0) })
+            for one in news { step(.diskReported(one)) }
         case .stop(let reason): stopReason = stopReason ?? reason
         }
     }

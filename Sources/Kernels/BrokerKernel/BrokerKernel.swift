@@ -35,6 +35,8 @@ package struct BrokerKernel: ProtocolCore {
         case peerReplied(PeerTicket, ByteBuffer)
         /// The request may have been carried out or not.
         case peerFailed(PeerTicket)
+        /// From disk threads, in the order in which each did it.
+        case diskReported(DiskNews)
         /// Time has passed; wanted by ``BrokerKernel/nextDeadline`` at the latest.
         case tick
     }
@@ -54,6 +56,8 @@ package struct BrokerKernel: ProtocolCore {
         case send(PeerRequest)
         /// Closes the connection to a broker, which fails what is under way on it; a later `send` opens a new one.
         case disconnectPeer(BrokerID)
+        /// To be done beside the shard; ends with a `diskReported`.
+        case onDiskThread(DiskJob)
         /// Something the operator should read.
         case report(String)
         /// Something the operator may want to know later.
@@ -78,6 +82,7 @@ package struct BrokerKernel: ProtocolCore {
     var producerIDs = ProducerIDs()
     var groups = GroupCoordinators()
     var upkeep: Upkeep
+    var compaction: Compaction
     /// What to do when the outcome of a tree change is known.
     var treeContinuations: [TreeTicket: (inout BrokerKernel, TreeOutcome) -> Void] = [:]
     var peerRequests = PeerRequests()
@@ -100,6 +105,7 @@ package struct BrokerKernel: ProtocolCore {
             slots: settings.fetchSessionSlots, lastID: Int32.random(in: 0 ..< .max, using: &generator))
         self.generator = generator
         self.upkeep = Upkeep(settings: settings, at: now)
+        self.compaction = Compaction(settings: settings.compaction, at: now)
         self.now = now
     }
 
@@ -115,6 +121,7 @@ package struct BrokerKernel: ProtocolCore {
         case .producerIDsAllocated(let block): receiveProducerIDs(block)
         case .peerReplied(let ticket, let reply): endPeerRequest(ticket, with: reply)
         case .peerFailed(let ticket): endPeerRequest(ticket, with: nil)
+        case .diskReported(let news): receive(news)
         case .tick: tick()
         }
         answerParkedFetches()
@@ -124,7 +131,7 @@ package struct BrokerKernel: ProtocolCore {
 
     /// When the next `tick` is due at the latest.
     package var nextDeadline: Instant {
-        var deadline = min(upkeep.nextDeadline, groups.nextDeadline)
+        var deadline = min(upkeep.nextDeadline, groups.nextDeadline, compaction.nextDeadline)
         deadline = min(deadline, waitingProduces.nextDeadline, leaderDeadlines.next, fetchers.nextDeadline)
         if let fetch = parkedFetches.nextDeadline { deadline = min(deadline, fetch) }
         if let wait = imageWaits.nextDeadline { deadline = min(deadline, wait) }
@@ -135,6 +142,7 @@ package struct BrokerKernel: ProtocolCore {
         keepUp()
         tickLeaders()
         endLateProduceWaits()
+        compactWhenDue()
         tickGroups()
         giveUpImageWaits()
     }

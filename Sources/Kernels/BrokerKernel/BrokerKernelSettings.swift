@@ -45,6 +45,8 @@ package struct BrokerKernelSettings: Sendable {
     package var committedOffsetsSegmentSizeInBytes = 104_857_600
     /// How long a request without a time limit of its own waits for the image to show what it brought about.
     package var imageTimeout = Duration.seconds(5)
+    /// `log.cleaner.*`
+    package var compaction = CompactionSettings()
     /// `group.*` and `offsets.*`
     package var groups = GroupSettings()
     /// Every setting of the broker.

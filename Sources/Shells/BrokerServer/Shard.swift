@@ -52,6 +52,9 @@ final class Shard: Sendable {
         var kernel = kernel
         var connections: [ConnectionID: ReplyQueue] = [:]
         var effects: [BrokerKernel.Effect] = []
+        let disk = DiskThreads(bytesPerSecond: kernel.settings.compaction.bytesPerSecond, clock: clock) { [self] news in
+            post(.event(.diskReported(news)))
+        }
         var messages = messagesUpToFirstImage()
         while true {
             let now = clock.now()
@@ -67,14 +70,25 @@ final class Shard: Sendable {
                 }
             }
             if now >= kernel.nextDeadline { kernel.step(.tick, at: now, into: &effects) }
-            perform(effects, &connections, surroundings)
+            perform(effects, &connections, disk, surroundings)
             effects.removeAll(keepingCapacity: true)
             if shutsDown {
-                kernel.shutDown(at: now, into: &effects)
-                return perform(effects, &connections, surroundings)
+                close(&kernel, disk, into: &effects)
+                return perform(effects, &connections, disk, surroundings)
             }
             messages = mailbox.take(waitingAtMost: kernel.nextDeadline - clock.now())
         }
+    }
+
+    /// Ends what is done beside the shard, and then closes the logs.
+    private func close(_ kernel: inout BrokerKernel, _ disk: DiskThreads, into effects: inout [BrokerKernel.Effect]) {
+        kernel.cancelCompaction()
+        disk.stop()
+        for message in mailbox.take(waitingAtMost: .zero) {
+            guard case .event(.diskReported(let news)) = message else { continue }
+            kernel.step(.diskReported(news), at: clock.now(), into: &effects)
+        }
+        kernel.shutDown(at: clock.now(), into: &effects)
     }
 
     /// Waits for the first image of the cluster, and gives it before all that came earlier: no request is answered from
@@ -96,7 +110,7 @@ final class Shard: Sendable {
     }
 
     private func perform(
-        _ effects: [BrokerKernel.Effect], _ connections: inout [ConnectionID: ReplyQueue],
+        _ effects: [BrokerKernel.Effect], _ connections: inout [ConnectionID: ReplyQueue], _ disk: DiskThreads,
         _ surroundings: Surroundings
     ) {
         var answered: [ConnectionID] = []
@@ -114,6 +128,7 @@ final class Shard: Sendable {
             case .allocateProducerIDs: surroundings.allocateProducerIDs()
             case .send(let request): surroundings.peers.send(request)
             case .disconnectPeer(let broker): surroundings.peers.disconnect(broker)
+            case .onDiskThread(let job): disk.post(job)
             case .report(let text): logger.warning("\(text)")
             case .note(let text): logger.info("\(text)")
             case .stop(let reason): surroundings.stop(reason)

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Seams
 
 /// A named thread that runs one function from its start to its end.
 package struct OwnThread: Sendable {
@@ -36,4 +37,13 @@ private func runStart(_ pointer: UnsafeMutableRawPointer?) -> UnsafeMutableRawPo
     martlet_name_thread(start.name)
     start.body()
     return nil
+}
+
+/// Makes the calling thread, which must be one of its own, wait.
+package func sleepThread(_ duration: Duration) {
+    let nanoseconds = max(0, duration.nanoseconds)
+    var rest = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    withUnsafeMutablePointer(to: &rest) { rest in
+        while nanosleep(rest, rest) != 0 && errno == EINTR {}
+    }
 }

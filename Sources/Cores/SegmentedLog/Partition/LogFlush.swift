@@ -35,24 +35,42 @@ extension PartitionLog {
         finishFlush(flush, at: now)
     }
 
-    /// Brings all into files, and says what is to sync. One flush at a time.
-    package func beginFlush() throws(LogFailure) -> LogFlush {
-        let files = try onDisk { () throws(FileSystemError) in
-            var files: [any File] = []
-            for segment in segments {
+    /// Brings all into files, and says what is to sync.
+    package func beginFlush() throws(LogFailure) -> LogFlush { try beginFlush(of: segments[...], upTo: logEndOffset) }
+
+    /// Likewise for the segments that nothing is appended to any more, so that a recovery need not read them; nil when
+    /// there is nothing to do or another flush is under way.
+    package func flushOfEndedSegments() throws(LogFailure) -> LogFlush? {
+        guard hasUnsyncedEndedSegments else { return nil }
+        return try beginFlush(of: segments.dropLast(), upTo: active.baseOffset)
+    }
+
+    /// Whether a segment has ended since the last flush, and no flush is under way.
+    package var hasUnsyncedEndedSegments: Bool { recoveryPoint < active.baseOffset && flushUnderWay == nil }
+
+    private func beginFlush(
+        of flushed: ArraySlice<LogSegment>, upTo end: Offset
+    ) throws(LogFailure) -> LogFlush {
+        // What another flush has not finished yet counts for nothing: this one may be done before it.
+        var files = flushUnderWay?.files ?? []
+        try onDisk { () throws(FileSystemError) in
+            for segment in flushed {
                 try segment.writeThrough()
                 files += try segment.takeUnsynced()
             }
-            return files
         }
-        defer { isDirectoryUnsynced = false }
-        return LogFlush(
-            files: files, directory: directory, isDirectoryUnsynced: isDirectoryUnsynced, disk: disk,
-            endOffset: logEndOffset, truncations: truncations)
+        let flush = LogFlush(
+            files: files, directory: directory,
+            isDirectoryUnsynced: isDirectoryUnsynced || flushUnderWay?.isDirectoryUnsynced ?? false, disk: disk,
+            endOffset: end, truncations: truncations)
+        isDirectoryUnsynced = false
+        flushUnderWay = flush
+        return flush
     }
 
     /// Notes that a flush was performed.
     package func finishFlush(_ flush: LogFlush, at now: Instant) {
+        flushUnderWay = nil
         if flush.truncations == truncations { recoveryPoint = max(recoveryPoint, flush.endOffset) }
         lastFlush = now
     }

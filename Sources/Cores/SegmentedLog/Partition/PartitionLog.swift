@@ -41,6 +41,8 @@ package final class PartitionLog {
     /// How often records were taken off the end, so that a flush that was under way is known not to count.
     var truncations = 0
     var lastFlush: Instant
+    /// Begun and not finished.
+    var flushUnderWay: LogFlush?
     /// Memory of ``append(_:leaderEpoch:origin:at:)``, used again and again.
     var headers: [RecordBatchHeader] = []
     var changes = ProducerChanges()

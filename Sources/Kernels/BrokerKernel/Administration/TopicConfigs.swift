@@ -86,6 +86,10 @@ package struct TopicConfigs {
         log.timestampAfterLimitInMilliseconds = number("message.timestamp.after.max.ms")
         log.flushIntervalInRecords = number("flush.messages")
         log.flushIntervalInMilliseconds = number("flush.ms")
+        log.minCleanableRatio = Double(text("min.cleanable.dirty.ratio")) ?? 0.5
+        log.minCompactionLagInMilliseconds = number("min.compaction.lag.ms")
+        log.maxCompactionLagInMilliseconds = number("max.compaction.lag.ms")
+        log.deleteRetentionInMilliseconds = number("delete.retention.ms")
         log.producerExpirationInMilliseconds = producerExpirationInMilliseconds
         return log
     }

@@ -28,9 +28,9 @@ enum ApacheBrokerKeys {
         "group.share.record.lock.duration.ms", "group.share.session.timeout.ms",
         "initial.broker.registration.timeout.ms", "inter.broker.protocol.version",
         "kafka.metrics.polling.interval.secs", "kafka.metrics.reporters", "leader.imbalance.check.interval.seconds",
-        "leader.imbalance.per.broker.percentage", "log.cleaner.backoff.ms", "log.cleaner.dedupe.buffer.size",
-        "log.cleaner.enable", "log.cleaner.io.buffer.load.factor", "log.cleaner.io.buffer.size",
-        "log.cleaner.io.max.bytes.per.second", "log.cleaner.threads", "log.dir.failure.timeout.ms",
+        "leader.imbalance.per.broker.percentage",
+
+        "log.cleaner.threads", "log.dir.failure.timeout.ms",
         "log.flush.offset.checkpoint.interval.ms", "log.flush.start.offset.checkpoint.interval.ms",
         "max.connection.creation.rate", "max.connections.per.ip.overrides", "max.request.partition.size.limit",
         "metadata.log.dir", "metadata.log.max.record.bytes.between.snapshots",

@@ -199,6 +199,23 @@ package enum BrokerSchema {
         SettingKey(
             "replica.high.watermark.checkpoint.interval.ms", .integer(1...Int64.max), default: "5000",
             "How often high watermarks are written down, in milliseconds."),
+        SettingKey(
+            "log.cleaner.enable", .boolean, default: "true", "Whether topics of cleanup.policy=compact are compacted."),
+        SettingKey(
+            "log.cleaner.backoff.ms", .integer(0...Int64.max), default: "15000",
+            "How long to wait when there is nothing to compact, in milliseconds."),
+        SettingKey(
+            "log.cleaner.dedupe.buffer.size", .integer(1 << 20...Int64.max), default: "134217728",
+            "Memory for the keys of one round of compaction, in bytes: 24 for each key."),
+        SettingKey(
+            "log.cleaner.io.buffer.load.factor", .decimal(0.1...0.99), default: "0.9",
+            "How full that memory may get."),
+        SettingKey(
+            "log.cleaner.io.buffer.size", .integer(8192...Int64(Int32.max)), default: "524288",
+            "Memory for reading and writing while compacting, in bytes."),
+        SettingKey(
+            "log.cleaner.io.max.bytes.per.second", .decimal(1...Double.greatestFiniteMagnitude),
+            default: "1.7976931348623157E308", "What compaction may read and write, in bytes per second."),
     ]
 
     /// The keys that give settings of topics their defaults, with the values that those take.

@@ -82,6 +82,7 @@ extension BrokerSettings {
         kernel.committedOffsetsPartitionCount = Int32(values.integer("offsets.topic.num.partitions"))
         kernel.committedOffsetsReplicationFactor = Int16(values.integer("offsets.topic.replication.factor"))
         kernel.committedOffsetsSegmentSizeInBytes = Int(values.integer("offsets.topic.segment.bytes"))
+        kernel.compaction = readCompaction(values)
         kernel.groups = readGroups(values)
         for key in values.keysSet { kernel.configured[key] = values[key] }
         kernel.brokerConfigs = BrokerSchema.schema.keys.map { key in
@@ -90,6 +91,17 @@ extension BrokerSettings {
                 isSensitive: key.kind.isSecret, wireType: key.kind.wireType)
         }.sorted { $0.name < $1.name }
         return kernel
+    }
+
+    private static func readCompaction(_ values: SettingValues) -> CompactionSettings {
+        var compaction = CompactionSettings()
+        compaction.isEnabled = values.boolean("log.cleaner.enable")
+        compaction.backoff = values.milliseconds("log.cleaner.backoff.ms")
+        compaction.bytesPerSecond = values.decimal("log.cleaner.io.max.bytes.per.second")
+        compaction.limits.dedupeBufferSizeInBytes = Int(values.integer("log.cleaner.dedupe.buffer.size"))
+        compaction.limits.dedupeBufferLoadFactor = values.decimal("log.cleaner.io.buffer.load.factor")
+        compaction.limits.bufferSizeInBytes = Int(values.integer("log.cleaner.io.buffer.size"))
+        return compaction
     }
 
     private static func readReplication(_ values: SettingValues, into kernel: inout BrokerKernelSettings) {

@@ -45,7 +45,7 @@ struct Upkeep {
 extension BrokerKernel {
     /// Does what is due: removes what is too old, writes logs to disk, and writes down how far they are.
     mutating func keepUp() {
-        if upkeep.takeFlushCheck(at: now) { onEachLog { log, now throws(LogFailure) in try log.flushIfDue(at: now) } }
+        if upkeep.takeFlushCheck(at: now) { serveDueLogs() }
         if upkeep.takeRetention(at: now) {
             onEachLog { log, now throws(LogFailure) in
                 _ = try log.retain(at: now)
@@ -75,6 +75,19 @@ extension BrokerKernel {
         _ = onLog { [directory, now] () throws(LogFailure) in try body(directory, now) }
     }
 
+    /// Flushes logs and removes files where it is due. Every log is asked, so asking costs next to nothing.
+    private mutating func serveDueLogs() {
+        let due = partitions.values.filter { $0.log.wantsService(at: now) }
+        for partition in due.sorted(by: { $0.name < $1.name }) {
+            let flush = onLog { [now] () throws(LogFailure) -> LogFlush? in
+                if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
+                try partition.log.removeDeletedFiles(at: now)
+                return try partition.log.flushOfEndedSegments()
+            }
+            if let flush, let flush { perform(.onDiskThread(.flush(partition.name, flush))) }
+        }
+    }
+
     private mutating func onEachLog(_ body: (PartitionLog, Instant) throws(LogFailure) -> Void) {
         let now = now
         for name in partitions.keys.sorted() {
@@ -85,8 +98,7 @@ extension BrokerKernel {
 }
 
 extension PartitionLog {
-    fileprivate func flushIfDue(at now: Instant) throws(LogFailure) {
-        if isFlushDue(at: now) { try flush(at: now) }
-        try removeDeletedFiles(at: now)
+    fileprivate func wantsService(at now: Instant) -> Bool {
+        isFlushDue(at: now) || hasUnsyncedEndedSegments || (nextFileDeletion.map { $0 <= now } ?? false)
     }
 }

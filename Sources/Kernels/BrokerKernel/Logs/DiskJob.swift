@@ -1,0 +1,39 @@
+import ClusterModel
+import Seams
+import SegmentedLog
+
+/// What a disk thread does for the kernel beside its shard.
+package enum DiskJob: Sendable {
+    case flush(TopicPartition, LogFlush)
+    /// One at a time.
+    case compact(TopicPartition, LogCleaning)
+
+    /// Does the job, telling the kernel what it needs to know of it, the end last.
+    /// - Parameter pace: told bytes that compaction reads or writes; may take its time.
+    package func perform(pace: (Int) -> Void, tell: (DiskNews) -> Void) {
+        switch self {
+        case .flush(let partition, let flush):
+            do throws(FileSystemError) {
+                try flush.perform()
+                tell(.flushed(partition, flush, nil))
+            } catch {
+                tell(.flushed(partition, flush, error))
+            }
+        case .compact(let partition, let round):
+            do throws(LogFailure) {
+                let end = try round.perform(pace: pace) { tell(.segmentCompacted(partition, round, $0)) }
+                tell(.compactionEnded(partition, round, .success(end)))
+            } catch {
+                tell(.compactionEnded(partition, round, .failure(error)))
+            }
+        }
+    }
+}
+
+/// What a disk thread tells of its jobs.
+package enum DiskNews: Sendable {
+    case flushed(TopicPartition, LogFlush, FileSystemError?)
+    /// A new segment waits for its place.
+    case segmentCompacted(TopicPartition, LogCleaning, CleanedSegment)
+    case compactionEnded(TopicPartition, LogCleaning, Result<Offset?, LogFailure>)
+}

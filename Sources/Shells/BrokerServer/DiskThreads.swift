@@ -1,0 +1,71 @@
+import BrokerKernel
+import Platform
+import Seams
+
+/// Threads that do a shard's slow work on the disk: one flushes, one compacts.
+final class DiskThreads: Sendable {
+    private let flushes = Mailbox<DiskJob?>()
+    private let compactions = Mailbox<DiskJob?>()
+    private let threads: [OwnThread]
+
+    /// - Parameters:
+    ///   - bytesPerSecond: what compaction may read and write.
+    ///   - tell: called on either thread.
+    init(bytesPerSecond: Double, clock: SystemClock, tell: @escaping @Sendable (DiskNews) -> Void) {
+        let (flushes, compactions) = (flushes, compactions)
+        threads = [
+            OwnThread(name: "flush") { Self.run(flushes, pace: { _ in }, tell) },
+            OwnThread(name: "compact") {
+                var pace = Pace(bytesPerSecond: bytesPerSecond, clock: clock)
+                Self.run(compactions, pace: { pace.use($0) }, tell)
+            },
+        ]
+    }
+
+    func post(_ job: DiskJob) {
+        switch job {
+        case .flush: flushes.post(job)
+        case .compact: compactions.post(job)
+        }
+    }
+
+    /// Lets both threads end what they do and waits for them; the kernel has cancelled what takes long.
+    func stop() {
+        flushes.post(nil)
+        compactions.post(nil)
+        for thread in threads { thread.join() }
+    }
+
+    private static func run(_ jobs: Mailbox<DiskJob?>, pace: (Int) -> Void, _ tell: (DiskNews) -> Void) {
+        while true {
+            for job in jobs.take(waitingAtMost: .seconds(3600)) {
+                guard let job else { return }
+                job.perform(pace: pace, tell: tell)
+            }
+        }
+    }
+}
+
+/// Makes who uses bytes wait, so that they are no more than so many a second.
+private struct Pace {
+    /// What may be used at once.
+    private static let burst = Duration.milliseconds(100)
+
+    let bytesPerSecond: Double
+    let clock: SystemClock
+    private var paidUntil: Instant
+
+    init(bytesPerSecond: Double, clock: SystemClock) {
+        self.bytesPerSecond = bytesPerSecond
+        self.clock = clock
+        paidUntil = clock.now()
+    }
+
+    mutating func use(_ count: Int) {
+        guard bytesPerSecond < .greatestFiniteMagnitude else { return }
+        let now = clock.now()
+        paidUntil = max(paidUntil, now) + .seconds(Double(count) / bytesPerSecond)
+        let ahead = paidUntil - now
+        if ahead > Self.burst { sleepThread(ahead) }
+    }
+}
