@@ -106,7 +106,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 uses: [
                     "Seams", "ClusterModel", "WireCoding", "Records", "Security", "SegmentedLog", "Replication",
                     "Groups", "Controller", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
-                    "KafkaProtocolAdmin",
+                    "KafkaProtocolAdmin", "KafkaProtocolClusters",
                 ],
                 libraries: [nioCore], tests: true, testUses: ["Simulation"]),
             Module(

@@ -195,6 +195,8 @@ final class BrokerBench {
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
+        case .setConfigs, .reassign, .electLeader:
+            preconditionFailure("there is one broker, and nobody asks for \(change)")
         }
     }
 
@@ -209,7 +211,7 @@ final class BrokerBench {
     private func led(_ replicas: [BrokerID]) -> PartitionImage {
         var partition = PartitionImage(replicas: replicas)
         let state = PartitionLeadership.initialState(
-            replicas: replicas, isAlive: { $0 == Self.brokerID }, controllerEpoch: 1)
+            replicas: replicas, BrokerStanding(living: [Self.brokerID]), controllerEpoch: 1)
         partition.setState(state, version: 0)
         return partition
     }

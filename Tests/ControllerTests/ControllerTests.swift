@@ -29,9 +29,9 @@ import Testing
         let steps = controller.steps(for: image)
         guard let step = steps.first else { return nil }
         #expect(steps.count == 1)
-        guard case .perform(let transaction) = step, case .set(_, let data, let version)? = transaction.writes.last
+        guard case .write(let writes) = step, writes.count == 1, case .set(_, let data, let version) = writes[0]
         else { throw Unexpected(step: step) }
-        #expect(transaction.writes.first == .check(path: "/controller_epoch", version: 5))
+        #expect(controller.fence == .check(path: "/controller_epoch", version: 5))
         #expect(version == 8)
         return try PartitionState(parsing: data)
     }
@@ -75,8 +75,8 @@ import Testing
         let (dead, new) = (PartitionImage(replicas: [c]), PartitionImage(replicas: [a]))
         func paths(_ image: ClusterImage) -> [String] {
             controller.steps(for: image).flatMap { step -> [String] in
-                guard case .perform(let transaction) = step else { return [] }
-                return transaction.writes.compactMap { if case .create(let path, _, _) = $0 { path } else { nil } }
+                guard case .write(let writes) = step else { return [] }
+                return writes.compactMap { if case .create(let path, _, _) = $0 { path } else { nil } }
             }
         }
         let folder = "/brokers/topics/t/partitions"
@@ -89,13 +89,12 @@ import Testing
         let new = PartitionImage(replicas: [c, a])
         let steps = controller.steps(for: image(brokers: [a, b], [new, PartitionImage(replicas: [c])]))
         let state = PartitionState(leader: a, leaderEpoch: 0, isr: [a], controllerEpoch: 3)
-        let creation = TreeTransaction([
-            .check(path: "/controller_epoch", version: 5),
+        let creation: [TreeWrite] = [
             .create(path: "/brokers/topics/t/partitions", data: []),
             .create(path: "/brokers/topics/t/partitions/0", data: []),
             .create(path: "/brokers/topics/t/partitions/0/state", data: state.text),
-        ])
-        #expect(steps == [.perform(creation)])
+        ]
+        #expect(steps == [.write(creation)])
     }
 
     @Test func deletedTopicsGetNothingElse() {
@@ -114,16 +113,20 @@ import Testing
             ])
     }
 
-    @Test func changesKeepConditions() {
+    @Test func changesKeepConditions() throws {
         let image = image(brokers: [a], [partition([a], leader: a, isr: [a])])
         let more = TreeChange.createPartitions(name: "t", existing: 1, assignment: [[b]])
         let node = TopicNode(id: KafkaUUID(high: 1, low: 1), assignment: [[a], [b]])
         #expect(
-            more.transactions(on: image, configNodeExists: true)
+            try more.transactions(on: image, configNodeExists: true)
                 == [TreeTransaction([.set(path: "/brokers/topics/t", data: node.text, version: 0)])])
         let stale = TreeChange.createPartitions(name: "t", existing: 2, assignment: [[b]])
-        #expect(stale.transactions(on: image, configNodeExists: true) == nil)
-        #expect(TreeChange.deleteTopic(name: "u").transactions(on: image, configNodeExists: true) == nil)
+        #expect(throws: ChangeRefusal(.invalidPartitions, "The topic has 1 partition(s) now.")) {
+            try stale.transactions(on: image, configNodeExists: true)
+        }
+        #expect(throws: ChangeRefusal(.unknownTopicOrPartition)) {
+            try TreeChange.deleteTopic(name: "u").transactions(on: image, configNodeExists: true)
+        }
     }
 }
 
@@ -151,39 +154,5 @@ import Testing
         let end = ProducerIDBlock.rangeStart(ofCluster: "x") + (1 << 40)
         let last = ProducerIDBlock(broker: BrokerID(1), first: end - 1000, last: end - 1)
         #expect(ProducerIDBlock.next(after: last, for: BrokerID(1), ofCluster: "x") == nil)
-    }
-}
-
-@Suite struct ReplicaPlacementTests {
-    private func brokers(_ count: Int32, racks: Int32? = nil) -> [BrokerID: String?] {
-        Dictionary(uniqueKeysWithValues: (1...count).map { id in (BrokerID(id), racks.map { "r\(id % $0)" }) })
-    }
-
-    @Test(arguments: 1...6, [0, 1, 7, -3]) func leadersAndReplicasAreSpread(_ count: Int, start: Int) throws {
-        let replicas = min(3, count)
-        let assignment = try ReplicaPlacement.assign(
-            partitions: 4 * count, replicas: replicas, brokers: brokers(Int32(count)), start: start, shift: start)
-        var led: [BrokerID: Int] = [:]
-        var held: [BrokerID: Int] = [:]
-        for list in assignment {
-            #expect(Set(list).count == replicas)
-            led[list[0], default: 0] += 1
-            for id in list { held[id, default: 0] += 1 }
-        }
-        #expect(led.values.allSatisfy { $0 == 4 } && led.count == count)
-        #expect(held.values.allSatisfy { $0 == 4 * replicas })
-    }
-
-    @Test func replicasAreInDifferentRacks() throws {
-        let all = brokers(6, racks: 3)
-        for list in try ReplicaPlacement.assign(partitions: 12, replicas: 3, brokers: all, start: 2, shift: 1) {
-            #expect(Set(list.map { all[$0] ?? nil }).count == 3)
-        }
-    }
-
-    @Test func fewerBrokersThanReplicasIsRefused() {
-        #expect(throws: ReplicaPlacement.NotEnoughBrokers(living: 2)) {
-            try ReplicaPlacement.assign(partitions: 1, replicas: 3, brokers: brokers(2), start: 0, shift: 0)
-        }
     }
 }

@@ -15,7 +15,8 @@ import Testing
         case .broker:
             let time = try #require(try JSONValue(parsing: text).asObject?["timestamp"]?.asString.flatMap { Int64($0) })
             return try BrokerRegistration(parsing: text, epoch: 1).text(at: time)
-        case .topicDeletion, nil: break
+        case .reassignment: return try ReassignmentNode(parsing: text).text
+        case .preferredElection, .topicDeletion, nil: break
         }
         if node.path == TreePath.producerIDBlock { return try ProducerIDBlock(parsing: text).text }
         if node.path == TreePath.feature { return FeatureNode.text }

@@ -1,11 +1,12 @@
 import ClusterModel
 
-/// What a broker's registration holds (`/brokers/ids/<id>`), version 5 of Apache Kafka's format and two fields of ours.
+/// What a broker's registration holds (`/brokers/ids/<id>`), version 5 of Apache Kafka's format and three fields of ours.
 extension BrokerRegistration {
     /// The field by which a Martlet broker is told from Apache's, which look at none of ours.
     private static let mark = "implementation"
     private static let markOfMartlet = "martlet"
     private static let directory = "log_directory_id"
+    private static let leaving = "shutting_down"
 
     /// `epoch` is the zxid that created the node. Versions 4 (no features) and 5 are read.
     package init(parsing text: [UInt8], epoch: Int64) throws(MalformedNode) {
@@ -22,7 +23,8 @@ extension BrokerRegistration {
         self.init(
             endpoints: endpoints, rack: fields.object["rack"]?.asString, epoch: epoch,
             isMartlet: fields.object[Self.mark]?.asString == Self.markOfMartlet,
-            logDirectoryID: fields.object[Self.directory]?.asString.flatMap { KafkaUUID($0) })
+            logDirectoryID: fields.object[Self.directory]?.asString.flatMap { KafkaUUID($0) },
+            isShuttingDown: fields.object[Self.leaving] == .bool(true))
     }
 
     /// `NAME://host:port`; an IPv6 address stands in brackets.
@@ -60,6 +62,7 @@ extension BrokerRegistration {
         node.append("timestamp", .string(String(unixMilliseconds)))
         if isMartlet { node.append(Self.mark, .string(Self.markOfMartlet)) }
         if let logDirectoryID { node.append(Self.directory, .string(logDirectoryID.description)) }
+        if isShuttingDown { node.append(Self.leaving, .bool(true)) }
         return JSONValue.object(node).text
     }
 }

@@ -29,16 +29,19 @@ package struct BrokerRegistration: Sendable, Equatable {
     /// The `directory.id` of the log directory it holds the lock of: a process that registers with the same one knows
     /// that the process of an earlier registration is dead.
     package var logDirectoryID: KafkaUUID?
+    /// Whether it is about to stop, and waits for the controller to take its leaderships away.
+    package var isShuttingDown: Bool
 
     package init(
         endpoints: [BrokerEndpoint], rack: String? = nil, epoch: Int64 = -1, isMartlet: Bool = true,
-        logDirectoryID: KafkaUUID? = nil
+        logDirectoryID: KafkaUUID? = nil, isShuttingDown: Bool = false
     ) {
         self.endpoints = endpoints
         self.rack = rack
         self.epoch = epoch
         self.isMartlet = isMartlet
         self.logDirectoryID = logDirectoryID
+        self.isShuttingDown = isShuttingDown
     }
 
     /// The endpoint clients of the listener `name` are sent to; nil when the broker does not have that listener.

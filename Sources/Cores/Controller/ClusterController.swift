@@ -2,7 +2,9 @@ import ClusterModel
 
 /// What the controller wants done to the tree.
 package enum ControllerStep: Sendable, Equatable {
-    case perform(TreeTransaction)
+    /// Writes that belong together. Each carries its own condition, so that steps may share a transaction; which has to
+    /// check that the controller is still in office (``ClusterController/fence``).
+    case write([TreeWrite])
     /// Delete the topic's node with all below it, its settings, and last the request to delete it.
     case removeTopic(String)
 }
@@ -21,8 +23,8 @@ package struct ClusterController: Sendable {
     /// The broker's `unclean.leader.election.enable`, for topics that do not say.
     package let uncleanElectionByDefault: Bool
 
-    /// Partitions whose nodes one transaction creates: keeps messages far below the coordinator's limit of 1 MiB.
-    private static let partitionsInTransaction = 500
+    /// Partitions whose nodes one step writes: keeps messages far below the coordinator's limit of 1 MiB.
+    private static let partitionsInStep = 500
 
     package init(epoch: Int32, epochNodeVersion: Int32, uncleanElectionByDefault: Bool) {
         self.epoch = epoch
@@ -30,42 +32,73 @@ package struct ClusterController: Sendable {
         self.uncleanElectionByDefault = uncleanElectionByDefault
     }
 
-    /// What is to be done now, in this order: deletions, then leaders by topic name. Each transaction
-    /// may fail by itself.
-    package func steps(for image: ClusterImage) -> [ControllerStep] {
+    /// Refuses a transaction once another controller was elected.
+    package var fence: TreeWrite { .check(path: TreePath.controllerEpoch, version: epochNodeVersion) }
+
+    /// What is to be done now, in this order: deletions, what tools asked for by nodes of `/admin`, then moves and
+    /// leaders by topic name. Each step may fail by itself.
+    ///
+    /// - Parameter decided: an image all of whose steps are done: topics that are the same as there are passed over
+    ///   while the brokers are the same too.
+    package func steps(for image: ClusterImage, since decided: ClusterImage? = nil) -> [ControllerStep] {
         var steps = image.topicsBeingDeleted.sorted().map { ControllerStep.removeTopic($0) }
-        for name in image.topics.keys.sorted() where !image.topicsBeingDeleted.contains(name) {
+        steps += requestedElections(image) + requestedMoves(image)
+        let brokers = BrokerStanding(image)
+        for name in names(for: image, since: decided) where !image.topicsBeingDeleted.contains(name) {
             guard let topic = image.topics[name] else { continue }
-            addSteps(for: topic, name, in: image, to: &steps)
+            addSteps(for: topic, name, brokers, to: &steps)
         }
         return steps
     }
 
+    private func names(for image: ClusterImage, since decided: ClusterImage?) -> [String] {
+        guard let decided, BrokerStanding(decided) == BrokerStanding(image),
+            decided.topicsBeingDeleted == image.topicsBeingDeleted
+        else { return image.topics.keys.sorted() }
+        return image.topics.names(differingFrom: decided.topics)
+    }
+
     private func addSteps(
-        for topic: TopicImage, _ name: String, in image: ClusterImage, to steps: inout [ControllerStep]
+        for topic: TopicImage, _ name: String, _ brokers: BrokerStanding, to steps: inout [ControllerStep]
     ) {
-        let isAlive = { (id: BrokerID) in image.brokers[id] != nil }
         let uncleanAllowed =
             topic.configs["unclean.leader.election.enable"].map { $0 == "true" } ?? uncleanElectionByDefault
         var new: [(TopicPartition, PartitionState)] = []
+        var settled: [(TopicPartition, PartitionState)] = []
         for (index, partition) in topic.partitions.enumerated() {
             let id = TopicPartition(topic: name, partition: Int32(index))
-            if let state = partition.state {
-                guard
-                    let next = PartitionLeadership.nextState(
-                        of: state, replicas: partition.replicas, uncleanAllowed: uncleanAllowed, isAlive: isAlive,
-                        controllerEpoch: epoch)
-                else { continue }
-                let write = TreeWrite.set(
-                    path: TreePath.state(of: id), data: next.text, version: partition.stateVersion)
-                steps.append(.perform(fenced([write])))
-            } else if let state = PartitionLeadership.initialState(
-                replicas: partition.replicas, isAlive: isAlive, controllerEpoch: epoch)
+            if partition.state == nil {
+                let state = PartitionLeadership.initialState(
+                    replicas: partition.replicas, brokers, controllerEpoch: epoch)
+                if let state { new.append((id, state)) }
+            } else if partition.assignment.isMoving, settled.count < Self.partitionsInStep,
+                let state = PartitionLeadership.settledState(of: partition, brokers, controllerEpoch: epoch)
             {
-                new.append((id, state))
+                settled.append((id, state))
+            } else if let state = partition.state,
+                let next = PartitionLeadership.nextState(
+                    of: state, replicas: partition.replicas, uncleanAllowed: uncleanAllowed, brokers,
+                    controllerEpoch: epoch)
+            {
+                steps.append(.write([partition.write(next, of: id)]))
             }
         }
+        if !settled.isEmpty { steps.append(settling(settled, of: topic, name)) }
         addCreations(of: new, withFolder: topic.partitions.allSatisfy { $0.state == nil }, to: &steps)
+    }
+
+    /// Ends the moves of partitions: they live at their new places alone.
+    private func settling(
+        _ settled: [(TopicPartition, PartitionState)], of topic: TopicImage, _ name: String
+    ) -> ControllerStep {
+        var node = TopicNode(topic)
+        var states: [TreeWrite] = []
+        for (id, state) in settled {
+            let partition = topic.partitions[Int(id.partition)]
+            node.place(Int(id.partition), partition.assignment.settled)
+            states.append(partition.write(state, of: id))
+        }
+        return .write([.set(path: TreePath.topic(name), data: node.text, version: topic.nodeVersion)] + states)
     }
 
     /// The nodes of partitions that have no state, below the topic's folder of all of them, which comes with the first.
@@ -76,20 +109,15 @@ package struct ClusterController: Sendable {
         var rest = new[...]
         while !rest.isEmpty {
             var writes: [TreeWrite] = []
-            for (id, state) in rest.prefix(Self.partitionsInTransaction) {
+            for (id, state) in rest.prefix(Self.partitionsInStep) {
                 if isFolderDue { writes.append(.create(path: TreePath.partitions(of: id.topic), data: [])) }
                 isFolderDue = false
                 writes.append(.create(path: TreePath.partition(id), data: []))
                 writes.append(.create(path: TreePath.state(of: id), data: state.text))
             }
-            steps.append(.perform(fenced(writes)))
-            rest = rest.dropFirst(Self.partitionsInTransaction)
+            steps.append(.write(writes))
+            rest = rest.dropFirst(Self.partitionsInStep)
         }
-    }
-
-    /// Refused once another controller was elected.
-    private func fenced(_ writes: [TreeWrite]) -> TreeTransaction {
-        TreeTransaction([.check(path: TreePath.controllerEpoch, version: epochNodeVersion)] + writes)
     }
 
     /// How `broker` becomes controller: takes `/controller` for its session and raises the epoch, in one transaction.

@@ -15,10 +15,15 @@ package struct ClusterImage: Sendable, Equatable {
     /// Brokers that are registered now.
     package var brokers: [BrokerID: BrokerRegistration]
     /// By name. A topic appears with its node, before its partitions have leaders.
-    package private(set) var topics: [String: TopicImage]
+    package private(set) var topics: TopicTable
     private var topicNames: [KafkaUUID: String]
     /// Named under `/admin/delete_topics`: still in `topics`, no longer to be served.
     package var topicsBeingDeleted: Set<String>
+    /// What `/admin/preferred_replica_election` asks for; nil when it is not there.
+    package var requestedElection: [TopicPartition]?
+    /// What `/admin/reassign_partitions` asks for, by which tools older than KIP-455 move partitions; nil when it is not
+    /// there.
+    package var requestedReassignment: ReassignmentNode?
     /// Dynamic settings of single brokers (`/config/brokers/<id>`).
     package var brokerConfigs: [BrokerID: [String: String]]
     /// Dynamic settings of all brokers (`/config/brokers/<default>`).
@@ -30,11 +35,13 @@ package struct ClusterImage: Sendable, Equatable {
         controllerID = nil
         controllerEpoch = 0
         brokers = [:]
-        topics = [:]
+        topics = TopicTable()
         topicNames = [:]
         topicsBeingDeleted = []
         brokerConfigs = [:]
         defaultBrokerConfigs = [:]
+        requestedElection = nil
+        requestedReassignment = nil
     }
 
     /// The name of the topic that has `id`; nil when none has, and for ``KafkaUUID/zero``.
@@ -56,27 +63,25 @@ package struct ClusterImage: Sendable, Equatable {
 
     /// Changes a topic in place; nothing happens when it is not there.
     package mutating func updateTopic(_ name: String, _ change: (inout TopicImage) -> Void) {
-        guard var topic = topics.removeValue(forKey: name) else { return }
-        topicNames[topic.id] = nil
+        guard var topic = topics.remove(name) else { return }
+        let id = topic.id
         change(&topic)
         topics[name] = topic
+        guard topic.id != id else { return }
+        topicNames[id] = nil
         if topic.id != .zero { topicNames[topic.id] = name }
     }
 
     /// What is different from `older`, each list sorted.
     package func changes(since older: ClusterImage) -> ClusterChanges {
         var changes = ClusterChanges()
-        for (name, topic) in topics {
-            guard let before = older.topics[name] else {
-                changes.topicsAdded.append(name)
-                continue
+        for name in topics.names(differingFrom: older.topics) {
+            switch (older.topics[name], topics[name]) {
+            case (nil, _): changes.topicsAdded.append(name)
+            case (_, nil): changes.topicsRemoved.append(name)
+            default: changes.topicsChanged.append(name)
             }
-            if before != topic { changes.topicsChanged.append(name) }
         }
-        for name in older.topics.keys where topics[name] == nil { changes.topicsRemoved.append(name) }
-        changes.topicsAdded.sort()
-        changes.topicsChanged.sort()
-        changes.topicsRemoved.sort()
         let known = Set(brokers.keys).union(older.brokers.keys)
         changes.brokersChanged = known.filter { brokers[$0] != older.brokers[$0] }.sorted()
         changes.controllerChanged =

@@ -50,6 +50,12 @@ extension ClusterImage {
         case .defaultBrokerConfig: defaultBrokerConfigs = try Self.configs(reading)
         case .topicDeletion(let name):
             if reading == nil { topicsBeingDeleted.remove(name) } else { topicsBeingDeleted.insert(name) }
+        case .preferredElection:
+            requestedElection = try reading.map { r throws(MalformedNode) in try PreferredElectionNode.parse(r.data) }
+        case .reassignment:
+            requestedReassignment = try reading.map { r throws(MalformedNode) in
+                try ReassignmentNode(parsing: r.data)
+            }
         }
     }
 

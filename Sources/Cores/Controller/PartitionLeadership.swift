@@ -1,13 +1,14 @@
 import ClusterModel
 
-/// Who should lead a partition, given who lives: the rules of Apache Kafka's controller.
+/// Who should lead a partition, given who lives: the rules of Apache Kafka's controller. Every change raises the leader
+/// epoch.
 package enum PartitionLeadership {
     /// The first state of a new partition: the replicas that live are in sync, the first of them leads. nil while none
     /// lives: the partition then waits without a state.
     package static func initialState(
-        replicas: [BrokerID], isAlive: (BrokerID) -> Bool, controllerEpoch: Int32
+        replicas: [BrokerID], _ brokers: BrokerStanding, controllerEpoch: Int32
     ) -> PartitionState? {
-        let isr = replicas.filter(isAlive)
+        let isr = replicas.filter(brokers.stays)
         guard let leader = isr.first else { return nil }
         return PartitionState(leader: leader, leaderEpoch: 0, isr: isr, controllerEpoch: controllerEpoch)
     }
@@ -15,23 +16,71 @@ package enum PartitionLeadership {
     /// The state after brokers came or went; nil when `state` may stay.
     ///
     /// A dead broker leaves the in-sync set, unless the set would be empty: its last members are kept, for whoever of
-    /// them returns first has every committed record. A leader that lives and is in sync stays; otherwise the first
-    /// replica in sync that lives takes over; otherwise nobody leads, or with `uncleanAllowed` any replica that lives
-    /// does, and is then the only one in sync. Every change raises the leader epoch.
+    /// them returns first has every committed record. One that is leaving leaves the set as long as another that stays
+    /// is in it. A leader that is left in the set stays; otherwise the first replica in sync that lives takes over;
+    /// otherwise nobody leads, or with `uncleanAllowed` any replica that lives does, and is then the only one in sync.
     package static func nextState(
-        of state: PartitionState, replicas: [BrokerID], uncleanAllowed: Bool, isAlive: (BrokerID) -> Bool,
+        of state: PartitionState, replicas: [BrokerID], uncleanAllowed: Bool, _ brokers: BrokerStanding,
         controllerEpoch: Int32
     ) -> PartitionState? {
-        let living = state.isr.filter(isAlive)
-        var isr = living.isEmpty ? state.isr : living
-        var leader = state.leader.flatMap { living.contains($0) ? $0 : nil }
-        if leader == nil { leader = replicas.first { living.contains($0) } }
-        if leader == nil, uncleanAllowed, let unclean = replicas.first(where: isAlive) {
+        let living = state.isr.filter { brokers.isAlive($0) && replicas.contains($0) }
+        let staying = living.filter(brokers.stays)
+        let candidates = staying.isEmpty ? living : staying
+        var isr = candidates.isEmpty ? state.isr : candidates
+        var leader = state.leader.flatMap { candidates.contains($0) ? $0 : nil }
+        if leader == nil { leader = replicas.first(where: candidates.contains) }
+        if leader == nil, uncleanAllowed,
+            let unclean = replicas.first(where: brokers.stays) ?? replicas.first(where: brokers.isAlive)
+        {
             leader = unclean
             isr = [unclean]
         }
         guard leader != state.leader || isr != state.isr else { return nil }
         return PartitionState(
             leader: leader, leaderEpoch: state.leaderEpoch + 1, isr: isr, controllerEpoch: controllerEpoch)
+    }
+
+    /// The state with the first replica as leader, which must live and be in sync.
+    package static func preferredElection(
+        of partition: PartitionImage, _ brokers: BrokerStanding, controllerEpoch: Int32
+    ) throws(ChangeRefusal) -> PartitionState {
+        guard let preferred = partition.replicas.first, let state = partition.state else {
+            throw ChangeRefusal(.preferredLeaderNotAvailable)
+        }
+        guard state.leader != preferred else { throw ChangeRefusal(.electionNotNeeded) }
+        guard brokers.stays(preferred), state.isr.contains(preferred) else {
+            throw ChangeRefusal(.preferredLeaderNotAvailable)
+        }
+        return PartitionState(
+            leader: preferred, leaderEpoch: state.leaderEpoch + 1, isr: state.isr, controllerEpoch: controllerEpoch)
+    }
+
+    /// The state with a leader at any price, for a partition that has none: a replica in sync that lives, otherwise any
+    /// that lives, which then is the only one in sync.
+    package static func uncleanElection(
+        of partition: PartitionImage, _ brokers: BrokerStanding, controllerEpoch: Int32
+    ) throws(ChangeRefusal) -> PartitionState {
+        guard let state = partition.state else { throw ChangeRefusal(.eligibleLeadersNotAvailable) }
+        if let leader = state.leader, brokers.isAlive(leader) { throw ChangeRefusal(.electionNotNeeded) }
+        let next = nextState(
+            of: state, replicas: partition.replicas, uncleanAllowed: true, brokers, controllerEpoch: controllerEpoch)
+        guard let next, next.leader != nil else { throw ChangeRefusal(.eligibleLeadersNotAvailable) }
+        return next
+    }
+
+    /// The end of a partition's move: its new replicas alone, once all of them live and are in sync; nil before.
+    ///
+    /// A leader that goes is followed by the first of the new replicas.
+    package static func settledState(
+        of partition: PartitionImage, _ brokers: BrokerStanding, controllerEpoch: Int32
+    ) -> PartitionState? {
+        let target = partition.assignment.target
+        guard let state = partition.state, !target.isEmpty,
+            target.allSatisfy({ state.isr.contains($0) && brokers.isAlive($0) })
+        else { return nil }
+        let remaining = state.leader.flatMap { target.contains($0) ? $0 : nil }
+        return PartitionState(
+            leader: remaining ?? target.first(where: brokers.stays) ?? target[0], leaderEpoch: state.leaderEpoch + 1,
+            isr: state.isr.filter(target.contains), controllerEpoch: controllerEpoch)
     }
 }

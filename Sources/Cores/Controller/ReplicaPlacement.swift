@@ -2,7 +2,7 @@ import ClusterModel
 
 /// Where the replicas of new partitions go: as in Apache Kafka, leaders go round all brokers, the other replicas of a
 /// partition are spread so that the followers of one leader are on different brokers, and where all brokers name their
-/// rack, replicas of a partition are in as many racks as there can be.
+/// rack, replicas of a partition are in as many racks as there can be (KIP-36). The same numbers give the same places.
 package enum ReplicaPlacement {
     /// More replicas were asked for than brokers live.
     package struct NotEnoughBrokers: Error, Sendable, Equatable {
@@ -25,32 +25,30 @@ package enum ReplicaPlacement {
         precondition(partitions >= 0 && replicas >= 1, "\(partitions) partitions, \(replicas) replicas")
         guard replicas <= brokers.count else { throw NotEnoughBrokers(living: brokers.count) }
         let racks = brokers.compactMapValues { $0 }
-        let order = racks.count == brokers.count ? alternating(racks) : brokers.keys.sorted()
-        let count = order.count
+        let count = brokers.count
+        let order = racks.count == count ? alternating(racks) : brokers.keys.sorted()
+        let rackCount = racks.count == count ? Set(racks.values).count : 1
         var assignment: [[BrokerID]] = []
         var distance = wrapped(shift, count)
         for partition in first..<first + partitions {
             // After each round the followers move on, so that a leader's load falls on others when it dies.
             if partition > 0, partition % count == 0 { distance += 1 }
-            let leader = wrapped(start, count) + partition
-            var chosen = [order[leader % count]]
-            let candidates = (0..<max(count - 1, 0)).map { order[(leader + 1 + (distance + $0) % (count - 1)) % count] }
+            let leader = (wrapped(start, count) + partition) % count
+            var chosen = [order[leader]]
+            var racksChosen: Set<String?> = [racks[chosen[0]]]
+            var step = 0
             while chosen.count < replicas {
-                guard let next = best(of: candidates, besides: chosen, racks) else { break }
-                chosen.append(next)
+                let broker = order[(leader + 1 + (distance * rackCount + step) % (count - 1)) % count]
+                step += 1
+                // As long as there are racks without a replica, one of theirs is wanted.
+                let isInOldRack = racksChosen.contains(racks[broker]) && racksChosen.count < rackCount
+                guard !isInOldRack, !chosen.contains(broker) else { continue }
+                chosen.append(broker)
+                racksChosen.insert(racks[broker])
             }
             assignment.append(chosen)
         }
         return assignment
-    }
-
-    /// The first candidate in a rack that has none of `chosen`; the first candidate not chosen when all racks have.
-    private static func best(
-        of candidates: [BrokerID], besides chosen: [BrokerID], _ racks: [BrokerID: String]
-    ) -> BrokerID? {
-        let left = candidates.filter { !chosen.contains($0) }
-        let used = chosen.map { racks[$0] }
-        return left.first { !used.contains(racks[$0]) } ?? left.first
     }
 
     /// Brokers in an order that changes rack with every step, as long as it can.

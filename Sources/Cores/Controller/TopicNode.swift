@@ -31,6 +31,13 @@ package struct TopicNode: Sendable, Equatable {
         }
     }
 
+    /// Puts a partition elsewhere.
+    package mutating func place(_ partition: Int, _ replicas: ReplicaAssignment) {
+        assignment[partition] = replicas.replicas
+        adding[partition] = replicas.adding.isEmpty ? nil : replicas.adding
+        removing[partition] = replicas.removing.isEmpty ? nil : replicas.removing
+    }
+
     /// Partitions must be numbered from 0 without gaps.
     package init(parsing text: [UInt8]) throws(MalformedNode) {
         let fields = try NodeFields("topic", text, versions: 1...3)

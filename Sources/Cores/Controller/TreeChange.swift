@@ -13,6 +13,13 @@ package enum TreeChange: Sendable, Equatable {
     case createPartitions(name: String, existing: Int, assignment: [[BrokerID]])
     /// Replaces all of the topic's own settings.
     case setTopicConfigs(name: String, configs: [String: String])
+    /// Replaces all settings of something else: `brokers/1`, `brokers/<default>`, `clients/…`, `users/…`, `ips/…`.
+    case setConfigs(entity: String, configs: [String: String])
+    /// Moves partitions of a topic, by their numbers, to other replicas (KIP-455); nil: back to where they were before
+    /// the move under way.
+    case reassign(topic: String, targets: [Int32: [BrokerID]?])
+    /// Makes the first replica lead, or with `isUnclean` any that lives where nobody leads.
+    case electLeader(TopicPartition, isUnclean: Bool)
     /// The leader's word on who is in sync with it (KIP-497). The leader, its epoch and the controller's stay as they
     /// are. Done only while the partition's leader epoch is `leaderEpoch` and its state node's version `stateVersion`,
     /// which the write raises by one; a newer image tells the leader when it was refused (`FENCED_LEADER_EPOCH`,

@@ -5,60 +5,149 @@ extension TreeChange {
     ///
     /// - Parameters:
     ///   - image: what the conditions are taken from.
-    ///   - configNodeExists: whether the topic has a node for its settings.
-    /// - Returns: nil when the topic the change is about is not in `image`, or is not as the change expects it.
-    package func transactions(on image: ClusterImage, configNodeExists: Bool) -> [TreeTransaction]? {
+    ///   - configNodeExists: whether there is a node at ``configPath``.
+    package func transactions(
+        on image: ClusterImage, configNodeExists: Bool
+    ) throws(ChangeRefusal) -> [TreeTransaction] {
         switch self {
         case .createTopic(let name, let id, let assignment, let configs):
-            let config = ConfigNode.text(configs)
-            let configWrite: TreeWrite =
-                configNodeExists
-                ? .set(path: TreePath.config(ofTopic: name), data: config, version: -1)
-                : .create(path: TreePath.config(ofTopic: name), data: config)
             let node = TopicNode(id: id, assignment: assignment)
-            return [TreeTransaction([configWrite, .create(path: TreePath.topic(name), data: node.text)])]
+            return [
+                TreeTransaction([
+                    Self.write(configs, at: TreePath.config(ofTopic: name), exists: configNodeExists),
+                    .create(path: TreePath.topic(name), data: node.text),
+                ])
+            ]
         case .deleteTopic(let name):
-            guard image.topics[name] != nil else { return nil }
+            _ = try Self.topic(name, of: image)
             return [TreeTransaction([.create(path: TreePath.deletion(ofTopic: name), data: [])])]
         case .createPartitions(let name, let existing, let assignment):
-            guard let topic = image.topics[name], topic.partitions.count == existing else { return nil }
+            let topic = try Self.topic(name, of: image)
+            guard topic.partitions.count == existing else {
+                throw ChangeRefusal(
+                    .invalidPartitions, "The topic has \(topic.partitions.count) partition(s) now.")
+            }
             var node = TopicNode(topic)
             node.assignment += assignment
             return [
                 TreeTransaction([.set(path: TreePath.topic(name), data: node.text, version: topic.nodeVersion)])
             ]
         case .setTopicConfigs(let name, let configs):
-            guard image.topics[name] != nil else { return nil }
-            let path = TreePath.config(ofTopic: name)
-            let text = ConfigNode.text(configs)
-            let write: TreeWrite =
-                configNodeExists
-                ? .set(path: path, data: text, version: -1) : .create(path: path, data: text)
-            let notice = TreeWrite.create(
-                path: TreePath.configChange, data: ConfigNode.changeText(entity: "topics/\(name)"),
-                .persistentSequential)
-            return [TreeTransaction([write, notice])]
+            _ = try Self.topic(name, of: image)
+            return [Self.alteration(ofEntity: "topics/\(name)", to: configs, exists: configNodeExists)]
+        case .setConfigs(let entity, let configs):
+            return [Self.alteration(ofEntity: entity, to: configs, exists: configNodeExists)]
+        case .reassign(let name, let targets):
+            return [TreeTransaction(try Self.reassignment(of: name, to: targets, on: image))]
+        case .electLeader(let id, let isUnclean):
+            guard let partition = image.partition(id) else { throw ChangeRefusal(.unknownTopicOrPartition) }
+            let state = try partition.election(isUnclean: isUnclean, in: image)
+            return [TreeTransaction([partition.write(state, of: id)])]
         case .setInSync(let id, let isr, let leaderEpoch, let stateVersion):
+            guard let partition = image.partition(id), var state = partition.state else {
+                throw ChangeRefusal(.unknownTopicOrPartition)
+            }
+            guard state.leaderEpoch == leaderEpoch else { throw ChangeRefusal(.fencedLeaderEpoch) }
             // An image may be behind the leader's own last write, never ahead of it unseen.
-            guard let partition = image.partition(id), var state = partition.state, state.leaderEpoch == leaderEpoch,
-                partition.stateVersion <= stateVersion
-            else { return nil }
+            guard partition.stateVersion <= stateVersion else { throw ChangeRefusal(.invalidUpdateVersion) }
             state.isr = isr
             let path = TreePath.state(of: id)
             return [TreeTransaction([.set(path: path, data: state.text, version: stateVersion)])]
         }
     }
 
-    /// Whether it is a leader's word on its partition: one write, and only on what the leader knew.
-    package var isOfLeader: Bool { if case .setInSync = self { true } else { false } }
+    private static func topic(_ name: String, of image: ClusterImage) throws(ChangeRefusal) -> TopicImage {
+        guard let topic = image.topics[name] else { throw ChangeRefusal(.unknownTopicOrPartition) }
+        return topic
+    }
 
-    /// The topic it is about.
-    package var topic: String {
-        switch self {
-        case .createTopic(let name, _, _, _), .deleteTopic(let name), .createPartitions(let name, _, _),
-            .setTopicConfigs(let name, _):
-            name
-        case .setInSync(let partition, _, _, _): partition.topic
+    private static func write(_ configs: [String: String], at path: String, exists: Bool) -> TreeWrite {
+        let text = ConfigNode.text(configs)
+        return exists ? .set(path: path, data: text, version: -1) : .create(path: path, data: text)
+    }
+
+    /// With a notice, by which Apache's brokers hear of it.
+    private static func alteration(
+        ofEntity entity: String, to configs: [String: String], exists: Bool
+    ) -> TreeTransaction {
+        TreeTransaction([
+            write(configs, at: TreePath.config(of: entity), exists: exists),
+            .create(
+                path: TreePath.configChange, data: ConfigNode.changeText(entity: entity), .persistentSequential),
+        ])
+    }
+
+    /// The topic's node, the states of partitions that lose a replica at once, and what tools asked for by
+    /// `/admin/reassign_partitions` without the partitions that are told otherwise now.
+    static func reassignment(
+        of name: String, to targets: [Int32: [BrokerID]?], on image: ClusterImage
+    ) throws(ChangeRefusal) -> [TreeWrite] {
+        let topic = try topic(name, of: image)
+        var node = TopicNode(topic)
+        var states: [TreeWrite] = []
+        var requested = image.requestedReassignment?.targets ?? [:]
+        for (partition, target) in targets.sorted(by: { $0.key < $1.key }) {
+            let id = TopicPartition(topic: name, partition: partition)
+            guard let present = image.partition(id) else { throw ChangeRefusal(.unknownTopicOrPartition) }
+            let (assignment, state) = try present.redirected(to: target, in: image)
+            node.place(Int(partition), assignment)
+            if let state { states.append(present.write(state, of: id)) }
+            if requested[id] != target { requested[id] = nil }
         }
+        var writes = [TreeWrite.set(path: TreePath.topic(name), data: node.text, version: topic.nodeVersion)]
+        writes += states
+        if let before = image.requestedReassignment, before.targets != requested {
+            let text = ReassignmentNode(targets: requested).text
+            writes.append(.set(path: TreePath.reassignment, data: text, version: -1))
+        }
+        return writes
+    }
+
+    /// Whether it is one write to one partition's state: many are made at once.
+    package var isOfOnePartition: Bool {
+        switch self {
+        case .setInSync, .electLeader: true
+        default: false
+        }
+    }
+
+    /// The node of settings that it writes; nil when it writes none.
+    package var configPath: String? {
+        switch self {
+        case .createTopic(let name, _, _, _), .setTopicConfigs(let name, _): TreePath.config(ofTopic: name)
+        case .setConfigs(let entity, _): TreePath.config(of: entity)
+        default: nil
+        }
+    }
+}
+
+extension TreeChange: CustomStringConvertible {
+    /// What it is about, for a log.
+    package var description: String {
+        switch self {
+        case .createTopic(let name, _, _, _): "creation of topic \(name)"
+        case .deleteTopic(let name): "deletion of topic \(name)"
+        case .createPartitions(let name, _, _): "growth of topic \(name)"
+        case .setTopicConfigs(let name, _): "settings of topic \(name)"
+        case .setConfigs(let entity, _): "settings of \(entity)"
+        case .reassign(let name, _): "reassignment of topic \(name)"
+        case .electLeader(let id, _): "election for \(id)"
+        case .setInSync(let id, _, _, _): "in-sync set of \(id)"
+        }
+    }
+}
+
+extension PartitionImage {
+    /// The state after the election of a leader that somebody asked for.
+    package func election(isUnclean: Bool, in image: ClusterImage) throws(ChangeRefusal) -> PartitionState {
+        let brokers = BrokerStanding(image)
+        return isUnclean
+            ? try PartitionLeadership.uncleanElection(of: self, brokers, controllerEpoch: image.controllerEpoch)
+            : try PartitionLeadership.preferredElection(of: self, brokers, controllerEpoch: image.controllerEpoch)
+    }
+
+    /// Writes `state` where this image's state stands.
+    func write(_ state: PartitionState, of id: TopicPartition) -> TreeWrite {
+        .set(path: TreePath.state(of: id), data: state.text, version: stateVersion)
     }
 }

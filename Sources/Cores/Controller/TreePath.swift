@@ -7,6 +7,8 @@ package enum TreePath {
     package static let topicConfigs = "/config/topics"
     package static let brokerConfigs = "/config/brokers"
     package static let topicsToDelete = "/admin/delete_topics"
+    package static let preferredElection = "/admin/preferred_replica_election"
+    package static let reassignment = "/admin/reassign_partitions"
     package static let cluster = "/cluster"
     package static let clusterID = "\(cluster)/id"
     package static let controller = "/controller"
@@ -27,6 +29,8 @@ package enum TreePath {
     }
     package static func state(of partition: TopicPartition) -> String { "\(Self.partition(partition))/state" }
     package static func config(ofTopic name: String) -> String { "\(topicConfigs)/\(name)" }
+    /// - Parameter entity: its path below `/config`.
+    package static func config(of entity: String) -> String { "/config/\(entity)" }
     package static func deletion(ofTopic name: String) -> String { "\(topicsToDelete)/\(name)" }
 
     /// The nodes a starting broker makes when they are absent, parents first.
@@ -37,8 +41,10 @@ package enum TreePath {
         "/config/ips", "/cluster",
     ]
 
-    /// Subtrees whose changes a broker follows, besides ``controller`` and ``controllerEpoch``.
-    package static let followed = ["/brokers", "/config", "/admin/delete_topics"]
+    /// Subtrees and nodes whose changes a broker follows.
+    package static let followed = [
+        "/brokers", "/config", topicsToDelete, preferredElection, reassignment, controller, controllerEpoch,
+    ]
 }
 
 /// A node of the tree that a ``ClusterImage`` is made of.
@@ -53,6 +59,8 @@ package enum TreeNode: Sendable, Hashable {
     case brokerConfig(BrokerID)
     case defaultBrokerConfig
     case topicDeletion(String)
+    case preferredElection
+    case reassignment
 
     /// The node at `path`; nil for those an image is not made of.
     package init?(path: String) {
@@ -60,6 +68,8 @@ package enum TreeNode: Sendable, Hashable {
         case TreePath.clusterID: self = .clusterID
         case TreePath.controller: self = .controller
         case TreePath.controllerEpoch: self = .controllerEpoch
+        case TreePath.preferredElection: self = .preferredElection
+        case TreePath.reassignment: self = .reassignment
         default:
             guard let node = Self.inFolder(path.split(separator: "/", omittingEmptySubsequences: false)) else {
                 return nil
@@ -99,6 +109,8 @@ package enum TreeNode: Sendable, Hashable {
         case .brokerConfig(let id): "\(TreePath.brokerConfigs)/\(id)"
         case .defaultBrokerConfig: "\(TreePath.brokerConfigs)/\(TreePath.defaultEntity)"
         case .topicDeletion(let name): TreePath.deletion(ofTopic: name)
+        case .preferredElection: TreePath.preferredElection
+        case .reassignment: TreePath.reassignment
         }
     }
 }

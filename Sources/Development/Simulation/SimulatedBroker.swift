@@ -229,6 +229,8 @@ extension TreeChange {
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
+        case .setConfigs, .reassign, .electLeader:
+            preconditionFailure("there is one broker, and nobody asks for \(self)")
         }
     }
 }

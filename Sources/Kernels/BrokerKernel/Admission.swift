@@ -1,5 +1,6 @@
 import KafkaProtocol
 import KafkaProtocolAdmin
+import KafkaProtocolClusters
 import KafkaProtocolGroups
 import KafkaProtocolTransactions
 import NIOCore
@@ -12,6 +13,8 @@ extension BrokerKernel {
         .offsetForLeaderEpoch, .findCoordinator, .joinGroup, .syncGroup, .heartbeat, .leaveGroup, .offsetCommit,
         .offsetFetch, .offsetDelete, .describeGroups, .listGroups, .deleteGroups, .createTopics, .deleteTopics,
         .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
+        .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
+        .describeTopicPartitions,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -69,6 +72,22 @@ extension BrokerKernel {
             incrementalAlterConfigs(request, try read(request, IncrementalAlterConfigsRequest.init(reading:version:)))
         case .describeCluster:
             describeCluster(request, try read(request, DescribeClusterRequest.init(reading:version:)))
+        default: try dispatchToController(request)
+        }
+    }
+
+    private mutating func dispatchToController(_ request: Request) throws(MalformedInput) {
+        switch request.apiKey {
+        case .electLeaders: electLeaders(request, try read(request, ElectLeadersRequest.init(reading:version:)))
+        case .alterPartitionReassignments:
+            alterPartitionReassignments(
+                request, try read(request, AlterPartitionReassignmentsRequest.init(reading:version:)))
+        case .listPartitionReassignments:
+            listPartitionReassignments(
+                request, try read(request, ListPartitionReassignmentsRequest.init(reading:version:)))
+        case .updateFeatures: updateFeatures(request, try read(request, UpdateFeaturesRequest.init(reading:version:)))
+        case .describeTopicPartitions:
+            describeTopicPartitions(request, try read(request, DescribeTopicPartitionsRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }
     }

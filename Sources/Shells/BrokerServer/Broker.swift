@@ -60,10 +60,10 @@ package final class Broker: Sendable {
         do {
             let endpoints = endpoints(settings.advertised, listeners)
             var treeSettings = TreeSettings(coordinator: coordinator, broker: try brokerID(settings))
-            treeSettings.uncleanElectionByDefault = settings.uncleanElectionByDefault
             let network = try peerNetwork(settings, on: group, logger: logger)
             treeSettings.peers = network
             let peers = PeerLinks(network) { events in for event in events { shard.post(.event(event)) } }
+            treeSettings.leadership = settings.leadership
             let tree = try await TreeSession.connect(
                 treeSettings, on: group, logger: logger,
                 onImage: { image in
@@ -123,8 +123,10 @@ package final class Broker: Sendable {
             peers: peers, lock: lock)
     }
 
-    /// Leaves the cluster, answers what was received, closes all connections and the logs.
+    /// Leaves the cluster, once others lead what it led (`controlled.shutdown.enable`), answers what was received, closes
+    /// all connections and the logs.
     package func stop() async throws {
+        await tree.leave()
         await tree.close()
         peers.close()
         shard.post(.shutDown)

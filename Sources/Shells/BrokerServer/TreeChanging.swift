@@ -23,32 +23,34 @@ struct TreeChanging {
                 following.noteGap()
                 try await following.catchUp(with: tree)
             }
-            return .refused(errorCode: ErrorCode.requestTimedOut.rawValue, message: "the topic keeps changing")
+            return .refused(
+                errorCode: ErrorCode.requestTimedOut.rawValue, message: "What it is about keeps changing.")
         } catch {
-            logger.warning("a change of topic \(change.topic) failed: \(error)")
+            logger.warning("\(change) failed: \(error)")
             return .unavailable
         }
     }
 
-    /// Performs changes of leaders (``TreeChange/isOfLeader``) on what `image` shows, all sent at once, each tried once.
+    /// Performs changes of one partition each (``TreeChange/isOfOnePartition``) on what `image` shows, all sent at once,
+    /// each tried once.
     func performOnce(_ changes: [TreeChange], on image: ClusterImage, _ tree: TreeAccess) async -> [TreeOutcome] {
         var outcomes: [TreeOutcome] = []
         var transactions: [TreeTransaction] = []
         var places: [Int] = []
         for (place, change) in changes.enumerated() {
-            if let transaction = change.transactions(on: image, configNodeExists: false)?.first {
-                transactions.append(transaction)
+            do throws(ChangeRefusal) {
+                transactions += try change.transactions(on: image, configNodeExists: false)
                 places.append(place)
                 outcomes.append(.done)
-            } else {
-                outcomes.append(refusal(of: change, image))
+            } catch {
+                outcomes.append(.refused(error))
             }
         }
         for (place, result) in zip(places, await tree.perform(transactions)) {
             do { _ = try result.get() } catch .refused(.noNode, _) {
-                outcomes[place] = .refused(errorCode: .unknownTopicOrPartition)
+                outcomes[place] = .refused(ChangeRefusal(.unknownTopicOrPartition))
             } catch .refused {
-                outcomes[place] = .refused(errorCode: .invalidUpdateVersion)
+                outcomes[place] = .refused(ChangeRefusal(.invalidUpdateVersion))
             } catch {
                 outcomes[place] = .unavailable
             }
@@ -60,19 +62,24 @@ struct TreeChanging {
     private func attempt(
         _ change: TreeChange, _ image: ClusterImage, _ tree: TreeAccess
     ) async throws(CoordinatorError) -> TreeOutcome? {
-        let hasConfig = try await tree.exists(TreePath.config(ofTopic: change.topic))
-        guard let transactions = change.transactions(on: image, configNodeExists: hasConfig) else {
-            return refusal(of: change, image)
+        var hasConfig = false
+        if let path = change.configPath { hasConfig = try await tree.exists(path) }
+        if case .setConfigs(let entity, _) = change, !hasConfig { try await createFolders(of: entity, tree) }
+        let transactions: [TreeTransaction]
+        do throws(ChangeRefusal) {
+            transactions = try change.transactions(on: image, configNodeExists: hasConfig)
+        } catch {
+            return .refused(error)
         }
         for transaction in transactions {
             do {
                 try await tree.perform(transaction)
             } catch .refused(.nodeExists, let index) {
                 switch (change, transaction.writes[index]) {
-                case (.createTopic, .create(TreePath.topic(change.topic), _, _)):
+                case (.createTopic(let name, _, _, _), .create(let path, _, _)) where path == TreePath.topic(name):
                     return .refused(
                         errorCode: ErrorCode.topicAlreadyExists.rawValue,
-                        message: "Topic '\(change.topic)' already exists.")
+                        message: "Topic '\(name)' already exists.")
                 case (.deleteTopic, _): return .done
                 default: return nil
                 }
@@ -83,24 +90,22 @@ struct TreeChanging {
                     errorCode: ErrorCode.unknownServerError.rawValue, message: "the coordinator refused: \(error)")
             }
         }
-        if case .setTopicConfigs = change {
+        switch change {
+        case .setTopicConfigs, .setConfigs:
             do { try await removeOldNotices(tree) } catch {
                 logger.info("old notices of changed settings stay for now: \(error)")
             }
+        default: break
         }
         return .done
     }
 
-    private func refusal(of change: TreeChange, _ image: ClusterImage) -> TreeOutcome {
-        guard let topic = image.topics[change.topic] else { return .refused(errorCode: .unknownTopicOrPartition) }
-        if case .setInSync(let id, _, let leaderEpoch, _) = change {
-            guard let partition = image.partition(id) else { return .refused(errorCode: .unknownTopicOrPartition) }
-            return .refused(
-                errorCode: partition.leaderEpoch == leaderEpoch ? .invalidUpdateVersion : .fencedLeaderEpoch)
+    /// Of the settings of a client of a user: the folders above.
+    private func createFolders(of entity: String, _ tree: TreeAccess) async throws(CoordinatorError) {
+        let names = entity.split(separator: "/")
+        for count in 1..<names.count {
+            try await tree.createAbsent([TreePath.config(of: names.prefix(count).joined(separator: "/"))])
         }
-        return .refused(
-            errorCode: ErrorCode.invalidPartitions.rawValue,
-            message: "The topic has \(topic.partitions.count) partition(s) now.")
     }
 
     /// Removes notices of changed settings that everybody has had time to read: nobody else does.
@@ -160,20 +165,5 @@ struct TreeChanging {
         } catch .refused(.badVersion, _) {
             return false
         }
-    }
-}
-
-extension TreeOutcome {
-    /// A refusal in Apache's words for the error.
-    fileprivate static func refused(errorCode: ErrorCode) -> TreeOutcome {
-        let message =
-            switch errorCode {
-            case .fencedLeaderEpoch:
-                "The leader epoch in the request is older than the epoch on the broker."
-            case .invalidUpdateVersion:
-                "The given update version was invalid."
-            default: "This server does not host this topic-partition."
-            }
-        return .refused(errorCode: errorCode.rawValue, message: message)
     }
 }

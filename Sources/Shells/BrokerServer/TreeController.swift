@@ -7,11 +7,15 @@ import ZooKeeperProtocol
 /// This broker's part in the controller's office: stands for election when nobody holds it, and while it does, has done
 /// to the tree what the controller decides.
 struct TreeController {
+    /// Writes of several steps that go together: one that fails makes all be done again.
+    private static let writesInTransaction = 100
     /// Nodes one transaction deletes: keeps messages far below the coordinator's limit of 1 MiB.
     private static let deletionsInTransaction = 1000
 
     /// nil while this broker is not the controller.
     private(set) var controller: ClusterController?
+    /// The image all of whose steps are done; nil when some may be left.
+    private var decided: ClusterImage?
     private let settings: TreeSettings
     private let logger: Logger
 
@@ -27,25 +31,43 @@ struct TreeController {
     ) async throws(CoordinatorError) -> Bool {
         let image = following.image
         guard let holder = image.controllerID else {
-            controller = nil
+            resign()
+            // Whoever is about to stop would only pass the office on.
+            if image.brokers[settings.broker]?.isShuttingDown == true, image.brokers.count > 1 { return true }
             return try await standForElection(following, tree, unixMilliseconds)
         }
         guard holder == settings.broker else {
-            controller = nil
+            resign()
             return true
         }
+        let unclean = settings.allowsUncleanElection(image)
         if controller?.epoch != image.controllerEpoch
             || controller?.epochNodeVersion != following.controllerEpochVersion
+            || controller?.uncleanElectionByDefault != unclean
         {
-            controller = nil
+            resign()
+            controller = try await reinstated(following, tree, unclean: unclean)
         }
-        if controller == nil { controller = try await reinstated(following, tree) }
         guard let controller else { return true }
-        return try await perform(controller.steps(for: image), tree)
+        let isDone = try await perform(controller.steps(for: image, since: decided), tree)
+        decided = isDone ? image : nil
+        return isDone
+    }
+
+    /// Has partitions led by their first replicas, where too many are not.
+    func rebalance(_ image: ClusterImage, _ tree: TreeAccess) async throws(CoordinatorError) {
+        guard let controller, settings.leadership.isRebalanced else { return }
+        let steps = controller.rebalancing(image, above: settings.leadership.imbalancePercentage)
+        if steps.isEmpty { return }
+        logger.info("electing the preferred leaders of \(steps.count) partitions")
+        _ = try await perform(steps, tree)
     }
 
     /// The session has ended, and the office with it.
-    mutating func resign() { controller = nil }
+    mutating func resign() {
+        controller = nil
+        decided = nil
+    }
 
     private func standForElection(
         _ following: TreeFollowing, _ tree: TreeAccess, _ unixMilliseconds: Int64
@@ -56,29 +78,34 @@ struct TreeController {
         let election = ClusterController.election(
             of: settings.broker, after: following.image.controllerEpoch,
             epochNodeVersion: max(following.controllerEpochVersion, 0), at: unixMilliseconds)
-        return try await perform([.perform(election)], tree)
+        do { try await tree.perform(election) } catch .refused(let error, _) {
+            logger.info("another broker became controller: \(error)")
+            return false
+        }
+        return true
     }
 
     /// The office, when the tree says that this session holds it: after its election was seen. A node of this broker
     /// that an earlier session of it left behind goes by itself.
     private func reinstated(
-        _ following: TreeFollowing, _ tree: TreeAccess
+        _ following: TreeFollowing, _ tree: TreeAccess, unclean: Bool
     ) async throws(CoordinatorError) -> ClusterController? {
         guard try await tree.stat(TreePath.controller)?.ephemeralOwner == tree.session.id else { return nil }
         let epoch = following.image.controllerEpoch
         logger.info("broker \(settings.broker) is the controller of the cluster, epoch \(epoch)")
         return ClusterController(
             epoch: epoch, epochNodeVersion: following.controllerEpochVersion,
-            uncleanElectionByDefault: settings.uncleanElectionByDefault)
+            uncleanElectionByDefault: unclean)
     }
 
     /// Returns whether all steps were done. One that was refused is no error: somebody else has changed the tree.
     private func perform(_ steps: [ControllerStep], _ tree: TreeAccess) async throws(CoordinatorError) -> Bool {
+        guard let fence = controller?.fence else { return false }
         var isDone = true
-        var transactions: [TreeTransaction] = []
+        var writes: [[TreeWrite]] = []
         for step in steps {
             switch step {
-            case .perform(let transaction): transactions.append(transaction)
+            case .write(let step): writes.append(step)
             case .removeTopic(let name):
                 do {
                     try await removeTopic(name, tree)
@@ -88,15 +115,34 @@ struct TreeController {
                 }
             }
         }
-        for (transaction, result) in zip(transactions, await tree.perform(transactions)) {
-            do {
-                _ = try result.get()
-            } catch .refused(let error, let index) {
+        var alone: [[TreeWrite]] = []
+        let groups = Self.groups(of: writes)
+        for (group, result) in zip(groups, await tree.perform(groups.map { TreeTransaction([fence] + $0.joined()) })) {
+            do { _ = try result.get() } catch .refused { alone += group }
+        }
+        let results = await tree.perform(alone.map { TreeTransaction([fence] + $0) })
+        for (step, result) in zip(alone, results) {
+            do { _ = try result.get() } catch .refused(let error, let index) {
                 isDone = false
-                try await retry(transaction, refusedWith: error, at: index, tree)
+                try await retry(TreeTransaction([fence] + step), refusedWith: error, at: index, tree)
             }
         }
         return isDone
+    }
+
+    /// Steps that share a transaction: a failed broker costs thousands of writes.
+    private static func groups(of steps: [[TreeWrite]]) -> [[[TreeWrite]]] {
+        var groups: [[[TreeWrite]]] = []
+        var size = writesInTransaction
+        for step in steps {
+            if size + step.count > writesInTransaction {
+                groups.append([])
+                size = 0
+            }
+            groups[groups.count - 1].append(step)
+            size += step.count
+        }
+        return groups
     }
 
     /// A folder that is there already, without what belongs into it, would be in the way for ever: a controller of
@@ -118,8 +164,7 @@ struct TreeController {
 
     /// In the order that lets it be taken up again at any point: what it asks for goes last.
     private func removeTopic(_ name: String, _ tree: TreeAccess) async throws(CoordinatorError) {
-        guard let controller else { return }
-        let fence = TreeWrite.check(path: TreePath.controllerEpoch, version: controller.epochNodeVersion)
+        guard let fence = controller?.fence else { return }
         var paths = Array(try await tree.subtree(TreePath.topic(name)).reversed())
         if try await tree.exists(TreePath.config(ofTopic: name)) { paths.append(TreePath.config(ofTopic: name)) }
         paths.append(TreePath.deletion(ofTopic: name))

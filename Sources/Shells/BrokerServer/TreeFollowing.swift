@@ -23,7 +23,9 @@ struct TreeFollowing {
     private static let folders = [
         TreePath.brokerIDs, TreePath.topics, TreePath.brokerConfigs, TreePath.topicsToDelete,
     ]
-    private static let singles: [TreeNode] = [.clusterID, .controller, .controllerEpoch]
+    private static let singles: [TreeNode] = [
+        .clusterID, .controller, .controllerEpoch, .preferredElection, .reassignment,
+    ]
 
     init(logger: Logger) { self.logger = logger }
 
@@ -72,8 +74,7 @@ struct TreeFollowing {
     /// Returns false when the server does not know how.
     private static func watchRecursively(_ tree: TreeAccess) async throws(CoordinatorError) -> Bool {
         let mode = AddWatchMode.persistentRecursive.rawValue
-        let paths = TreePath.followed + [TreePath.controller, TreePath.controllerEpoch]
-        for result in await tree.session.perform(paths.map { .addWatch(path: $0, mode: mode) }) {
+        for result in await tree.session.perform(TreePath.followed.map { .addWatch(path: $0, mode: mode) }) {
             do { _ = try result.get() } catch .refused(.unimplemented, _) { return false }
         }
         return true

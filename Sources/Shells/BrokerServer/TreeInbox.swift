@@ -1,6 +1,7 @@
 import ClusterModel
 import Controller
 import CoordinatorClient
+import Seams
 import Synchronization
 
 /// What waits for the one task that works on the tree.
@@ -11,8 +12,15 @@ enum TreeInput: Sendable {
     case allocateProducerIDs(then: @Sendable (ProducerIDBlock?) -> Void)
     /// The broker that registered in `epoch` is dead.
     case accuse(BrokerID, epoch: Int64)
-    /// Look at the tree again.
+    /// The broker is about to stop: `then` is called once, when the controller can do no more for it, or when
+    /// `latest` has passed.
+    case leave(latest: Instant, then: @Sendable () -> Void)
+    /// Decide again on what is known of the tree.
     case retry
+    /// Read all of the tree again.
+    case readAgain
+    /// It is time to see whether leaders are where they should be.
+    case rebalance
     case close
 }
 

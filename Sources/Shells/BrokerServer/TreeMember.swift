@@ -13,6 +13,8 @@ import ZooKeeperProtocol
 ///     connect() ─▶ register() ─▶ run(): following ⇄ (expired) starting over ─▶ closed, or lost
 struct TreeMember: Sendable {
     private static let retryDelay = Duration.seconds(1)
+    /// As Apache's controller waits after its election.
+    private static let firstRebalanceDelay = Duration.seconds(5)
 
     let clusterID: String
     private let settings: TreeSettings
@@ -33,7 +35,12 @@ struct TreeMember: Sendable {
     private var controller: TreeController
     /// The image that was published last, and that the controller decided on.
     private var current: ClusterImage?
+    /// Whether the controller has something left to do on ``current``.
+    private var isUndecided = false
     private var isRetryAhead = false
+    private var isReadingAhead = false
+    /// Who waits until the broker may stop, and for how long.
+    private var leaving: (latest: Instant, then: @Sendable () -> Void)?
     private var hasEnded = false
 
     private var tree: TreeAccess { TreeAccess(session: session) }
@@ -118,35 +125,44 @@ struct TreeMember: Sendable {
     /// Works until `close` comes, or until the broker has lost its place for good. What is asked for later is not
     /// answered.
     mutating func run() async {
+        if settings.leadership.isRebalanced { rebalanceLater(in: Self.firstRebalanceDelay) }
         while !hasEnded {
             await take(await inbox.take())
             await keepUp()
+            // A coordinator that does not answer must not keep the broker from stopping.
+            endLeaving()
         }
         for input in inbox.takeNow() { refuse(input) }
+        leaving?.then()
         await leave()
     }
 
-    /// Changes of leaders that stand next to each other are made at once: after a failure they come by thousands.
+    /// Changes of partitions that stand next to each other are made at once: after a failure they come by thousands.
     private mutating func take(_ inputs: [TreeInput]) async {
-        var ofLeaders: [(change: TreeChange, then: @Sendable (TreeOutcome) -> Void)] = []
+        var ofPartitions: [PartitionChange] = []
         for input in inputs {
             if hasEnded {
                 refuse(input)
-            } else if case .change(let change, let then) = input, change.isOfLeader {
-                ofLeaders.append((change, then))
+            } else if case .change(let change, let then) = input, change.isOfOnePartition {
+                ofPartitions.append(PartitionChange(change: change, then: then))
             } else {
-                await perform(ofLeaders)
-                ofLeaders = []
+                await perform(ofPartitions)
+                ofPartitions = []
                 await take(input)
             }
         }
-        await perform(ofLeaders)
+        await perform(ofPartitions)
     }
 
-    private func perform(_ ofLeaders: [(change: TreeChange, then: @Sendable (TreeOutcome) -> Void)]) async {
-        guard !ofLeaders.isEmpty else { return }
-        let outcomes = await changing.performOnce(ofLeaders.map(\.change), on: following.image, tree)
-        for (one, outcome) in zip(ofLeaders, outcomes) { one.then(outcome) }
+    private struct PartitionChange {
+        var change: TreeChange
+        var then: @Sendable (TreeOutcome) -> Void
+    }
+
+    private func perform(_ changes: [PartitionChange]) async {
+        guard !changes.isEmpty else { return }
+        let outcomes = await changing.performOnce(changes.map(\.change), on: following.image, tree)
+        for (one, outcome) in zip(changes, outcomes) { one.then(outcome) }
     }
 
     private mutating func take(_ input: TreeInput) async {
@@ -163,19 +179,36 @@ struct TreeMember: Sendable {
         case .allocateProducerIDs(let then):
             then(await changing.allocateProducerIDs(ofCluster: clusterID, tree))
         case .accuse(let broker, let epoch): await accuse(broker, epoch)
-        case .retry:
-            isRetryAhead = false
+        case .leave(let latest, let then): await leave(latest: latest, then)
+        case .retry: isRetryAhead = false
+        case .readAgain:
+            isReadingAhead = false
             following.noteGap()
             current = nil
+        case .rebalance: await rebalance()
         case .close: hasEnded = true
         }
+    }
+
+    private mutating func rebalance() async {
+        do throws(CoordinatorError) {
+            try await controller.rebalance(following.image, tree)
+        } catch {
+            logger.info("leaders stay where they are for now: \(error)")
+        }
+        rebalanceLater(in: settings.leadership.imbalanceCheckInterval)
+    }
+
+    private func rebalanceLater(in delay: Duration) {
+        group.any().scheduleTask(in: TimeAmount(delay)) { [inbox] in inbox.post(.rebalance) }
     }
 
     private func refuse(_ input: TreeInput) {
         switch input {
         case .change(_, let then): then(.unavailable)
         case .allocateProducerIDs(let then): then(nil)
-        case .event, .accuse, .retry, .close: break
+        case .leave(_, let then): then()
+        case .event, .accuse, .retry, .readAgain, .rebalance, .close: break
         }
     }
 
@@ -199,7 +232,7 @@ struct TreeMember: Sendable {
             try await follow()
         } catch .unreachable(.refused(let error, _)) {
             logger.error("the coordination tree cannot be followed: \(error)")
-            retryLater()
+            readAgainLater()
         } catch .unreachable {
             // The next connection, or the next session, starts with a reading of everything.
             current = nil
@@ -212,12 +245,16 @@ struct TreeMember: Sendable {
     private mutating func follow() async throws(TreeFailure) {
         do {
             if following.isBehind { try await following.catchUp(with: tree) }
-            guard following.image != current else { return }
-            try await keepPlace()
-            current = following.image
-            onImage(following.image)
-            let isDone = try await controller.act(on: following, with: tree, at: clock.now().unixMilliseconds)
-            if !isDone { retryLater() }
+            let isNew = following.image != current
+            guard isNew || isUndecided else { return }
+            if isNew {
+                try await keepPlace()
+                current = following.image
+                onImage(following.image)
+            }
+            isUndecided = true
+            isUndecided = try await !controller.act(on: following, with: tree, at: clock.now().unixMilliseconds)
+            if isUndecided { retryLater() }
         } catch {
             throw TreeFailure(error)
         }
@@ -244,6 +281,42 @@ struct TreeMember: Sendable {
         if isRetryAhead { return }
         isRetryAhead = true
         group.any().scheduleTask(in: TimeAmount(Self.retryDelay)) { [inbox] in inbox.post(.retry) }
+    }
+
+    private mutating func readAgainLater() {
+        if isReadingAhead { return }
+        isReadingAhead = true
+        group.any().scheduleTask(in: TimeAmount(Self.retryDelay)) { [inbox] in inbox.post(.readAgain) }
+    }
+
+    // MARK: - Leaving
+
+    /// Marks the registration, so that the controller has others lead what this broker leads.
+    private mutating func leave(latest: Instant, _ then: @escaping @Sendable () -> Void) async {
+        guard var marked = registration else { return then() }
+        marked.isShuttingDown = true
+        registration = marked
+        let text = marked.text(at: clock.now().unixMilliseconds)
+        do {
+            try await tree.perform(
+                TreeTransaction([.set(path: TreePath.broker(settings.broker), data: text, version: -1)]))
+        } catch {
+            logger.warning("the broker stops without others to lead what it leads: \(error)")
+            return then()
+        }
+        leaving = (latest, then)
+        group.any().scheduleTask(in: TimeAmount(latest - clock.now())) { [inbox] in inbox.post(.retry) }
+    }
+
+    private mutating func endLeaving() {
+        guard let (latest, then) = leaving else { return }
+        let isRelieved =
+            following.image.brokers[settings.broker]?.isShuttingDown == true
+            && following.image.isRelieved(settings.broker)
+        guard isRelieved || clock.now() >= latest else { return }
+        if !isRelieved { logger.warning("the broker stops while others wait for what it leads") }
+        leaving = nil
+        then()
     }
 
     // MARK: - After an expiry

@@ -2,6 +2,8 @@ import ClusterModel
 import Controller
 import Logging
 import NIOCore
+import Platform
+import Seams
 import Synchronization
 
 /// A broker's half that lives in the coordination tree, as the other half sees it: images of the cluster come out,
@@ -20,13 +22,15 @@ final class TreeSession: Sendable {
     /// What `/cluster/id` holds.
     let clusterID: String
     private let inbox: TreeInbox
+    private let leavingTime: Duration
     private let vigils: PeerVigils?
     private let phase: Mutex<Phase>
 
-    private init(_ member: TreeMember, _ inbox: TreeInbox, _ vigils: PeerVigils?) {
+    private init(_ member: TreeMember, _ inbox: TreeInbox, _ vigils: PeerVigils?, leavingTime: Duration) {
         clusterID = member.clusterID
         self.inbox = inbox
         self.vigils = vigils
+        self.leavingTime = leavingTime
         phase = Mutex(.connected(member))
     }
 
@@ -50,7 +54,8 @@ final class TreeSession: Sendable {
                 vigils?.follow(image)
                 onImage(image)
             }, onLost: onLost)
-        return TreeSession(member, inbox, vigils)
+        return TreeSession(
+            member, inbox, vigils, leavingTime: settings.leadership.controlledShutdownTime)
     }
 
     /// Registers the broker and goes to work; the first image, with the broker in it, has been told when this returns.
@@ -96,6 +101,17 @@ final class TreeSession: Sendable {
     /// tree could not give one, and must not block.
     func allocateProducerIDs(then: @escaping @Sendable (Range<ProducerID>?) -> Void) {
         inbox.post(.allocateProducerIDs { block in then(block.map { $0.first..<$0.last + 1 }) })
+    }
+
+    /// Tells the controller that the broker is about to stop, and returns when nobody depends on it any more that could
+    /// do without, or when ``LeadershipSettings/controlledShutdownTime`` has passed.
+    func leave() async {
+        let isAtWork = phase.withLock { phase in if case .atWork = phase { true } else { false } }
+        guard isAtWork, leavingTime > .zero else { return }
+        let latest = SystemClock().now() + leavingTime
+        await withCheckedContinuation { continuation in
+            inbox.post(.leave(latest: latest) { continuation.resume() })
+        }
     }
 
     /// Ends the session, so that the registration and the controller's office go at once. Nothing is told afterwards.

@@ -1,17 +1,24 @@
 import ClusterModel
+import Controller
 import CoordinatorClient
 
 /// What a broker's half in the coordination tree needs to know.
 struct TreeSettings: Sendable {
     var coordinator: CoordinatorSettings
     var broker: BrokerID
-    /// `unclean.leader.election.enable`, for topics that do not say.
-    var uncleanElectionByDefault = false
+    var leadership = LeadershipSettings()
     /// How to watch other brokers for a sudden end; nil leaves that to their sessions.
     var peers: PeerNetwork?
 
     init(coordinator: CoordinatorSettings, broker: BrokerID) {
         self.coordinator = coordinator
         self.broker = broker
+    }
+
+    /// Whether topics that do not say may be led by a replica that was not in sync, as the broker's settings are now.
+    func allowsUncleanElection(_ image: ClusterImage) -> Bool {
+        let key = "unclean.leader.election.enable"
+        let dynamic = image.brokerConfigs[broker]?[key] ?? image.defaultBrokerConfigs[key]
+        return dynamic.map { $0 == "true" } ?? leadership.mayBeUnclean
     }
 }

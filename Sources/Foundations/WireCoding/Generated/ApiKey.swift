@@ -438,6 +438,7 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .allocateProducerIds: 0...0
         case .consumerGroupHeartbeat: 0...0
         case .consumerGroupDescribe: 0...0
+        case .describeTopicPartitions: 0...0
         default: nil
         }
     }

@@ -14,6 +14,7 @@ extension BrokerKernel {
                 return done(&kernel, AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice."))
             }
             do throws(AdminRefusal) {
+                try kernel.checkIsController()
                 let change = try kernel.growth(of: topic)
                 guard !body.validateOnly else { return done(&kernel, nil) }
                 kernel.change(change) { kernel, outcome in
@@ -60,7 +61,7 @@ extension BrokerKernel {
         }
         let replicaCount = topic.partitions.first?.replicas.count ?? 1
         guard let assignments = wanted.assignments else {
-            let assignment = try placed(partitions: added, replicas: replicaCount, first: existing)
+            let assignment = try placed(partitions: added, replicas: replicaCount, after: topic.partitions)
             return .createPartitions(name: wanted.name, existing: existing, assignment: assignment)
         }
         let assignment = assignments.map { $0.brokerIds.map { BrokerID($0) } }

@@ -14,6 +14,7 @@ extension BrokerKernel {
                 return done(&kernel, AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice."))
             }
             do throws(AdminRefusal) {
+                try kernel.checkIsController()
                 let change = try kernel.creation(of: try NewTopic(topic))
                 guard !body.validateOnly else { return done(&kernel, nil) }
                 kernel.change(change) { kernel, outcome in

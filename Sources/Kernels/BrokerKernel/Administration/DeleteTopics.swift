@@ -22,6 +22,7 @@ extension BrokerKernel {
         gather(Array(zip(wanted, names))) {
             (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             let (wanted, name) = topic
+            do throws(AdminRefusal) { try kernel.checkIsController() } catch { return done(&kernel, error) }
             guard kernel.settings.mayDeleteTopics else {
                 let error: ErrorCode = request.version < 3 ? .invalidRequest : .topicDeletionDisabled
                 return done(&kernel, AdminRefusal(error, "Topic deletion is disabled."))

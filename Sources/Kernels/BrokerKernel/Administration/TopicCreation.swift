@@ -69,9 +69,9 @@ extension BrokerKernel {
     }
 
     /// Places new partitions on the living brokers.
-    /// - Parameter first: the number of the first of them.
+    /// - Parameter existing: those that a growing topic has: its new ones go on where they stand.
     mutating func placed(
-        partitions: Int, replicas: Int, first: Int = 0
+        partitions: Int, replicas: Int, after existing: [PartitionImage] = []
     ) throws(AdminRefusal) -> [[BrokerID]] {
         // A few bytes of a request must not cost the broker gigabytes.
         guard partitions <= NewTopic.mostPartitionsAtOnce else {
@@ -79,11 +79,15 @@ extension BrokerKernel {
                 .policyViolation,
                 "\(partitions) partitions are too many for one request: \(NewTopic.mostPartitionsAtOnce) is the most.")
         }
+        // Apache's spread of a growing topic starts at the first leader of old.
+        let start = existing.first?.replicas.first.map { leader in
+            image.brokers.keys.sorted().firstIndex { $0 >= leader } ?? 0
+        }
         do throws(ReplicaPlacement.NotEnoughBrokers) {
             return try ReplicaPlacement.assign(
-                partitions: partitions, replicas: replicas, brokers: image.brokers.mapValues(\.rack), first: first,
-                start: Int.random(in: 0..<1 << 16, using: &generator),
-                shift: Int.random(in: 0..<1 << 16, using: &generator))
+                partitions: partitions, replicas: replicas, brokers: image.brokers.mapValues(\.rack),
+                first: existing.count, start: start ?? Int.random(in: 0..<1 << 16, using: &generator),
+                shift: start ?? Int.random(in: 0..<1 << 16, using: &generator))
         } catch {
             throw AdminRefusal(
                 .invalidReplicationFactor,

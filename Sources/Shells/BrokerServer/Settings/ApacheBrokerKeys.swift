@@ -3,10 +3,9 @@ enum ApacheBrokerKeys {
     static let withoutEffect: Set<String> = [
         "alter.config.policy.class.name", "alter.log.dirs.replication.quota.window.num",
         "alter.log.dirs.replication.quota.window.size.seconds", "auto.include.jmx.reporter",
-        "auto.leader.rebalance.enable", "background.threads", "broker.heartbeat.interval.ms",
+        "background.threads", "broker.heartbeat.interval.ms",
         "broker.id.generation.enable", "broker.session.timeout.ms", "client.quota.callback.class",
         "connection.failed.authentication.delay.ms", "connections.max.reauth.ms", "control.plane.listener.name",
-        "controlled.shutdown.enable", "controlled.shutdown.max.retries", "controlled.shutdown.retry.backoff.ms",
         "controller.listener.names", "controller.quorum.append.linger.ms", "controller.quorum.bootstrap.servers",
         "controller.quorum.election.backoff.max.ms", "controller.quorum.election.timeout.ms",
         "controller.quorum.fetch.timeout.ms", "controller.quorum.request.timeout.ms",
@@ -27,9 +26,7 @@ enum ApacheBrokerKeys {
         "group.share.min.session.timeout.ms", "group.share.partition.max.record.locks",
         "group.share.record.lock.duration.ms", "group.share.session.timeout.ms",
         "initial.broker.registration.timeout.ms", "inter.broker.protocol.version",
-        "kafka.metrics.polling.interval.secs", "kafka.metrics.reporters", "leader.imbalance.check.interval.seconds",
-        "leader.imbalance.per.broker.percentage",
-
+        "kafka.metrics.polling.interval.secs", "kafka.metrics.reporters",
         "log.cleaner.threads", "log.dir.failure.timeout.ms",
         "log.flush.offset.checkpoint.interval.ms", "log.flush.start.offset.checkpoint.interval.ms",
         "max.connection.creation.rate", "max.connections.per.ip.overrides", "max.request.partition.size.limit",

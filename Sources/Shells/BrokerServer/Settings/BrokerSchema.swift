@@ -30,7 +30,7 @@ package enum BrokerSchema {
     private static let anyMilliseconds: SettingKind = .integer(0...Int64.max)
 
     private static let keys: [SettingKey] =
-        identity + listening + tls + coordinator + topics + replication + groups + upkeep
+        identity + listening + tls + coordinator + topics + leadership + replication + groups + upkeep
 
     private static let identity: [SettingKey] = [
         SettingKey(
@@ -138,6 +138,27 @@ package enum BrokerSchema {
         SettingKey(
             "producer.id.expiration.ms", someCount, default: "86400000",
             "After how long a silent producer's sequence is forgotten, in milliseconds."),
+    ]
+
+    private static let leadership: [SettingKey] = [
+        SettingKey(
+            "auto.leader.rebalance.enable", .boolean, default: "true",
+            "Whether leaderships go back to the first replicas of partitions from time to time."),
+        SettingKey(
+            "leader.imbalance.check.interval.seconds", .integer(1...Int64(Int32.max)), default: "300",
+            "How often that is looked at, in seconds."),
+        SettingKey(
+            "leader.imbalance.per.broker.percentage", .integer(0...100), default: "10",
+            "How many of a hundred partitions that a broker should lead may be led by others."),
+        SettingKey(
+            "controlled.shutdown.enable", .boolean, default: "true",
+            "Whether a broker that stops has others lead its partitions first."),
+        SettingKey(
+            "controlled.shutdown.max.retries", anyCount, default: "3",
+            "How often it waits for that before it stops all the same."),
+        SettingKey(
+            "controlled.shutdown.retry.backoff.ms", .integer(0...Int64(Int32.max)), default: "5000",
+            "How long it waits each time, in milliseconds."),
     ]
 
     private static let replication: [SettingKey] = [

@@ -24,8 +24,7 @@ package struct BrokerSettings: Sendable {
     package var coordinatorConnectionTimeout = Duration.milliseconds(18_000)
     /// nil speaks plaintext to coordinators.
     package var coordinatorTLS: TLSSettings?
-    /// `unclean.leader.election.enable`
-    package var uncleanElectionByDefault = false
+    package var leadership = LeadershipSettings()
     /// Broker and cluster are filled in at the start.
     package var kernel: BrokerKernelSettings
 }

@@ -36,7 +36,7 @@ extension BrokerSettings {
             ? settings.coordinatorSessionTimeout : values.milliseconds("zookeeper.connection.timeout.ms")
         settings.coordinatorTLS = readCoordinatorTLS(values, problems: &problems)
         settings.peerPatience = values.milliseconds("replica.socket.timeout.ms")
-        settings.uncleanElectionByDefault = values.boolean("unclean.leader.election.enable")
+        settings.leadership = readLeadership(values)
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
     }
@@ -138,6 +138,19 @@ extension BrokerSettings {
                 "\(values.place(of: protocolKey))\(protocolKey)='\(spoken)' is not allowed: no listener speaks it")
         }
         return advertised.first?.listenerName ?? ""
+    }
+
+    private static func readLeadership(_ values: SettingValues) -> LeadershipSettings {
+        var leadership = LeadershipSettings()
+        leadership.mayBeUnclean = values.boolean("unclean.leader.election.enable")
+        leadership.isRebalanced = values.boolean("auto.leader.rebalance.enable")
+        leadership.imbalanceCheckInterval = .seconds(values.integer("leader.imbalance.check.interval.seconds"))
+        leadership.imbalancePercentage = Int(values.integer("leader.imbalance.per.broker.percentage"))
+        let backoff = values.milliseconds("controlled.shutdown.retry.backoff.ms")
+        leadership.controlledShutdownTime =
+            values.boolean("controlled.shutdown.enable")
+            ? backoff * Double(values.integer("controlled.shutdown.max.retries")) : .zero
+        return leadership
     }
 
     private static func readGroups(_ values: SettingValues) -> GroupSettings {

@@ -1,0 +1,40 @@
+import ClusterModel
+
+/// Which brokers can hold partitions, and which had better not.
+package struct BrokerStanding: Sendable, Equatable {
+    /// Registered.
+    package var living: Set<BrokerID>
+    /// Of the living: those about to stop, which should lead nothing and be waited for by nobody.
+    package var leaving: Set<BrokerID>
+
+    package init(living: Set<BrokerID>, leaving: Set<BrokerID> = []) {
+        self.living = living
+        self.leaving = leaving
+    }
+
+    package init(_ image: ClusterImage) {
+        living = Set(image.brokers.keys)
+        leaving = Set(image.brokers.lazy.filter(\.value.isShuttingDown).map(\.key))
+    }
+
+    package func isAlive(_ broker: BrokerID) -> Bool { living.contains(broker) }
+
+    package func stays(_ broker: BrokerID) -> Bool { living.contains(broker) && !leaving.contains(broker) }
+}
+
+extension ClusterImage {
+    /// Whether the controller can do no more for `broker`, which is about to stop: nothing that another broker in sync
+    /// could lead is led by it, and no in-sync set waits for it that others are in.
+    package func isRelieved(_ broker: BrokerID) -> Bool {
+        let brokers = BrokerStanding(self)
+        return topics.allSatisfy { name, topic in
+            topicsBeingDeleted.contains(name)
+                || topic.partitions.allSatisfy { partition in
+                    !partition.isr.contains(broker)
+                        || !partition.isr.contains {
+                            $0 != broker && partition.replicas.contains($0) && brokers.stays($0)
+                        }
+                }
+        }
+    }
+}
