@@ -12,7 +12,7 @@ import pytest
 
 import kerberos
 from martlet import Process
-from servers import Broker, Certificates, Coordinator, Ensemble, Mirror
+from servers import Broker, Certificates, Cluster, Coordinator, Ensemble, Mirror
 
 
 class Stage:
@@ -41,6 +41,10 @@ class Stage:
 
     def broker(self, coordinator, tls=False, **settings):
         return self.add(Broker(self._folder("broker"), coordinator, self.certificates if tls else None, **settings))
+
+    def cluster(self, coordinator, size=3, tls=False, **settings):
+        certificates = self.certificates if tls else None
+        return self.add(Cluster(self._folder("cluster"), coordinator, size, certificates, **settings))
 
     def mirror(self, source, target, tls=False, **settings):
         return self.add(Mirror(self._folder("mirror"), source, target, self.certificates if tls else None, **settings))

@@ -6,6 +6,8 @@ import shutil
 import socket
 import subprocess
 
+from confluent_kafka.admin import AdminClient
+
 from martlet import BINARIES, REPOSITORY, Process, eventually, free_port
 
 APACHE = pathlib.Path("/usr/share/zookeeper/bin")
@@ -193,18 +195,20 @@ class Ensemble:
 class Broker(Process):
     """martlet-broker with a PLAINTEXT listener and, with certificates, a mutual TLS listener."""
 
-    def __init__(self, directory, coordinator, certificates=None, broker_id=1, **settings):
+    def __init__(self, directory, coordinator, certificates=None, broker_id=1, host="127.0.0.1", **settings):
         directory = pathlib.Path(directory)
+        self.id = broker_id
+        self.host = host
         self.port = free_port()
         self.tls_port = free_port() if certificates else None
         self.data = directory / "data"
-        listeners = f"PLAINTEXT://127.0.0.1:{self.port}"
+        listeners = f"PLAINTEXT://{host}:{self.port}"
         values = {
             "broker.id": broker_id, "log.dirs": self.data, "zookeeper.connect": coordinator.address,
             "zookeeper.session.timeout.ms": 6000, "num.partitions": 3, "offsets.topic.num.partitions": 4,
             "offsets.topic.replication.factor": 1, "group.initial.rebalance.delay.ms": 0}
         if certificates:
-            listeners += f",SSL://127.0.0.1:{self.tls_port}"
+            listeners += f",SSL://{host}:{self.tls_port}"
             values |= {
                 "ssl.keystore.type": "PEM", "ssl.keystore.location": certificates.bundle("server"),
                 "ssl.truststore.type": "PEM", "ssl.truststore.location": certificates.authority,
@@ -216,17 +220,77 @@ class Broker(Process):
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def tls_address(self):
-        return f"127.0.0.1:{self.tls_port}"
+        return f"{self.host}:{self.tls_port}"
 
     def start(self):
         ready = self.log().count("is ready")
         self.launch()
         self.wait_for_log("is ready", ready + 1)
         return self
+
+
+class Cluster:
+    """Brokers of one cluster, numbered from 1, whose topics have three replicas of which two must be in sync."""
+
+    def __init__(self, directory, coordinator, size=3, certificates=None, hosts=None, **settings):
+        directory = pathlib.Path(directory)
+        values = {
+            "default.replication.factor": min(size, 3), "offsets.topic.replication.factor": min(size, 3),
+            "min.insync.replicas": min(size, 2)}
+        self.brokers = [
+            Broker(directory / str(number), coordinator, certificates, broker_id=number,
+                   host=hosts[number - 1] if hosts else "127.0.0.1", **(values | settings))
+            for number in range(1, size + 1)]
+
+    def start(self):
+        for broker in self.brokers:
+            broker.launch()
+        for broker in self.brokers:
+            broker.wait_for_log("is ready")
+        return self
+
+    def broker(self, number):
+        return self.brokers[number - 1]
+
+    @property
+    def address(self):
+        return ",".join(broker.address for broker in self.brokers)
+
+    def metadata(self):
+        """As a client is told by whoever answers."""
+        return AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=10)
+
+    def controller(self):
+        return self.broker(self.metadata().controller_id)
+
+    def partitions(self, topic):
+        return self.metadata().topics[topic].partitions
+
+    def leader(self, topic, partition=0):
+        """The broker that leads; waits until one does."""
+        return self.broker(eventually(
+            lambda: max(self.partitions(topic)[partition].leader, 0), f"somebody leads {topic}-{partition}"))
+
+    def wait_until_in_sync(self, topic):
+        """Waits until every replica of every partition is in sync."""
+        eventually(
+            lambda: all(len(one.isrs) == len(one.replicas) for one in self.partitions(topic).values()),
+            f"all replicas of {topic} are in sync")
+
+    def kill(self):
+        for broker in self.brokers:
+            broker.kill()
+
+    def tail(self, lines=40):
+        return "\n".join(f"-- {broker.name}\n{broker.tail(lines)}" for broker in self.brokers)
+
+    @property
+    def log_path(self):
+        return self.brokers[0].directory.parent
 
 
 class Mirror(Process):

@@ -1,0 +1,158 @@
+"""Clusters of three brokers that lose members while records are produced with acks=all and read."""
+
+import os
+import signal
+import time
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from load import PARTITIONS, Load, Reader, assert_all_arrived, assert_replicas_equal
+from martlet import DEADLINE, eventually
+
+
+def _create(cluster, topic, **configs):
+    admin = AdminClient({"bootstrap.servers": cluster.address})
+    wanted = NewTopic(topic, PARTITIONS, 3, config={key.replace("_", "."): value for key, value in configs.items()})
+    admin.create_topics([wanted])[topic].result(DEADLINE)
+    cluster.wait_until_in_sync(topic)
+
+
+@pytest.fixture
+def cluster(stage, topic):
+    cluster = stage.cluster(stage.coordinator().start()).start()
+    _create(cluster, topic)
+    return cluster
+
+
+@pytest.fixture
+def load(cluster, topic):
+    # A client that waits long for a broker that does not answer would hide how soon another one leads.
+    load = Load(cluster.address, topic, per_second=2000, **{"request.timeout.ms": 3000, "socket.timeout.ms": 4000})
+    yield load
+    load.abandon()
+
+
+@pytest.fixture
+def reader(cluster, topic, load):
+    reader = Reader(cluster.address, topic)
+    yield reader
+    reader.end()
+
+
+def _assert_nothing_lost(cluster, topic, load, reader):
+    load.wait_for(500)
+    load.end()
+    cluster.wait_until_in_sync(topic)
+    assert_all_arrived(load, cluster.address, reader)
+    assert_replicas_equal(cluster, topic)
+
+
+def test_leaders_killed_in_turn(cluster, topic, load, reader):
+    for partition in range(PARTITIONS):
+        load.wait_for(1000)
+        leader = cluster.leader(topic, partition)
+        leader.kill()
+        load.wait_for(1000)
+        leader.start()
+        cluster.wait_until_in_sync(topic)
+    _assert_nothing_lost(cluster, topic, load, reader)
+
+
+def test_controllers_and_coordinators_killed_in_turn(stage, topic):
+    ensemble = stage.ensemble().start()
+    cluster = stage.cluster(ensemble).start()
+    _create(cluster, topic)
+    load = Load(cluster.address, topic, per_second=2000)
+    reader = Reader(cluster.address, topic)
+    for _ in range(2):
+        load.wait_for(1000)
+        controller = cluster.controller()
+        leader = ensemble.leader()
+        controller.kill()
+        leader.kill()
+        load.wait_for(1000)
+        leader.start()
+        controller.start()
+        cluster.wait_until_in_sync(topic)
+    _assert_nothing_lost(cluster, topic, load, reader)
+
+
+def test_all_brokers_killed_at_once(cluster, topic, load, reader):
+    load.wait_for(1000)
+    cluster.kill()
+    cluster.start()
+    _assert_nothing_lost(cluster, topic, load, reader)
+
+
+def test_a_stopped_leader_is_replaced_and_comes_back(cluster, topic, load, reader):
+    load.wait_for(1000)
+    leader = cluster.leader(topic)
+    os.kill(leader.process.pid, signal.SIGSTOP)
+    try:
+        # Longer than its session: others lead, and what it still believes must not count.
+        load.wait_for(1000)
+        eventually(lambda: cluster.leader(topic) is not leader, "another broker leads")
+    finally:
+        os.kill(leader.process.pid, signal.SIGCONT)
+    _assert_nothing_lost(cluster, topic, load, reader)
+
+
+def test_a_rolling_restart_refuses_nothing(cluster, topic, load, reader):
+    for broker in cluster.brokers:
+        load.wait_for(1000)
+        assert broker.stop() == 0
+        broker.start()
+        cluster.wait_until_in_sync(topic)
+    _assert_nothing_lost(cluster, topic, load, reader)
+
+
+def test_a_dead_leader_is_replaced_before_its_session_ends(cluster, topic, load):
+    """With every time-out at its default but the session's, which Apache's brokers would wait for."""
+    times = []
+    for _ in range(3):
+        load.wait_for(500)
+        leader = cluster.leader(topic)
+        leader.kill()
+        begun = time.monotonic()
+        eventually(lambda: cluster.leader(topic) is not leader, "another broker leads")
+        load.wait_for(300)
+        times.append(time.monotonic() - begun)
+        leader.start()
+        cluster.wait_until_in_sync(topic)
+    assert sorted(times)[1] < 2, times
+    load.end()
+
+
+def test_too_few_replicas_in_sync_refuse_what_must_be_safe(cluster, topic):
+    load = Load(cluster.address, topic, per_second=500)
+    load.wait_for(300)
+    survivor, *others = cluster.brokers
+    for broker in others:
+        broker.kill()
+    eventually(lambda: len(cluster.partitions(topic)[0].isrs) == 1, "only the survivor is in sync")
+    acknowledged = load.count
+    time.sleep(1)
+    assert load.count == acknowledged, "acknowledged with one replica in sync"
+    for broker in others:
+        broker.start()
+    load.wait_for(300)
+    load.end()
+    assert_all_arrived(load, cluster.address)
+
+
+def test_the_checker_sees_what_is_lost_without_acks(stage, topic):
+    """Records that nobody waits for are lost with their leader: the same comparison has to say so."""
+    cluster = stage.cluster(stage.coordinator().start()).start()
+    _create(cluster, topic)
+    load = Load(cluster.address, topic, acks="0", **{"enable.idempotence": False})
+    for _ in range(2):
+        load.wait_for(3000)
+        leader = cluster.leader(topic)
+        leader.kill()
+        load.wait_for(3000)
+        leader.start()
+        cluster.wait_until_in_sync(topic)
+    load.end()
+    with pytest.raises(AssertionError):
+        assert_all_arrived(load, cluster.address)
