@@ -55,9 +55,10 @@ final class BrokerBench {
             settings: settings, directory: directory, generator: SeededRandom(seed: seed), at: now)
     }
 
-    /// Kills the broker and starts it again on what it left.
-    func restart() throws {
+    /// Kills the broker and starts it again on what it left, in a tree that `change` has changed meanwhile.
+    func restart(_ change: (inout ClusterImage) -> Void = { _ in }) throws {
         startCount += 1
+        change(&image)
         kernel = try Self.started(on: disk, settings, at: now, seed: startCount)
         try step(.imageChanged(image))
     }
@@ -148,7 +149,7 @@ final class BrokerBench {
                         events.append(.treeChanged(ticket, .unavailable))
                         continue
                     }
-                    make(change)
+                    try make(change)
                     events += [.treeChanged(ticket, .done), .imageChanged(image)]
                 case .allocateProducerIDs:
                     events.append(.producerIDsAllocated(nextProducerID..<(nextProducerID + 1000)))
@@ -182,7 +183,7 @@ final class BrokerBench {
 
     // MARK: - The tree
 
-    private func make(_ change: TreeChange) {
+    private func make(_ change: TreeChange) throws {
         switch change {
         case .createTopic(let name, let id, let assignment, let configs):
             image.setTopic(name, TopicImage(id: id, partitions: assignment.map(led), configs: configs))
@@ -196,8 +197,19 @@ final class BrokerBench {
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
         case .setConfigs, .reassign, .electLeader:
-            preconditionFailure("there is one broker, and nobody asks for \(change)")
+            for transaction in try change.transactions(on: image, configNodeExists: true) {
+                for case .set(let path, let data, let version) in transaction.writes {
+                    let node = try #require(TreeNode(path: path))
+                    try image.take(node, NodeReading(data: data, version: version + 1, created: 1))
+                }
+            }
         }
+    }
+
+    /// Lets the tree change by another hand.
+    func changeImage(_ change: (inout ClusterImage) -> Void) throws {
+        change(&image)
+        try step(.imageChanged(image))
     }
 
     /// Lets the broker lead all partitions of a topic again, in a later epoch.

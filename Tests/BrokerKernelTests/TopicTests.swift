@@ -140,7 +140,7 @@ struct TopicTests {
         #expect(try alter(0, "max.message.bytes", nil) == .invalidRequest)
         #expect(try alter(0, "max.message.bytes", "-5") == .invalidConfig)
         #expect(try alter(9, "max.message.bytes", "5") == .invalidRequest)
-        #expect(try alter(0, "log.retention.ms", "5", resource: 4) == .invalidRequest)
+        #expect(try alter(0, "broker.id", "5", resource: 4) == .invalidRequest)
         #expect(bench.image.topics["t"]?.configs == ["max.message.bytes": "300"])
     }
 }

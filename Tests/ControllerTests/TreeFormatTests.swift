@@ -11,7 +11,8 @@ import Testing
         case .controllerEpoch: return ControllerEpochNode.text(try ControllerEpochNode.parse(text))
         case .topic: return try TopicNode(parsing: text).text
         case .partitionState: return try PartitionState(parsing: text).text
-        case .topicConfig, .brokerConfig, .defaultBrokerConfig: return ConfigNode.text(try ConfigNode.parse(text))
+        case .topicConfig, .brokerConfig, .defaultBrokerConfig, .entityConfig:
+            return ConfigNode.text(try ConfigNode.parse(text))
         case .broker:
             let time = try #require(try JSONValue(parsing: text).asObject?["timestamp"]?.asString.flatMap { Int64($0) })
             return try BrokerRegistration(parsing: text, epoch: 1).text(at: time)

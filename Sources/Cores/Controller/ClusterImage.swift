@@ -19,6 +19,12 @@ package struct ClusterImage: Sendable, Equatable {
     private var topicNames: [KafkaUUID: String]
     /// Named under `/admin/delete_topics`: still in `topics`, no longer to be served.
     package var topicsBeingDeleted: Set<String>
+    /// Ids of topics that were deleted of late: whoever was not there has logs of theirs to delete. As they were when all
+    /// of the tree was read last.
+    package var deletedTopics: Set<KafkaUUID>
+    /// What is set for clients, users and addresses, by paths below `/config`: `users/alice/clients/app`. Quotas, and
+    /// users' credentials.
+    package var entityConfigs: [String: [String: String]]
     /// What `/admin/preferred_replica_election` asks for; nil when it is not there.
     package var requestedElection: [TopicPartition]?
     /// What `/admin/reassign_partitions` asks for, by which tools older than KIP-455 move partitions; nil when it is not
@@ -40,6 +46,8 @@ package struct ClusterImage: Sendable, Equatable {
         topicsBeingDeleted = []
         brokerConfigs = [:]
         defaultBrokerConfigs = [:]
+        deletedTopics = []
+        entityConfigs = [:]
         requestedElection = nil
         requestedReassignment = nil
     }

@@ -50,6 +50,7 @@ extension ClusterImage {
         case .defaultBrokerConfig: defaultBrokerConfigs = try Self.configs(reading)
         case .topicDeletion(let name):
             if reading == nil { topicsBeingDeleted.remove(name) } else { topicsBeingDeleted.insert(name) }
+        case .entityConfig(let entity): entityConfigs[entity] = reading == nil ? nil : try Self.configs(reading)
         case .preferredElection:
             requestedElection = try reading.map { r throws(MalformedNode) in try PreferredElectionNode.parse(r.data) }
         case .reassignment:

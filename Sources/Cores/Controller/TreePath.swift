@@ -7,6 +7,9 @@ package enum TreePath {
     package static let topicConfigs = "/config/topics"
     package static let brokerConfigs = "/config/brokers"
     package static let topicsToDelete = "/admin/delete_topics"
+    /// Ours: the ids of topics that were deleted, for brokers that were not there.
+    package static let deletedTopics = "/admin/martlet_deleted_topics"
+    package static let userConfigs = "/config/users"
     package static let preferredElection = "/admin/preferred_replica_election"
     package static let reassignment = "/admin/reassign_partitions"
     package static let cluster = "/cluster"
@@ -31,6 +34,9 @@ package enum TreePath {
     package static func config(ofTopic name: String) -> String { "\(topicConfigs)/\(name)" }
     /// - Parameter entity: its path below `/config`.
     package static func config(of entity: String) -> String { "/config/\(entity)" }
+    package static func deletedTopic(_ id: KafkaUUID) -> String { "\(deletedTopics)/\(id)" }
+    /// The folder of a user's settings for single clients.
+    package static func clientConfigs(ofUser user: String) -> String { "\(userConfigs)/\(user)/clients" }
     package static func deletion(ofTopic name: String) -> String { "\(topicsToDelete)/\(name)" }
 
     /// The nodes a starting broker makes when they are absent, parents first.
@@ -59,6 +65,8 @@ package enum TreeNode: Sendable, Hashable {
     case brokerConfig(BrokerID)
     case defaultBrokerConfig
     case topicDeletion(String)
+    /// By its path below `/config`: of clients, users and addresses.
+    case entityConfig(String)
     case preferredElection
     case reassignment
 
@@ -92,6 +100,10 @@ package enum TreeNode: Sendable, Hashable {
         case ("config", "brokers", 4):
             if name == TreePath.defaultEntity { return .defaultBrokerConfig }
             return Int32(name).map { .brokerConfig(BrokerID($0)) }
+        case ("config", "clients", 4), ("config", "users", 4), ("config", "ips", 4):
+            return .entityConfig("\(names[2])/\(name)")
+        case ("config", "users", 6):
+            return names[4] == "clients" ? .entityConfig("users/\(name)/clients/\(names[5])") : nil
         case ("admin", "delete_topics", 4): return .topicDeletion(name)
         default: return nil
         }
@@ -109,6 +121,7 @@ package enum TreeNode: Sendable, Hashable {
         case .brokerConfig(let id): "\(TreePath.brokerConfigs)/\(id)"
         case .defaultBrokerConfig: "\(TreePath.brokerConfigs)/\(TreePath.defaultEntity)"
         case .topicDeletion(let name): TreePath.deletion(ofTopic: name)
+        case .entityConfig(let entity): TreePath.config(of: entity)
         case .preferredElection: TreePath.preferredElection
         case .reassignment: TreePath.reassignment
         }

@@ -14,7 +14,7 @@ extension BrokerKernel {
         .offsetFetch, .offsetDelete, .describeGroups, .listGroups, .deleteGroups, .createTopics, .deleteTopics,
         .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
-        .describeTopicPartitions,
+        .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeProducers, .describeLogDirs,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -88,6 +88,14 @@ extension BrokerKernel {
         case .updateFeatures: updateFeatures(request, try read(request, UpdateFeaturesRequest.init(reading:version:)))
         case .describeTopicPartitions:
             describeTopicPartitions(request, try read(request, DescribeTopicPartitionsRequest.init(reading:version:)))
+        case .describeClientQuotas:
+            describeClientQuotas(request, try read(request, DescribeClientQuotasRequest.init(reading:version:)))
+        case .alterClientQuotas:
+            alterClientQuotas(request, try read(request, AlterClientQuotasRequest.init(reading:version:)))
+        case .describeProducers:
+            describeProducers(request, try read(request, DescribeProducersRequest.init(reading:version:)))
+        case .describeLogDirs:
+            describeLogDirs(request, try read(request, DescribeLogDirsRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }
     }

@@ -87,6 +87,7 @@ package struct BrokerKernel: ProtocolCore {
     var treeContinuations: [TreeTicket: (inout BrokerKernel, TreeOutcome) -> Void] = [:]
     var peerRequests = PeerRequests()
     var imageWaits = ImageWaits()
+    var hasLookedForStrayLogs = false
     private var lastTreeTicket: UInt64 = 0
 
     /// The moment and the effects of the step under way.

@@ -6,35 +6,46 @@ import SegmentedLog
 extension BrokerKernel {
     /// Obeys a new image: opens, leads and deletes partitions, and lets go whoever waited for it.
     mutating func follow(_ newer: ClusterImage) {
-        let changes = newer.changes(since: image)
+        let (older, defaults) = (image, brokerValues)
+        let changes = newer.changes(since: older)
         image = newer
-        for name in changes.topicsRemoved { dropPartitions(of: name) { _ in true } }
-        for name in changes.topicsChanged + changes.topicsAdded {
+        dropStrayLogs()
+        let hasNewDefaults = defaults != brokerValues
+        for name in changes.topicsRemoved {
+            dropPartitions(of: name, count: older.topics[name]?.partitions.count ?? 0) { _ in true }
+        }
+        let names = hasNewDefaults ? image.topics.keys.sorted() : changes.topicsChanged + changes.topicsAdded
+        for name in names {
             guard let topic = image.topics[name] else { continue }
+            let hasNewConfigs = hasNewDefaults || older.topics[name]?.configs != topic.configs
             // A topic deleted and created again under its name has another id: the old logs are not its logs.
             let brokerID = settings.brokerID
-            dropPartitions(of: name) { $0.topicID != topic.id || !topic.places($0.name.partition, on: brokerID) }
+            dropPartitions(of: name, count: older.topics[name]?.partitions.count ?? 0) {
+                $0.topicID != topic.id || !topic.places($0.name.partition, on: brokerID)
+            }
             for partition in topic.partitions.indices {
-                follow(topic, TopicPartition(topic: name, partition: Int32(partition)))
+                follow(topic, TopicPartition(topic: name, partition: Int32(partition)), hasNewConfigs: hasNewConfigs)
             }
         }
         forgetInGroups(changes.topicsRemoved)
         endImageWaits()
     }
 
-    private mutating func follow(_ topic: TopicImage, _ name: TopicPartition) {
+    private mutating func follow(_ topic: TopicImage, _ name: TopicPartition, hasNewConfigs: Bool) {
         let state = topic.partitions[Int(name.partition)]
         guard state.replicas.contains(settings.brokerID), state.state != nil else { return }
-        let configs = TopicConfigs(own: topic.configs, broker: settings.configured)
-        let logSettings = configs.logSettings(
-            producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
-        guard let partition = partitions[name] ?? open(name, topic.id, logSettings) else { return }
-        partition.log.settings = logSettings
-        if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
-            partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
-            step(partition, .minimumChanged(configs.minimumInSyncReplicas))
+        if partitions[name] == nil || hasNewConfigs {
+            let configs = TopicConfigs(own: topic.configs, broker: brokerValues)
+            let logSettings = configs.logSettings(
+                producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
+            guard let partition = partitions[name] ?? open(name, topic.id, logSettings) else { return }
+            partition.log.settings = logSettings
+            if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
+                partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
+                step(partition, .minimumChanged(configs.minimumInSyncReplicas))
+            }
         }
-        take(up: partition, state)
+        if let partition = partitions[name] { take(up: partition, state) }
     }
 
     /// Leads or follows, as the tree has it.
@@ -61,6 +72,8 @@ extension BrokerKernel {
     }
 
     private mutating func open(_ name: TopicPartition, _ topicID: KafkaUUID, _ logSettings: LogSettings) -> Partition? {
+        // What an earlier topic of the name has left here is none of this one's.
+        if let id = directory.topicIDs[name], id != topicID, topicID != .zero { deleteLog(of: name) }
         let log = onLog { [directory, now] () throws(LogFailure) in
             try directory.create(name, topicID: topicID, settings: logSettings, at: now)
         }
@@ -71,18 +84,17 @@ extension BrokerKernel {
     }
 
     /// Stops serving partitions of a topic and deletes their logs.
-    private mutating func dropPartitions(of topic: String, where isGone: (Partition) -> Bool) {
-        let gone = partitions.values.filter { $0.name.topic == topic && isGone($0) }.sorted { $0.name < $1.name }
-        for partition in gone {
+    /// - Parameter count: how many partitions the topic had.
+    private mutating func dropPartitions(of topic: String, count: Int, where isGone: (Partition) -> Bool) {
+        for index in 0..<count {
+            let name = TopicPartition(topic: topic, partition: Int32(index))
+            guard let partition = partitions[name], isGone(partition) else { continue }
             resign(partition)
             stopFollowing(partition)
             parkedFetches.note(partition)
             leadershipChanged(partition)
             partitions[partition.name] = nil
-            let uniqueID = KafkaUUID.random(using: &generator)
-            _ = onLog { [directory, now] () throws(LogFailure) in
-                try directory.delete(partition.name, uniqueID: uniqueID, at: now)
-            }
+            deleteLog(of: partition.name)
         }
     }
 
@@ -94,7 +106,7 @@ extension BrokerKernel {
 
 extension TopicImage {
     /// Whether the partition exists and has a replica on `broker`.
-    fileprivate func places(_ partition: Int32, on broker: BrokerID) -> Bool {
+    func places(_ partition: Int32, on broker: BrokerID) -> Bool {
         partitions.indices.contains(Int(partition)) && partitions[Int(partition)].replicas.contains(broker)
     }
 }

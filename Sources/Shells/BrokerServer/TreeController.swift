@@ -9,6 +9,8 @@ import ZooKeeperProtocol
 struct TreeController {
     /// Writes of several steps that go together: one that fails makes all be done again.
     private static let writesInTransaction = 100
+    /// How many topics that were deleted are kept in mind.
+    private static let deletedTopicsRemembered = 1000
     /// Nodes one transaction deletes: keeps messages far below the coordinator's limit of 1 MiB.
     private static let deletionsInTransaction = 1000
 
@@ -49,7 +51,7 @@ struct TreeController {
             controller = try await reinstated(following, tree, unclean: unclean)
         }
         guard let controller else { return true }
-        let isDone = try await perform(controller.steps(for: image, since: decided), tree)
+        let isDone = try await perform(controller.steps(for: image, since: decided), on: image, tree)
         decided = isDone ? image : nil
         return isDone
     }
@@ -60,7 +62,7 @@ struct TreeController {
         let steps = controller.rebalancing(image, above: settings.leadership.imbalancePercentage)
         if steps.isEmpty { return }
         logger.info("electing the preferred leaders of \(steps.count) partitions")
-        _ = try await perform(steps, tree)
+        _ = try await perform(steps, on: image, tree)
     }
 
     /// The session has ended, and the office with it.
@@ -91,6 +93,7 @@ struct TreeController {
         _ following: TreeFollowing, _ tree: TreeAccess, unclean: Bool
     ) async throws(CoordinatorError) -> ClusterController? {
         guard try await tree.stat(TreePath.controller)?.ephemeralOwner == tree.session.id else { return nil }
+        try await forgetDeletedTopics(tree)
         let epoch = following.image.controllerEpoch
         logger.info("broker \(settings.broker) is the controller of the cluster, epoch \(epoch)")
         return ClusterController(
@@ -99,7 +102,9 @@ struct TreeController {
     }
 
     /// Returns whether all steps were done. One that was refused is no error: somebody else has changed the tree.
-    private func perform(_ steps: [ControllerStep], _ tree: TreeAccess) async throws(CoordinatorError) -> Bool {
+    private func perform(
+        _ steps: [ControllerStep], on image: ClusterImage, _ tree: TreeAccess
+    ) async throws(CoordinatorError) -> Bool {
         guard let fence = controller?.fence else { return false }
         var isDone = true
         var writes: [[TreeWrite]] = []
@@ -108,7 +113,7 @@ struct TreeController {
             case .write(let step): writes.append(step)
             case .removeTopic(let name):
                 do {
-                    try await removeTopic(name, tree)
+                    try await removeTopic(name, image.topics[name]?.id, tree)
                 } catch .refused(let error, _) {
                     logger.info("topic \(name) is not deleted yet: \(error)")
                     isDone = false
@@ -163,8 +168,13 @@ struct TreeController {
     }
 
     /// In the order that lets it be taken up again at any point: what it asks for goes last.
-    private func removeTopic(_ name: String, _ tree: TreeAccess) async throws(CoordinatorError) {
+    /// - Parameter id: written down first, for brokers that are not there to delete their logs of it.
+    private func removeTopic(_ name: String, _ id: KafkaUUID?, _ tree: TreeAccess) async throws(CoordinatorError) {
         guard let fence = controller?.fence else { return }
+        if let id, id != .zero {
+            try await tree.createAbsent([TreePath.deletedTopics])
+            try await tree.createAbsent([TreePath.deletedTopic(id)])
+        }
         var paths = Array(try await tree.subtree(TreePath.topic(name)).reversed())
         if try await tree.exists(TreePath.config(ofTopic: name)) { paths.append(TreePath.config(ofTopic: name)) }
         paths.append(TreePath.deletion(ofTopic: name))
@@ -175,5 +185,18 @@ struct TreeController {
             rest = rest.dropFirst(Self.deletionsInTransaction)
         }
         logger.info("deleted topic \(name)")
+    }
+
+    /// Forgets of the topics that were deleted those that were deleted first, when there are many.
+    private func forgetDeletedTopics(_ tree: TreeAccess) async throws(CoordinatorError) {
+        let paths = try await tree.children(of: [TreePath.deletedTopics])[0].map { "\(TreePath.deletedTopics)/\($0)" }
+        guard paths.count > Self.deletedTopicsRemembered else { return }
+        var byAge: [(path: String, made: Int64)] = []
+        for path in paths { if let stat = try await tree.stat(path) { byAge.append((path, stat.czxid)) } }
+        byAge.sort { $0.made < $1.made }
+        let old = byAge.dropLast(Self.deletedTopicsRemembered)
+        for result in await tree.perform(old.map { TreeTransaction([.delete(path: $0.path, version: -1)]) }) {
+            do { _ = try result.get() } catch .refused(.noNode, _) { continue }
+        }
     }
 }

@@ -21,7 +21,8 @@ struct TreeFollowing {
     private let logger: Logger
 
     private static let folders = [
-        TreePath.brokerIDs, TreePath.topics, TreePath.brokerConfigs, TreePath.topicsToDelete,
+        TreePath.brokerIDs, TreePath.topics, TreePath.brokerConfigs, TreePath.topicsToDelete, TreePath.userConfigs,
+        TreePath.config(of: "clients"), TreePath.config(of: "ips"),
     ]
     private static let singles: [TreeNode] = [
         .clusterID, .controller, .controllerEpoch, .preferredElection, .reassignment,
@@ -35,7 +36,9 @@ struct TreeFollowing {
     /// Notes what a watch has told.
     mutating func note(_ event: WatchedEvent) {
         if event.kind == .nodeChildrenChanged {
-            if Self.folders.contains(event.path) { changedFolders.insert(event.path) }
+            if Self.folders.contains(event.path) || event.path.hasPrefix(TreePath.userConfigs + "/") {
+                changedFolders.insert(event.path)
+            }
         } else if let node = TreeNode(path: event.path) {
             changedNodes.insert(node)
         }
@@ -59,6 +62,8 @@ struct TreeFollowing {
                 image = ClusterImage()
                 changedNodes = Set(Self.singles)
                 changedFolders = Set(Self.folders)
+                let deleted = try await tree.children(of: [TreePath.deletedTopics])[0]
+                image.deletedTopics = Set(deleted.compactMap { KafkaUUID($0) })
                 mustReadAll = false
             }
             try await readChanged(tree)
@@ -81,13 +86,18 @@ struct TreeFollowing {
     }
 
     private mutating func readChanged(_ tree: TreeAccess) async throws(CoordinatorError) {
-        let folders = changedFolders.sorted()
-        for (folder, names) in zip(folders, try await tree.children(of: folders, watching: watchesPlainly)) {
-            for name in names {
-                // Of those that are known each change is told by itself.
-                guard let node = TreeNode(path: "\(folder)/\(name)"), !isKnown(node) else { continue }
-                changedNodes.insert(node)
+        var folders = changedFolders.sorted()
+        while !folders.isEmpty {
+            var below: [String] = []
+            for (folder, names) in zip(folders, try await tree.children(of: folders, watching: watchesPlainly)) {
+                for name in names {
+                    if folder == TreePath.userConfigs { below.append(TreePath.clientConfigs(ofUser: name)) }
+                    // Of those that are known each change is told by itself.
+                    guard let node = TreeNode(path: "\(folder)/\(name)"), !isKnown(node) else { continue }
+                    changedNodes.insert(node)
+                }
             }
+            folders = below
         }
         // What belongs to a topic counts only once the topic's node was taken over.
         var belonging: Set<TreeNode> = []
@@ -110,6 +120,7 @@ struct TreeFollowing {
         case .broker(let id): image.brokers[id] != nil
         case .topic(let name): image.topics[name] != nil
         case .brokerConfig(let id): image.brokerConfigs[id] != nil
+        case .entityConfig(let entity): image.entityConfigs[entity] != nil
         case .topicDeletion(let name): image.topicsBeingDeleted.contains(name)
         default: false
         }

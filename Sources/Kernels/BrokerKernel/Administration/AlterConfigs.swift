@@ -16,16 +16,16 @@ private enum ConfigOperation: Int8 {
 private struct ConfigAlteration {
     var resourceType: Int8
     var resourceName: String
-    /// What the topic's own settings become, worked out from what they are.
-    var altered: ([String: String]) throws(AdminRefusal) -> [String: String]
+    /// What its own settings become, worked out from what they are.
+    var altered: ([String: String], AlteredEntity) throws(AdminRefusal) -> [String: String]
 }
 
 extension BrokerKernel {
-    /// Replaces all settings of topics.
+    /// Replaces all settings of topics, or all that were set of brokers while they ran.
     mutating func alterConfigs(_ request: Request, _ body: AlterConfigsRequest) {
         let alterations = body.resources.map { resource in
             ConfigAlteration(resourceType: resource.resourceType, resourceName: resource.resourceName) {
-                _ throws(AdminRefusal) in
+                (_, _) throws(AdminRefusal) in
                 var configs: [String: String] = [:]
                 for config in resource.configs {
                     guard let value = config.value else {
@@ -50,13 +50,13 @@ extension BrokerKernel {
         }
     }
 
-    /// Changes single settings of topics (KIP-339).
+    /// Changes single settings of topics and brokers (KIP-339).
     mutating func incrementalAlterConfigs(_ request: Request, _ body: IncrementalAlterConfigsRequest) {
         let alterations = body.resources.map { resource in
             ConfigAlteration(resourceType: resource.resourceType, resourceName: resource.resourceName) {
-                present throws(AdminRefusal) in
+                (present, entity) throws(AdminRefusal) in
                 var configs = present
-                for config in resource.configs { try Self.apply(config, to: &configs) }
+                for config in resource.configs { try Self.apply(config, to: &configs, of: entity) }
                 return configs
             }
         }
@@ -75,18 +75,17 @@ extension BrokerKernel {
     }
 
     private static func apply(
-        _ config: IncrementalAlterConfigsRequest.AlterableConfig, to configs: inout [String: String]
+        _ config: IncrementalAlterConfigsRequest.AlterableConfig, to configs: inout [String: String],
+        of entity: AlteredEntity
     ) throws(AdminRefusal) {
         guard let operation = ConfigOperation(rawValue: config.configOperation) else {
             throw AdminRefusal(.invalidRequest, "Unknown operation \(config.configOperation) on \(config.name).")
         }
-        guard let key = TopicConfigKey.named(config.name) else {
-            throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(config.name)")
-        }
-        if operation == .delete {
-            configs[key.name] = nil
+        if operation == .delete, entity.takesBack(config.name) {
+            configs[config.name] = nil
             return
         }
+        let key = try entity.key(config.name)
         guard let value = config.value else {
             throw AdminRefusal(.invalidRequest, "Null value not supported for : \(config.name)")
         }
@@ -115,13 +114,12 @@ extension BrokerKernel {
         let deadline = now + settings.imageTimeout
         gather(alterations) { (kernel, alteration, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             do throws(AdminRefusal) {
-                let configs = try kernel.configs(after: alteration)
+                let (entity, configs) = try kernel.configs(after: alteration)
                 guard !isValidation else { return done(&kernel, nil) }
-                let name = alteration.resourceName
-                kernel.change(.setTopicConfigs(name: name, configs: configs)) { kernel, outcome in
+                kernel.change(entity.change(to: configs)) { kernel, outcome in
                     if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
                     kernel.whenImage(by: deadline) {
-                        $0.image.topics[name]?.configs == configs
+                        entity.configs(in: $0.image) == configs
                     } then: { kernel, _ in
                         done(&kernel, nil)
                     }
@@ -134,15 +132,17 @@ extension BrokerKernel {
         }
     }
 
-    private func configs(after alteration: ConfigAlteration) throws(AdminRefusal) -> [String: String] {
-        guard ConfigResource(rawValue: alteration.resourceType) == .topic else {
-            throw AdminRefusal(.invalidRequest, "Only settings of topics can be altered here.")
-        }
-        guard let topic = image.topics[alteration.resourceName] else {
+    private func configs(
+        after alteration: ConfigAlteration
+    ) throws(AdminRefusal) -> (AlteredEntity, [String: String]) {
+        let entity = try AlteredEntity(alteration.resourceType, alteration.resourceName, on: settings.brokerID)
+        guard let present = entity.configs(in: image) else {
             throw AdminRefusal(.unknownTopicOrPartition, "The topic '\(alteration.resourceName)' does not exist.")
         }
-        let configs = try alteration.altered(topic.configs)
-        try check(configs)
-        return configs
+        let configs = try alteration.altered(present, entity)
+        for (name, value) in configs.sorted(by: { $0.key < $1.key }) where present[name] != value {
+            if let objection = try entity.key(name).objection(to: value) { throw entity.refusal(of: objection) }
+        }
+        return (entity, configs)
     }
 }

@@ -9,12 +9,17 @@ package struct BrokerConfig: Sendable {
     package var isSensitive: Bool
     /// The type by its number on the wire (KIP-569).
     package var wireType: Int8
+    /// What it is when nothing sets it.
+    package var defaultValue: String?
 
-    package init(name: String, value: String?, isSet: Bool, isSensitive: Bool, wireType: Int8) {
+    package init(
+        name: String, value: String?, isSet: Bool, isSensitive: Bool, wireType: Int8, defaultValue: String? = nil
+    ) {
         self.name = name
         self.value = value
         self.isSet = isSet
         self.isSensitive = isSensitive
         self.wireType = wireType
+        self.defaultValue = defaultValue
     }
 }

@@ -62,7 +62,7 @@ extension BrokerKernel {
             told.replicationFactor =
                 topic.replicationFactor == -1 ? settings.defaultReplicationFactor : topic.replicationFactor
         }
-        let configs = TopicConfigs(own: own, broker: settings.configured)
+        let configs = TopicConfigs(own: own, broker: brokerValues)
         told.configs = TopicConfigKey.all.map { key in
             var config = CreateTopicsResponse.CreatableTopicConfigs()
             config.name = key.name

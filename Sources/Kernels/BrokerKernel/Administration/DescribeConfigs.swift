@@ -12,6 +12,10 @@ enum ConfigResource: Int8 {
 /// Where the value of a setting comes from, by its number on the wire.
 enum ConfigSource: Int8 {
     case topic = 1
+    /// Of one broker, set while it ran.
+    case dynamicBroker = 2
+    /// Of all brokers, set while they ran.
+    case dynamicDefaultBroker = 3
     case staticBroker = 4
     case defaultValue = 5
 }
@@ -50,7 +54,7 @@ extension BrokerKernel {
             guard let topic = image.topics[name] else {
                 throw AdminRefusal(.unknownTopicOrPartition, "There is no topic '\(name)'.")
             }
-            return TopicConfigs(own: topic.configs, broker: settings.configured).described
+            return TopicConfigs(own: topic.configs, broker: brokerValues).described
         case .broker:
             guard resource.resourceName == "\(settings.brokerID)" || resource.resourceName.isEmpty else {
                 throw AdminRefusal(
@@ -58,8 +62,11 @@ extension BrokerKernel {
                     "Unexpected broker id, expected \(settings.brokerID) or empty string, but received "
                         + resource.resourceName)
             }
-            // The settings of all brokers together are the dynamic ones, of which there are none.
-            return resource.resourceName.isEmpty ? [] : settings.brokerConfigs.map(\.described)
+            guard resource.resourceName.isEmpty else { return brokerConfigs(brokerValues) }
+            // The settings of all brokers together are those that were set while they ran.
+            return brokerConfigs(BrokerValues(configured: [:], ofAllBrokers: image.defaultBrokerConfigs)).filter {
+                $0.configSource == ConfigSource.dynamicDefaultBroker.rawValue
+            }
         case .brokerLogger, .clientMetrics, nil:
             throw AdminRefusal(
                 .invalidRequest, "Resources of type \(resource.resourceType) have no configuration here.")
@@ -93,17 +100,43 @@ extension TopicConfigs {
     }
 }
 
+extension BrokerKernel {
+    /// Every setting of the broker, and those besides that were set while it ran.
+    private func brokerConfigs(_ values: BrokerValues) -> [DescribeConfigsResponse.DescribeConfigsResourceResult] {
+        let known = Set(settings.brokerConfigs.map(\.name))
+        let others = Set(values.layers.prefix(2).flatMap(\.values.keys)).subtracting(known).map { name in
+            BrokerConfig(
+                name: name, value: nil, isSet: false,
+                // Nobody knows what is in a setting that nobody knows.
+                isSensitive: DynamicBrokerKeys.named(name) == nil, wireType: 2)
+        }
+        return (settings.brokerConfigs + others).sorted { $0.name < $1.name }.map { $0.described(values) }
+    }
+}
+
 extension BrokerConfig {
-    fileprivate var described: DescribeConfigsResponse.DescribeConfigsResourceResult {
+    fileprivate func described(_ values: BrokerValues) -> DescribeConfigsResponse.DescribeConfigsResourceResult {
+        var standing = values.values(of: name)
+        if isSet, !standing.contains(where: { $0.source == .staticBroker }), let value {
+            standing.append((value, .staticBroker))
+        }
+        if let text = defaultValue ?? (isSet ? nil : value) { standing.append((text, .defaultValue)) }
         var described = DescribeConfigsResponse.DescribeConfigsResourceResult()
         described.name = name
-        described.value = isSensitive ? nil : value
-        described.readOnly = true
-        described.isDefault = !isSet
-        described.configSource = (isSet ? ConfigSource.staticBroker : .defaultValue).rawValue
+        described.value = isSensitive ? nil : standing.first?.text ?? value
+        described.readOnly = DynamicBrokerKeys.named(name) == nil
+        described.configSource = (standing.first?.source ?? .defaultValue).rawValue
+        described.isDefault = described.configSource == ConfigSource.defaultValue.rawValue
         described.isSensitive = isSensitive
         described.configType = wireType
         described.documentation = nil
+        described.synonyms = standing.map { value in
+            var synonym = DescribeConfigsResponse.DescribeConfigsSynonym()
+            synonym.name = name
+            synonym.value = isSensitive ? nil : value.text
+            synonym.source = value.source.rawValue
+            return synonym
+        }
         return described
     }
 }

@@ -6,12 +6,16 @@ import SegmentedLog
 /// A text that is no value of its key, which only a foreign hand can have put into the tree, counts as not set.
 package struct TopicConfigs {
     private let own: [String: String]
-    private let broker: [String: String]
+    private let broker: BrokerValues
 
     /// - Parameters:
     ///   - own: the topic's own settings.
-    ///   - broker: what is set in the broker's configuration.
+    ///   - broker: what is set in the broker's configuration file.
     package init(own: [String: String], broker: [String: String]) {
+        self.init(own: own, broker: BrokerValues(configured: broker))
+    }
+
+    init(own: [String: String], broker: BrokerValues) {
         self.own = own
         self.broker = broker
     }
@@ -29,10 +33,14 @@ package struct TopicConfigs {
         if let text = own[key.name], key.objection(to: text) == nil {
             values.append(Value(key: key.name, text: text, source: .topic))
         }
-        for synonym in key.synonyms {
-            guard let text = broker[synonym.brokerKey] else { continue }
-            let scaled = Self.scaled(text, by: synonym.scale)
-            values.append(Value(key: synonym.brokerKey, text: scaled, source: .staticBroker))
+        for layer in broker.layers {
+            for synonym in key.synonyms {
+                guard let text = layer.values[synonym.brokerKey] else { continue }
+                let scaled = Self.scaled(text, by: synonym.scale)
+                // The file's values were checked when it was read.
+                guard layer.source == .staticBroker || key.objection(to: scaled) == nil else { continue }
+                values.append(Value(key: synonym.brokerKey, text: scaled, source: layer.source))
+            }
         }
         values.append(
             Value(key: key.synonyms.first?.brokerKey ?? key.name, text: key.defaultText, source: .defaultValue))

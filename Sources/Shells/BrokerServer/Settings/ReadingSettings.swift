@@ -88,7 +88,7 @@ extension BrokerSettings {
         kernel.brokerConfigs = BrokerSchema.schema.keys.map { key in
             BrokerConfig(
                 name: key.name, value: values[key.name], isSet: values.isSet(key.name),
-                isSensitive: key.kind.isSecret, wireType: key.kind.wireType)
+                isSensitive: key.kind.isSecret, wireType: key.kind.wireType, defaultValue: key.defaultText)
         }.sorted { $0.name < $1.name }
         return kernel
     }

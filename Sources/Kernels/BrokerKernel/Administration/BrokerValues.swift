@@ -1,0 +1,34 @@
+import ClusterModel
+import Controller
+
+/// The values of a broker's settings, in the order in which they count: those of this broker alone that were set while
+/// it ran, those of all brokers that were, and those of its configuration file.
+struct BrokerValues: Equatable {
+    struct Layer: Equatable {
+        var source: ConfigSource
+        var values: [String: String]
+    }
+
+    let layers: [Layer]
+
+    init(configured: [String: String], ofBroker: [String: String] = [:], ofAllBrokers: [String: String] = [:]) {
+        layers = [
+            Layer(source: .dynamicBroker, values: ofBroker), Layer(source: .dynamicDefaultBroker, values: ofAllBrokers),
+            Layer(source: .staticBroker, values: configured),
+        ]
+    }
+
+    /// All values that stand for `key`, the one that counts first.
+    func values(of key: String) -> [(text: String, source: ConfigSource)] {
+        layers.compactMap { layer in layer.values[key].map { ($0, layer.source) } }
+    }
+}
+
+extension BrokerKernel {
+    /// As file and image have them now.
+    var brokerValues: BrokerValues {
+        BrokerValues(
+            configured: settings.configured, ofBroker: image.brokerConfigs[settings.brokerID] ?? [:],
+            ofAllBrokers: image.defaultBrokerConfigs)
+    }
+}
