@@ -178,7 +178,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Tool", kind: .executable(product: "martlet"),
                 uses: [
                     "CEditLine", "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON",
-                    "ZooKeeperProtocol", "Security", "SegmentedLog", "CoordinatorKernel", "Platform", "Settings", "Telemetry", "Transport",
+                    "ZooKeeperProtocol", "Security", "SegmentedLog", "Controller", "CoordinatorKernel", "Platform", "Settings",
+                    "Telemetry", "Transport",
                     "MartletClient", "CoordinatorClient", "KafkaProtocol", "KafkaProtocolGroups",
                     "KafkaProtocolTransactions",
                 ],

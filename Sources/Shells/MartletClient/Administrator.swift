@@ -12,7 +12,7 @@ public struct Administrator: Sendable {
         self.client = client
     }
 
-    private static let timeoutInMilliseconds: Int32 = 30_000
+    static let timeoutInMilliseconds: Int32 = 30_000
 
     // MARK: Cluster and topics
 
@@ -113,11 +113,13 @@ public struct Administrator: Sendable {
     package enum Resource: Sendable, Hashable {
         case topic(String)
         case broker(BrokerID)
+        /// What was set for all brokers while they ran.
+        case allBrokers
 
         fileprivate var type: Int8 {
             switch self {
             case .topic: 2
-            case .broker: 4
+            case .broker, .allBrokers: 4
             }
         }
 
@@ -125,6 +127,7 @@ public struct Administrator: Sendable {
             switch self {
             case .topic(let name): name
             case .broker(let id): "\(id)"
+            case .allBrokers: ""
             }
         }
     }
@@ -185,7 +188,7 @@ public struct Administrator: Sendable {
 
     private func destination(of resource: Resource) -> KafkaClient.Destination {
         switch resource {
-        case .topic: .controller
+        case .topic, .allBrokers: .controller
         case .broker(let id): .broker(id)
         }
     }
