@@ -3,6 +3,7 @@ import Quorum
 import Seams
 import Testing
 import WireCoding
+import ZNodes
 import ZooKeeperProtocol
 
 @testable import CoordinatorKernel
@@ -28,12 +29,25 @@ struct EnsembleHarness {
                 let isVoter = number <= count
                 return Membership.Member(id: MemberID(number), isVoter: isVoter, address: "host\(number):2888:3888")
             })
-        for member in membership.members { start(member.id, membership, change) }
+        for member in membership.members { start(member.id, membership, nil, change) }
     }
 
-    /// Starts a member with nothing on its disk.
+    /// Members that all have the same state, and nothing else, on their disks.
+    init(_ count: Int64 = 3, restoredFrom state: TreeState) throws {
+        let members = (1...count).map { Membership.Member(id: MemberID($0), address: "host\($0):2888:3888") }
+        for member in members {
+            var tree = RestoredTree(ZNodesSettings())
+            var chunks = state.snapshotChunks()
+            while let chunk = chunks.next() { try tree.load(chunk) }
+            try tree.finishLoading()
+            start(member.id, Membership(members), tree)
+        }
+    }
+
+    /// Starts a member with nothing on its disk, or with a snapshot alone.
     mutating func start(
-        _ id: MemberID, _ membership: Membership, _ change: (inout KernelSettings) -> Void = { _ in }
+        _ id: MemberID, _ membership: Membership, _ tree: RestoredTree? = nil,
+        _ change: (inout KernelSettings) -> Void = { _ in }
     ) {
         var settings = KernelSettings(
             sessionSecret: Array(repeating: UInt8(id.number), count: SessionSecret.size))
@@ -41,8 +55,9 @@ struct EnsembleHarness {
         change(&settings)
         let start = MemberStart(
             id: id, quorum: QuorumSettings(), membership: membership, promise: QuorumPromise(), entries: [],
-            snapshotZxid: 0, seed: 1)
-        kernels[id] = CoordinatorKernel(settings, restored: RestoredTree(settings.tree), memberOf: start, at: now)
+            snapshotZxid: tree?.state.lastZxid ?? 0, seed: 1)
+        let tree = tree ?? RestoredTree(settings.tree)
+        kernels[id] = CoordinatorKernel(settings, restored: tree, memberOf: start, at: now)
     }
 
     var leader: MemberID? {

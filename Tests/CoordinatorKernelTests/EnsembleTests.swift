@@ -32,6 +32,32 @@ import ZooKeeperProtocol
         #expect(try ensemble.reply(3, to: .create).header.error == .nodeExists)
     }
 
+    @Test func membersRestoredFromABackupGoOnInAnEpochAboveIt() throws {
+        var (ensemble, leader, _) = try elected()
+        _ = try ensemble.connect(1, to: leader)
+        ensemble.ask(1, EnsembleHarness.create("/a"))
+        #expect(try ensemble.reply(1, to: .create).header.error == .ok)
+        // Some epochs later.
+        for _ in 0..<3 {
+            let former = try #require(ensemble.leader)
+            ensemble.cutOff = [former]
+            try ensemble.run { $0.leader != nil }
+            ensemble.cutOff = []
+            try ensemble.elect()
+        }
+        let last = try #require(ensemble.leader)
+        let state = try #require(ensemble.kernels[last]?.state)
+        var restored = try EnsembleHarness(restoredFrom: state)
+        try restored.elect()
+        leader = try #require(restored.leader)
+        #expect(Epoch.of(zxid: restored.kernels[leader]?.lastZxid ?? 0) > Epoch.of(zxid: state.lastZxid))
+        _ = try restored.connect(2, to: leader)
+        restored.ask(2, .exists(path: "/a", watch: false))
+        #expect(try restored.reply(2, to: .exists).header.error == .ok)
+        restored.ask(2, EnsembleHarness.create("/b"))
+        #expect(try restored.reply(2, to: .create).header.error == .ok)
+    }
+
     @Test func readsOfASessionSeeItsWritesBeforeAndNotThoseBehind() throws {
         var (ensemble, _, followers) = try elected()
         _ = try ensemble.connect(1, to: followers[0])

@@ -56,7 +56,8 @@ struct KernelHarness {
             case .authenticate(let id, let token): tokens.append((id.number, token))
             case .takeSnapshot: snapshotsAsked += 1
             case .report: break
-            case .promise, .truncate, .restore, .tell, .connect, .agreed, .receiveSnapshot, .receiveChunk, .installSnapshot,
+            case .promise, .truncate, .restore, .tell, .connect, .agreed, .receiveSnapshot, .receiveChunk,
+                .installSnapshot,
                 .discardSnapshot, .fail:
                 Issue.record("\(effect) of a coordinator without an ensemble")
             }

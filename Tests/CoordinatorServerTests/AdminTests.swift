@@ -65,7 +65,7 @@ import ZooKeeperProtocol
     @Test func everyCommandIsListedAndAnswered() async throws {
         let running = try await running()
         let list = get("/commands", of: running)
-        for command in AdminCommand.allCases {
+        for command in AdminCommand.allCases where !command.movesState {
             let link = "<a href=\"/commands/\(command.rawValue)\">\(command.rawValue)</a>\n<br/>\n"
             #expect(list.contains(link))
             for name in [command.rawValue] + command.shortNames {

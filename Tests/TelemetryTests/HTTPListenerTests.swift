@@ -1,4 +1,6 @@
+import Foundation
 import Glibc
+import NIOCore
 import NIOPosix
 import Testing
 
@@ -8,14 +10,35 @@ import Testing
     private func listener(idleTimeout: Duration = .seconds(30)) async throws -> HTTPListener {
         try await HTTPListener.bind(
             host: "127.0.0.1", port: 0, idleTimeout: idleTimeout, on: MultiThreadedEventLoopGroup.singleton
-        ) { request, reply in
-            guard request.method != "POST" else { return reply(.methodNotAllowed) }
+        ) { exchange in
+            let request = exchange.request
+            if request.path == "/echo" { return Self.echo(exchange) }
+            guard request.method != "POST" else { return exchange.reply(.methodNotAllowed) }
             let text = "\(request.path) \(request.authorization ?? "nobody")\n"
             // As from another thread.
             MultiThreadedEventLoopGroup.singleton.next().execute {
-                reply(HTTPAnswer(contentType: "text/plain", body: text))
+                exchange.reply(HTTPAnswer(contentType: "text/plain", body: text))
             }
         }
+    }
+
+    /// Answers a body with the same and its size.
+    private static func echo(_ exchange: HTTPExchange) {
+        Thread {
+            do {
+                var body = ByteBuffer()
+                while let part = try exchange.nextPartOfBody() { body.writeImmutableBuffer(part) }
+                let size = [("size", "\(body.readableBytes)")]
+                exchange.begin(
+                    HTTPAnswer(contentType: "text/plain", headers: size, body: ""), length: body.readableBytes)
+                while let part = body.readSlice(length: min(body.readableBytes, 100_000)), part.readableBytes > 0 {
+                    try exchange.write(part)
+                }
+                exchange.end()
+            } catch {
+                exchange.abort()
+            }
+        }.start()
     }
 
     /// All that the server says to `text` until it closes; at most ten seconds.
@@ -35,7 +58,12 @@ import Testing
         }
         guard outcome == 0 else { return "no connection: errno \(errno)" }
         let bytes = Array(text.utf8)
-        _ = send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL))
+        var sent = 0
+        while sent < bytes.count,
+            case let count = send(descriptor, Array(bytes[sent...]), bytes.count - sent, CInt(MSG_NOSIGNAL)), count > 0
+        {
+            sent += count
+        }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 { answer += buffer[..<count] }
@@ -61,6 +89,26 @@ import Testing
         let post = said(
             to: "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", on: listener)
         #expect(post.hasPrefix("HTTP/1.1 405 Method Not Allowed\r\n"))
+        try await listener.close()
+    }
+
+    @Test func bodiesPassInPieces() async throws {
+        let listener = try await listener()
+        let body = String(repeating: "0123456789", count: 400_000)
+        let head = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
+        let answer = said(to: head + body, on: listener)
+        #expect(answer.contains("\r\nsize: 4000000\r\n"))
+        #expect(answer.hasSuffix("\r\n\r\n" + body))
+        // Nobody reads this one, and it is answered all the same.
+        let unwanted = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
+        #expect(said(to: unwanted + body, on: listener).hasPrefix("HTTP/1.1 405"))
+        try await listener.close()
+    }
+
+    @Test func aBodyThatEndsTooEarlyIsNone() async throws {
+        let listener = try await listener(idleTimeout: .milliseconds(200))
+        let answer = said(to: "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n012", on: listener)
+        #expect(answer == "")
         try await listener.close()
     }
 

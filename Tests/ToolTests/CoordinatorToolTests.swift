@@ -92,21 +92,21 @@ import Testing
 
     // MARK: backup and restore
 
-    private func backup(_ directory: String, to file: String) throws -> String {
+    private func backup(_ directory: String, to file: String) async throws -> String {
         var output = ""
-        try CoordinatorBackup.parse([directory, "--to", file]).run(disk, to: &output)
+        try await CoordinatorBackup.parse([directory, "--to", file]).run(disk, to: &output)
         return output
     }
 
-    private func restore(_ file: String, to directory: String) throws -> String {
+    private func restore(_ file: String, to directory: String) async throws -> String {
         var output = ""
-        try CoordinatorRestore.parse([file, "--to", directory]).run(disk, to: &output)
+        try await CoordinatorRestore.parse([file, "--to", directory]).run(disk, to: &output)
         return output
     }
 
-    @Test func whatWasBackedUpComesBack() throws {
-        #expect(try backup("/d", to: "/backup").contains("45 nodes, 2 sessions"))
-        #expect(try restore("/backup", to: "/new/place").contains("45 nodes, 2 sessions"))
+    @Test func whatWasBackedUpComesBack() async throws {
+        #expect(try await backup("/d", to: "/backup").contains("45 nodes, 2 sessions"))
+        #expect(try await restore("/backup", to: "/new/place").contains("45 nodes, 2 sessions"))
         let restored = CoordinatorStorage(fileSystem: disk, settings: StorageSettings(snapshotDirectory: "/new/place"))
         let original = CoordinatorStorage(fileSystem: disk, settings: settings)
         let (left, right) = (
@@ -116,27 +116,29 @@ import Testing
         #expect(left.state.state == right.state.state)
     }
 
-    @Test func nothingIsOverwritten() throws {
-        _ = try backup("/d", to: "/backup")
+    @Test func nothingIsOverwritten() async throws {
+        _ = try await backup("/d", to: "/backup")
         let before = try bytes("/backup")
-        #expect(throws: StorageFailure.occupied("/backup")) { try backup("/d", to: "/backup") }
+        await #expect(throws: StorageFailure.occupied("/backup")) { try await backup("/d", to: "/backup") }
         #expect(try bytes("/backup") == before)
-        #expect(throws: StorageFailure.occupied("/d")) { try restore("/backup", to: "/d") }
+        await #expect(throws: StorageFailure.occupied("/d")) { try await restore("/backup", to: "/d") }
     }
 
-    @Test func aBackupThatWasCutOrChangedIsRefused() throws {
-        _ = try backup("/d", to: "/backup")
+    @Test func aBackupThatWasCutOrChangedIsRefused() async throws {
+        _ = try await backup("/d", to: "/backup")
         let whole = try bytes("/backup")
         for count in [0, 10, 24, 40, whole.count - 1] {
             try Self.write(Array(whole.prefix(count)), to: "/backup", on: disk)
-            let error = try #require(throws: StorageFailure.self) { try restore("/backup", to: "/new") }
+            let error = try await #require(throws: StorageFailure.self) {
+                try await restore("/backup", to: "/new")
+            }
             guard case .damaged("/backup", _, _) = error else { throw error }
             #expect(try disk.attributes("/new") == nil)
         }
         for position in stride(from: 0, to: whole.count, by: 97) {
             try Self.write(whole, to: "/backup", on: disk)
             disk.rot("/backup", at: position)
-            #expect(throws: StorageFailure.self) { try restore("/backup", to: "/new") }
+            await #expect(throws: StorageFailure.self) { try await restore("/backup", to: "/new") }
         }
     }
 }

@@ -210,6 +210,13 @@ package struct ZNodes: ReplicatedCore, Sendable {
         guard !settings.checksACLs || AccessControl.allows(identities, .write, node.acl) else { throw .noAuth }
     }
 
+    /// Whether these identities have every permission on the root, one by one.
+    package func allowsEverything(onRootTo identities: [ZooKeeperID]) -> Bool {
+        guard settings.checksACLs, let root = hard.nodes["/"] else { return !settings.checksACLs }
+        let permissions: [Permissions] = [.read, .write, .create, .delete, .admin]
+        return permissions.allSatisfy { AccessControl.allows(identities, $0, root.acl) }
+    }
+
     // MARK: Sessions
 
     /// Of the last change applied.

@@ -22,7 +22,8 @@ package enum CoordinatorEvent: Sendable {
     case authenticated(ConnectionID, SASLOutcome)
     /// The connection is gone; nothing can be sent on it any more.
     case disconnected(ConnectionID)
-    /// Every change up to this zxid is durable. Counted are truncations and installed snapshots performed before.
+    /// Every change up to this zxid is durable. Counted are truncations, installed snapshots and
+    /// replaced states performed before.
     case synced(upTo: Int64, truncationCount: Int = 0)
     /// The disk has no room for more than what is on its way: changes wait until ``spaceCameBack``.
     case spaceRanOut
@@ -35,6 +36,8 @@ package enum CoordinatorEvent: Sendable {
     case restored(RestoredTree)
     /// The leader's snapshot is durable, in place of all there was.
     case snapshotInstalled(RestoredTree)
+    /// An operator has put this, durably, in the place of all that a coordinator of its own had.
+    case stateReplaced(RestoredTree)
     /// All that came together has been stepped through.
     case turnEnded
     /// The member is about to stop: another shall lead.

@@ -40,6 +40,8 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     var lastSessionID: Int64
     var changesSinceSnapshot: Int
     var bytesSinceSnapshot = 0
+    /// How often another state has taken the place of all there was.
+    var replacementCount = 0
     /// To be written down once all of it is committed.
     var pendingSnapshot: TreeState?
     /// Whether the disk has room for changes.
@@ -116,6 +118,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
             stepQuorum(.linkLost(member), at: now, into: &effects)
         case .restored(let tree): restored(tree, at: now, into: &effects)
         case .snapshotInstalled(let tree): installed(tree, at: now, into: &effects)
+        case .stateReplaced(let tree): replaceState(by: tree, at: now, into: &effects)
         case .turnEnded: stepQuorum(.flushed, at: now, into: &effects)
         case .resigned: stepQuorum(.resigned, at: now, into: &effects)
         }
@@ -127,6 +130,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         upTo zxid: Int64, truncationCount: Int, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         if ensemble == nil {
+            guard truncationCount == replacementCount else { return }
             gate.commit(upTo: zxid, into: &leaving)
             letLeave(at: now, into: &effects)
         } else {

@@ -66,6 +66,7 @@ struct CoordinatorLoop {
     let started: Instant
     let restore: RestoreStatistics
     private(set) var disk = DiskStatistics()
+    var stateCommands = StateCommandCounts()
     private var nextStatisticsTurn: Instant
     private let sync: SyncThread
     private let snapshots: SnapshotThread
@@ -83,6 +84,8 @@ struct CoordinatorLoop {
     private var waiting: [ConnectionID] = []
     private var effects: [CoordinatorEffect] = []
     private var appended: [LogEntry] = []
+    /// States that operators want as soon as they cannot be taken back.
+    private var awaited: [AwaitedState] = []
     private var lastTick: Instant
     private var idleMemory: IdleMemory
     /// After a failure of the disk nothing may be answered any more.
@@ -163,12 +166,14 @@ struct CoordinatorLoop {
             if now >= nextStatisticsTurn {
                 nextStatisticsTurn = now + CoordinatorKernel.statisticsWindow
                 disk.turn()
+                stateCommands.restoreTimes.turn()
             }
             kernel.step(.ticked, at: now, into: &effects)
         }
         if !goesOn { kernel.step(.resigned, at: now, into: &effects) }
         kernel.step(.turnEnded, at: now, into: &effects)
         perform()
+        if !awaited.isEmpty { awaited.removeAll { $0.isAnswered(by: kernel) } }
         throttle.finished(requestCount + waitedBefore - kernel.waitingReplyCount)
         idleMemory.turned(requestCount: requestCount, at: now)
         return goesOn
@@ -178,6 +183,26 @@ struct CoordinatorLoop {
     mutating func resetStatistics(at now: Instant) {
         kernel.resetServerStatistics(at: now)
         disk = DiskStatistics()
+        stateCommands = StateCommandCounts()
+    }
+
+    /// Hands the state as it is to an operator, once it is committed.
+    mutating func handOut(to answer: Mailbox<TreeState?>) { awaited.append(AwaitedState(kernel, answer)) }
+
+    /// Puts a backup, and what it holds, in the place of all there is; nil, and nothing happens, while a snapshot is
+    /// being written.
+    mutating func replaceState(by backup: IncomingBackup, _ tree: RestoredTree) -> Result<Void, StorageFailure>? {
+        guard !snapshots.isBusy else { return nil }
+        append()
+        do throws(StorageFailure) {
+            try sync.perform(voidsEntries: true) { log throws(StorageFailure) in
+                try backup.install(tree, replacing: &log)
+            }
+        } catch {
+            return .failure(error)
+        }
+        kernel.step(.stateReplaced(tree), at: clock.now(), into: &effects)
+        return .success(())
     }
 
     /// Makes everything durable that was appended.

@@ -18,6 +18,13 @@ struct CoordinatorDirectories: ParsableArguments {
     @Argument(help: "The coordinator's dataDir.") var directory: String
     @Option(help: "Its dataLogDir, if that is another directory.") var logDirectory: String?
 
+    init() {}
+
+    init(_ directory: String, logDirectory: String?) {
+        self.directory = directory
+        self.logDirectory = logDirectory
+    }
+
     var settings: StorageSettings {
         StorageSettings(
             snapshotDirectory: Self.plain(directory), logDirectory: logDirectory.map { Self.plain($0) })

@@ -41,9 +41,16 @@ struct EnsembleState: Sendable {
         }
         var membership = start.membership
         if let committed, committed.version > membership.version { membership = committed }
+        var promise = start.promise
+        let epoch = Epoch.of(zxid: tree.lastZxid)
+        if promise.epoch < epoch {
+            // The state came without the promises that led to it: from a backup, or from Apache ZooKeeper.
+            promise.epoch = epoch
+            promise.votedFor = nil
+        }
         idleSince = now
         quorum = QuorumMember(
-            start.id, start.quorum, membership, promise: start.promise, log: entries, committed: start.snapshotZxid,
+            start.id, start.quorum, membership, promise: promise, log: entries, committed: start.snapshotZxid,
             seed: start.seed, at: now)
     }
 

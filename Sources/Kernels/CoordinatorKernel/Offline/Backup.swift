@@ -28,17 +28,39 @@ package struct Backup {
     /// The coordinator may run: what it makes durable meanwhile is in the backup or not. Of a member of an ensemble the
     /// last changes may be some that were never committed.
     package func take(from settings: StorageSettings) throws(StorageFailure) -> Contents {
-        guard try onDisk({ () throws(FileSystemError) in try fileSystem.attributes(path) }) == nil else {
-            throw .occupied(path)
-        }
+        try requireAbsence()
         let storage = CoordinatorStorage(fileSystem: RehearsalDisk(of: fileSystem), settings: settings)
         let recovery = try storage.recover { RestoredTree(ZNodesSettings()) }
         let tree = recovery.state.tree
         var writer = try SnapshotWriter(
-            fileSystem, directory: directory, zxid: recovery.lastZxid, unfinished: path + ".partial", finished: path)
+            fileSystem, directory: directory, zxid: recovery.lastZxid, unfinished: partialPath, finished: path)
         for chunk in tree.hard.snapshotChunks() { try writer.append(chunk) }
         try writer.finish()
         return Contents(zxid: recovery.lastZxid, nodeCount: tree.nodeCount, sessionCount: tree.sessions.count)
+    }
+
+    /// Where a backup lies until it is whole.
+    package var partialPath: String { path + ".partial" }
+
+    /// Refuses to begin where there is something already.
+    package func requireAbsence() throws(StorageFailure) {
+        guard try onDisk({ () throws(FileSystemError) in try fileSystem.attributes(path) }) == nil else {
+            throw .occupied(path)
+        }
+    }
+
+    /// Gives what lies at ``partialPath``, come from elsewhere, its name: durable on return. Nothing has been done when
+    /// it is no whole backup.
+    package func adopt() throws(StorageFailure) -> Contents {
+        let zxid = try Self.zxid(fileSystem, partialPath)
+        var reader = try SnapshotReader(fileSystem, path: partialPath, zxid: zxid)
+        let tree = try reader.load(into: RestoredTree(ZNodesSettings())).tree
+        try onDisk { () throws(FileSystemError) in
+            try fileSystem.open(partialPath, .readWrite).synchronize()
+            try fileSystem.rename(partialPath, to: path)
+            try fileSystem.synchronizeDirectory(directory)
+        }
+        return Contents(zxid: zxid, nodeCount: tree.nodeCount, sessionCount: tree.sessions.count)
     }
 
     /// Makes a data directory of the file. The directories are made, or are empty; nothing is written before all of the
@@ -50,7 +72,7 @@ package struct Backup {
             }
             guard names.isEmpty else { throw .occupied(directory) }
         }
-        let zxid = try zxid()
+        let zxid = try Self.zxid(fileSystem, path)
         var reader = try SnapshotReader(fileSystem, path: path, zxid: zxid)
         let tree = try reader.load(into: RestoredTree(ZNodesSettings())).tree
         try CoordinatorStorage(fileSystem: fileSystem, settings: settings).prepare()
@@ -60,7 +82,7 @@ package struct Backup {
         return Contents(zxid: zxid, nodeCount: tree.nodeCount, sessionCount: tree.sessions.count)
     }
 
-    private func zxid() throws(StorageFailure) -> Int64 {
+    private static func zxid(_ fileSystem: any FileSystem, _ path: String) throws(StorageFailure) -> Int64 {
         let zxid = try onDisk { () throws(FileSystemError) in
             try StorageFileHeader.zxid(of: try fileSystem.open(path, .read))
         }

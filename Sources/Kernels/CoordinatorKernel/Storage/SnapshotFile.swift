@@ -1,6 +1,7 @@
 import NIOCore
 import Seams
 import WireCoding
+import ZNodes
 
 /// A snapshot on disk: header, chunks (length, CRC-32C, bytes), and an end mark with the length of all chunks together.
 ///
@@ -52,6 +53,21 @@ package struct SnapshotWriter {
             return try fileSystem.open(path, .createNew)
         }
         try write(StorageFileHeader.bytes(.snapshot, zxid: zxid), at: 0)
+    }
+
+    /// Writes a snapshot besides those that the coordinator takes by itself, which may write one of the same zxid at the
+    /// same time. Returns the path.
+    package static func write(
+        _ state: TreeState, _ fileSystem: any FileSystem, _ settings: StorageSettings
+    ) throws(StorageFailure) -> String {
+        let zxid = state.lastZxid
+        var writer = try SnapshotWriter(
+            fileSystem, settings, zxid: zxid, unfinished: .receivingSnapshot(zxid: zxid),
+            finished: .snapshot(zxid: zxid))
+        var chunks = state.snapshotChunks()
+        while let chunk = chunks.next() { try writer.append(chunk) }
+        try writer.finish()
+        return writer.finishedPath
     }
 
     /// Adds a chunk of at least one byte.

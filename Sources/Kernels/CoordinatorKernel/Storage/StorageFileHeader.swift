@@ -49,7 +49,7 @@ enum StorageFileHeader {
 
 extension File {
     /// Bytes from `position` on, as many as there are up to `count`.
-    func bytes(at position: Int, count: Int) throws(FileSystemError) -> ByteBuffer {
+    package func bytes(at position: Int, count: Int) throws(FileSystemError) -> ByteBuffer {
         var buffer = ByteBuffer()
         var failure: FileSystemError?
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in

@@ -90,8 +90,8 @@ struct AdminAnswers: Sendable {
         case .leader, .observers, .votingView, .zabstate:
             guard let status = kernel.look({ loop, _ in loop.kernel.status() }) else { return nil }
             return try ensemble(command, status)
-        case .environment, .systemProperties, .initialConfiguration, .getTraceMask, .setTraceMask:
-            preconditionFailure("\(command) is answered by everybody")
+        case .environment, .systemProperties, .initialConfiguration, .getTraceMask, .setTraceMask, .snapshot, .restore:
+            preconditionFailure("\(command) is not answered here")
         }
     }
 

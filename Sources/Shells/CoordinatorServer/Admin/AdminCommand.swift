@@ -15,9 +15,11 @@ enum AdminCommand: String, Sendable, CaseIterable {
     case monitor
     case observerConnectionStatReset = "observer_connection_stat_reset"
     case observers
+    case restore
     case ruok
     case serverStats = "server_stats"
     case setTraceMask = "set_trace_mask"
+    case snapshot
     case statReset = "stat_reset"
     case stats
     case systemProperties = "system_properties"
@@ -42,8 +44,10 @@ enum AdminCommand: String, Sendable, CaseIterable {
         case .monitor: ["mntr"]
         case .observerConnectionStatReset: ["orst"]
         case .observers: ["obsr"]
+        case .restore: ["rest"]
         case .serverStats: ["srvr"]
         case .setTraceMask: ["stmk"]
+        case .snapshot: ["snap"]
         case .statReset: ["srst"]
         case .stats: ["stat"]
         case .systemProperties: ["sysp"]
@@ -63,6 +67,12 @@ enum AdminCommand: String, Sendable, CaseIterable {
         guard let command = Self.byName[name] else { return nil }
         self = command
     }
+
+    /// Whether it moves a whole state, which ``StateCommands`` do.
+    var movesState: Bool { self == .snapshot || self == .restore }
+
+    /// By which HTTP method it is asked for; HEAD is as good as GET.
+    var method: String { self == .restore ? "POST" : "GET" }
 
     /// Whether it is answered also while no client is served.
     var needsNoService: Bool {

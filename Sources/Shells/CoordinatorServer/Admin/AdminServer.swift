@@ -9,6 +9,12 @@ package struct AdminSettings: Sendable, Equatable {
     package var commandPath = "/commands"
     /// Of connections on which nothing happens (`admin.idleTimeout`).
     package var idleTimeout: Duration = .seconds(30)
+    /// How long after a snapshot, or a restore, there may be another (`admin.rateLimiterIntervalInMS`).
+    package var stateInterval: Duration = .seconds(300)
+    /// Whether operators may have snapshots (`admin.snapshot.enabled`).
+    package var allowsSnapshot = true
+    /// Whether operators may put a backup in the place of everything (`admin.restore.enabled`).
+    package var allowsRestore = true
 
     package init(endpoint: CoordinatorSettings.Endpoint) { self.endpoint = endpoint }
 }
@@ -24,16 +30,20 @@ struct AdminServer: Sendable {
     /// nil, with a warning in the log, when there can be none at that address.
     static func start(
         _ settings: AdminSettings, on group: any EventLoopGroup, logger: Logger, inquiries: InquiryThread,
-        answers: AdminAnswers
+        answers: AdminAnswers, states: StateCommands
     ) async -> AdminServer? {
         let endpoint = settings.endpoint
         do {
             let listener = try await HTTPListener.bind(
                 host: endpoint.host, port: endpoint.port, idleTimeout: settings.idleTimeout, on: group
-            ) { request, reply in
-                guard request.method == "GET" || request.method == "HEAD" else { return reply(.methodNotAllowed) }
+            ) { exchange in
+                let request = exchange.request
+                let command = Self.command(request, below: settings.commandPath)
+                let method = request.method == "HEAD" ? "GET" : request.method
+                guard method == command?.method ?? "GET" else { return exchange.reply(.methodNotAllowed) }
+                if let command, command.movesState { return states.answer(command, exchange) }
                 inquiries.post { kernel in
-                    reply(Self.answer(request, below: settings.commandPath, answers, kernel))
+                    exchange.reply(Self.answer(request, below: settings.commandPath, answers, kernel))
                 }
             }
             return AdminServer(listener: listener)
@@ -45,6 +55,12 @@ struct AdminServer: Sendable {
     }
 
     func stop() async throws { try await listener.close() }
+
+    /// nil when something else is asked for.
+    private static func command(_ request: HTTPRequest, below commandPath: String) -> AdminCommand? {
+        guard request.path.hasPrefix(commandPath + "/") else { return nil }
+        return AdminCommand(named: String(request.path.dropFirst(commandPath.count + 1)))
+    }
 
     private static func answer(
         _ request: HTTPRequest, below commandPath: String, _ answers: AdminAnswers, _ kernel: KernelWindow

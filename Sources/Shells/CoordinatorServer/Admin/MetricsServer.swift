@@ -31,10 +31,15 @@ struct MetricsServer: Sendable {
         do {
             let listener = try await HTTPListener.bind(
                 host: endpoint.host, port: endpoint.port, idleTimeout: idleTimeout, on: group
-            ) { request, reply in
-                guard request.method == "GET" || request.method == "HEAD" else { return reply(.methodNotAllowed) }
-                guard request.path == "/metrics" || request.path == "/metrics/" else { return reply(.notFound) }
-                inquiries.post { kernel in reply(Self.answer(settings, kernel)) }
+            ) { exchange in
+                let request = exchange.request
+                guard request.method == "GET" || request.method == "HEAD" else {
+                    return exchange.reply(.methodNotAllowed)
+                }
+                guard request.path == "/metrics" || request.path == "/metrics/" else {
+                    return exchange.reply(.notFound)
+                }
+                inquiries.post { kernel in exchange.reply(Self.answer(settings, kernel)) }
             }
             return MetricsServer(listener: listener)
         } catch {

@@ -8,6 +8,8 @@ struct OperatorServices: Sendable {
     private let settings: CoordinatorSettings
     private let surroundings: Surroundings
     private let inquiries: InquiryThread
+    /// For what takes its time.
+    private let errands: InquiryThread
     /// nil when nothing is audited.
     private(set) var audit: AuditLog?
     private(set) var admin: AdminServer?
@@ -17,7 +19,8 @@ struct OperatorServices: Sendable {
     init(_ settings: CoordinatorSettings, kernel: Mailbox<CoordinatorThread.Message>) {
         self.settings = settings
         surroundings = Surroundings(settings: settings, fileSystem: PosixFileSystem())
-        inquiries = InquiryThread(kernel)
+        inquiries = InquiryThread(kernel, name: "inquiries")
+        errands = InquiryThread(kernel, name: "errands")
     }
 
     var words: WordDesk {
@@ -36,7 +39,8 @@ struct OperatorServices: Sendable {
         guard let settings = settings.admin else { return }
         admin = await AdminServer.start(
             settings, on: group, logger: logger, inquiries: inquiries,
-            answers: AdminAnswers(surroundings: surroundings))
+            answers: AdminAnswers(surroundings: surroundings),
+            states: StateCommands(settings, surroundings, errands: errands, logger: logger))
     }
 
     /// Closes the ports and answers what was asked before.
@@ -44,5 +48,6 @@ struct OperatorServices: Sendable {
         try await admin?.stop()
         try await metrics?.stop()
         inquiries.stop()
+        errands.stop()
     }
 }

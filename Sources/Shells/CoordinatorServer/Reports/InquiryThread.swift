@@ -13,8 +13,8 @@ final class InquiryThread: Sendable {
     private let mailbox = Mailbox<Message>()
     private let thread: OwnThread
 
-    init(_ kernel: Mailbox<CoordinatorThread.Message>) {
-        thread = OwnThread(name: "inquiries") { [mailbox] in
+    init(_ kernel: Mailbox<CoordinatorThread.Message>, name: String) {
+        thread = OwnThread(name: name) { [mailbox] in
             let window = KernelWindow(mailbox: kernel)
             while true {
                 for message in mailbox.take(waitingAtMost: .seconds(3600)) {

@@ -7,6 +7,7 @@ import Telemetry
 struct MonitorReport: Sendable {
     var status: CoordinatorStatus
     var disk: DiskStatistics
+    var stateCommands: StateCommandCounts
     var restore: RestoreStatistics
     /// How often clients were made to wait because too many requests were outstanding.
     var throttleCount: Int64
@@ -93,6 +94,14 @@ struct MonitorReport: Sendable {
             .number("sync_processor_batch_size", disk.batchSizes, "Changes made durable by one sync."),
             .gauge("disk_full", status.hasRoom ? 0 : 1, "1 while changes are refused because the disk is full."),
             .time("snapshottime", disk.snapshotTimes, "Time to write a snapshot, in ms."),
+            .counter("snapshot_error_count", stateCommands.failedSnapshots, "Snapshots for operators that failed."),
+            .counter(
+                "snapshot_rate_limited_count", stateCommands.rateLimitedSnapshots,
+                "Snapshots for operators that came too soon."),
+            .counter("restore_error_count", stateCommands.failedRestores, "Backups that could not be restored."),
+            .counter(
+                "restore_rate_limited_count", stateCommands.rateLimitedRestores, "Restores that came too soon."),
+            .time("restore_time", stateCommands.restoreTimes, "Time to restore an operator's backup, in ms."),
             .gauge("startup_txns_loaded", restore.replayedCount, "Changes replayed from the log at the start."),
             .gauge("dbinittime", restore.took.milliseconds, "Time to restore the tree at the start, in ms."),
         ]
@@ -155,7 +164,8 @@ extension EnsembleStatus {
 extension CoordinatorLoop {
     func monitorReport(at now: Instant) -> MonitorReport {
         MonitorReport(
-            status: kernel.status(), disk: disk, restore: restore, throttleCount: throttle.pauseCount,
+            status: kernel.status(), disk: disk, stateCommands: stateCommands, restore: restore,
+            throttleCount: throttle.pauseCount,
             uptime: now - started, now: now)
     }
 }

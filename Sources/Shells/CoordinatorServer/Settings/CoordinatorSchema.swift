@@ -152,6 +152,16 @@ package enum CoordinatorSchema {
             "admin.idleTimeout", anyMilliseconds, default: "30000",
             "How long a connection of an operator may be idle, in milliseconds."),
         SettingKey(
+            "admin.rateLimiterIntervalInMS", .integer(0...Int64(Int32.max)), default: "300000",
+            "How long after a snapshot or a restore over HTTP there may be another, in milliseconds."),
+        SettingKey(
+            "admin.snapshot.enabled", .boolean, default: "true",
+            "Whether who has all permissions on / may fetch snapshots over HTTP."),
+        SettingKey(
+            "admin.restore.enabled", .boolean, default: "true",
+            "Whether who has all permissions on / may replace everything by a snapshot over HTTP; of a coordinator that "
+                + "belongs to no ensemble."),
+        SettingKey(
             "metricsProvider.className", .word(metricsProviders), default: defaultMetricsProvider,
             "The one for Prometheus opens a port for it; every one feeds mntr and the AdminServer's monitor."),
         SettingKey("metricsProvider.httpHost", .text, default: "0.0.0.0", "Address of the port for Prometheus."),

@@ -188,6 +188,9 @@ extension CoordinatorSettings {
                 host: values.text("admin.serverAddress"), port: Int(values.integer("admin.serverPort"))))
         settings.commandPath = Self.plain(values.text("admin.commandURL"))
         settings.idleTimeout = values.milliseconds("admin.idleTimeout")
+        settings.stateInterval = values.milliseconds("admin.rateLimiterIntervalInMS")
+        settings.allowsSnapshot = values.boolean("admin.snapshot.enabled")
+        settings.allowsRestore = values.boolean("admin.restore.enabled")
         if settings.commandPath.utf8.first != UInt8(ascii: "/") || settings.commandPath == "/" {
             problems.append(
                 "\(values.place(of: "admin.commandURL"))admin.commandURL='\(settings.commandPath)' is not allowed: "

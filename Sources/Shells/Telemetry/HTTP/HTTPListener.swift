@@ -4,8 +4,9 @@ import NIOPosix
 
 /// A port that answers HTTP requests of operators until it is closed.
 package final class HTTPListener: Sendable {
-    /// Tells a client its answer: once, from any thread.
-    package typealias Reply = @Sendable (HTTPAnswer) -> Void
+    /// Puts handlers in front of those for HTTP, on the connection's event loop. It may call what it is handed with the
+    /// subject of the client's verified certificate.
+    package typealias Preparation = @Sendable (any Channel, @escaping (String) -> Void) throws -> Void
 
     /// The port it listens on, also when the system chose it.
     package let port: Int
@@ -21,12 +22,13 @@ package final class HTTPListener: Sendable {
     /// Listens, and calls `route` on an event loop for each request; it must not wait there.
     ///
     /// - Parameters:
+    ///   - prepare: lets TLS or the like be spoken under HTTP.
     ///   - host: empty for all addresses.
     ///   - idleTimeout: a connection on which nothing is read or written for so long is closed.
     /// - Throws: what the system says against that address.
     package static func bind(
         host: String, port: Int, idleTimeout: Duration, on group: any EventLoopGroup,
-        route: @escaping @Sendable (HTTPRequest, @escaping Reply) -> Void
+        prepare: @escaping Preparation = { _, _ in }, route: @escaping @Sendable (HTTPExchange) -> Void
     ) async throws -> HTTPListener {
         let connections = ConnectionGroup()
         let channel = try await ServerBootstrap(group: group)
@@ -34,9 +36,11 @@ package final class HTTPListener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    let handler = HTTPConnection(route)
+                    try prepare(channel) { handler.subject = $0 }
                     try pipeline.addHandler(IdleStateHandler(allTimeout: TimeAmount(idleTimeout)))
                     try pipeline.configureHTTPServerPipeline()
-                    try pipeline.addHandler(HTTPConnection(route))
+                    try pipeline.addHandler(handler)
                     connections.add(channel)
                 }
             }

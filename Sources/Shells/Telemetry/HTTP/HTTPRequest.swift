@@ -8,6 +8,12 @@ package struct HTTPRequest: Sendable, Equatable {
     package var arguments: [String: String] = [:]
     /// The header of that name.
     package var authorization: String?
+    /// Likewise; nil for none.
+    package var contentType: String?
+    /// The client's address.
+    package var host = ""
+    /// Of the client's verified certificate; nil for none.
+    package var subject: String?
 
     /// - Parameter target: as the request line has it.
     package init(method: String, target: String, authorization: String? = nil) {
@@ -51,14 +57,17 @@ package struct HTTPRequest: Sendable, Equatable {
 }
 
 /// What a client is answered.
-package struct HTTPAnswer: Sendable, Equatable {
+package struct HTTPAnswer: Sendable {
     package var status: Int
     package var contentType: String
+    /// Besides those that type and length of the body make, in order.
+    package var headers: [(String, String)]
     package var body: String
 
-    package init(status: Int = 200, contentType: String, body: String) {
+    package init(status: Int = 200, contentType: String, headers: [(String, String)] = [], body: String) {
         self.status = status
         self.contentType = contentType
+        self.headers = headers
         self.body = body
     }
 
