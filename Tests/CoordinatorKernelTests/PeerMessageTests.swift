@@ -24,8 +24,8 @@ private let quorumMessages: [QuorumMessage] = [
     .heartbeat(epoch: 1, round: .max), .heartbeatAnswered(epoch: .min, round: 5), .joinAsked,
     .leadershipOffered(epoch: 9),
     .entries(Append(epoch: 2, previousZxid: 1, entries: entries, committed: 3, lastZxid: .max)),
-    .entries(Append(epoch: 2, previousZxid: 0, entries: [], committed: 0, lastZxid: 0)),
-    .acknowledged(Acknowledgement(epoch: 2, zxid: 8)),
+    .entries(Append(epoch: 2, previousZxid: 0, entries: [], committed: 0, lastZxid: 0, settled: .max)),
+    .acknowledged(Acknowledgement(epoch: 2, zxid: 8, rebirth: .max)),
     .rejected(Rejection(epoch: 4, previousZxid: 5, nearestZxid: 6)),
 ]
 

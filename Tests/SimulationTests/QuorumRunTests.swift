@@ -18,6 +18,6 @@ import Testing
 
     /// The oracle sees what it is there to see.
     @Test(arguments: QuorumRun.PlantedBug.allCases) func plantedBugsAreFound(_ bug: QuorumRun.PlantedBug) {
-        #expect((1...300).contains { !QuorumRun(seed: $0, bug: bug).violations.isEmpty })
+        #expect((1...1000).contains { !QuorumRun(seed: $0, bug: bug).violations.isEmpty })
     }
 }

@@ -3,8 +3,6 @@ struct Following: Sendable {
     var leader: MemberID
     /// The own log is the leader's up to here.
     var matched: Int64
-    /// A rebuilding member has caught up once its log is durable up to here: all it can ever have acknowledged.
-    var catchUpZxid: Int64?
 }
 
 /// Taking entries from a leader.
@@ -34,8 +32,7 @@ extension QuorumMember {
         _ epoch: Int32, round: Int64, of sender: MemberID, at now: Int64, into effects: inout [QuorumEffect]
     ) {
         _ = follow(sender, epoch: epoch, at: now, into: &effects)
-        let counted = promise.standing == .voting ? round : 0
-        effects.append(.send(.heartbeatAnswered(epoch: promise.epoch, round: counted), to: sender))
+        effects.append(.send(.heartbeatAnswered(epoch: promise.epoch, round: counts ? round : 0), to: sender))
     }
 
     mutating func take(
@@ -45,10 +42,7 @@ extension QuorumMember {
             case .following(var following) = role
         else { return reject(append, nearest: log.last, of: sender, into: &effects) }
         noteEntries(upTo: append.lastZxid, into: &effects)
-        if promise.standing == .rebuilding, following.catchUpZxid == nil {
-            following.catchUpZxid = max(append.lastZxid, Epoch.opening(append.epoch))
-        }
-        role = .following(following)
+        if append.settled == life { settle(under: sender, into: &effects) }
         // What lies before the begin is committed, so the leader has the same.
         let previous = max(append.previousZxid, log.begin)
         guard log.contains(previous) else {
@@ -59,8 +53,7 @@ extension QuorumMember {
         following.matched = max(following.matched, matched)
         role = .following(following)
         commit(upTo: min(append.committed, following.matched), into: &effects)
-        if following.matched <= persisted { acknowledge(following, into: &effects) }
-        settleRebuilding(into: &effects)
+        if following.matched <= persisted || append.settled == life { acknowledge(following, into: &effects) }
     }
 
     /// Takes over what is new of entries that follow `previous`; what the leader does not have gives way. Returns up to
@@ -105,23 +98,10 @@ extension QuorumMember {
     }
 
     func acknowledge(_ following: Following, into effects: inout [QuorumEffect]) {
-        let acknowledgement = Acknowledgement(epoch: promise.epoch, zxid: min(persisted, following.matched))
+        let rebirth = counts ? 0 : life
+        let acknowledgement = Acknowledgement(
+            epoch: promise.epoch, zxid: min(persisted, following.matched), rebirth: rebirth)
         effects.append(.send(.acknowledged(acknowledgement), to: following.leader))
-    }
-
-    /// Lets a member vote again once it has all it can ever have acknowledged.
-    func isCaughtUp(_ following: Following) -> Bool {
-        guard let zxid = following.catchUpZxid else { return false }
-        return min(persisted, following.matched) >= zxid
-    }
-
-    mutating func settleRebuilding(into effects: inout [QuorumEffect]) {
-        guard promise.standing == .rebuilding, case .following(let following) = role, isCaughtUp(following) else {
-            return
-        }
-        promise.standing = .voting
-        effects.append(.promise(promise))
-        effects.append(.report(.caughtUp(zxid: persisted)))
     }
 
     /// Whether the state up to `zxid`, sent by the leader of `epoch`, should take the place of the log. Not when the log
@@ -145,6 +125,5 @@ extension QuorumMember {
         following.matched = zxid
         role = .following(following)
         acknowledge(following, into: &effects)
-        settleRebuilding(into: &effects)
     }
 }

@@ -28,6 +28,8 @@ struct Leading: Sendable {
         var next: Int64
         /// Sent and not acknowledged, oldest first.
         var underWay: [(zxid: Int64, size: Int)] = []
+        /// Since the member has been known to have lost what it acknowledged.
+        var rebirth: Rebirth?
         /// What it has been told to be committed.
         var toldCommitted: Int64 = 0
         /// The last round of confirmation it has answered.
@@ -83,6 +85,7 @@ extension QuorumMember {
         // Who only asked to be sent entries, or was removed, is served as long as it answers.
         leading.progress = leading.progress.filter { everybody.contains($0.key) || now - $0.value.heard < 10 * timeout }
         role = .leading(leading)
+        if needsMark(leading) { effects.append(.mark) }
         for member in leading.progress.keys.sorted() {
             effects.append(.send(.heartbeat(epoch: leading.epoch, round: begunRound), to: member))
             send(to: member, mayRepeat: true, at: now, into: &effects)
@@ -99,7 +102,9 @@ extension QuorumMember {
     mutating func resign(at now: Int64, into effects: inout [QuorumEffect]) {
         guard case .leading(let leading) = role else { return }
         let timeout = settings.electionTimeout.nanoseconds
-        let heirs = leading.progress.filter { memberships.current.isVoter($0.key) && now - $0.value.heard < timeout }
+        let heirs = leading.progress.filter {
+            memberships.current.isVoter($0.key) && $0.value.rebirth == nil && now - $0.value.heard < timeout
+        }
         let heir = heirs.max { ($0.value.matched, $1.key) < ($1.value.matched, $0.key) }?.key
         flush(at: now, into: &effects)
         if let heir { effects.append(.send(.leadershipOffered(epoch: leading.epoch), to: heir)) }
@@ -133,10 +138,10 @@ extension QuorumMember {
         case .probing(let isAsked):
             if !isAsked || mayRepeat {
                 progress.phase = .probing(isAsked: true)
-                effects.append(.send(.entries(append([], behind: progress.next, leading.epoch)), to: member))
+                effects.append(.send(.entries(append([], behind: progress.next, to: progress)), to: member))
             }
         case .streaming:
-            stream(to: member, &progress, leading.epoch, mayRepeat: mayRepeat, into: &effects)
+            stream(to: member, &progress, mayRepeat: mayRepeat, into: &effects)
         case .snapshotting(let since):
             if now - since > 10 * settings.electionTimeout.nanoseconds { progress.probe(from: log.last) }
         }
@@ -145,26 +150,29 @@ extension QuorumMember {
     }
 
     private func stream(
-        to member: MemberID, _ progress: inout Leading.Progress, _ epoch: Int32, mayRepeat: Bool,
-        into effects: inout [QuorumEffect]
+        to member: MemberID, _ progress: inout Leading.Progress, mayRepeat: Bool, into effects: inout [QuorumEffect]
     ) {
         var hasSpoken = false
         while progress.next < log.last, progress.underWaySize < settings.largestWindowInBytes {
             let entries = log.entries(after: progress.next, limitInBytes: settings.largestAppendInBytes)
             guard let last = entries.last else { break }
-            effects.append(.send(.entries(append(Array(entries), behind: progress.next, epoch)), to: member))
+            effects.append(.send(.entries(append(Array(entries), behind: progress.next, to: progress)), to: member))
             progress.next = last.zxid
             progress.underWay.append((last.zxid, entries.reduce(0) { $0 + RecentLog.size(of: $1) }))
             hasSpoken = true
         }
         if !hasSpoken && (progress.toldCommitted < committed || mayRepeat) {
-            effects.append(.send(.entries(append([], behind: progress.next, epoch)), to: member))
+            effects.append(.send(.entries(append([], behind: progress.next, to: progress)), to: member))
         }
         progress.toldCommitted = committed
     }
 
-    private func append(_ entries: [QuorumEntry], behind previous: Int64, _ epoch: Int32) -> Append {
-        Append(epoch: epoch, previousZxid: previous, entries: entries, committed: committed, lastZxid: log.last)
+    private func append(
+        _ entries: [QuorumEntry], behind previous: Int64, to progress: Leading.Progress
+    ) -> Append {
+        Append(
+            epoch: promise.epoch, previousZxid: previous, entries: entries, committed: committed, lastZxid: log.last,
+            settled: progress.rebirth.map { $0.isOver ? $0.life : 0 } ?? 0)
     }
 
     // MARK: Answers
@@ -202,6 +210,7 @@ extension QuorumMember {
         let zxid = acknowledgement.zxid
         alter(member) { progress, log in
             progress.heard = now
+            progress.note(acknowledgement.rebirth, logEnd: log.last)
             progress.matched = max(progress.matched, zxid)
             progress.underWay = progress.underWay.filter { $0.zxid > zxid }
             switch progress.phase {
@@ -214,6 +223,7 @@ extension QuorumMember {
             }
         }
         advanceCommitted(into: &effects)
+        settleReborn()
     }
 
     mutating func rejected(_ rejection: Rejection, by member: MemberID, at now: Int64) {
@@ -241,8 +251,7 @@ extension QuorumMember {
     /// What a quorum has is committed, as soon as an entry of this leader's own epoch is among it (Raft, 5.4.2).
     mutating func advanceCommitted(into effects: inout [QuorumEffect]) {
         guard case .leading(let leading) = role else { return }
-        var matched = leading.progress.mapValues(\.matched)
-        matched[id] = persisted
+        let matched = countedMatches(of: leading)
         for zxid in Set(matched.values).sorted(by: >) {
             guard zxid > committed, Epoch.of(zxid: zxid) == leading.epoch else { return }
             if memberships.isQuorum(Set(matched.filter { $0.value >= zxid }.keys)) {

@@ -37,6 +37,8 @@ package enum QuorumEffect: Sendable, Equatable {
     case sendSnapshot(to: MemberID)
     /// Entries up to `zxid` can be counted on.
     case commit(upTo: Int64)
+    /// Propose an entry, whatever it says.
+    case mark
     /// When this round began, and was asked for, no other member led: a quorum has said so since.
     case confirmed(round: Int64)
     /// The member looks for a leader, follows one, or leads, in the epoch that is its own now. A leader proposes the

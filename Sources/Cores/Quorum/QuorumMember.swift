@@ -31,6 +31,8 @@ package struct QuorumMember: ProtocolCore, Sendable {
     var electionDeadline: Int64
     /// When a candidate or a follower last heard of a leader; nil once that leader is suspected to be gone.
     var leaderHeard: Int64?
+    /// Names the time since the member was started, for all members. Never 0.
+    let life: UInt64
     private var chance: UInt64
 
     enum Role: Sendable {
@@ -61,6 +63,7 @@ package struct QuorumMember: ProtocolCore, Sendable {
         }
         memberships.settle(upTo: promise.settledVersion)
         chance = seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(bitPattern: id.number) | 1
+        life = chance
         electionDeadline = now.nanoseconds
         electionDeadline += random(below: settings.heartbeatInterval.nanoseconds / 2)
     }
@@ -113,9 +116,7 @@ package struct QuorumMember: ProtocolCore, Sendable {
         persisted = zxid
         switch role {
         case .looking: break
-        case .following(let following):
-            acknowledge(following, into: &effects)
-            settleRebuilding(into: &effects)
+        case .following(let following): acknowledge(following, into: &effects)
         case .leading: advanceCommitted(into: &effects)
         }
     }

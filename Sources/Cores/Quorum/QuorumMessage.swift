@@ -73,13 +73,19 @@ package struct Append: Sendable, Equatable {
     package var committed: Int64
     /// The end of the leader's log.
     package var lastZxid: Int64
+    /// The receiver's rebirth when that is over; 0 when there was none.
+    package var settled: UInt64
 
-    package init(epoch: Int32, previousZxid: Int64, entries: [QuorumEntry], committed: Int64, lastZxid: Int64) {
+    package init(
+        epoch: Int32, previousZxid: Int64, entries: [QuorumEntry], committed: Int64, lastZxid: Int64,
+        settled: UInt64 = 0
+    ) {
         self.epoch = epoch
         self.previousZxid = previousZxid
         self.entries = entries
         self.committed = committed
         self.lastZxid = lastZxid
+        self.settled = settled
     }
 }
 
@@ -87,10 +93,14 @@ package struct Append: Sendable, Equatable {
 package struct Acknowledgement: Sendable, Equatable {
     package var epoch: Int32
     package var zxid: Int64
+    /// Of a member that may have acknowledged, and promised, what it does not know any more: names this life of it. 0 of
+    /// all others.
+    package var rebirth: UInt64
 
-    package init(epoch: Int32, zxid: Int64) {
+    package init(epoch: Int32, zxid: Int64, rebirth: UInt64 = 0) {
         self.epoch = epoch
         self.zxid = zxid
+        self.rebirth = rebirth
     }
 }
 

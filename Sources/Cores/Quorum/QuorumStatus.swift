@@ -59,7 +59,9 @@ extension QuorumMember {
             Epoch.of(zxid: committed) == leading.epoch
         else { return .inProgress }
         let timeout = settings.electionTimeout.nanoseconds
-        let ready = leading.progress.filter { $0.value.isStreaming && now.nanoseconds - $0.value.heard < timeout }.keys
+        let ready = leading.progress.filter {
+            $0.value.isStreaming && $0.value.rebirth == nil && now.nanoseconds - $0.value.heard < timeout
+        }.keys
         return membership.isQuorum(Set(ready).union([id])) ? nil : .noQuorum
     }
 }

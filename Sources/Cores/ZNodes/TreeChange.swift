@@ -20,7 +20,7 @@ enum TreeChange: Sendable, Equatable {
     case sessionClosed(Int64, paths: [String])
     /// All at once, under one zxid.
     case multi([TreeChange])
-    /// An attempt that failed: it uses up its zxid.
+    /// An attempt that failed: it uses up its zxid. With `ok`, what a leader writes only to have written something.
     case failed(ZooKeeperError)
     /// A leader has begun: what members share, and the ensemble as `/zookeeper/config` shows it.
     case epochOpened(secret: ByteBuffer, configuration: String)

@@ -29,6 +29,8 @@ package enum ZNodesEvent: Sendable {
     case requested(TreeRequest)
     /// A leader begins an epoch.
     case epochOpened(zxid: Int64, secret: ByteBuffer, configuration: String)
+    /// The leader needs a change that changes nothing.
+    case marked
     /// A leader changes the ensemble.
     case reconfigured(configuration: String, previous: String)
     /// Deadlines may have passed.
@@ -85,6 +87,7 @@ package struct ZNodes: ReplicatedCore, Sendable {
         case .reconfigured(let configuration, let previous):
             let change = TreeChange.reconfigured(configuration: configuration, previous: previous)
             return Decision(records: [record(change, at: now)])
+        case .marked: return Decision(records: [record(.failed(.ok), at: now)])
         case .ticked: return expire(at: now)
         }
     }

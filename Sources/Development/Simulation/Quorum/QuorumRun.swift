@@ -13,7 +13,7 @@ package struct QuorumRun {
         case snapshot(PrefixState, epoch: Int32, from: Int, to: Int, SimulatedNetwork.Passage)
         case linkLost(Int, of: Int)
         case tick(Int, life: Int)
-        case synced(Int, life: Int, changes: Int, upTo: Int64, truncationCount: Int)
+        case synced(Int, log: LogLife, changes: Int, upTo: Int64, truncationCount: Int)
         case start(Int)
         case opens(Int, life: Int, epoch: Int32)
         case proposal
@@ -114,7 +114,7 @@ package struct QuorumRun {
             step(member, .ticked)
             planTick(member)
         case .synced(let member, let life, let changes, let zxid, let truncationCount):
-            guard members[member].life == life else { return }
+            guard members[member].logLife == life else { return }
             endSync(member, changes: changes, upTo: zxid, truncationCount: truncationCount)
         case .start(let member): start(member)
         case .opens(let member, let life, let epoch):
@@ -206,7 +206,7 @@ package struct QuorumRun {
             if bug == .saysDurableTooEarly, let last = entries.last {
                 agenda.plan(
                     .synced(
-                        member, life: members[member].life, changes: 0, upTo: last.zxid,
+                        member, log: members[member].logLife, changes: 0, upTo: last.zxid,
                         truncationCount: members[member].truncationCount), at: now)
             }
         case .truncate(let zxid):
@@ -229,7 +229,8 @@ package struct QuorumRun {
             oracle.member(id, leads: epoch, with: members[member].disk.live)
             let delay = Duration.microseconds(random.within(0...3000)).nanoseconds
             agenda.plan(.opens(member, life: members[member].life, epoch: epoch), at: now + delay)
-        case .adopt, .confirmed, .report: break
+        // Something is proposed all the time.
+        case .adopt, .confirmed, .mark, .report: break
         }
     }
 
@@ -242,7 +243,7 @@ package struct QuorumRun {
         let longest = members[member].longestSync ?? .milliseconds(4)
         agenda.plan(
             .synced(
-                member, life: members[member].life, changes: changes, upTo: members[member].disk.live.last,
+                member, log: members[member].logLife, changes: changes, upTo: members[member].disk.live.last,
                 truncationCount: members[member].truncationCount),
             at: now + Int64(random.below(Int(longest.nanoseconds))))
     }
@@ -296,6 +297,8 @@ package struct QuorumRun {
         members[receiver].disk.replace(by: state)
         members[receiver].applied = state
         members[receiver].truncationCount += 1
+        members[receiver].installCount += 1
+        members[receiver].isSyncing = false
         step(receiver, .snapshotInstalled(zxid: state.zxid, state.membership))
     }
 

@@ -21,6 +21,8 @@ struct SimulatedMember {
     var life = 0
     /// Of the log since the process started.
     var truncationCount = 0
+    /// A sync of the log as it was before another took its place means nothing.
+    var installCount = 0
     var isSyncing = false
     /// While the process is stopped by its system.
     var pausedUntil: Int64 = 0
@@ -32,6 +34,8 @@ struct SimulatedMember {
         disk = MemberDisk(membership)
         applied = disk.live.base
     }
+
+    var logLife: LogLife { LogLife(life: life, installCount: installCount) }
 
     /// The epoch that it leads.
     var leading: Int32? {
@@ -64,4 +68,10 @@ struct SimulatedMember {
         disk = MemberDisk(membership, QuorumPromise(standing: .rebuilding))
         applied = disk.live.base
     }
+}
+
+/// One log of one process.
+struct LogLife: Equatable {
+    var life: Int
+    var installCount: Int
 }

@@ -2,7 +2,7 @@ import Quorum
 
 /// The last lines of what happened in a run.
 struct Trace {
-    private static let limit = 10_000
+    private static let limit = 100_000
     private(set) var lines: [String] = []
 
     mutating func note(_ time: Int64, _ line: @autoclosure () -> String) {

@@ -35,6 +35,7 @@ extension CoordinatorKernel {
         case .send(let message, let member): effects.append(.tell(member, .quorum(message)))
         case .sendSnapshot(let member): beginTransfer(to: member, into: &effects)
         case .commit(let zxid): committed(upTo: zxid, at: now, into: &effects)
+        case .mark: if hasRoom { change(.marked, at: now, into: &effects) }
         case .confirmed(let round): confirmed(round, at: now, into: &effects)
         case .becomeLooking: stopServing(at: now, into: &effects)
         case .follow(let leader, let epoch):

@@ -62,7 +62,11 @@ extension PeerMessage {
         case .leadershipOffered: self = .quorum(.leadershipOffered(epoch: try reader.int32()))
         case .entries: self = .quorum(.entries(try Append(reading: &reader)))
         case .acknowledged:
-            self = .quorum(.acknowledged(Acknowledgement(epoch: try reader.int32(), zxid: try reader.int64())))
+            self = .quorum(
+                .acknowledged(
+                    Acknowledgement(
+                        epoch: try reader.int32(), zxid: try reader.int64(),
+                        rebirth: UInt64(bitPattern: try reader.int64()))))
         case .rejected: self = .quorum(.rejected(try Rejection(reading: &reader)))
         case .snapshotChunk: self = .snapshotChunk(try SnapshotChunk(reading: &reader))
         case .snapshotReceived: self = .snapshotReceived(try SnapshotProgress(reading: &reader))
@@ -128,6 +132,7 @@ extension QuorumMessage {
             writer.kind(.acknowledged)
             writer.int32(acknowledgement.epoch)
             writer.int64(acknowledgement.zxid)
+            writer.int64(Int64(bitPattern: acknowledgement.rebirth))
         case .rejected(let rejection):
             writer.kind(.rejected)
             rejection.write(to: &writer)

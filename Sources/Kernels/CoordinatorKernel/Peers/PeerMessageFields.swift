@@ -40,7 +40,8 @@ extension Append {
             entries: try reader.juteVector(minimumSize: 13) { reader throws(MalformedInput) in
                 try QuorumEntry(reading: &reader)
             },
-            committed: try reader.int64(), lastZxid: try reader.int64())
+            committed: try reader.int64(), lastZxid: try reader.int64(), settled: UInt64(bitPattern: try reader.int64())
+        )
     }
 
     func write(to writer: inout WireWriter) {
@@ -49,6 +50,7 @@ extension Append {
         writer.juteVector(entries) { writer, entry in entry.write(to: &writer) }
         writer.int64(committed)
         writer.int64(lastZxid)
+        writer.int64(Int64(bitPattern: settled))
     }
 }
 
