@@ -157,6 +157,9 @@ package struct QuorumMember: ProtocolCore, Sendable {
         if case .following(let following) = role { following.leader } else { nil }
     }
 
+    /// Whether a member that has everything up to `zxid`, all of it committed, can go on with entries.
+    package func hasCommittedEntries(behind zxid: Int64) -> Bool { zxid <= committed && log.contains(zxid) }
+
     /// Of the last entry.
     package var lastZxid: Int64 { log.last }
 

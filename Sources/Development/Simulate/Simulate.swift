@@ -5,14 +5,21 @@ import Simulation
 @main
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run ensembles of coordinators under simulated failures, seed after seed, and check what must hold.",
-        discussion: "Ends with 1 at the first seed whose run breaks a rule, after its last steps.")
+        abstract: "Run servers under simulated failures, seed after seed, and check what must hold.",
+        discussion: """
+            Says every half minute how far it is. Ends with 1 at the first seed whose run breaks a rule, after its last \
+            steps and the command that runs it again.
+            """)
 
     enum Kind: String, CaseIterable, ExpressibleByArgument {
-        case quorum, ensemble
+        case quorum, ensemble, broker
     }
 
-    @Argument(help: "What is simulated: the quorum's members alone, or whole coordinators with their clients.")
+    @Argument(
+        help: """
+            What is simulated: the quorum's members alone, ensembles of whole coordinators with their clients, or one \
+            broker on a failing disk.
+            """)
     var kind = Kind.quorum
 
     @Option(help: "The first seed.")
@@ -27,6 +34,9 @@ struct Simulate: ParsableCommand {
     @Option(help: "Steps to show of a run that breaks a rule.")
     var lines = 200
 
+    @Flag(help: "Prints for each seed a digest of all that happened: the same in every process.")
+    var digests = false
+
     func validate() throws {
         if let minutes, minutes <= 0 { throw ValidationError("--minutes \(minutes) is no time") }
         if seeds == 0 { throw ValidationError("--seeds 0 is nothing to run") }
@@ -37,40 +47,58 @@ struct Simulate: ParsableCommand {
         let start = ContinuousClock.now
         let end = minutes.map { start + .seconds($0 * 60) }
         let last = seeds.map { seed + ($0 - 1) } ?? (minutes == nil ? seed : .max)
-        print("from seed \(seed)")
-        var (next, committed) = (seed, 0)
+        print("\(kind), from seed \(seed)")
+        var (next, acknowledged) = (seed, 0)
+        var nextReport = start + .seconds(30)
         while next <= last, end.map({ ContinuousClock.now < $0 }) ?? true {
-            let outcome = outcome(of: next, traces: false)
-            committed += outcome.committed
-            if !outcome.violations.isEmpty { throw show(next) }
+            let outcome = try Outcome(of: kind, next, traces: false)
+            acknowledged += outcome.acknowledged
+            if digests { print("seed \(next): \(outcome.digest)") }
+            if !outcome.violations.isEmpty { throw try show(next) }
             next += 1
+            if ContinuousClock.now >= nextReport {
+                nextReport += .seconds(30)
+                print("\(next - seed) seeds, \(acknowledged) changes acknowledged, in \(elapsed(since: start)) s")
+            }
         }
-        print("\(next - seed) seeds, \(committed) changes committed, in \(ContinuousClock.now - start)")
+        print("\(next - seed) seeds, \(acknowledged) changes acknowledged, in \(elapsed(since: start)) s")
     }
 
-    private struct Outcome {
-        var violations: [String]
-        var committed: Int
-        var trace: [String]
-    }
-
-    private func outcome(of seed: UInt64, traces: Bool) -> Outcome {
-        switch kind {
-        case .quorum:
-            let run = QuorumRun(seed: seed, traces: traces)
-            return Outcome(violations: run.violations, committed: run.committedCount, trace: run.traceLines)
-        case .ensemble:
-            let run = EnsembleRun(seed: seed, traces: traces)
-            return Outcome(violations: run.violations, committed: run.acknowledgedCount, trace: run.traceLines)
-        }
+    private func elapsed(since start: ContinuousClock.Instant) -> Int64 {
+        (ContinuousClock.now - start).components.seconds
     }
 
     /// Lives through the seed once more, and keeps the steps.
-    private func show(_ seed: UInt64) -> ExitCode {
-        let outcome = outcome(of: seed, traces: true)
+    private func show(_ seed: UInt64) throws -> ExitCode {
+        let outcome = try Outcome(of: kind, seed, traces: true)
         for line in outcome.trace.suffix(lines) { print(line) }
-        print("seed \(seed) breaks a rule:")
+        print("seed \(seed) breaks a rule; ops/simulate \(kind) --seed \(seed) shows it again:")
         for violation in outcome.violations { print("  \(violation)") }
         return ExitCode(1)
+    }
+}
+
+/// What came of one seed.
+private struct Outcome {
+    var violations: [String]
+    var acknowledged: Int
+    var digest: UInt64
+    /// Of the simulations that keep one.
+    var trace: [String] = []
+
+    init(of kind: Simulate.Kind, _ seed: UInt64, traces: Bool) throws {
+        switch kind {
+        case .quorum:
+            let run = QuorumRun(seed: seed, traces: traces)
+            (violations, acknowledged, digest) = (run.violations, run.committedCount, run.digest)
+            trace = run.traceLines
+        case .ensemble:
+            let run = EnsembleRun(seed: seed, traces: traces)
+            (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
+            trace = run.traceLines
+        case .broker:
+            let run = try BrokerRun(seed: seed)
+            (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
+        }
     }
 }

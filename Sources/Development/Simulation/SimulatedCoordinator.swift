@@ -45,7 +45,8 @@ package struct SimulatedCoordinator {
                 said += try sync(at: now)
                 try takeSnapshot(of: state)
             case .send, .authenticate, .close, .reject, .report: said.append(effect)
-            case .promise, .truncate, .restore, .tell, .connect, .agreed, .receiveSnapshot, .receiveChunk, .installSnapshot,
+            case .promise, .truncate, .restore, .tell, .connect, .agreed, .receiveSnapshot, .receiveChunk,
+                .installSnapshot,
                 .discardSnapshot, .fail:
                 preconditionFailure("\(effect) of a coordinator without an ensemble")
             }

@@ -214,7 +214,9 @@ package final class SimulatedDisk: FileSystem {
                 guard life == state.life else { throw Self.error(.write, path, EIO) }
                 guard position + bytes.count <= state.longestFileInBytes else { throw Self.error(.write, path, EFBIG) }
                 let grown = max(0, position + bytes.count - state.size(of: inode))
-                guard grown == 0 || state.sizeInBytes + grown <= state.capacityInBytes else {
+                // Added up only where it matters.
+                let isLimited = grown > 0 && state.capacityInBytes < .max
+                guard !isLimited || state.sizeInBytes + grown <= state.capacityInBytes else {
                     throw Self.error(.write, path, ENOSPC)
                 }
                 let time = state.unixMilliseconds

@@ -30,6 +30,8 @@ package enum CoordinatorEvent: Sendable {
     case spaceCameBack
     /// Messages of another member, in order.
     case heard(MemberID, [PeerMessage])
+    /// What is sent to that member from now on arrives, as long as the link lasts; what was sent before may be lost.
+    case linkMade(MemberID)
     /// A link with that member has broken: what was on its way may be lost.
     case linkLost(MemberID)
     /// The tree as snapshot and log have it: asked for by ``CoordinatorEffect/restore``.

@@ -72,7 +72,10 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         changesSinceSnapshot = replayedCount
         nextStatisticsTurn = now + Self.statisticsWindow
         connectingTokens = settings.connectingRate.map { ConnectingTokens($0, at: now) }
-        if let start { ensemble = EnsembleState(start, tree: tree.hard, at: now) }
+        if let start {
+            ensemble = EnsembleState(start, tree: tree.hard, at: now)
+            ensemble?.settled = restored.snapshot
+        }
         shareSecret()
     }
 
@@ -84,6 +87,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
 
     /// The members as the newest change known here has them; nil for a coordinator of its own.
     package var membership: Membership? { ensemble?.quorum.membership }
+
+    /// What can be counted on, of what is known here.
+    package var committedZxid: Int64 { ensemble?.quorum.committed ?? gate.committed }
 
     /// What has been applied.
     package var state: TreeState { tree.hard }
@@ -111,6 +117,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         case .spaceCameBack: spaceCameBack(at: now, into: &effects)
         case .heard(let member, let messages):
             for message in messages { heard(message, from: member, at: now, into: &effects) }
+        case .linkMade(let member): if leaderToAsk == member { endAsking(at: now, into: &effects) }
         case .linkLost(let member):
             ensemble?.transfers[member] = nil
             ensemble?.confirmations.forget(member)

@@ -8,12 +8,17 @@ package struct RestoredTree: Restorable {
     private let settings: ZNodesSettings
     private var loader = TreeLoader()
     private(set) var tree: ZNodes
+    /// What the snapshot held, where that is kept; all else may still be taken back by an ensemble.
+    private(set) var snapshot: TreeState?
+    private let keepsSnapshot: Bool
 
     /// All that has come back.
     package var state: TreeState { tree.hard }
 
-    package init(_ settings: ZNodesSettings) {
+    /// - Parameter keepsSnapshot: for a member of an ensemble.
+    package init(_ settings: ZNodesSettings, keepsSnapshot: Bool = false) {
         self.settings = settings
+        self.keepsSnapshot = keepsSnapshot
         tree = ZNodes(settings)
     }
 
@@ -22,6 +27,7 @@ package struct RestoredTree: Restorable {
     package mutating func finishLoading() throws(MalformedInput) {
         tree = ZNodes(settings, restored: try loader.finish())
         loader = TreeLoader()
+        if keepsSnapshot { snapshot = tree.hard }
     }
 
     package mutating func replay(_ entry: LogEntry) throws(MalformedInput) {

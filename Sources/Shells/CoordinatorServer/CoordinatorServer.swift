@@ -92,14 +92,18 @@ package final class CoordinatorServer: Sendable {
         let fileSystem = PosixFileSystem()
         let storage = CoordinatorStorage(fileSystem: fileSystem, settings: settings.storage)
         try storage.prepare()
-        let locks = try storage.directories.map { directory throws(DirectoryLock.Refusal) in try DirectoryLock(directory) }
+        let locks = try storage.directories.map { directory throws(DirectoryLock.Refusal) in
+            try DirectoryLock(directory)
+        }
         let clock = SystemClock()
         let started = clock.now()
         let secret = try SessionSecret.read(in: settings.storage.snapshotDirectory, of: fileSystem) {
             (0..<SessionSecret.size).map { _ in UInt8.random(in: .min ... .max) }
         }
         var kernelSettings = settings.kernel(sessionSecret: secret)
-        let recovery = try storage.recover(keepsEntries: settings.ensemble != nil) { RestoredTree(kernelSettings.tree) }
+        let recovery = try storage.recover(keepsEntries: settings.ensemble != nil) {
+            RestoredTree(kernelSettings.tree, keepsSnapshot: settings.ensemble != nil)
+        }
         let takeover = try TakeoverFile(fileSystem, settings.storage).read()
         kernelSettings.inheritedSessions = Set(takeover?.sessions ?? [])
         for warning in recovery.warnings { logger.warning("\(warning)") }
@@ -128,7 +132,7 @@ package final class CoordinatorServer: Sendable {
                 mailbox.post(.asked { loop, _ in loop.ports = ports })
             }
             member = EnsembleMember(started, home, promises, kept: kept, storage) { [tree = kernelSettings.tree] in
-                RestoredTree(tree)
+                RestoredTree(tree, keepsSnapshot: true)
             }
             links = started
             residence = home

@@ -155,7 +155,9 @@ struct CoordinatorLoop {
                 kernel.step(.heard(id, messages), at: now, into: &effects)
             case .peer(.linkLost(let id)):
                 kernel.step(.linkLost(id), at: now, into: &effects)
-            case .peer(.linkMade), .peer(.joinerArrived), .peer(.ensembleSeen): break
+            case .peer(.linkMade(let id)):
+                kernel.step(.linkMade(id), at: now, into: &effects)
+            case .peer(.joinerArrived), .peer(.ensembleSeen): break
             case .failed(let failure): fail(failure)
             case .stop:
                 goesOn = false

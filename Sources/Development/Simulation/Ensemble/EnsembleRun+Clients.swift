@@ -23,7 +23,8 @@ extension EnsembleRun {
     private mutating func connect(_ client: Int) {
         connectionCount += 1
         clients[client].connection = connectionCount
-        clients[client].server = random.below(servers.count)
+        let started = servers.indices.filter { servers[$0].hasEverRun }
+        clients[client].server = started[random.below(started.count)]
         clients[client].waiting = []
         clients[client].watched = [:]
         let server = clients[client].server
@@ -50,6 +51,11 @@ extension EnsembleRun {
             .asked(client: client, connection: clients[client].connection, frames: frames), at: now + 300_000)
     }
 
+    /// Sends one request more.
+    mutating func ask(_ client: Int, _ request: SimulatedClient.Request) {
+        send(client, [clients[client].frame(request)])
+    }
+
     private mutating func ask(_ client: Int) {
         var frames: [ByteBuffer] = []
         if !clients[client].hasEphemeral { frames.append(clients[client].frame(.createEphemeral)) }
@@ -66,7 +72,7 @@ extension EnsembleRun {
                     frames.append(
                         clients[client].frame(
                             .write(
-                                register: register, text: "\(client)-\(writeCount)",
+                                register: register, text: "<\(client)-\(writeCount)>",
                                 after: oracle.acknowledged[register])))
                 }
             case 5, 6: frames.append(clients[client].frame(.read(register: register, watches: false)))
@@ -103,6 +109,8 @@ extension EnsembleRun {
 
     private mutating func connected(_ client: Int, _ response: ConnectResponse) {
         guard response.sessionID != 0 else {
+            // None was opened: the leader has no room for it.
+            guard clients[client].session != 0 else { return clients[client].phase = .away }
             // A member that has ended may have been the only one to have heard of the client, and members' clocks differ.
             let silence = (now - clients[client].heard) / 1_000_000
             if silence < Int64(response.timeout == 0 ? SimulatedClient.timeout : response.timeout) * 7 / 10 {
@@ -139,6 +147,9 @@ extension EnsembleRun {
                 "client \(client) sees \(zxid: header.zxid) after \(zxid: clients[client].lastZxid)")
         }
         clients[client].lastZxid = max(clients[client].lastZxid, header.zxid)
+        if header.zxid > 0, !agreement.isCommitted(header.zxid) {
+            oracle.violate("client \(client) is told of \(zxid: header.zxid), which nobody has committed")
+        }
         guard header.error == .ok else { return refused(client, request, header.error) }
         understand(client, request, try ZooKeeperReply(to: opCode, reading: &reader))
     }
@@ -153,6 +164,9 @@ extension EnsembleRun {
                 oracle.violate("client \(client) does not find \(register) any more")
             }
         case (_, .sessionMoved), (_, .sessionExpired), (_, .connectionLoss): break
+        case (.write, .operationTimeout), (.createRegister, .operationTimeout), (.createEphemeral, .operationTimeout),
+            (.reconfigure, .operationTimeout), (.reconfigure, .reconfigInProgress), (.reconfigure, .newConfigNoQuorum):
+            break
         default: oracle.violate("client \(client) is refused \(request): \(error)")
         }
     }
@@ -178,7 +192,7 @@ extension EnsembleRun {
             if stat.ephemeralOwner != clients[client].session {
                 oracle.violate("the node of client \(client) belongs to \(stat.ephemeralOwner)")
             }
-        case (.sync, _), (.ping, _): break
+        case (.sync, _), (.ping, _), (.reconfigure, _): break
         default: oracle.violate("client \(client) is answered \(reply) to \(request)")
         }
     }
@@ -187,6 +201,9 @@ extension EnsembleRun {
         shown(client, register, stat.version)
         guard stat.version > 0 else { return }
         let text = data.map { String(buffer: $0) } ?? ""
+        if clients[client].isWaiting(toWrite: text) {
+            oracle.violate("client \(client) reads \(text), which it asked to write behind the read")
+        }
         oracle.saw(text, in: register, version: stat.version, mzxid: stat.mzxid, by: client)
         if let version = clients[client].watched[register], stat.version > version {
             oracle.violate(

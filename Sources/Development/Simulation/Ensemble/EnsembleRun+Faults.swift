@@ -1,56 +1,104 @@
+import CoordinatorKernel
 import Quorum
 import Seams
+import ZNodes
 
 /// What befalls the ensemble, and how it is mended.
 extension EnsembleRun {
     mutating func fault() {
         let server = random.below(servers.count)
-        switch random.below(14) {
-        case 0...2:
+        switch random.below(24) {
+        case 0...3:
             end(
                 server, losesPower: random.happens(1, in: 2), until: .milliseconds(random.within(10...2500)))
-        case 3: servers[server].disk.stop(afterChanges: random.within(1...40))
-        case 4: servers[server].disk.inject(.init(.synchronize, suffix: "", after: random.within(0...20)))
-        case 5, 6: partition()
-        case 7: cut([server])
-        case 8, 9: mend()
-        case 10:
-            if servers.count > 1 { breakLink(server, (server + 1 + random.below(servers.count - 1)) % servers.count) }
-        case 11: servers[server].pausedUntil = now + Duration.milliseconds(random.within(50...2000)).nanoseconds
-        case 12: servers[server].longestSync = .milliseconds(random.within(1...200))
-        default: servers[server].clock.calendarOffsetInMilliseconds = Int64(random.within(-10_000_000...10_000_000))
+        case 4: servers[server].disk.stop(afterChanges: random.within(1...40))
+        case 5: servers[server].disk.inject(.init(.synchronize, suffix: "", after: random.within(0...20)))
+        case 6, 7: cut(Set(servers.indices.filter { _ in random.happens(1, in: 2) }))
+        case 8: cut([server])
+        case 9, 10: mend()
+        case 11: breakStream(server)
+        case 12: stall(server)
+        case 13: changeWeather()
+        case 14, 15:
+            servers[server].pausedUntil = now + Duration.milliseconds(random.within(50...2000)).nanoseconds
+            trace?.note(now, "\(server + 1) is stopped until \(servers[server].pausedUntil / 1_000_000)")
+        case 16: servers[server].longestSync = .milliseconds(random.within(1...200))
+        case 17: servers[server].clock.calendarOffsetInMilliseconds = Int64(random.within(-10_000_000...10_000_000))
+        case 18: fill(server)
+        case 19, 20: loseDisk(server)
+        default: reconfigure()
         }
-        if random.happens(1, in: 25), let client = clients.indices.first(where: { clients[$0].isGone == false }),
-            client < clients.count - 2
-        {
-            // Its session is to expire, and its node to go.
-            leave(client)
-            clients[client].isGone = true
-        }
+        if random.happens(1, in: 25) { killClient() }
+        compareTrees()
     }
 
-    private mutating func partition() {
-        cut(Set(servers.indices.filter { _ in random.happens(1, in: 2) }))
+    private mutating func breakStream(_ server: Int) {
+        let other = random.below(servers.count)
+        if other != server { breakStream(from: server, to: other, isSmall: random.happens(1, in: 2)) }
     }
 
-    /// Cuts these off from the others, at times in one direction alone.
-    private mutating func cut(_ side: Set<Int>) {
-        mend()
-        let isOneWay = random.happens(1, in: 3)
-        trace?.note(now, "cut off: \(side.sorted().map { $0 + 1 })\(isOneWay ? ", one way" : "")")
-        for one in side.sorted() {
-            for other in servers.indices where !side.contains(other) {
-                network.cut(from: one, to: other)
-                if !isOneWay { network.cut(from: other, to: one) }
+    /// Its session is to expire, and its node to go.
+    private mutating func killClient() {
+        guard let client = clients.indices.first(where: { !clients[$0].isGone }), client < clients.count - 2 else {
+            return
+        }
+        leave(client)
+        clients[client].isGone = true
+    }
+
+    /// Leaves little room on a disk, for a while.
+    private mutating func fill(_ server: Int) {
+        let disk = servers[server].disk
+        disk.limitCapacity(to: disk.sizeInBytes + random.below(3000))
+        trace?.note(now, "the disk of \(server + 1) is full")
+        agenda.plan(.roomReturns(server), at: now + Duration.milliseconds(random.within(100...3000)).nanoseconds)
+    }
+
+    /// Takes a member's disk away when the others can do without it: those that have lost nothing have to be a quorum of the
+    /// ensemble, which all its members have to know.
+    private mutating func loseDisk(_ server: Int) {
+        let statuses = servers.map { $0.kernel?.ensembleStatus?.quorum }
+        guard let newest = statuses.compactMap({ $0?.membership }).max(by: { $0.version < $1.version }) else { return }
+        let areCurrent = newest.members.allSatisfy { member in
+            guard let status = statuses[Int(member.id.number) - 1] else { return false }
+            return status.membership.version == newest.version && status.committed >= newest.version
+        }
+        let others = servers.indices.filter { $0 != server && servers[$0].isVoting }.map { servers[$0].id }
+        guard areCurrent, newest.isQuorum(Set(others)), servers[server].hasEverRun else { return }
+        end(server, losesPower: true, until: .milliseconds(random.within(1...1500)))
+        guard !servers[server].isRunning else { return }
+        trace?.note(now, "\(server + 1) has lost its disk")
+        servers[server].loseDisk(seed: random.next())
+    }
+
+    /// A client asks for one member to come, to go, or to get another part.
+    private mutating func reconfigure() {
+        guard let leader = servers.first(where: { $0.kernel?.ensembleStatus?.quorum.role == .leading }),
+            let membership = leader.kernel?.ensembleStatus?.quorum.membership,
+            let client = clients.indices.first(where: {
+                clients[$0].phase == .connected && clients[$0].waiting.count < 10
+            })
+        else { return }
+        let server = random.below(servers.count)
+        let id = servers[server].id
+        let canSpare = membership.voters.count > 2 || !membership.isVoter(id)
+        if membership[id] != nil, canSpare, random.happens(1, in: 2) {
+            return ask(client, .reconfigure(joining: nil, leaving: "\(id)"))
+        }
+        let isVoter = !canSpare || random.happens(2, in: 3)
+        if !servers[server].hasEverRun { agenda.plan(.start(server), at: now) }
+        let line = Self.member(server + 1, isVoter: isVoter).configurationLine
+        ask(client, .reconfigure(joining: line, leaving: nil))
+    }
+
+    /// Members that have applied the same changes, all of them committed, hold the same.
+    private mutating func compareTrees() {
+        var states: [Int64: TreeState] = [:]
+        for kernel in servers.compactMap(\.kernel) where agreement.isCommitted(kernel.lastZxid) {
+            if let other = states[kernel.lastZxid], other != kernel.state {
+                oracle.violate("members hold different trees of \(zxid: kernel.lastZxid)")
             }
-        }
-    }
-
-    /// Links that lost anything have to be made anew.
-    private mutating func mend() {
-        network.mendAll()
-        for one in servers.indices {
-            for other in servers.indices where one < other { breakLink(one, other) }
+            states[kernel.lastZxid] = kernel.state
         }
     }
 
@@ -63,8 +111,10 @@ extension EnsembleRun {
             servers[server].pausedUntil = 0
             servers[server].longestSync = .milliseconds(3)
             servers[server].disk.endStop()
-            agenda.plan(.start(server), at: now)
+            servers[server].disk.limitCapacity(to: .max)
+            if servers[server].hasEverRun { agenda.plan(.start(server), at: now) }
         }
+        network.weather = SimulatedNetwork.Weather()
         mend()
     }
 
@@ -72,23 +122,20 @@ extension EnsembleRun {
     mutating func settle() {
         let began = now
         let limit = now + Duration.seconds(40).nanoseconds
-        var compared = false
         while violations.isEmpty {
             stepOnce()
-            if now > began + Duration.seconds(4).nanoseconds { isEnding = true }
+            if now > began + Duration.seconds(3).nanoseconds { isEnding = true }
             let alive = clients.filter { !$0.isGone }
             guard now < limit else {
                 let waiting = alive.map { "client \($0.index) \($0.phase), waits for \($0.waiting.count)" }
                 return oracle.violate("not everybody is served: \(waiting), \(servers.map(\.summary))")
             }
             // Long enough for sessions to expire whose clients are gone.
-            guard isEnding, now > began + Duration.seconds(12).nanoseconds else { continue }
+            guard isEnding, now > began + Duration.seconds(8).nanoseconds else { continue }
             if alive.allSatisfy({ $0.phase == .connected && $0.seen.allSatisfy { $0 >= 0 } }) {
-                compared = true
-                break
+                return compare()
             }
         }
-        if compared { compare() }
     }
 
     private mutating func compare() {
@@ -97,10 +144,10 @@ extension EnsembleRun {
                 oracle.found(client.seen[register], in: register, by: client.index)
             }
         }
-        let states = servers.compactMap(\.kernel)
-        for kernel in states where kernel.lastZxid == states[0].lastZxid {
-            if kernel.state != states[0].state { oracle.violate("members hold different trees of one zxid") }
-        }
+        compareTrees()
+        let serving = servers.compactMap(\.kernel).filter(\.role.isServing)
+        let newest = serving.map(\.lastZxid).max()
+        let states = serving.filter { $0.lastZxid == newest }
         for client in clients {
             let exists = states.map { !$0.state.ephemeralPaths(of: client.session).isEmpty }
             if client.isGone, exists.contains(true), client.session != 0 {

@@ -4,15 +4,23 @@ import Quorum
 import Seams
 import ZooKeeperProtocol
 
-/// Clients that count on an ensemble of whole coordinators while its members end, lose power or are cut off, disks are
-/// slow and fail, links break, and calendars are set. At the end everything is mended.
+/// Clients that count on an ensemble of whole coordinators while its members end, are stopped, lose power, their disk or
+/// the room on it, are cut off, come and go; disks are slow and fail, links break, and calendars are set. At the end
+/// everything is mended.
 ///
-/// Clients write to registers that they share, read them with and without watches, and own ephemeral nodes; when their
-/// connection ends they go to another member. What they are answered is checked by a ``HistoryOracle``, which knows
-/// nothing of the ensemble.
+/// Members speak over ordered streams (TCP, two each way), so nothing that is sent is repeated, or overtakes what was sent
+/// before it on the same one. What happens to them: they are slow, each by itself, so that one overtakes the other; a cut
+/// network carries nothing, in both directions or in one; a stream breaks and loses what is on it, which both ends learn at
+/// different times, each before it hears of what came later. (``QuorumRun`` goes further, and repeats and reorders.)
+///
+/// Clients write to registers that they share, read them with and without watches and behind syncs, own ephemeral nodes,
+/// and change the ensemble; when their connection ends they go to another member. What they are answered is checked by a
+/// ``HistoryOracle``, which knows nothing of the ensemble, and what members have in their logs by an ``AgreementOracle``.
 package struct EnsembleRun {
     enum Item {
         case told([PeerMessage], from: Int, to: Int, SimulatedNetwork.Passage)
+        case linkLost(Int, life: Int, of: Int)
+        case linkMade(Int, to: Int)
         case tick(Int, life: Int)
         case synced(Int, life: Int)
         case start(Int)
@@ -22,20 +30,25 @@ package struct EnsembleRun {
         case ended(client: Int, connection: UInt64)
         case act(client: Int)
         case fault
+        case roomReturns(Int)
     }
 
     static let registerCount = 3
+    /// Members that are not of the ensemble at the beginning.
+    static let spareCount = 2
     static let clientCount = 5
 
     let seed: UInt64
     let quorum = QuorumSettings()
-    let membership: Membership
+    /// The members at the beginning.
+    let founding: Membership
     var random: SeededRandom
     var agenda = Agenda<Item>()
     var network: SimulatedNetwork
     var servers: [SimulatedServer] = []
     var clients: [SimulatedClient] = []
     var oracle = HistoryOracle(registerCount: registerCount)
+    var agreement: AgreementOracle
     var now: Int64 = 0
     var isCalm = false
     /// Clients finish what they have begun, and then compare.
@@ -53,32 +66,56 @@ package struct EnsembleRun {
         random = SeededRandom(seed: seed)
         let isSmall = random.happens(2, in: 3)
         let count = memberCount ?? (isSmall ? 3 : 5)
-        membership = Membership(
-            (1...count).map { Membership.Member(id: MemberID(Int64($0)), address: "host\($0):2888:3888") })
-        network = SimulatedNetwork(memberCount: count)
+        let observers = random.below(2)
+        founding = Membership((1...count + observers).map { Self.member($0, isVoter: $0 <= count) })
+        let everybody = count + observers + Self.spareCount
+        network = SimulatedNetwork(memberCount: everybody)
+        agreement = AgreementOracle(memberCount: everybody)
         if traces { trace = Trace() }
         var settings = KernelSettings(sessionSecret: Array(repeating: 1, count: SessionSecret.size))
         settings.sessionTimeouts = 1000...60_000
         settings.changesPerSnapshot = random.within(20...120)
-        for number in 1...count {
+        settings.allowsReconfiguration = true
+        settings.tree.checksACLs = false
+        settings.tree.tickTimeInMilliseconds = 500
+        for number in 1...everybody {
             servers.append(SimulatedServer(MemberID(Int64(number)), settings, seed: seed &+ UInt64(number)))
             servers[number - 1].clock.perMille = random.within(980...1020)
-            agenda.plan(.start(number - 1), at: 0)
         }
+        begin()
         for index in 0..<Self.clientCount {
             clients.append(SimulatedClient(index, registerCount: Self.registerCount))
             agenda.plan(.act(client: index), at: Int64(600 + index) * 1_000_000)
         }
         agenda.plan(.fault, at: 2_000_000_000)
-        while oracle.violations.isEmpty, now < duration.nanoseconds { stepOnce() }
+        while violations.isEmpty, now < duration.nanoseconds { stepOnce() }
         calm()
         settle()
     }
 
-    package var violations: [String] { oracle.violations }
+    package var violations: [String] { agreement.violations + oracle.violations }
     package var acknowledgedCount: Int { oracle.acknowledgedCount }
-    package var digest: UInt64 { oracle.digest.value }
+    package var digest: UInt64 { oracle.digest.value &+ 31 &* agreement.digest.value }
     package var traceLines: [String] { trace?.lines ?? [] }
+
+    static func member(_ number: Int, isVoter: Bool) -> Membership.Member {
+        Membership.Member(id: MemberID(Int64(number)), isVoter: isVoter, address: "host\(number):2888:3888")
+    }
+
+    /// Starts the founding members.
+    private mutating func begin() {
+        let areDeclared = random.happens(1, in: 2)
+        for member in founding.members {
+            let server = Int(member.id.number) - 1
+            agenda.plan(.start(server), at: 0)
+            guard areDeclared else { continue }
+            do {
+                try servers[server].declareNew()
+            } catch {
+                oracle.violate("member \(server + 1) cannot be declared new: \(error)")
+            }
+        }
+    }
 
     // MARK: - The passing of time
 
@@ -92,9 +129,14 @@ package struct EnsembleRun {
         case .told(let messages, let sender, let receiver, let passage):
             guard network.isOpen(passage) else { return }
             step(receiver, .heard(servers[sender].id, messages))
+        case .linkLost(let server, let life, let other):
+            guard servers[server].life == life else { return }
+            step(server, .linkLost(servers[other].id))
+        case .linkMade(let server, let other): step(server, .linkMade(servers[other].id))
         case .tick(let server, let life):
             guard servers[server].life == life else { return }
             step(server, .ticked)
+            lookForRoom(server)
             agenda.plan(item, at: now + 25_000_000)
         case .synced(let server, let life): sync(server, life)
         case .start(let server): start(server)
@@ -117,16 +159,19 @@ package struct EnsembleRun {
         case .fault:
             guard !isCalm else { return }
             fault()
-            agenda.plan(.fault, at: now + Duration.milliseconds(random.within(50...1500)).nanoseconds)
+            agenda.plan(.fault, at: now + Duration.milliseconds(random.within(20...900)).nanoseconds)
+        case .roomReturns(let server): servers[server].disk.limitCapacity(to: .max)
         }
     }
 
     /// Whose process has to run for this to happen.
     private func server(of item: Item) -> Int? {
         switch item {
-        case .told(_, _, let server, _), .tick(let server, _), .synced(let server, _), .left(_, let server, _): server
+        case .told(_, _, let server, _), .linkLost(let server, _, _), .linkMade(let server, _), .tick(let server, _),
+            .synced(let server, _), .left(_, let server, _):
+            server
         case .asked(let client, _, _): clients[client].server
-        case .start, .answered, .ended, .act, .fault: nil
+        case .start, .answered, .ended, .act, .fault, .roomReturns: nil
         }
     }
 
@@ -135,8 +180,9 @@ package struct EnsembleRun {
     private mutating func start(_ server: Int) {
         guard !servers[server].isRunning else { return }
         do {
-            try servers[server].start(quorum, membership, seed: random.next(), at: now)
+            try servers[server].start(quorum, membership(for: server), seed: random.next(), at: now)
             trace?.note(now, "\(server + 1) starts")
+            look(at: server)
             agenda.plan(.tick(server, life: servers[server].life), at: now + 1_000_000)
         } catch {
             guard case .disk = error else { return oracle.violate("member \(server + 1) does not start: \(error)") }
@@ -157,31 +203,47 @@ package struct EnsembleRun {
         for other in servers.indices where other != server { breakLink(server, other) }
     }
 
-    /// Loses what is on its way between two members, and lets both know.
-    mutating func breakLink(_ one: Int, _ other: Int) {
-        network.reset(from: one, to: other)
-        network.reset(from: other, to: one)
-        step(one, .linkLost(servers[other].id))
-        step(other, .linkLost(servers[one].id))
+    /// What its files say: a newcomer is an observer until the ensemble says more.
+    private func membership(for server: Int) -> Membership {
+        let number = server + 1
+        guard founding[servers[server].id] == nil else { return founding }
+        return Membership(founding.members + [Self.member(number, isVoter: false)])
     }
 
     mutating func step(_ server: Int, _ event: CoordinatorEvent) {
         guard servers[server].isRunning else { return }
         do {
             perform(try servers[server].step(event, at: now), of: server)
+            look(at: server)
         } catch {
             endByDisk(server, error)
         }
         if let failure = servers[server].failure { oracle.violate("member \(server + 1) gives up: \(failure)") }
     }
 
+    /// Lets the oracle see what the last step has done.
+    private mutating func look(at server: Int) {
+        let steps = servers[server].takeLogSteps()
+        for step in steps where !step.isSnapshot { agreement.member(server, step) }
+        if let kernel = servers[server].kernel { agreement.member(server, commits: kernel.committedZxid) }
+        // Taken as soon as all in them is committed.
+        for step in steps where step.isSnapshot { agreement.member(server, step) }
+    }
+
+    private mutating func lookForRoom(_ server: Int) {
+        guard servers[server].isRunning else { return }
+        do {
+            for event in try servers[server].lookForRoom() { step(server, event) }
+        } catch {
+            endByDisk(server, error)
+        }
+    }
+
     private mutating func sync(_ server: Int, _ life: Int) {
         guard servers[server].life == life else { return }
         servers[server].isSyncing = false
         do {
-            for event in try servers[server].performJobs() {
-                perform(try servers[server].step(event, at: now), of: server)
-            }
+            for event in try servers[server].performJobs() { step(server, event) }
         } catch {
             endByDisk(server, error)
         }
@@ -189,9 +251,9 @@ package struct EnsembleRun {
 
     private mutating func endByDisk(_ server: Int, _ failure: any Error) {
         trace?.note(now, "\(server + 1): \(failure)")
-        if case StorageFailure.disk? = failure as? StorageFailure {
-        } else {
-            oracle.violate("member \(server + 1): \(failure)")
+        switch failure as? StorageFailure {
+        case .disk, .noRoom: break
+        default: oracle.violate("member \(server + 1): \(failure)")
         }
         // What a failed sync has lost is still to be read until the machine starts anew, and no process can tell.
         end(server, losesPower: true, until: .milliseconds(500))

@@ -15,6 +15,8 @@ struct SimulatedClient {
         case createEphemeral
         case seeEphemeral
         case ping
+        /// Members come, go, or get another part.
+        case reconfigure(joining: String?, leaving: String?)
     }
 
     enum Phase {
@@ -50,6 +52,10 @@ struct SimulatedClient {
         seen = Array(repeating: -1, count: registerCount)
     }
 
+    func isWaiting(toWrite text: String) -> Bool {
+        waiting.contains { if case .write(_, text, _) = $0.request { true } else { false } }
+    }
+
     var ephemeralPath: String { "/e\(index)-\(session)" }
 
     static func path(_ register: Int) -> String { "/r\(register)" }
@@ -67,6 +73,8 @@ struct SimulatedClient {
             case .createEphemeral: .change(.create(Self.create(ephemeralPath, .ephemeral)))
             case .seeEphemeral: .exists(path: ephemeralPath, watch: false)
             case .ping: .ping
+            case .reconfigure(let joining, let leaving):
+                .reconfig(joining: joining, leaving: leaving, newMembers: nil, version: -1)
             }
         lastXid += 1
         let xid = sent.opCode == .ping ? -2 : lastXid

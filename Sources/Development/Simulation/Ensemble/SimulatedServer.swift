@@ -1,4 +1,5 @@
 import CoordinatorKernel
+import Glibc
 import NIOCore
 import Quorum
 import Seams
@@ -7,6 +8,20 @@ import ZNodes
 /// A member of a simulated ensemble of whole coordinators: the kernel, and the storage code that servers run, on a
 /// simulated disk. Its threads are taken step by step.
 struct SimulatedServer {
+    /// What becomes of its log.
+    enum LogStep {
+        case restores(base: Int64, [LogEntry])
+        case appends(LogEntry)
+        case truncates(after: Int64)
+        case installs(Int64)
+        case snapshots(Int64)
+        case leads(epoch: Int32)
+
+        var isSnapshot: Bool {
+            if case .snapshots = self { true } else { false }
+        }
+    }
+
     /// What the disk's thread does, in order.
     private enum Job {
         case append([LogEntry])
@@ -15,7 +30,7 @@ struct SimulatedServer {
     }
 
     let id: MemberID
-    let disk: SimulatedDisk
+    private(set) var disk: SimulatedDisk
     /// nil while the process does not run.
     private(set) var kernel: CoordinatorKernel?
     var clock = SkewedClock()
@@ -33,6 +48,11 @@ struct SimulatedServer {
     private var jobs: [Job] = []
     private var truncationCount = 0
     private var receiver: SnapshotReceiver?
+    /// The disk had no room for the first job.
+    private var isStuck = false
+    /// As the kernel was told last.
+    private var hasRoom = true
+    private var logSteps: [LogStep] = []
     private var kept = PromiseFile.Contents()
     /// The last effect that no process survives.
     private(set) var failure: String?
@@ -44,7 +64,33 @@ struct SimulatedServer {
     }
 
     var isRunning: Bool { kernel != nil }
-    var hasJobs: Bool { !jobs.isEmpty }
+    var hasEverRun: Bool { life > 0 }
+    var hasJobs: Bool { !jobs.isEmpty && !isStuck }
+    /// Whether it has lost nothing that it promised or acknowledged.
+    var isVoting: Bool { kept.promise.standing == .voting }
+
+    /// What became of its log since this was asked last.
+    mutating func takeLogSteps() -> [LogStep] {
+        defer { logSteps = [] }
+        return logSteps
+    }
+
+    /// Puts an empty disk in the place of the one it had; it must not run.
+    mutating func loseDisk(seed: UInt64) {
+        precondition(!isRunning, "member \(id) runs, and is to lose its disk")
+        disk = SimulatedDisk(seed: seed)
+        kept = PromiseFile.Contents()
+    }
+
+    /// Says as operators do that nothing was ever lost here: it is as new as the others.
+    func declareNew() throws(StorageFailure) {
+        try CoordinatorStorage(fileSystem: disk, settings: storage).prepare()
+        do throws(FileSystemError) {
+            _ = try disk.open("\(storage.snapshotDirectory)/initialize", .createNew)
+        } catch {
+            throw .disk(error)
+        }
+    }
 
     /// Restores what the disk holds.
     ///
@@ -54,14 +100,18 @@ struct SimulatedServer {
     ) throws(StorageFailure) {
         let directories = CoordinatorStorage(fileSystem: disk, settings: storage)
         try directories.prepare()
-        kept = try PromiseFile(disk, storage).read()
-        let recovery = try directories.recover(keepsEntries: true) { RestoredTree(settings.tree) }
+        kept = try PromiseFile(disk, storage).begin()
+        let recovery = try directories.recover(keepsEntries: true) {
+            RestoredTree(settings.tree, keepsSnapshot: true)
+        }
         log = recovery.log
         let start = MemberStart(
             id: id, quorum: quorum, membership: membership, promise: kept.promise, entries: recovery.entries,
             snapshotZxid: recovery.snapshotZxid ?? 0, seed: seed)
         life += 1
         (truncationCount, isSyncing, jobs, receiver, failure) = (0, false, [], nil, nil)
+        (isStuck, hasRoom) = (false, true)
+        logSteps = [.restores(base: recovery.snapshotZxid ?? 0, recovery.entries)]
         kernel = CoordinatorKernel(
             settings, restored: recovery.state, replayedCount: recovery.replayedCount, memberOf: start,
             at: clock.instant(at: time))
@@ -85,6 +135,7 @@ struct SimulatedServer {
     ) throws(StorageFailure) -> [CoordinatorEffect] {
         guard var kernel else { return [] }
         self.kernel = nil
+        defer { self.kernel = kernel }
         let now = clock.instant(at: time)
         var effects: [CoordinatorEffect] = []
         for event in events { kernel.step(event, at: now, into: &effects) }
@@ -95,15 +146,23 @@ struct SimulatedServer {
             let effect = effects[next]
             next += 1
             switch effect {
-            case .append(let entry): append(entry)
+            case .append(let entry):
+                logSteps.append(.appends(entry))
+                append(entry)
             case .truncate(let zxid):
+                logSteps.append(.truncates(after: zxid))
                 jobs.append(.truncate(after: zxid))
-            case .takeSnapshot(let state): jobs.append(.snapshot(state))
+            case .takeSnapshot(let state):
+                logSteps.append(.snapshots(state.lastZxid))
+                jobs.append(.snapshot(state))
+            case .report(let news):
+                if case .leading(let epoch) = news { logSteps.append(.leads(epoch: epoch)) }
+                said.append(effect)
             case .promise(let promise):
                 kept.promise = promise
                 try PromiseFile(disk, storage).write(kept)
             case .restore:
-                for event in try performJobs() { kernel.step(event, at: now, into: &effects) }
+                for event in try performAllJobs() { kernel.step(event, at: now, into: &effects) }
                 kernel.step(.restored(try restoreTree()), at: now, into: &effects)
             case .receiveSnapshot(let zxid): receiver = try SnapshotReceiver(disk, storage, zxid: zxid)
             case .receiveChunk(let chunk): try receiver?.append(chunk)
@@ -111,15 +170,15 @@ struct SimulatedServer {
                 try receiver?.discard()
                 receiver = nil
             case .installSnapshot:
-                for event in try performJobs() { kernel.step(event, at: now, into: &effects) }
+                for event in try performAllJobs() { kernel.step(event, at: now, into: &effects) }
                 if let tree = try installSnapshot() {
+                    logSteps.append(.installs(tree.state.lastZxid))
                     kernel.step(.snapshotInstalled(tree), at: now, into: &effects)
                 }
             case .fail(let cause): failure = cause
-            case .send, .close, .reject, .authenticate, .tell, .connect, .agreed, .report: said.append(effect)
+            case .send, .close, .reject, .authenticate, .tell, .connect, .agreed: said.append(effect)
             }
         }
-        self.kernel = kernel
         return said
     }
 
@@ -135,13 +194,19 @@ struct SimulatedServer {
 
     // MARK: The disk's thread
 
-    /// Does all that has been handed to the disk's thread; returns what the kernel has to hear of it.
+    /// Does what has been handed to the disk's thread, as far as there is room; returns what the kernel has to hear of it.
     mutating func performJobs() throws(StorageFailure) -> [CoordinatorEvent] {
         var events: [CoordinatorEvent] = []
-        for job in jobs {
+        while let job = jobs.first, !isStuck {
             switch job {
             case .append(let entries):
-                try log?.append(entries)
+                do throws(StorageFailure) {
+                    try log?.append(entries)
+                } catch {
+                    guard case .noRoom = error else { throw error }
+                    isStuck = true
+                    continue
+                }
                 if let last = entries.last {
                     events.append(.synced(upTo: last.zxid, truncationCount: truncationCount))
                 }
@@ -150,23 +215,49 @@ struct SimulatedServer {
                 truncationCount += 1
             case .snapshot(let state): try write(state)
             }
+            jobs.removeFirst()
         }
-        jobs = []
+        if let log, log.isShortOfRoom == hasRoom {
+            hasRoom.toggle()
+            events.append(hasRoom ? .spaceCameBack : .spaceRanOut)
+        }
+        return events
+    }
+
+    /// Looks whether a disk that was full has room again.
+    mutating func lookForRoom() throws(StorageFailure) -> [CoordinatorEvent] {
+        guard !hasRoom || isStuck else { return [] }
+        try log?.lookForRoom()
+        isStuck = false
+        return try performJobs()
+    }
+
+    /// A server would wait here for room; this one ends instead.
+    private mutating func performAllJobs() throws(StorageFailure) -> [CoordinatorEvent] {
+        let events = try performJobs()
+        guard jobs.isEmpty else {
+            throw .disk(FileSystemError(operation: "write", path: storage.logDirectory, code: ENOSPC, reason: "full"))
+        }
         return events
     }
 
     private mutating func write(_ state: TreeState) throws(StorageFailure) {
         log?.roll()
-        var writer = try SnapshotWriter(disk, storage, zxid: state.lastZxid)
-        for chunk in state.snapshotChunks(ofSize: 300) { try writer.append(chunk) }
-        try writer.finish()
-        try CoordinatorStorage(fileSystem: disk, settings: storage).purge()
+        do throws(StorageFailure) {
+            var writer = try SnapshotWriter(disk, storage, zxid: state.lastZxid)
+            for chunk in state.snapshotChunks(ofSize: 300) { try writer.append(chunk) }
+            try writer.finish()
+            try CoordinatorStorage(fileSystem: disk, settings: storage).purge()
+        } catch {
+            // Without room for it the log goes on alone.
+            guard case .disk(let failure) = error, failure.code == ENOSPC else { throw error }
+        }
     }
 
     private mutating func restoreTree() throws(StorageFailure) -> RestoredTree {
         try log?.close()
         let recovery = try CoordinatorStorage(fileSystem: disk, settings: storage).recover(upTo: log?.lastZxid) {
-            RestoredTree(settings.tree)
+            RestoredTree(settings.tree, keepsSnapshot: true)
         }
         log = recovery.log
         return recovery.state

@@ -27,6 +27,8 @@ struct SimulatedNetwork {
         var isCut = false
         var generation: UInt32 = 0
         var lastArrival: Int64 = 0
+        /// What is sent before is lost.
+        var brokenUntil: Int64 = 0
     }
 
     private let memberCount: Int
@@ -44,7 +46,9 @@ struct SimulatedNetwork {
     ) -> (Passage, Outcome) {
         let index = (sender * memberCount + receiver) * 2 + (isSmall ? 1 : 0)
         let passage = Passage(index: index, generation: ports[index].generation)
-        if ports[index].isCut || random.happens(weather.lostPerMille, in: 1000) { return (passage, .lost) }
+        if ports[index].isCut || now < ports[index].brokenUntil || random.happens(weather.lostPerMille, in: 1000) {
+            return (passage, .lost)
+        }
         let again =
             random.happens(weather.repeatedPerMille, in: 1000)
             ? arrival(index, sentAt: now, &random) + Duration.milliseconds(random.below(300)).nanoseconds : nil
@@ -79,6 +83,22 @@ struct SimulatedNetwork {
             let index = (sender * memberCount + receiver) * 2 + port
             ports[index].generation += 1
             ports[index].lastArrival = 0
+        }
+    }
+
+    /// Loses what is on its way on one port, and what is sent on it before `time`.
+    mutating func tear(from sender: Int, to receiver: Int, isSmall: Bool, until time: Int64) {
+        let index = (sender * memberCount + receiver) * 2 + (isSmall ? 1 : 0)
+        ports[index].generation += 1
+        ports[index].lastArrival = 0
+        ports[index].brokenUntil = time
+    }
+
+    /// Lets nothing that is sent from now on arrive before `time`.
+    mutating func stall(from sender: Int, to receiver: Int, until time: Int64) {
+        for port in 0..<2 {
+            let index = (sender * memberCount + receiver) * 2 + port
+            ports[index].lastArrival = max(time, ports[index].lastArrival)
         }
     }
 

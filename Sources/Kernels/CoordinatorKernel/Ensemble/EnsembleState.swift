@@ -23,6 +23,8 @@ struct EnsembleState: Sendable {
     /// Who serves a session, as far as this leader has heard.
     var owners: [Int64: MemberID] = [:]
     var confirmations = AwaitedConfirmations()
+    /// While a member that may come to lead holds changes that are not committed: a state without them.
+    var settled: TreeState?
     /// The state on its way to members that lag too far.
     var transfers: [MemberID: SnapshotTransfer] = [:]
     /// The leader's state on its way here.

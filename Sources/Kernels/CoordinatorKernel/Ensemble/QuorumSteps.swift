@@ -67,6 +67,8 @@ extension CoordinatorKernel {
         effects.append(.truncate(after: zxid))
         ensemble?.unapplied.removeAll { $0.zxid > zxid }
         if lastZxid > zxid {
+            // It may hold what is taken back.
+            pendingSnapshot = nil
             ensemble?.isRestoring = true
             effects.append(.restore)
         }
@@ -77,6 +79,7 @@ extension CoordinatorKernel {
         _ restored: RestoredTree, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         tree = restored.tree
+        ensemble?.settled = restored.snapshot
         // What waits for changes that are gone has nobody to go to: its clients were sent away.
         gate = CommitGate(committed: gate.committed)
         ensemble?.isRestoring = false
@@ -143,6 +146,7 @@ extension CoordinatorKernel {
     private mutating func beginLeading(
         _ epoch: Int32, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
+        if let committed = ensemble?.quorum.committed, lastZxid <= committed { ensemble?.settled = tree.hard }
         for record in ensemble?.takeUnapplied(upTo: .max) ?? [] {
             var unheard: [ZNodesEffect] = []
             applyRecord(record, into: &unheard)
@@ -163,6 +167,7 @@ extension CoordinatorKernel {
         guard ensemble?.isServing == false, ensemble?.isRestoring == false, ensemble?.quorum.isEstablished == true
         else { return }
         ensemble?.isServing = true
+        ensemble?.settled = nil
         ensemble?.isCutOff = false
         ensemble?.statistics.beganServing(at: now)
         effects.append(.report(.serving(role)))

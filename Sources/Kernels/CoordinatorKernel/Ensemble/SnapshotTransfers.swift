@@ -46,9 +46,14 @@ extension CoordinatorKernel {
     // MARK: Leading
 
     mutating func beginTransfer(to member: MemberID, into effects: inout [CoordinatorEffect]) {
-        ensemble?.transfers[member] = SnapshotTransfer(tree.hard)
+        var state = tree.hard
+        // The new leader may need that very member to commit what it has found.
+        if let settled = ensemble?.settled, ensemble?.quorum.hasCommittedEntries(behind: settled.lastZxid) == true {
+            state = settled
+        }
+        ensemble?.transfers[member] = SnapshotTransfer(state)
         ensemble?.statistics.sentSnapshots += 1
-        effects.append(.report(.sendingSnapshot(to: member, zxid: lastZxid)))
+        effects.append(.report(.sendingSnapshot(to: member, zxid: state.lastZxid)))
         pumpTransfer(to: member, into: &effects)
     }
 
@@ -109,8 +114,10 @@ extension CoordinatorKernel {
         // What clients watch may have changed without their being told.
         if ensemble?.isServing == true { stopServing(at: now, into: &effects) }
         tree = restored.tree
+        ensemble?.settled = nil
         ensemble?.unapplied = []
         ensemble?.isRestoring = false
+        pendingSnapshot = nil
         changesSinceSnapshot = 0
         bytesSinceSnapshot = 0
         shareSecret()
