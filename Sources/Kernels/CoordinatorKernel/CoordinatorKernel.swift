@@ -88,9 +88,6 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// The members as the newest change known here has them; nil for a coordinator of its own.
     package var membership: Membership? { ensemble?.quorum.membership }
 
-    /// What can be counted on, of what is known here.
-    package var committedZxid: Int64 { ensemble?.quorum.committed ?? gate.committed }
-
     /// What has been applied.
     package var state: TreeState { tree.hard }
 
