@@ -121,7 +121,7 @@ let layers: [(layer: String, modules: [Module])] = [
         "Shells",
         [
             Module(name: "Platform", uses: ["Seams", "CLinux"], tests: true),
-            Module(name: "Settings", tests: true),
+            Module(name: "Settings", uses: ["Security"], tests: true),
             Module(name: "Telemetry", libraries: [nioCore, nioPosix, nioHTTP1, logging], tests: true),
             Module(
                 name: "Transport", uses: ["Seams", "WireCoding", "Security", "COpenSSL", "CCyrusSASL"],
@@ -134,8 +134,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 ],
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(
-                name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Transport"],
-                libraries: [nioCore, nioPosix, logging], tests: true, testUses: ["Security"]),
+                name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Security", "Transport"],
+                libraries: [nioCore, nioPosix, logging], tests: true),
             Module(
                 name: "CoordinatorServer",
                 uses: [

@@ -48,11 +48,11 @@ import ZooKeeperProtocol
         _ = try await session.perform(.exists(path: "/", watch: false))
         for case .event(.changed(let event), _) in inbox.takeNow() { following.note(event) }
         do {
-            try await following.catchUp(with: TreeAccess(session: session))
+            try await following.catchUp(with: TreeAccess(session: session, rights: .open))
         } catch .connectionLost {
             // A server that does not know recursive watches ends the connection.
             try await session.untilConnected()
-            try await following.catchUp(with: TreeAccess(session: session))
+            try await following.catchUp(with: TreeAccess(session: session, rights: .open))
         }
     }
 

@@ -35,6 +35,25 @@ import Testing
         #expect(server.user == "bob")
     }
 
+    /// The library's client remembers servers by their names.
+    @Test func nothingIsCarriedOverToTheNextExchange() throws {
+        for _ in 0..<3 {
+            let client = try client(.digestMD5, "bob", "secret")
+            #expect(try client.step([]) == .challenge([]))
+            let server = SASLServerExchange(.digestMD5, settings)
+            guard case .challenge(let challenge) = try server.step([]) else {
+                throw SASLFailure("an exchange of other steps")
+            }
+            guard case .challenge(let answer) = try client.step(challenge) else {
+                throw SASLFailure("an exchange of other steps")
+            }
+            guard case .done(let last?) = try server.step(answer) else {
+                throw SASLFailure("an exchange of other steps")
+            }
+            #expect(try client.step(last) == .done(lastToken: nil))
+        }
+    }
+
     @Test func namesAndPasswordsBeyondASCII() throws {
         let server = SASLServerExchange(.digestMD5, settings)
         try authenticate(try client(.digestMD5, "müller", "pässword"), to: server)

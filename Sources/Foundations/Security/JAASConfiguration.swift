@@ -14,6 +14,18 @@ package struct JAASConfiguration: Sendable, Equatable {
         package var description: String { "line \(line): \(cause)" }
     }
 
+    /// A section that is not there, or that says nothing usable.
+    package struct UnusableSection: Error, Sendable, Equatable, CustomStringConvertible {
+        package var description: String
+        /// Whether the file is fine and only lacks the section.
+        package var isAbsent = false
+
+        package init(_ description: String, isAbsent: Bool = false) {
+            self.description = description
+            self.isAbsent = isAbsent
+        }
+    }
+
     package struct LoginModule: Sendable, Equatable {
         /// With its package.
         package var className: String

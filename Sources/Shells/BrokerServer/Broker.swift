@@ -64,6 +64,7 @@ package final class Broker: Sendable {
             treeSettings.peers = network
             let peers = PeerLinks(network) { events in for event in events { shard.post(.event(event)) } }
             treeSettings.leadership = settings.leadership
+            treeSettings.rights = settings.securesTree ? .secured : .open
             let tree = try await TreeSession.connect(
                 treeSettings, on: group, logger: logger,
                 onImage: { image in
@@ -156,6 +157,8 @@ package final class Broker: Sendable {
         var coordinator = try CoordinatorSettings(connect: settings.coordinatorAddress)
         coordinator.sessionTimeout = settings.coordinatorSessionTimeout
         coordinator.connectionTimeout = settings.coordinatorConnectionTimeout
+        if let login = settings.coordinatorLogin { KerberosKeytab.use(login.credentials) }
+        coordinator.login = settings.coordinatorLogin
         coordinator.tls = try settings.coordinatorTLS.map { tls throws(TLSFileFault) in
             try TLSContexts(tls, role: .client, logger: logger)
         }

@@ -10,6 +10,8 @@ struct TreeAccess: Sendable {
     private static let requestsAtOnce = 1000
 
     let session: CoordinatorSession
+    /// Of the nodes that are made.
+    let rights: TreeRights
 
     /// What the nodes hold, in their order; nil where there is none. With `watching`, the next change of each is told,
     /// its creation too.
@@ -83,7 +85,7 @@ struct TreeAccess: Sendable {
 
     /// Performs each by itself, all sent at once.
     func perform(_ transactions: [TreeTransaction]) async -> [Result<[OperationResult], CoordinatorError>] {
-        let results = await perform(transactions.map { .multi($0.writes.map(Self.operation)) })
+        let results = await perform(transactions.map { .multi($0.writes.map(operation)) })
         return results.map { result in
             result.map { reply in
                 guard case .results(let results) = reply else { preconditionFailure("a multi was answered: \(reply)") }
@@ -99,7 +101,7 @@ struct TreeAccess: Sendable {
 
     /// Makes nodes without data where there are none.
     func createAbsent(_ paths: [String]) async throws(CoordinatorError) {
-        for result in await perform(paths.map { .change(Self.operation(.create(path: $0, data: []))) }) {
+        for result in await perform(paths.map { .change(operation(.create(path: $0, data: []))) }) {
             do { _ = try result.get() } catch .refused(.nodeExists, _) { continue }
         }
     }
@@ -131,7 +133,7 @@ struct TreeAccess: Sendable {
         return results
     }
 
-    private static func operation(_ write: TreeWrite) -> Operation {
+    private func operation(_ write: TreeWrite) -> Operation {
         // Apache writes null where there is nothing to say.
         func buffer(_ data: [UInt8]) -> ByteBuffer? { data.isEmpty ? nil : ByteBuffer(bytes: data) }
         switch write {
@@ -142,7 +144,7 @@ struct TreeAccess: Sendable {
                 case .persistentSequential: .persistentSequential
                 case .ephemeral: .ephemeral
                 }
-            return .create(CreateOperation(path: path, data: buffer(data), acl: ACL.open, mode: mode))
+            return .create(CreateOperation(path: path, data: buffer(data), acl: rights.acl(of: path), mode: mode))
         case .set(let path, let data, let version):
             return .setData(path: path, data: buffer(data), version: version)
         case .delete(let path, let version): return .delete(path: path, version: version)

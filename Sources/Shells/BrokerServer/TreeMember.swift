@@ -43,7 +43,7 @@ struct TreeMember: Sendable {
     private var leaving: (latest: Instant, then: @Sendable () -> Void)?
     private var hasEnded = false
 
-    private var tree: TreeAccess { TreeAccess(session: session) }
+    private var tree: TreeAccess { TreeAccess(session: session, rights: settings.rights) }
     private var changing: TreeChanging { TreeChanging(broker: settings.broker, logger: logger) }
 
     /// Opens a session, and reads the cluster's id from the tree or draws one for it.
@@ -57,9 +57,10 @@ struct TreeMember: Sendable {
         }
         do {
             try await session.start()
-            try await session.createChroot()
+            try await session.createChroot(acl: settings.rights.acl(of: "/"))
+            let tree = TreeAccess(session: session, rights: settings.rights)
             return TreeMember(
-                clusterID: try await clusterID(TreeAccess(session: session)), settings: settings, group: group,
+                clusterID: try await clusterID(tree), settings: settings, group: group,
                 logger: logger, inbox: inbox, onImage: onImage, onLost: onLost, session: session, sessionNumber: number)
         } catch {
             await session.close()
@@ -172,7 +173,7 @@ struct TreeMember: Sendable {
             case .changed(let change): following.note(change)
             case .connected: following.noteGap()
             case .disconnected: break
-            case .expired: await startOver()
+            case .expired, .notAuthenticated: await startOver()
             }
         case .event: break
         case .change(let change, let then): then(await changing.perform(change, &following, tree))
@@ -333,6 +334,7 @@ struct TreeMember: Sendable {
             } catch .unreachable(let error) {
                 logger.warning("no new session with the coordinator yet: \(error)")
                 await session.close()
+                if case .notAuthenticated = error { await pause() }
                 for input in inbox.takeNow() {
                     if case .close = input { hasEnded = true }
                     refuse(input)
@@ -341,6 +343,10 @@ struct TreeMember: Sendable {
                 lose(error)
             }
         }
+    }
+
+    private mutating func pause() async {
+        do { try await Task.sleep(for: Self.retryDelay) } catch { hasEnded = true }
     }
 
     private mutating func openSession() async throws(TreeFailure) {

@@ -23,7 +23,7 @@ struct TreeRegistering {
         self.logger = logger
     }
 
-    private var tree: TreeAccess { TreeAccess(session: session) }
+    private var tree: TreeAccess { TreeAccess(session: session, rights: settings.rights) }
     private var path: String { TreePath.broker(settings.broker) }
 
     /// Registers the broker. Returns the zxid of the registration.

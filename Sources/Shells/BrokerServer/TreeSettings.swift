@@ -10,6 +10,9 @@ struct TreeSettings: Sendable {
     /// How to watch other brokers for a sudden end; nil leaves that to their sessions.
     var peers: PeerNetwork?
 
+    /// Of the nodes that this broker makes.
+    var rights = TreeRights.open
+
     init(coordinator: CoordinatorSettings, broker: BrokerID) {
         self.coordinator = coordinator
         self.broker = broker

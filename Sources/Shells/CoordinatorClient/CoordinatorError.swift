@@ -6,6 +6,8 @@ package enum CoordinatorError: Error, Sendable, Equatable, CustomStringConvertib
     case refused(ZooKeeperError, operation: Int)
     /// Whether the request was carried out is not known, unless it never left.
     case connectionLost(String)
+    /// The server does not accept the credentials of ``CoordinatorSettings/login``; the session has ended.
+    case notAuthenticated(String)
     /// The server has given the session up: its ephemeral nodes are gone.
     case sessionExpired
     /// ``CoordinatorSession/close()`` was called.
@@ -15,6 +17,7 @@ package enum CoordinatorError: Error, Sendable, Equatable, CustomStringConvertib
         switch self {
         case .refused(let error, _): "the coordinator refused: \(error)"
         case .connectionLost(let reason): "no connection to the coordinator: \(reason)"
+        case .notAuthenticated(let reason): reason
         case .sessionExpired: "the session with the coordinator expired"
         case .closed: "the session with the coordinator was closed"
         }

@@ -38,7 +38,7 @@ extension CoordinatorSession {
             let connection = try await Connector.connect(
                 ConnectSettings(host: server.host, port: server.port, tls: settings.tls, timeout: timeout),
                 on: group, logger: logger
-            ) { connection in SessionConnection(self, ended, connection, patience: timeout) }
+            ) { connection in SessionConnection(self, ended, connection, to: server.host, patience: timeout) }
             connection.send(handshake())
         } catch {
             failed("\(error)")
@@ -73,17 +73,24 @@ extension CoordinatorSession {
         if isNews { logger.info("no connection to the coordinator: \(reason)") }
     }
 
-    /// A server granted the session, or its continuation. Returns whether the session wants the connection.
-    func established(_ answer: ConnectResponse, over connection: Connection) -> Bool {
-        let waiting = state.withLock { state -> [Int: CheckedContinuation<Connected, Never>]? in
-            guard case .connecting = state.phase else { return nil }
-            state.phase = .connected(connection)
+    /// A server granted the session, or its continuation.
+    func granted(_ answer: ConnectResponse) {
+        state.withLock { state in
+            guard case .connecting = state.phase else { return }
             state.sessionID = answer.sessionID
             state.password = answer.password
             state.timeout = .milliseconds(Int64(answer.timeout))
-            state.lastFailure = ""
             state.isReadOnly = answer.readOnly == true
             if !state.isReadOnly { state.hasSeenWritableServer = true }
+        }
+    }
+
+    /// The granted session may be used. Returns whether it wants the connection.
+    func established(over connection: Connection) -> Bool {
+        let waiting = state.withLock { state -> [Int: CheckedContinuation<Connected, Never>]? in
+            guard case .connecting = state.phase else { return nil }
+            state.phase = .connected(connection)
+            state.lastFailure = ""
             // Before the watches: setting one may need the rights.
             for credential in state.credentials { send(Proof(credential: credential), over: connection, &state) }
             for request in state.watches.requests(since: state.lastZxid) {
@@ -123,10 +130,16 @@ extension CoordinatorSession {
         if end(.sessionExpired) { events(.expired) }
     }
 
+    /// A server does not accept the credentials.
+    func refused(_ reason: String) {
+        logger.error("session 0x\(String(id, radix: 16)): \(reason)")
+        if end(.notAuthenticated(reason)) { events(.notAuthenticated) }
+    }
+
     /// ``CoordinatorSettings/connectionTimeout`` is over since the start.
     func giveUp() {
         let failure = state.withLock { state -> String? in
-            guard case .connecting = state.phase, state.sessionID == 0 else { return nil }
+            guard case .connecting = state.phase, !state.waiting.isEmpty else { return nil }
             return state.lastFailure
         }
         guard let failure else { return }

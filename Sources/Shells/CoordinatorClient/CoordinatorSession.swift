@@ -16,11 +16,13 @@ package enum SessionEvent: Sendable, Equatable {
     case changed(WatchedEvent)
     /// The end: a new session is a new ``CoordinatorSession``.
     case expired
+    /// The end as well: a server does not accept the credentials.
+    case notAuthenticated
 }
 
 /// One session with a coordinator, over one connection after the other.
 ///
-///     start() ─▶ connecting ⇄ connected ─▶ ended (expired, or closed by us)
+///     start() ─▶ connecting ⇄ connected ─▶ ended (expired, credentials not accepted, or closed by us)
 ///
 /// Requests are sent as they are given, many at a time, and answered in that order. What is asked while there is no
 /// connection fails at once; what was on its way when a connection is lost fails with
@@ -131,7 +133,8 @@ package final class CoordinatorSession: Sendable {
     }
 
     /// Opens the session. Throws ``CoordinatorError`` when no server has granted one in
-    /// ``CoordinatorSettings/connectionTimeout``; the session is then closed. Called once.
+    /// ``CoordinatorSettings/connectionTimeout``, or when one does not accept the credentials; the session is then
+    /// closed. Called once.
     package func start() async throws(CoordinatorError) {
         let driver = Task { await self.keepConnected() }
         state.withLock { $0.driver = driver }
@@ -193,9 +196,9 @@ package final class CoordinatorSession: Sendable {
     }
 
     /// Makes the folder of ``CoordinatorSettings/chroot`` and those above it, where they are absent.
-    package func createChroot() async throws(CoordinatorError) {
+    package func createChroot(acl: [ACL] = ACL.open) async throws(CoordinatorError) {
         for folder in chroot.folders {
-            let create = CreateOperation(path: folder, data: nil, acl: ACL.open, mode: .persistent)
+            let create = CreateOperation(path: folder, data: nil, acl: acl, mode: .persistent)
             do {
                 _ = try await performWhole([.change(.create(create))])[0].get()
             } catch .refused(.nodeExists, _) {

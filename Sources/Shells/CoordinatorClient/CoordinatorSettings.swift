@@ -34,6 +34,8 @@ package struct CoordinatorSettings: Sendable {
     /// Whether a server that has lost its ensemble will do, as one that answers reads alone. Such a connection is kept
     /// until it ends, though another server might serve.
     package var acceptsReadOnly = false
+    /// nil: as nobody in particular.
+    package var login: CoordinatorLogin?
 
     /// Reads `host:port,host:port/chroot`; a port that is left out is 2181.
     package init(connect text: String) throws(UnreadableAddress) {

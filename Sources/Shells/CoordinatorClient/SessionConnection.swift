@@ -3,20 +3,38 @@ import Transport
 import WireCoding
 import ZooKeeperProtocol
 
-/// One connection of a session: waits for the handshake's answer, hands on what comes after it, and sends pings.
+/// One connection of a session: waits for the handshake's answer, proves who the session is, hands on what comes after
+/// that, and sends pings.
+///
+///     greeting ─▶ authenticating (with a login) ─▶ serving
 final class SessionConnection: ConnectionHandler {
+    private enum Phase {
+        case greeting
+        case authenticating(SessionLogin)
+        case serving
+    }
+
     private let session: CoordinatorSession
-    /// Told at the end whether the server had granted the session.
+    private let host: String
+    /// Told at the end whether the server had served the session.
     private let ended: EventLoopPromise<Bool>
-    private var isGranted = false
-    /// The end of the wait for the handshake, then the pings.
+    private var phase = Phase.greeting
+    /// What the server granted.
+    private var timeout = TimeAmount.zero
+    /// The end of the wait until it serves, then the pings.
     private var timer: RepeatedTask?
     private var lastHeard = NIODeadline.now()
 
     /// Called on the connection's event loop.
-    /// - Parameter patience: how long the server may take to answer the handshake.
-    init(_ session: CoordinatorSession, _ ended: EventLoopPromise<Bool>, _ connection: Connection, patience: Duration) {
+    /// - Parameters:
+    ///   - host: the server's, as it was dialled.
+    ///   - patience: how long the server may take to answer the handshake, and to look at credentials.
+    init(
+        _ session: CoordinatorSession, _ ended: EventLoopPromise<Bool>, _ connection: Connection, to host: String,
+        patience: Duration
+    ) {
         self.session = session
+        self.host = host
         self.ended = ended
         timer = connection.eventLoop.scheduleRepeatedTask(
             initialDelay: TimeAmount(patience), delay: TimeAmount(patience)
@@ -27,10 +45,10 @@ final class SessionConnection: ConnectionHandler {
         lastHeard = .now()
         do throws(MalformedInput) {
             for frame in frames {
-                if isGranted {
-                    try session.receive(frame)
-                } else {
-                    try receiveHandshake(frame, connection)
+                switch phase {
+                case .greeting: try receiveHandshake(frame, connection)
+                case .authenticating(let login): try login.receive(frame)
+                case .serving: try session.receive(frame)
                 }
             }
         } catch {
@@ -40,31 +58,49 @@ final class SessionConnection: ConnectionHandler {
 
     func closed(_ connection: Connection, _ reason: CloseReason) {
         timer?.cancel()
-        if isGranted {
+        if case .serving = phase {
             session.lost(connection, reason.description)
+            ended.succeed(true)
         } else {
             session.failed("\(connection.name): \(reason)")
+            ended.succeed(false)
         }
-        ended.succeed(isGranted)
     }
 
     private func receiveHandshake(_ frame: ByteBuffer, _ connection: Connection) throws(MalformedInput) {
         let answer = try WireReader.read(frame) { reader throws(MalformedInput) in
             try ConnectResponse(reading: &reader)
         }
-        timer?.cancel()
         guard answer.timeout > 0 else {
             session.expired()
             return connection.close(.ended)
         }
-        isGranted = true
-        guard session.established(answer, over: connection) else { return connection.close(.ended) }
-        startPings(timeout: .milliseconds(Int64(answer.timeout)), connection)
+        timeout = .milliseconds(Int64(answer.timeout))
+        session.granted(answer)
+        guard let settings = session.settings.login else { return serve(over: connection) }
+        let login = SessionLogin(settings, to: host, over: connection) { [unowned self] outcome in
+            switch outcome {
+            case .proven: serve(over: connection)
+            case .refused(let reason):
+                session.refused(reason)
+                connection.close(.ended)
+            case .failed(let reason): connection.close(.failed(reason))
+            }
+        }
+        phase = .authenticating(login)
+        login.start()
+    }
+
+    private func serve(over connection: Connection) {
+        timer?.cancel()
+        phase = .serving
+        guard session.established(over: connection) else { return connection.close(.ended) }
+        startPings(connection)
     }
 
     /// A ping each third of the timeout; two thirds without a sign of life end the connection, so that another server
     /// can be found before the session expires.
-    private func startPings(timeout: TimeAmount, _ connection: Connection) {
+    private func startPings(_ connection: Connection) {
         let third = TimeAmount.nanoseconds(timeout.nanoseconds / 3)
         let handler = NIOLoopBound(self, eventLoop: connection.eventLoop)
         timer = connection.eventLoop.scheduleRepeatedTask(initialDelay: third, delay: third) { _ in

@@ -27,7 +27,7 @@ struct CCyrusSASLSession {
 
 static int option(void *context, const char *plugin, const char *name, const char **value, unsigned *length) {
     static const struct { const char *name, *value; } options[] = {
-        {"auxprop_plugin", PLUGIN_NAME}, {"pwcheck_method", "auxprop"}, {"log_level", "0"},
+        {"auxprop_plugin", PLUGIN_NAME}, {"pwcheck_method", "auxprop"}, {"log_level", "0"}, {"reauth_timeout", "0"},
     };
     (void)context;
     (void)plugin;
@@ -237,7 +237,11 @@ static int stepClient(
     if (!session->hasStarted) {
         session->hasStarted = true;
         const char *chosen = NULL;
-        int outcome = sasl_client_start(session->connection, mechanism, NULL, out, outCount, &chosen);
+        // Asked for a first word, DIGEST-MD5 would sometimes go on from what it remembers of an earlier exchange with a
+        // server of the same name, which knows nothing of that or takes it for nonsense.
+        bool speaksFirst = strcmp(mechanism, "DIGEST-MD5") != 0;
+        int outcome = sasl_client_start(
+            session->connection, mechanism, NULL, speaksFirst ? out : NULL, speaksFirst ? outCount : NULL, &chosen);
         // What the peer has said already belongs to a mechanism that lets the server speak first.
         if (outcome != SASL_CONTINUE || inCount == 0) return outcome;
     }

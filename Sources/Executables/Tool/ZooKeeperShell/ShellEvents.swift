@@ -37,6 +37,8 @@ final class ShellEvents: Sendable {
         case .expired:
             output.notice(
                 "the session expired, and its ephemeral nodes are gone: 'connect' begins a new one", to: .complaints)
+        case .notAuthenticated:
+            output.notice("the session has ended: the coordinator does not accept its credentials", to: .complaints)
         case .changed(let event):
             guard output.showsWatches else { return }
             output.notice(Self.text(Self.name(of: event.kind), event.path), to: .results)

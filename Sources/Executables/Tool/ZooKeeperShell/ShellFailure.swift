@@ -21,6 +21,7 @@ struct ShellFailure: Error, Equatable, CustomStringConvertible {
         switch error {
         case .refused(let refusal, _): self.init(Self.text(refusal, path))
         case .connectionLost(let reason): self.init("KeeperErrorCode = ConnectionLoss\(place): \(reason)")
+        case .notAuthenticated(let reason): self.init("KeeperErrorCode = AuthFailed\(place): \(reason)")
         case .sessionExpired: self.init("KeeperErrorCode = Session expired\(place)")
         case .closed: self.init("KeeperErrorCode = Closed\(place)")
         }

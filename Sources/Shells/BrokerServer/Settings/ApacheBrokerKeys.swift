@@ -76,6 +76,6 @@ enum ApacheBrokerKeys {
         "transaction.state.log.min.isr", "transaction.state.log.num.partitions",
         "transaction.state.log.replication.factor", "transaction.state.log.segment.bytes",
         "transactional.id.expiration.ms", "zookeeper.max.in.flight.requests", "zookeeper.metadata.migration.enable",
-        "zookeeper.set.acl", "zookeeper.ssl.crl.enable", "zookeeper.ssl.ocsp.enable",
+        "zookeeper.ssl.crl.enable", "zookeeper.ssl.ocsp.enable",
     ]
 }

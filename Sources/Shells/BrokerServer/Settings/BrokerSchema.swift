@@ -121,6 +121,23 @@ package enum BrokerSchema {
             "zookeeper.ssl.endpoint.identification.algorithm", .word(["https", "HTTPS", ""]), default: "HTTPS",
             "Whether a coordinator's host name is checked."),
         SettingKey(
+            "java.security.auth.login.config", .text, default: nil,
+            "JAAS file by whose section Client this broker authenticates to coordinators: DigestLoginModule with username "
+                + "and password, or Krb5LoginModule with a keytab or tickets."),
+        SettingKey(
+            "zookeeper.sasl.client", .boolean, default: "true", "Whether to authenticate if that section is there."),
+        SettingKey("zookeeper.sasl.clientconfig", .text, default: "Client", "Section of that file."),
+        SettingKey(
+            "zookeeper.sasl.client.username", .text, default: "zookeeper",
+            "First part of the coordinators' principals in Kerberos; the second is the host in zookeeper.connect."),
+        SettingKey(
+            "zookeeper.server.principal", .text, default: nil,
+            "The principal of all coordinators, service/host, in place of those parts."),
+        SettingKey(
+            "zookeeper.set.acl", .boolean, default: "false",
+            "Whether only this broker's identity may change what it writes into the tree, and read users' secrets there."
+        ),
+        SettingKey(
             "zookeeper.clientCnxnSocket", .text, default: nil, "Java's name of a transport; without meaning here."),
     ]
 

@@ -25,6 +25,10 @@ package struct BrokerSettings: Sendable {
     /// nil speaks plaintext to coordinators.
     package var coordinatorTLS: TLSSettings?
     package var leadership = LeadershipSettings()
+    /// nil authenticates to coordinators by TLS alone, or not at all.
+    package var coordinatorLogin: CoordinatorLogin?
+    /// Whether nodes in the tree are kept from others (`zookeeper.set.acl`).
+    package var securesTree = false
     /// Broker and cluster are filled in at the start.
     package var kernel: BrokerKernelSettings
 }

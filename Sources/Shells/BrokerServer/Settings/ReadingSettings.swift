@@ -37,6 +37,7 @@ extension BrokerSettings {
         settings.coordinatorTLS = readCoordinatorTLS(values, problems: &problems)
         settings.peerPatience = values.milliseconds("replica.socket.timeout.ms")
         settings.leadership = readLeadership(values)
+        settings.readCoordinatorLogin(values, problems: &problems)
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
     }

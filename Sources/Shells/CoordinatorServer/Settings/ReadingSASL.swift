@@ -20,33 +20,17 @@ extension CoordinatorSettings {
     mutating func readSASL(_ values: SettingValues, superUsers: Set<String>, problems: inout [String]) {
         let key = "java.security.auth.login.config"
         guard let path = values[key] else { return }
-        do throws(Fault) {
-            let section = try Self.section(values.text("sasl.serverconfig"), in: path)
+        do throws(JAASConfiguration.UnusableSection) {
+            let section = try JAASConfiguration.section(values.text("sasl.serverconfig"), of: path)
             sasl = try Self.saslSettings(of: section, values, superUsers: superUsers)
         } catch {
-            problems.append("\(values.place(of: key))\(key): \(path): \(error.cause)")
+            problems.append("\(values.place(of: key))\(key): \(path): \(error)")
         }
-    }
-
-    /// What is wrong with a JAAS file or what is said of it.
-    private struct Fault: Error { var cause: String }
-
-    private static func section(_ name: String, in path: String) throws(Fault) -> [JAASConfiguration.LoginModule] {
-        let file: JAASConfiguration
-        do {
-            file = try JAASConfiguration(try PropertiesFile.text(reading: path))
-        } catch let error as JAASConfiguration.Unreadable {
-            throw Fault(cause: error.description)
-        } catch {
-            throw Fault(cause: "\(error)")
-        }
-        guard let section = file.sections[name] else { throw Fault(cause: "there is no section \(name)") }
-        return section
     }
 
     private static func saslSettings(
         of modules: [JAASConfiguration.LoginModule], _ values: SettingValues, superUsers: Set<String>
-    ) throws(Fault) -> SASLSettings {
+    ) throws(JAASConfiguration.UnusableSection) -> SASLSettings {
         var passwords: [String: String] = [:]
         var kerberos: SASLSettings.Kerberos?
         for module in modules {
@@ -57,12 +41,13 @@ extension CoordinatorSettings {
                 }
             case "Krb5LoginModule": kerberos = try Self.kerberos(module)
             default:
-                throw Fault(cause: "\(module.className) is not known; known are DigestLoginModule and Krb5LoginModule")
+                throw JAASConfiguration.UnusableSection(
+                    "\(module.className) is not known; known are DigestLoginModule and Krb5LoginModule")
             }
         }
         if let password = values["SASLAuthenticationProvider.superPassword"] { passwords["super"] = password }
         guard kerberos != nil || !passwords.isEmpty else {
-            throw Fault(cause: "neither a user (user_NAME=\"password\") nor a keytab is named")
+            throw JAASConfiguration.UnusableSection("neither a user (user_NAME=\"password\") nor a keytab is named")
         }
         var sasl = SASLSettings(mapping: try mapping(values, realm: kerberos?.principal.realm))
         sasl.passwords = passwords
@@ -72,20 +57,26 @@ extension CoordinatorSettings {
         return sasl
     }
 
-    private static func kerberos(_ module: JAASConfiguration.LoginModule) throws(Fault) -> SASLSettings.Kerberos {
+    private static func kerberos(_ module: JAASConfiguration.LoginModule) throws(JAASConfiguration.UnusableSection)
+        -> SASLSettings.Kerberos
+    {
         guard module.options["useKeyTab"]?.lowercased() == "true" else {
-            throw Fault(cause: "\(module.name) needs useKeyTab=true: a server has its keys in a keytab")
+            throw JAASConfiguration.UnusableSection(
+                "\(module.name) needs useKeyTab=true: a server has its keys in a keytab")
         }
         guard let principal = module.options["principal"].flatMap({ KerberosPrincipal($0) }), principal.instance != nil
-        else { throw Fault(cause: "\(module.name) needs principal=\"service/host@realm\"") }
+        else { throw JAASConfiguration.UnusableSection("\(module.name) needs principal=\"service/host@realm\"") }
         let keytab = module.options["keyTab"]
         if let keytab, access(keytab, R_OK) != 0 {
-            throw Fault(cause: "cannot read the keytab \(keytab): \(String(cString: strerror(errno)))")
+            throw JAASConfiguration.UnusableSection(
+                "cannot read the keytab \(keytab): \(String(cString: strerror(errno)))")
         }
         return SASLSettings.Kerberos(principal: principal, keytab: keytab)
     }
 
-    private static func mapping(_ values: SettingValues, realm: String?) throws(Fault) -> KerberosMapping {
+    private static func mapping(_ values: SettingValues, realm: String?) throws(JAASConfiguration.UnusableSection)
+        -> KerberosMapping
+    {
         do throws(KerberosNameRules.Unreadable) {
             var mapping = KerberosMapping(
                 rules: try KerberosNameRules(values.text("security.auth_to_local"), defaultRealm: realm))
@@ -93,7 +84,7 @@ extension CoordinatorSettings {
             mapping.removesRealm = values.boolean("kerberos.removeRealmFromPrincipal")
             return mapping
         } catch {
-            throw Fault(cause: "security.auth_to_local: \(error)")
+            throw JAASConfiguration.UnusableSection("security.auth_to_local: \(error)")
         }
     }
 }

@@ -1,4 +1,5 @@
 import CCyrusSASL
+import Security
 
 /// The client's side of one authentication.
 ///
@@ -15,6 +16,15 @@ package final class SASLClientExchange {
     ) throws(SASLFailure) {
         session = try SASLSession(mechanism) { outcome in
             CCyrusSASLNewClient(service, host, user, password, &outcome)
+        }
+    }
+
+    /// By whatever mechanism `credentials` are for. Those of Kerberos belong to the process: ``KerberosKeytab/use(_:)``.
+    package convenience init(_ credentials: SASLCredentials, service: String, host: String) throws(SASLFailure) {
+        switch credentials {
+        case .password(let user, let password):
+            try self.init(.digestMD5, service: service, host: host, user: user, password: password)
+        case .keytab, .ticketCache: try self.init(.gssapi, service: service, host: host)
         }
     }
 
