@@ -176,7 +176,6 @@ import Testing
         #expect(
             problems(Self.three + "portUnification=true")
                 == ["zoo.cfg:6: portUnification='true' is not allowed: false"])
-        #expect(problems(Self.three + "quorum.auth.enableSasl=true").first?.hasPrefix("zoo.cfg:6: quorum.auth") == true)
         #expect(problems(Self.three + "server.300=x:1:2") == ["zoo.cfg:6: server.300: servers are numbered 0 to 255"])
         #expect(problems(Self.three + "server.4=a:3888:1") == ["zoo.cfg: server.1 and server.4 are both on a:3888"])
         #expect(problems(Self.three + "group.1=1") == ["zoo.cfg: server.2 stands in no group, others do"])

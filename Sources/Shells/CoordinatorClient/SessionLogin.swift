@@ -1,6 +1,4 @@
 import NIOCore
-import NIOPosix
-import Synchronization
 import Transport
 import WireCoding
 import ZooKeeperProtocol
@@ -22,7 +20,7 @@ final class SessionLogin {
     private static let xid: Int32 = 0
 
     private let login: CoordinatorLogin
-    private let exchange: SessionExchange
+    private let steps: SASLSteps<SASLClientExchange>
     private let connection: Connection
     private let finish: (Outcome) -> Void
     private var isLastSent = false
@@ -30,7 +28,10 @@ final class SessionLogin {
     /// - Parameter finish: called once, on the connection's event loop.
     init(_ login: CoordinatorLogin, to host: String, over connection: Connection, finish: @escaping (Outcome) -> Void) {
         self.login = login
-        exchange = SessionExchange(login, host: host)
+        steps = SASLSteps { () throws(SASLFailure) in
+            let server = login.server(at: host)
+            return try SASLClientExchange(login.credentials, service: server.service, host: server.host)
+        }
         self.connection = connection
         self.finish = finish
     }
@@ -56,59 +57,20 @@ final class SessionLogin {
         step(Array(token.readableBytesView))
     }
 
-    /// Off the event loop, for steps of Kerberos read files and ask its server.
     private func step(_ token: [UInt8]) {
-        let login = NIOLoopBound(self, eventLoop: connection.eventLoop)
-        let stepped = NIOThreadPool.singleton.runIfActive(eventLoop: connection.eventLoop) { [exchange] in
-            exchange.step(token)
-        }
-        stepped.whenComplete { result in
-            switch result {
-            case .success(let outcome): login.value.take(outcome)
-            case .failure(let error): login.value.finish(.failed("\(error)"))
+        steps.take(token, on: connection.eventLoop) { [self] outcome in
+            switch outcome {
+            case .success(.challenge(let token)): send(token)
+            case .success(.done(let last?)):
+                isLastSent = true
+                send(last)
+            case .success(.done(nil)): finish(.proven)
+            case .failure(let failure): finish(.failed(failure.description))
             }
-        }
-    }
-
-    private func take(_ outcome: Result<SASLStep, SASLFailure>) {
-        switch outcome {
-        case .success(.challenge(let token)): send(token)
-        case .success(.done(let last?)):
-            isLastSent = true
-            send(last)
-        case .success(.done(nil)): finish(.proven)
-        case .failure(let failure): finish(.failed(failure.description))
         }
     }
 
     private func send(_ token: [UInt8]) {
         connection.send(CoordinatorSession.message(.sasl(token: ByteBuffer(bytes: token)), xid: Self.xid))
-    }
-}
-
-/// The library's part of it, on any thread but on one at a time.
-private final class SessionExchange: Sendable {
-    private let login: CoordinatorLogin
-    private let host: String
-    private let exchange = Mutex<SASLClientExchange?>(nil)
-
-    init(_ login: CoordinatorLogin, host: String) {
-        self.login = login
-        self.host = host
-    }
-
-    func step(_ token: [UInt8]) -> Result<SASLStep, SASLFailure> {
-        exchange.withLock { current in
-            do throws(SASLFailure) {
-                let server = login.server(at: host)
-                if current == nil {
-                    current = try SASLClientExchange(login.credentials, service: server.service, host: server.host)
-                }
-                guard let current else { preconditionFailure("an exchange that was made is gone") }
-                return .success(try current.step(token))
-            } catch {
-                return .failure(error)
-            }
-        }
     }
 }

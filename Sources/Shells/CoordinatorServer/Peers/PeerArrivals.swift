@@ -31,7 +31,9 @@ final class PeerArrivals: Sendable {
         var moved: @Sendable () -> Void = {}
     }
 
-    private let id: MemberID
+    let id: MemberID
+    /// nil: members are taken at their word, or at their certificates.
+    let authentication: PeerAuthentication?
     private let logger: Logger
     private let post: @Sendable (PeerEvent) -> Void
     private let state: Mutex<State>
@@ -40,6 +42,7 @@ final class PeerArrivals: Sendable {
         _ settings: EnsembleSettings, ensemble: [UInt8], logger: Logger, post: @escaping @Sendable (PeerEvent) -> Void
     ) {
         id = settings.id
+        authentication = settings.authentication
         self.logger = logger
         self.post = post
         state = Mutex(State(membership: settings.membership, ensemble: ensemble))
@@ -51,6 +54,19 @@ final class PeerArrivals: Sendable {
     var ensemble: [UInt8] { state.withLock { $0.ensemble } }
 
     var membership: Membership { state.withLock { $0.membership } }
+
+    /// On which the members are found.
+    var hosts: Set<String> {
+        var hosts: Set<String> = []
+        for member in membership.members {
+            do throws(InvalidMembership) {
+                hosts.formUnion(try MemberAddress(member.address).endpoints.map(\.host))
+            } catch {
+                logger.error("the address of member \(member.id) is not understood: \(error)")
+            }
+        }
+        return hosts
+    }
 
     /// Where members that are connected say that they are found.
     var addresses: [MemberID: String] { state.withLock { $0.addresses } }
@@ -66,13 +82,15 @@ final class PeerArrivals: Sendable {
     func countMalformed() { state.withLock { $0.malformedCount += 1 } }
 
     /// Lets a member in that says hello, in place of an older connection of its.
+    ///
+    /// - Parameter isProven: whether it has proved before that it is a member.
     func admit(
-        _ hello: PeerHello, over kind: PeerLinkKind, _ connection: Connection
+        _ hello: PeerHello, over kind: PeerLinkKind, isProven: Bool, _ connection: Connection
     ) -> Result<PeerWelcome, Refusal> {
         let key = Key(sender: hello.sender, kind: kind)
         let (result, older): (Result<PeerWelcome, Refusal>, Connection?) = state.withLock { state in
-            if let sentence = refusal(of: hello, over: kind, state.ensemble) {
-                tell(sentence, hello, connection, &state.toldRefusals)
+            if let sentence = refusal(of: hello, over: kind, isProven: isProven, state.ensemble) {
+                tell("refused member \(hello.sender) of \(connection.peerHost): \(sentence)", &state)
                 return (.failure(Refusal(ensemble: state.ensemble, sentence: sentence)), nil)
             }
             let older = state.connections.updateValue(connection, forKey: key)
@@ -97,9 +115,15 @@ final class PeerArrivals: Sendable {
     }
 
     /// What speaks against a hello; nil when nothing does.
-    private func refusal(of hello: PeerHello, over kind: PeerLinkKind, _ ensemble: [UInt8]) -> String? {
+    private func refusal(
+        of hello: PeerHello, over kind: PeerLinkKind, isProven: Bool, _ ensemble: [UInt8]
+    ) -> String? {
         if hello.kind != kind { return "this is the \(kind), the \(hello.kind) is meant" }
         if hello.receiver != id { return "this is member \(id), member \(hello.receiver) is meant" }
+        if authentication?.demandsProof == true, !isProven {
+            return "member \(id) demands that members authenticate by SASL (quorum.auth.serverRequireSasl), and member "
+                + "\(hello.sender) has not"
+        }
         if hello.sender == id { return "member \(id) is this one: two have the same myid, or it has dialled itself" }
         guard MembershipLines.memberNumbers.contains(hello.sender.number) else {
             return "\(hello.sender) is no number of a member"
@@ -111,10 +135,12 @@ final class PeerArrivals: Sendable {
         return nil
     }
 
-    private func tell(_ sentence: String, _ hello: PeerHello, _ connection: Connection, _ told: inout Set<String>) {
-        let line = "refused member \(hello.sender) of \(connection.peerHost): \(sentence)"
-        if told.count > 1000 { told.removeAll() }
-        if told.insert(line).inserted { logger.warning("\(line)") }
+    /// Logs a refusal, once.
+    func tell(_ line: String) { state.withLock { tell(line, &$0) } }
+
+    private func tell(_ line: String, _ state: inout State) {
+        if state.toldRefusals.count > 1000 { state.toldRefusals.removeAll() }
+        if state.toldRefusals.insert(line).inserted { logger.warning("\(line)") }
     }
 
     static func text(_ ensemble: [UInt8]) -> String {

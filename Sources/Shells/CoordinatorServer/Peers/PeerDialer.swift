@@ -7,7 +7,7 @@ import WireCoding
 
 /// Keeps up one link to a member: dials, greets, and dials again when the link has ended. From any thread.
 ///
-/// resting —(dial)→ dialling —(connected, hello sent)→ greeting —(welcomed)→ standing
+/// resting —(dial)→ dialling —(connected; proof and hello sent)→ greeting —(welcomed)→ standing
 ///    ↑                │ no connection      │ refused, ended     │ ended
 ///    └── after a while ──────────────────────────────────────────┘        any —(stop)→ stopped
 final class PeerDialer: Sendable {
@@ -105,7 +105,7 @@ final class PeerDialer: Sendable {
         Task {
             do {
                 _ = try await Connector.connect(settings, on: network.group, logger: network.logger) { connection in
-                    GreetingHandler(self, attempt, connection)
+                    GreetingHandler(self, attempt, to: target.host, connection)
                 }
             } catch {
                 ended(attempt, "\(error)")
@@ -115,17 +115,24 @@ final class PeerDialer: Sendable {
 
     // MARK: What the link's handler tells
 
-    /// The hello to be sent; nil when the connection has come too late.
-    fileprivate func connected(_ attempt: Int, _ connection: Connection) -> PeerHello? {
-        let isWanted = state.withLock { state in
+    /// Whether the connection is wanted; not when it has come too late.
+    func connected(_ attempt: Int, _ connection: Connection) -> Bool {
+        state.withLock { state in
             guard case .dialling = state.phase, state.attempt == attempt else { return false }
             state.phase = .greeting(connection)
             return true
         }
-        return isWanted ? owner.hello() : nil
     }
 
-    fileprivate func welcomed(_ attempt: Int, _ welcome: PeerWelcome) {
+    var hello: PeerHello { owner.hello() }
+
+    /// By which this member shows those at `host` who it is; nil when it does not.
+    func proof(to host: String) -> (mechanism: SASLMechanism, steps: SASLSteps<SASLClientExchange>)? {
+        guard let authentication = network.authentication, authentication.provesItself else { return nil }
+        return (authentication.mechanism, authentication.proof(to: host))
+    }
+
+    func welcomed(_ attempt: Int, _ welcome: PeerWelcome) {
         let isWanted = state.withLock { state in
             guard case .greeting(let connection) = state.phase, state.attempt == attempt else { return false }
             state.phase = .standing(connection)
@@ -139,7 +146,7 @@ final class PeerDialer: Sendable {
     }
 
     /// The link of this attempt is no more, or never was.
-    fileprivate func ended(_ attempt: Int, _ cause: String) {
+    func ended(_ attempt: Int, _ cause: String) {
         enum Outcome { case nothing, lost, failed(isNews: Bool) }
         let (outcome, pause): (Outcome, Duration) = state.withLock { state in
             guard state.attempt == attempt else { return (.nothing, .zero) }
@@ -166,55 +173,5 @@ final class PeerDialer: Sendable {
                 level: isNews ? .warning : .debug, "no link to the \(kind) of member \(member): \(cause)")
         }
         network.group.next().scheduleTask(in: TimeAmount(pause)) { self.dial() }
-    }
-}
-
-/// A dialled connection: sends the hello, awaits the answer, and then only notices the end.
-private final class GreetingHandler: ConnectionHandler {
-    private let dialer: PeerDialer
-    private let attempt: Int
-    private var isWelcome = false
-    private var refusal: String?
-    private var patience: Scheduled<Void>?
-    private var pulse: PeerPulse?
-
-    init(_ dialer: PeerDialer, _ attempt: Int, _ connection: Connection) {
-        self.dialer = dialer
-        self.attempt = attempt
-        guard let hello = dialer.connected(attempt, connection) else {
-            connection.close(.ended)
-            return
-        }
-        connection.send(hello.frame)
-        patience = connection.eventLoop.scheduleTask(in: .seconds(2)) {
-            connection.close(.failed("the member does not answer a hello"))
-        }
-    }
-
-    func received(_ frames: [ByteBuffer], on connection: Connection) {
-        pulse?.heard()
-        for frame in frames {
-            if isWelcome && frame.readableBytes == 0 { continue }
-            guard !isWelcome, refusal == nil else {
-                return connection.close(.badInput("a member that was dialled sent more than its answer"))
-            }
-            do {
-                let welcome = try PeerWelcome(frame)
-                patience?.cancel()
-                refusal = welcome.refusal
-                isWelcome = refusal == nil
-                guard isWelcome else { return connection.close(.ended) }
-                pulse = PeerPulse(connection)
-                dialer.welcomed(attempt, welcome)
-            } catch {
-                return connection.close(.badInput("no answer to a hello: \(error)"))
-            }
-        }
-    }
-
-    func closed(_ connection: Connection, _ reason: CloseReason) {
-        patience?.cancel()
-        pulse?.stop()
-        dialer.ended(attempt, refusal ?? reason.description)
     }
 }

@@ -131,7 +131,7 @@ struct PeerWelcome: Sendable, Equatable {
     }
 }
 
-private enum PeerGreeting {
+enum PeerGreeting {
     static func frame(_ write: (inout WireWriter) -> Void) -> ByteBuffer {
         var writer = WireWriter()
         writer.int32(0)

@@ -11,6 +11,8 @@ struct PeerNetwork: Sendable {
     let group: any EventLoopGroup
     let logger: Logger
     private let connectTimeout: Duration
+    /// nil: members are taken at their word, or at their certificates.
+    let authentication: PeerAuthentication?
     private let serverTLS: TLSSettings?
     private let clientTLS: TLSContexts?
 
@@ -19,6 +21,11 @@ struct PeerNetwork: Sendable {
         self.logger = logger
         connectTimeout = settings.connectTimeout
         serverTLS = settings.tls
+        authentication = settings.authentication
+        if let authentication {
+            KerberosKeytab.use(authentication.credentials)
+            if let keytab = authentication.kerberos?.keytab { KerberosKeytab.use(keytab) }
+        }
         if let tls = settings.tls {
             clientTLS = try TLSContexts(tls, role: .client, logger: logger)
         } else {

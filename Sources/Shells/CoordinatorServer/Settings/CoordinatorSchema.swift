@@ -42,10 +42,6 @@ package enum CoordinatorSchema {
         ("ssl.crl", "false", "Lists of revoked certificates are not looked at."),
         ("ssl.ocsp", "false", "Nobody is asked whether a certificate has been revoked."),
         ("portUnification", "false", "Ports take other members in plaintext or over TLS, not both."),
-        (
-            "quorum.auth.enableSasl", "false",
-            "Members do not authenticate by SASL; sslQuorum makes them show certificates."
-        ),
         ("ssl.quorum.crl", "false", "Lists of revoked certificates are not looked at."),
         ("ssl.quorum.ocsp", "false", "Nobody is asked whether a certificate has been revoked."),
         ("client.portUnification", "false", "A port takes clients in plaintext or over TLS, not both."),

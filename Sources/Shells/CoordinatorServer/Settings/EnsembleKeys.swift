@@ -67,6 +67,26 @@ extension CoordinatorSchema {
             "ssl.quorum.enabledProtocols", .list, default: "TLSv1.2,TLSv1.3", "Versions of TLS that are spoken."),
         SettingKey(
             "ssl.quorum.ciphersuites", .list, default: "", "Cipher suites, best first; OpenSSL's choice if empty."),
+        SettingKey(
+            "quorum.auth.enableSasl", .boolean, default: "false",
+            "Whether members that dial may authenticate by SASL, by java.security.auth.login.config. To switch it on "
+                + "without a stop, restart all members with this, then with the next key, then with the one after."),
+        SettingKey(
+            "quorum.auth.learnerRequireSasl", .boolean, default: "false",
+            "Whether this member authenticates to those it dials, which all must have quorum.auth.enableSasl."),
+        SettingKey(
+            "quorum.auth.serverRequireSasl", .boolean, default: "false",
+            "Whether members that dial this one have to authenticate, which all must have quorum.auth.learnerRequireSasl."
+        ),
+        SettingKey(
+            "quorum.auth.learner.saslLoginContext", .text, default: "QuorumLearner",
+            "Section of the JAAS file by which this member authenticates to others."),
+        SettingKey(
+            "quorum.auth.server.saslLoginContext", .text, default: "QuorumServer",
+            "Section of the JAAS file by which others authenticate to this member."),
+        SettingKey(
+            "quorum.auth.kerberos.servicePrincipal", .text, default: "zkquorum/localhost",
+            "What members are called in Kerberos; the host may be _HOST, that of the member that is dialled."),
     ]
 
     /// How members are named, for the reference.

@@ -14,6 +14,8 @@ package struct EnsembleSettings: Sendable {
     package var listensOnAllAddresses = false
     /// Key, certificate and trust towards other members, as server and as client (`ssl.quorum.*`); nil for plaintext.
     package var tls: TLSSettings?
+    /// nil: members do not authenticate by SASL (`quorum.auth.enableSasl`).
+    package var authentication: PeerAuthentication?
     /// How often a port that cannot be opened is tried, at intervals of a second; 0 for ever (`electionPortBindRetry`).
     package var bindAttempts = 3
     /// How long dialling a member may take, TLS included (`cnxTimeout`).

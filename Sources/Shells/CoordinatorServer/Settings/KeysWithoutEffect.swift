@@ -92,13 +92,6 @@ enum KeysWithoutEffect {
         IgnoredKeys(
             ["leaderServes"], because: "members serve clients while they lead"),
         IgnoredKeys(
-            [
-                "quorum.auth.learnerRequireSasl", "quorum.auth.serverRequireSasl",
-                "quorum.auth.learner.saslLoginContext", "quorum.auth.server.saslLoginContext",
-                "quorum.auth.kerberos.servicePrincipal",
-            ],
-            because: "members do not authenticate by SASL"),
-        IgnoredKeys(
             ["ssl.quorum.clientHostnameVerification"], because: "a member that dials says itself which one it is"),
         IgnoredKeys(
             [

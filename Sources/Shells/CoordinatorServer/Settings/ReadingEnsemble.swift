@@ -141,6 +141,7 @@ extension CoordinatorSettings {
             settings.tls = Self.tls(values, prefix: "ssl.quorum.", for: "sslQuorum", problems: &problems)
             settings.tls?.verifiesHostName = values.boolean("ssl.quorum.hostnameVerification")
         }
+        settings.authentication = Self.peerAuthentication(values, problems: &problems)
         let count = settings.membership.voters.count
         if count % 2 == 0 {
             values.warnings.append(

@@ -23,14 +23,36 @@ extension CoordinatorSettings {
         do throws(JAASConfiguration.UnusableSection) {
             let section = try JAASConfiguration.section(values.text("sasl.serverconfig"), of: path)
             sasl = try Self.saslSettings(of: section, values, superUsers: superUsers)
+        } catch  where error.isAbsent && values.boolean("quorum.auth.enableSasl") && !values.isSet("sasl.serverconfig")
+        {
+            // The file is for members alone.
         } catch {
             problems.append("\(values.place(of: key))\(key): \(path): \(error)")
+        }
+        if let own = sasl?.kerberos?.keytab, let peers = ensemble?.authentication?.kerberos?.keytab, own != peers {
+            problems.append(
+                "\(values.place(of: key))\(key): \(path): clients and members are authenticated by one keytab, and two are "
+                    + "named: \(own) and \(peers)")
         }
     }
 
     private static func saslSettings(
         of modules: [JAASConfiguration.LoginModule], _ values: SettingValues, superUsers: Set<String>
     ) throws(JAASConfiguration.UnusableSection) -> SASLSettings {
+        let superPassword = values["SASLAuthenticationProvider.superPassword"]
+        let (passwords, kerberos) = try known(by: modules, and: superPassword.map { ["super": $0] } ?? [:])
+        var sasl = SASLSettings(mapping: try mapping(values, realm: kerberos?.principal.realm))
+        sasl.passwords = passwords
+        sasl.kerberos = kerberos
+        sasl.policy.superUsers = superUsers.union(values["superUser"].map { [$0.trimmed] } ?? [])
+        sasl.policy.keepsRefusedClients = values.boolean("allowSaslFailedClients")
+        return sasl
+    }
+
+    /// What a server's section says: passwords by user, besides `others`, and who the server is in Kerberos.
+    static func known(
+        by modules: [JAASConfiguration.LoginModule], and others: [String: String] = [:]
+    ) throws(JAASConfiguration.UnusableSection) -> (passwords: [String: String], kerberos: SASLSettings.Kerberos?) {
         var passwords: [String: String] = [:]
         var kerberos: SASLSettings.Kerberos?
         for module in modules {
@@ -45,16 +67,12 @@ extension CoordinatorSettings {
                     "\(module.className) is not known; known are DigestLoginModule and Krb5LoginModule")
             }
         }
-        if let password = values["SASLAuthenticationProvider.superPassword"] { passwords["super"] = password }
+        passwords.merge(others) { $1 }
         guard kerberos != nil || !passwords.isEmpty else {
-            throw JAASConfiguration.UnusableSection("neither a user (user_NAME=\"password\") nor a keytab is named")
+            throw JAASConfiguration.UnusableSection(
+                "neither a user (user_NAME=\"password\") nor a keytab is named")
         }
-        var sasl = SASLSettings(mapping: try mapping(values, realm: kerberos?.principal.realm))
-        sasl.passwords = passwords
-        sasl.kerberos = kerberos
-        sasl.policy.superUsers = superUsers.union(values["superUser"].map { [$0.trimmed] } ?? [])
-        sasl.policy.keepsRefusedClients = values.boolean("allowSaslFailedClients")
-        return sasl
+        return (passwords, kerberos)
     }
 
     private static func kerberos(_ module: JAASConfiguration.LoginModule) throws(JAASConfiguration.UnusableSection)
@@ -67,11 +85,15 @@ extension CoordinatorSettings {
         guard let principal = module.options["principal"].flatMap({ KerberosPrincipal($0) }), principal.instance != nil
         else { throw JAASConfiguration.UnusableSection("\(module.name) needs principal=\"service/host@realm\"") }
         let keytab = module.options["keyTab"]
-        if let keytab, access(keytab, R_OK) != 0 {
+        if let keytab { try checkReadable(keytab: keytab) }
+        return SASLSettings.Kerberos(principal: principal, keytab: keytab)
+    }
+
+    static func checkReadable(keytab: String) throws(JAASConfiguration.UnusableSection) {
+        guard access(keytab, R_OK) == 0 else {
             throw JAASConfiguration.UnusableSection(
                 "cannot read the keytab \(keytab): \(String(cString: strerror(errno)))")
         }
-        return SASLSettings.Kerberos(principal: principal, keytab: keytab)
     }
 
     private static func mapping(_ values: SettingValues, realm: String?) throws(JAASConfiguration.UnusableSection)
