@@ -197,6 +197,12 @@ import ZooKeeperProtocol
             .reconfig(joining: newcomer.configurationLine, leaving: nil, newMembers: nil, version: -1))
         _ = try ensemble.next(1)
         #expect(try ensemble.reply(1, to: .reconfig).header.error == .noAuth)
+        // What is asked for is looked at before who asks.
+        ensemble.ask(1, .reconfig(joining: "nonsense", leaving: nil, newMembers: nil, version: -1))
+        #expect(try ensemble.reply(1, to: .reconfig).header.error == .badArguments)
+        ensemble.ask(
+            1, .reconfig(joining: newcomer.configurationLine, leaving: nil, newMembers: nil, version: 1 << 40))
+        #expect(try ensemble.reply(1, to: .reconfig).header.error == .badVersion)
         var open = EnsembleHarness { $0.tree.checksACLs = false }
         try open.elect()
         open.start(MemberID(7), joined) { $0.tree.checksACLs = false }

@@ -16,7 +16,6 @@ extension CoordinatorKernel {
         else { return .failure(.unimplemented) }
         do throws(ZooKeeperError) {
             guard settings.allowsReconfiguration else { throw .reconfigDisabled }
-            try tree.requireWrite(toConfigurationBy: identities)
             let current = quorum.membership
             if expected != -1 && expected != current.version { throw .badVersion }
             var next = try wanted(joining, leaving, newMembers, from: current)
@@ -26,6 +25,7 @@ extension CoordinatorKernel {
             case .noQuorum: throw .newConfigNoQuorum
             case nil: break
             }
+            try tree.requireWrite(toConfigurationBy: identities)
             change(
                 .reconfigured(configuration: next.configurationText, previous: current.configurationText), at: now,
                 into: &effects)
