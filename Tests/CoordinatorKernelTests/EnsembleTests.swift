@@ -197,6 +197,9 @@ import ZooKeeperProtocol
             .reconfig(joining: newcomer.configurationLine, leaving: nil, newMembers: nil, version: -1))
         _ = try ensemble.next(1)
         #expect(try ensemble.reply(1, to: .reconfig).header.error == .noAuth)
+        ensemble.ask(
+            1, .reconfig(joining: "server.999=host:1:2:observer;3", leaving: nil, newMembers: nil, version: -1))
+        #expect(try ensemble.reply(1, to: .reconfig).header.error == .noAuth)
         // What is asked for is looked at before who asks.
         ensemble.ask(1, .reconfig(joining: "nonsense", leaving: nil, newMembers: nil, version: -1))
         #expect(try ensemble.reply(1, to: .reconfig).header.error == .badArguments)

@@ -18,7 +18,7 @@ extension CoordinatorKernel {
             guard settings.allowsReconfiguration else { throw .reconfigDisabled }
             let current = quorum.membership
             if expected != -1 && expected != current.version { throw .badVersion }
-            var next = try wanted(joining, leaving, newMembers, from: current)
+            var next = try wanted(joining, leaving, newMembers, from: current, by: identities)
             next.version = lastZxid + 1
             switch quorum.refusal(of: next, at: now) {
             case .inProgress: throw .reconfigInProgress
@@ -38,7 +38,8 @@ extension CoordinatorKernel {
 
     /// The ensemble that a request asks for.
     private func wanted(
-        _ joining: String?, _ leaving: String?, _ newMembers: String?, from current: Membership
+        _ joining: String?, _ leaving: String?, _ newMembers: String?, from current: Membership,
+        by identities: [ZooKeeperID]
     ) throws(ZooKeeperError) -> Membership {
         do throws(InvalidMembership) {
             if let newMembers, !newMembers.isEmpty { return try Membership(configurationText: newMembers) }
@@ -57,6 +58,8 @@ extension CoordinatorKernel {
             // Whether they go together is checked on the way back from text.
             return try Membership(configurationText: Membership(members).configurationText)
         } catch {
+            // ZooKeeper would look at who asks next.
+            if error.isOursAlone { try tree.requireWrite(toConfigurationBy: identities) }
             throw .badArguments
         }
     }

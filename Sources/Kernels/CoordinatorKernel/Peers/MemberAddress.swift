@@ -123,8 +123,13 @@ extension MemberAddress: CustomStringConvertible {
 /// Text that describes no ensemble, in a sentence.
 package struct InvalidMembership: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String
+    /// Whether Apache ZooKeeper would take it.
+    var isOursAlone = false
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isOursAlone: Bool = false) {
+        self.description = description
+        self.isOursAlone = isOursAlone
+    }
 }
 
 extension StringProtocol {

@@ -150,7 +150,7 @@ extension Membership.Member {
     /// Reads what stands behind `server.N=`; without a role it is a participant.
     package init(_ id: MemberID, configurationText: String) throws(InvalidMembership) {
         guard MembershipLines.memberNumbers.contains(id.number) else {
-            throw InvalidMembership("server.\(id): servers are numbered 0 to 255")
+            throw InvalidMembership("server.\(id): servers are numbered 0 to 255", isOursAlone: id.number > 255)
         }
         let (address, role) = try MemberAddress.parse(configurationText)
         self.init(id: id, isVoter: role != .observer, address: address.description)
