@@ -1,3 +1,5 @@
+import CoordinatorClient
+import FoundationEssentials
 import Security
 import Settings
 import Synchronization
@@ -153,5 +155,23 @@ private final class Written: Sendable {
         let flags = ClientConfiguration(
             javaFlags: "-Dzookeeper.client.secure=true -Dzookeeper.ssl.keyStore.type=JKS")
         #expect(throws: UnusableTLSKey.self) { try flags.tls() }
+    }
+
+    @Test func whoAuthenticatesIsToldByAJAASFile() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "jaas-\(UUID().uuidString)")
+        let module = "org.apache.zookeeper.server.auth.DigestLoginModule required username=bob password=secret"
+        try Data("Client { \(module); }; Other { \(module)er; };".utf8).write(to: file)
+        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(at: file) } }
+        let jaas = "-Djava.security.auth.login.config=\(file.path)"
+        #expect(
+            try ClientConfiguration(javaFlags: jaas).login()?.credentials == .password(user: "bob", password: "secret"))
+        let other = ClientConfiguration(javaFlags: "\(jaas) -Dzookeeper.sasl.clientconfig=Other")
+        #expect(try other.login()?.credentials == .password(user: "bob", password: "secreter"))
+        #expect(try ClientConfiguration(javaFlags: "\(jaas) -Dzookeeper.sasl.client=false").login() == nil)
+        #expect(try ClientConfiguration(javaFlags: "").login() == nil)
+        let absent = ClientConfiguration(javaFlags: "\(jaas) -Dzookeeper.sasl.clientconfig=Absent")
+        #expect(throws: JAASConfiguration.UnusableSection("there is no section Absent", isAbsent: true)) {
+            try absent.login()
+        }
     }
 }

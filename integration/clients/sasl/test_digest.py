@@ -1,6 +1,7 @@
 """Clients that authenticate by DIGEST-MD5: kazoo, Apache ZooKeeper's shell, and one that sends nonsense."""
 
 import os
+import subprocess
 import uuid
 
 import pytest
@@ -10,7 +11,7 @@ from kazoo.security import ACL, Id, Permissions
 
 from jute import SASL, WHO_AM_I, Wire, buffer
 from logins import USERS, jaas_flags, write_digest_jaas
-from martlet import eventually
+from martlet import BINARIES, DEADLINE, eventually
 from servers import four_letter_word
 from shells import Shell, run, tls_flags
 
@@ -60,6 +61,22 @@ def test_the_java_client(users_server, connect, certificates, tmp_path, path, tl
         nobody.get(path)
     wrong = write_digest_jaas(tmp_path / "wrong.jaas", "bob", "wrong")
     assert "AuthFailed" in run(address, [f"get {path}"], *jaas_flags(wrong), *flags)
+
+
+def test_our_shell(users_server, connect, tmp_path, path):
+    def zk(password, *command):
+        jaas = write_digest_jaas(tmp_path / "client.jaas", "bob", password)
+        return subprocess.run(
+            [BINARIES / "martlet", "zk", "--server", users_server.address, *command], text=True, capture_output=True,
+            timeout=DEADLINE, env=os.environ | {"CLIENT_JVMFLAGS": " ".join(jaas_flags(jaas))})
+    assert zk(USERS["bob"], "create", path, "mine", "sasl:bob:cdrwa").returncode == 0
+    assert "mine" in zk(USERS["bob"], "get", path).stdout
+    nobody = connect(users_server)
+    nobody.sync(path)
+    with pytest.raises(NoAuthError):
+        nobody.get(path)
+    refused = zk("wrong", "get", path)
+    assert refused.returncode == 1 and "does not accept user bob of DIGEST-MD5" in refused.stderr
 
 
 def test_a_session_of_kazoo_proves_itself_at_each_member(stage, users, connect, path):

@@ -12,6 +12,7 @@ struct ShellConnectionOptions: Sendable {
     /// Whether a server without its ensemble will do.
     var acceptsReadOnly = false
     var tls: TLSContexts?
+    var login: CoordinatorLogin?
 }
 
 /// A shell's session with the servers of one connect string.
@@ -31,6 +32,7 @@ final class ShellConnection: Sendable {
         settings.connectionTimeout = options.patience
         settings.acceptsReadOnly = options.acceptsReadOnly
         settings.tls = options.tls
+        settings.login = options.login
         // The shell says in its own words what happens.
         let logger = Logger(label: "martlet", factory: { _ in SwiftLogNoOpLogHandler() })
         let events = ShellEvents(output)

@@ -17,7 +17,8 @@ struct ZooKeeperShell: AsyncParsableCommand {
             status is 0 when no command failed, 127 when the first that failed is no command, and 1 otherwise.
 
             zkCli's own spellings with one dash work too (-server, -timeout, -waitforconnection, \
-            -client-configuration), and so do the -Dzookeeper.* words of CLIENT_JVMFLAGS about TLS.
+            -client-configuration), and so do the -Dzookeeper.* words of CLIENT_JVMFLAGS about TLS and SASL, with \
+            -Djava.security.auth.login.config and its section Client.
             """)
 
     @Option(
@@ -96,17 +97,24 @@ struct ZooKeeperShell: AsyncParsableCommand {
         options.timeout = .milliseconds(timeout)
         options.patience = waitForConnection ? options.timeout : min(options.timeout, options.patience)
         options.acceptsReadOnly = readOnly
-        if let settings = try tlsSettings() {
+        let configuration = try configuration()
+        options.login = try configuration.login()
+        if let login = options.login { KerberosKeytab.use(login.credentials) }
+        if let settings = try tlsSettings(configuration) {
             let logger = Logger(label: "martlet", factory: { StreamLogHandler.standardError(label: $0) })
             options.tls = try TLSContexts(settings, role: .client, logger: logger)
         }
         return options
     }
 
-    private func tlsSettings() throws -> TLSSettings? {
+    private func configuration() throws -> ClientConfiguration {
         let flags = getenv("CLIENT_JVMFLAGS").map { String(cString: $0) } ?? ""
         var configuration = ClientConfiguration(javaFlags: flags)
         if let clientConfiguration { configuration.add(try PropertiesFile(reading: clientConfiguration)) }
+        return configuration
+    }
+
+    private func tlsSettings(_ configuration: ClientConfiguration) throws -> TLSSettings? {
         var settings = try configuration.tls()
         guard tls || tlsCa != nil || tlsIdentity != nil else { return settings }
         settings = settings ?? TLSSettings()

@@ -1,5 +1,4 @@
 import CoordinatorClient
-import Glibc
 import Security
 import Settings
 
@@ -10,7 +9,9 @@ extension BrokerSettings {
         if values.boolean("zookeeper.sasl.client"), let path = values[key] {
             do throws(JAASConfiguration.UnusableSection) {
                 let section = try JAASConfiguration.section(values.text("zookeeper.sasl.clientconfig"), of: path)
-                coordinatorLogin = try Self.login(section, values)
+                coordinatorLogin = try CoordinatorLogin(
+                    section, service: values["zookeeper.sasl.client.username"],
+                    serverPrincipal: values["zookeeper.server.principal"])
             } catch  where error.isAbsent && !values.isSet("zookeeper.sasl.clientconfig") {
                 // The file may be for others.
             } catch {
@@ -24,25 +25,5 @@ extension BrokerSettings {
                     + "coordinators neither by SASL (java.security.auth.login.config) nor by a certificate "
                     + "(zookeeper.ssl.keystore.location) who it is")
         }
-    }
-
-    private static func login(
-        _ section: [JAASConfiguration.LoginModule], _ values: SettingValues
-    ) throws(JAASConfiguration.UnusableSection) -> CoordinatorLogin {
-        let credentials = try SASLCredentials(section)
-        if case .keytab(let path?, _) = credentials, access(path, R_OK) != 0 {
-            throw JAASConfiguration.UnusableSection(
-                "cannot read the keytab \(path): \(String(cString: strerror(errno)))")
-        }
-        var login = CoordinatorLogin(credentials)
-        login.service = values.text("zookeeper.sasl.client.username")
-        guard let name = values["zookeeper.server.principal"] else { return login }
-        guard let principal = KerberosPrincipal(name), let host = principal.instance else {
-            throw JAASConfiguration.UnusableSection(
-                "zookeeper.server.principal=\(name) is no service/host")
-        }
-        login.service = principal.primary
-        login.host = host
-        return login
     }
 }
