@@ -12,8 +12,15 @@ import ZooKeeperProtocol
     /// The server's side: an exchange at a time, begun anew with each empty token.
     private final class Door: Sendable {
         private let exchange = Mutex<SASLServerExchange?>(nil)
+        /// Done once, before the next answer.
+        let disturbance = Mutex<(@Sendable () -> Void)?>(nil)
 
         func answer(_ token: ByteBuffer?) -> (ZooKeeperError, ZooKeeperReply) {
+            let disturb = disturbance.withLock { disturbance in
+                defer { disturbance = nil }
+                return disturbance
+            }
+            disturb?()
             let token = token.map { Array($0.readableBytesView) } ?? []
             return exchange.withLock { exchange in
                 if token.isEmpty {
@@ -34,8 +41,7 @@ import ZooKeeperProtocol
         }
     }
 
-    private func coordinator() async throws -> ScriptedCoordinator {
-        let door = Door()
+    private func coordinator(_ door: Door = Door()) async throws -> ScriptedCoordinator {
         let coordinator = ScriptedCoordinator { request in
             switch request {
             case .sasl(let token): door.answer(token)
@@ -90,6 +96,19 @@ import ZooKeeperProtocol
         #expect(again.prefix(2).allSatisfy(isToken))
         #expect(again.dropFirst(2).first?.xid == SpecialXID.setWatches)
         #expect(session.id == 101)
+        await session.close()
+        try await coordinator.stop()
+    }
+
+    @Test func aConnectionThatEndsDuringTheExchangeIsReplaced() async throws {
+        let door = Door()
+        let coordinator = try await coordinator(door)
+        door.disturbance.withLock { $0 = { coordinator.dropConnections() } }
+        let session = try session(coordinator)
+        try await session.start()
+        #expect(coordinator.handshakes.map(\.sessionID) == [0, 101])
+        #expect(
+            await session.perform([.exists(path: "/a", watch: false)]) == [.failure(.refused(.noNode, operation: 0))])
         await session.close()
         try await coordinator.stop()
     }

@@ -6,12 +6,13 @@ import ZooKeeperProtocol
 /// One connection of a session: waits for the handshake's answer, proves who the session is, hands on what comes after
 /// that, and sends pings.
 ///
-///     greeting ─▶ authenticating (with a login) ─▶ serving
+///     greeting ─▶ authenticating (with a login) ─▶ serving        any ─▶ over
 final class SessionConnection: ConnectionHandler {
     private enum Phase {
         case greeting
         case authenticating(SessionLogin)
         case serving
+        case over
     }
 
     private let session: CoordinatorSession
@@ -49,6 +50,7 @@ final class SessionConnection: ConnectionHandler {
                 case .greeting: try receiveHandshake(frame, connection)
                 case .authenticating(let login): try login.receive(frame)
                 case .serving: try session.receive(frame)
+                case .over: return
                 }
             }
         } catch {
@@ -58,7 +60,9 @@ final class SessionConnection: ConnectionHandler {
 
     func closed(_ connection: Connection, _ reason: CloseReason) {
         timer?.cancel()
-        if case .serving = phase {
+        let before = phase
+        phase = .over
+        if case .serving = before {
             session.lost(connection, reason.description)
             ended.succeed(true)
         } else {
@@ -78,17 +82,23 @@ final class SessionConnection: ConnectionHandler {
         timeout = .milliseconds(Int64(answer.timeout))
         session.granted(answer)
         guard let settings = session.settings.login else { return serve(over: connection) }
-        let login = SessionLogin(settings, to: host, over: connection) { [unowned self] outcome in
-            switch outcome {
-            case .proven: serve(over: connection)
-            case .refused(let reason):
-                session.refused(reason)
-                connection.close(.ended)
-            case .failed(let reason): connection.close(.failed(reason))
-            }
+        let login = SessionLogin(settings, to: host, over: connection) { [weak self] outcome in
+            self?.authenticated(outcome, over: connection)
         }
         phase = .authenticating(login)
         login.start()
+    }
+
+    /// The connection may have ended meanwhile.
+    private func authenticated(_ outcome: SessionLogin.Outcome, over connection: Connection) {
+        guard case .authenticating = phase else { return }
+        switch outcome {
+        case .proven: serve(over: connection)
+        case .refused(let reason):
+            session.refused(reason)
+            connection.close(.ended)
+        case .failed(let reason): connection.close(.failed(reason))
+        }
     }
 
     private func serve(over connection: Connection) {
