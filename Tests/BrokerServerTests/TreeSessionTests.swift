@@ -169,6 +169,96 @@ import Testing
         }
     }
 
+    @Test func aFailoverOfManyPartitionsGoesOnBesideTheWritesOfLeaders() async throws {
+        try await withCoordinator { coordinator in
+            let ids = (1...3).map { BrokerID($0) }
+            var brokers: [TreeBroker] = []
+            for id in ids { brokers.append(try await TreeBroker.registered(id.value, coordinator.connect)) }
+            await brokers[1].image { $0.brokers.count == 3 }
+            #expect(
+                await brokers[0].change(createTopic("orders", on: Array(repeating: [ids[2], ids[1]], count: 250)))
+                    == .done)
+            let before = await brokers[1].image {
+                $0.topics["orders"]?.partitions.allSatisfy { $0.leader == ids[2] } == true
+            }
+            let partitions = try #require(before.topics["orders"]?.partitions)
+            let leader = brokers[2]
+            async let closing: Void = leader.session.close()
+            // The leader's last words, which some of the controller's writes meet.
+            for index in stride(from: 0, to: 250, by: 3) {
+                let id = TopicPartition(topic: "orders", partition: Int32(index))
+                brokers[1].session.change(
+                    .setInSync(
+                        id, isr: ids[1...2].reversed(), leaderEpoch: 0, stateVersion: partitions[index].stateVersion)
+                ) { _ in }
+            }
+            await closing
+            let after = await brokers[1].image {
+                $0.topics["orders"]?.partitions.allSatisfy { $0.leader == ids[1] && $0.isr == [ids[1]] } == true
+            }
+            #expect(after.topics["orders"]?.partitions.allSatisfy { $0.leaderEpoch == 1 } == true)
+            await brokers[0].session.close()
+            await brokers[1].session.close()
+        }
+    }
+
+    @Test func aBrokerThatLeavesWaitsUntilOthersLead() async throws {
+        try await withCoordinator { coordinator in
+            let (one, two) = (BrokerID(1), BrokerID(2))
+            let first = try await TreeBroker.registered(1, coordinator.connect)
+            let second = try await TreeBroker.registered(2, coordinator.connect)
+            await first.image { $0.brokers.count == 2 }
+            #expect(await first.change(createTopic("orders", on: [[one, two], [one]])) == .done)
+            await first.image { $0.topics["orders"]?.partitions.allSatisfy { $0.leader == one } == true }
+            await first.session.leave()
+            let image = first.image
+            #expect(image.brokers[one]?.isShuttingDown == true)
+            #expect(image.topics["orders"]?.partitions.map(\.leader) == [two, one])
+            #expect(image.topics["orders"]?.partitions.map(\.isr) == [[two], [one]])
+            await first.session.close()
+            // Whoever comes back is not about to stop.
+            let again = try await TreeBroker.registered(1, coordinator.connect)
+            #expect(again.image.brokers[one]?.isShuttingDown == false)
+            await again.session.close()
+            await second.session.close()
+        }
+    }
+
+    @Test func whoWasNotThereLearnsOfDeletedTopicsByTheirIDs() async throws {
+        try await withCoordinator { coordinator in
+            let first = try await TreeBroker.registered(1, coordinator.connect)
+            #expect(await first.change(createTopic("orders", on: [[BrokerID(1)]])) == .done)
+            await first.image { $0.topics["orders"]?.partitions.first?.leader == BrokerID(1) }
+            #expect(await first.change(.deleteTopic(name: "orders")) == .done)
+            await first.image { $0.topics.isEmpty }
+            let second = try await TreeBroker.registered(2, coordinator.connect)
+            #expect(second.image.deletedTopics == [topicID])
+            await first.session.close()
+            await second.session.close()
+        }
+    }
+
+    @Test(arguments: [true, false]) func settingsOfClientsAndUsersAreFollowed(recursive: Bool) async throws {
+        try await withCoordinator(recursive: recursive) { coordinator in
+            let first = try await TreeBroker.registered(1, coordinator.connect)
+            let second = try await TreeBroker.registered(2, coordinator.connect)
+            let quota = ["producer_byte_rate": "1024"]
+            #expect(await first.change(.setConfigs(entity: "users/u/clients/c", configs: quota)) == .done)
+            #expect(
+                await first.change(.setConfigs(entity: "brokers/<default>", configs: ["log.retention.ms": "1"]))
+                    == .done)
+            await second.image {
+                $0.entityConfigs["users/u/clients/c"] == quota && $0.defaultBrokerConfigs == ["log.retention.ms": "1"]
+            }
+            #expect(
+                coordinator.tree["/config/users/u/clients/c"]
+                    == #"{"version":1,"config":{"producer_byte_rate":"1024"}}"#)
+            let third = try await TreeBroker.registered(3, coordinator.connect)
+            #expect(third.image.entityConfigs["users/u/clients/c"] == quota)
+            for broker in [first, second, third] { await broker.session.close() }
+        }
+    }
+
     @Test func anExpiredBrokerRegistersAgain() async throws {
         try await withCoordinator { coordinator in
             let broker = try await TreeBroker.registered(1, coordinator.connect)

@@ -102,7 +102,7 @@ def test_a_broker_that_stops_hands_its_leaderships_over_first(cluster, topic):
     load.wait_for(300)
     cluster.brokers[1].start()
     eventually(lambda: all(1 in cluster.state(topic, index)["isr"] for index in range(3)), "broker 1 is in sync")
-    cluster.admin.elect_leaders(0, [topic], raise_errors=False)
+    run_tool(cluster, "elect-leaders", "--election-type", "preferred", "--topic", topic)
     eventually(lambda: all(cluster.state(topic, index)["leader"] == 1 for index in range(3)), "broker 1 leads")
     load.wait_for(300)
     load.end()

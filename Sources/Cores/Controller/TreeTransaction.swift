@@ -8,6 +8,14 @@ package enum TreeWrite: Sendable, Equatable {
     /// Fails the transaction when the node's version is another.
     case check(path: String, version: Int32)
 
+    /// About what it takes in a message.
+    package var sizeInBytes: Int {
+        switch self {
+        case .create(let path, let data, _), .set(let path, let data, _): path.utf8.count + data.count
+        case .delete(let path, _), .check(let path, _): path.utf8.count
+        }
+    }
+
     package enum Kind: Sendable, Equatable {
         case persistent
         /// The server appends ten digits to the path.

@@ -37,7 +37,8 @@ extension BrokerKernel {
         if partitions[name] == nil || hasNewConfigs {
             let configs = TopicConfigs(own: topic.configs, broker: brokerValues)
             let logSettings = configs.logSettings(
-                producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
+                producerExpirationInMilliseconds: brokerValues.number("producer.id.expiration.ms")
+                    ?? settings.producerIDExpirationInMilliseconds)
             guard let partition = partitions[name] ?? open(name, topic.id, logSettings) else { return }
             partition.log.settings = logSettings
             if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {

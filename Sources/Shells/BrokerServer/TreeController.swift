@@ -9,6 +9,8 @@ import ZooKeeperProtocol
 struct TreeController {
     /// Writes of several steps that go together: one that fails makes all be done again.
     private static let writesInTransaction = 100
+    /// What they may come to: far below the coordinator's limit of 1 MiB for a message.
+    private static let bytesInTransaction = 256 * 1024
     /// How many topics that were deleted are kept in mind.
     private static let deletedTopicsRemembered = 1000
     /// Nodes one transaction deletes: keeps messages far below the coordinator's limit of 1 MiB.
@@ -138,14 +140,16 @@ struct TreeController {
     /// Steps that share a transaction: a failed broker costs thousands of writes.
     private static func groups(of steps: [[TreeWrite]]) -> [[[TreeWrite]]] {
         var groups: [[[TreeWrite]]] = []
-        var size = writesInTransaction
+        var (writes, bytes) = (writesInTransaction, 0)
         for step in steps {
-            if size + step.count > writesInTransaction {
+            let size = step.reduce(0) { $0 + $1.sizeInBytes }
+            if writes + step.count > writesInTransaction || bytes + size > bytesInTransaction {
                 groups.append([])
-                size = 0
+                (writes, bytes) = (0, 0)
             }
             groups[groups.count - 1].append(step)
-            size += step.count
+            writes += step.count
+            bytes += size
         }
         return groups
     }

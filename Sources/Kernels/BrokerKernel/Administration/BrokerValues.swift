@@ -22,6 +22,12 @@ struct BrokerValues: Equatable {
     func values(of key: String) -> [(text: String, source: ConfigSource)] {
         layers.compactMap { layer in layer.values[key].map { ($0, layer.source) } }
     }
+
+    /// The first value of `key` that is one of its values; nil when none stands anywhere.
+    func number(_ key: String) -> Int64? {
+        values(of: key).lazy.filter { DynamicBrokerKeys.named(key)?.objection(to: $0.text) == nil }
+            .compactMap { Int64($0.text) }.first
+    }
 }
 
 extension BrokerKernel {

@@ -48,6 +48,10 @@ extension BrokerKernel {
         guard let topic = image.topics[wanted.name] else {
             throw AdminRefusal(.unknownTopicOrPartition, "The topic '\(wanted.name)' does not exist.")
         }
+        guard !topic.partitions.contains(where: \.assignment.isMoving) else {
+            throw AdminRefusal(
+                .reassignmentInProgress, "A partition reassignment is in progress for the topic '\(wanted.name)'.")
+        }
         let existing = topic.partitions.count
         let added = Int(wanted.count) - existing
         guard added != 0 else {
