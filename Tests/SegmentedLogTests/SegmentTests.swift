@@ -147,11 +147,22 @@ import Testing
         #expect(try log.recordWithMaxTimestamp()?.offset == times.firstIndex { $0 == largest }.map { Offset($0) })
     }
 
+    @Test func anEpochIsWrittenDownWithItsFirstRecord() throws {
+        let log = try opened(disk)
+        try log.append(batch(["a"]), epoch: 1)
+        log.beginLeaderEpoch(3)
+        #expect(try opened(disk).leaderEpochs.entries == [.init(epoch: 1, startOffset: 0)])
+        try log.append(batch(["b"]), epoch: 3)
+        #expect(
+            try opened(disk).leaderEpochs.entries
+                == [.init(epoch: 1, startOffset: 0), .init(epoch: 3, startOffset: 1)])
+    }
+
     @Test func epochsTellWhereTheyEnd() throws {
         let log = try opened(disk)
         try log.append(batch(["a", "b"]), epoch: 1)
         try log.append(batch(["c"]), epoch: 4)
-        try log.beginLeaderEpoch(6)
+        log.beginLeaderEpoch(6)
         #expect(log.end(of: 0) == EpochEnd(epoch: 0, endOffset: 0))
         #expect(log.end(of: 1) == EpochEnd(epoch: 1, endOffset: 2))
         #expect(log.end(of: 3) == EpochEnd(epoch: 1, endOffset: 2))

@@ -16,8 +16,7 @@ enum CommitWaiter {
 extension BrokerKernel {
     /// Begins to lead, or goes on in another epoch. What waits for the high watermark waits on: the log only grew.
     mutating func lead(_ partition: Partition, _ term: LeaderTerm) {
-        let hasBegun: Void? = onLog { () throws(LogFailure) in try partition.log.beginLeaderEpoch(term.epoch) }
-        guard hasBegun != nil else { return }
+        partition.log.beginLeaderEpoch(term.epoch)
         partition.leadership = PartitionLeader(
             broker: settings.brokerID, term: term, logEnd: partition.log.logEndOffset,
             highWatermark: partition.log.highWatermark, minimumInSync: partition.minimumInSyncReplicas,

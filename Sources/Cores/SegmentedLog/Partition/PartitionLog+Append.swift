@@ -162,7 +162,7 @@ extension PartitionLog {
 
     /// Epochs are written down before their first batch, so that no batch of an unknown epoch is ever found.
     private func noteEpochs() throws(LogFailure) {
-        var isNew = false
+        var isNew = hasUnwrittenEpoch
         for header in headers where leaderEpochs.note(header.leaderEpoch, startingAt: header.baseOffset) {
             isNew = true
         }
@@ -170,9 +170,11 @@ extension PartitionLog {
     }
 
     /// Notes that this broker leads in `epoch` from the log's end on, before it takes the first batch.
-    package func beginLeaderEpoch(_ epoch: LeaderEpoch) throws(LogFailure) {
-        guard leaderEpochs.note(epoch, startingAt: logEndOffset) else { return }
-        try writeLeaderEpochs()
+    ///
+    /// It is written down with that batch: an epoch without records tells nobody anything after a restart, and when a
+    /// broker fails others begin thousands of epochs at once.
+    package func beginLeaderEpoch(_ epoch: LeaderEpoch) {
+        if leaderEpochs.note(epoch, startingAt: logEndOffset) { hasUnwrittenEpoch = true }
     }
 
     func writeLeaderEpochs() throws(LogFailure) {
@@ -180,5 +182,6 @@ extension PartitionLog {
             try disk.replace(
                 directory + "/" + CheckpointText.leaderEpochFile, with: CheckpointText.write(leaderEpochs))
         }
+        hasUnwrittenEpoch = false
     }
 }

@@ -14,6 +14,8 @@ package final class PartitionLog {
     var segments: [LogSegment]
     var producers: ProducerStates
     package internal(set) var leaderEpochs: LeaderEpochHistory
+    /// Whether the file of epochs lacks the latest, of which there is no record yet.
+    var hasUnwrittenEpoch = false
     /// The first offset that can be read.
     package internal(set) var logStartOffset: Offset
     /// The offset that the next record gets.
