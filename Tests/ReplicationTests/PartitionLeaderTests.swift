@@ -111,8 +111,9 @@ private func change(_ inSync: [Int32], _ version: Int32 = 7) -> PartitionLeader.
         #expect(led.tree(inSync: [1], version: 7).isEmpty)
         // Another state of the tree: the change was not made.
         #expect(led.tree(inSync: [1], version: 8).isEmpty, "2 was at the end a moment ago, and is waited for still")
-        led.now = led.now + .seconds(31)
+        led.now = led.leader.deadline
         #expect(led.step(.tick) == [.advanceHighWatermark(5)])
+        #expect(led.leader.deadline == .never, "and then it is not watched any more")
     }
 
     @Test func aPendingShrinkStillCountsTheOldSet() {

@@ -37,6 +37,11 @@ struct FollowerProgress: Sendable {
         endAtLastFetch = leaderEnd
     }
 
+    /// Notes that it has joined the in-sync set: it was at the high watermark, and has yet to reach the log's end.
+    mutating func joined(at now: Instant) {
+        caughtUpAt = now
+    }
+
     /// Notes that the leader's log grows beyond `end`. One that stood there was caught up until now: it is not asked
     /// to fetch anew what has not changed.
     mutating func leaderAppends(at end: Offset, at now: Instant) {

@@ -73,7 +73,7 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         followers = term.replicas.filter { $0 != broker }.map {
             FollowerProgress(broker: $0, inSyncSince: term.inSync.contains($0) ? now : nil)
         }
-        watch()
+        watch(at: now)
     }
 
     /// What `min.insync.replicas` comes to: no more replicas can be asked for than there are.
@@ -99,7 +99,7 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         case .tick: tick(at: now, into: &effects)
         }
         advance(at: now, into: &effects)
-        watch()
+        watch(at: now)
     }
 
     /// What the leader knows of a follower, for descriptions: the end of its log, -1 when it has not fetched yet, and
@@ -140,6 +140,10 @@ package struct PartitionLeader: ProtocolCore, Sendable {
                 known.first { $0.broker == replica }
                     ?? FollowerProgress(broker: replica, inSyncSince: newer.inSync.contains(replica) ? now : nil)
             }
+        }
+        for place in followers.indices {
+            let broker = followers[place].broker
+            if newer.inSync.contains(broker), !term.inSync.contains(broker) { followers[place].joined(at: now) }
         }
         term = newer
     }
@@ -190,7 +194,7 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     }
 
     /// Time matters to a change that has to be tried again, and to followers that are behind and count.
-    private mutating func watch() {
+    private mutating func watch(at now: Instant) {
         if pending != nil {
             deadline = retryAt ?? .never
             return
@@ -198,8 +202,8 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         deadline = .never
         for follower in followers where follower.position < logEnd {
             let isInSync = term.inSync.contains(follower.broker)
-            guard isInSync || follower.mayBeInSync,
-                let end = follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd)
+            guard let end = follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd),
+                isInSync || follower.mayBeInSync && end > now
             else { continue }
             deadline = min(deadline, end)
         }

@@ -12,13 +12,13 @@ struct Simulate: ParsableCommand {
             """)
 
     enum Kind: String, CaseIterable, ExpressibleByArgument {
-        case quorum, ensemble, broker
+        case quorum, ensemble, broker, cluster
     }
 
     @Argument(
         help: """
-            What is simulated: the quorum's members alone, ensembles of whole coordinators with their clients, or one \
-            broker on a failing disk.
+            What is simulated: the quorum's members alone, ensembles of whole coordinators with their clients, one \
+            broker on a failing disk, or a cluster of brokers with its clients.
             """)
     var kind = Kind.quorum
 
@@ -99,6 +99,10 @@ private struct Outcome {
         case .broker:
             let run = try BrokerRun(seed: seed)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
+        case .cluster:
+            let run = try ClusterRun(seed: seed, traces: traces)
+            (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
+            trace = run.traceLines
         }
     }
 }

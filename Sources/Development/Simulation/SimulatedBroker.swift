@@ -237,7 +237,7 @@ extension TreeChange {
 
 extension ByteBuffer {
     /// Appends bytes of a reply, read from their file where they lie in one.
-    fileprivate mutating func append(_ piece: RecordBytes) {
+    mutating func append(_ piece: RecordBytes) {
         switch piece {
         case .inMemory(var buffer): writeBuffer(&buffer)
         case .inFile(let range):

@@ -133,7 +133,8 @@ package struct BrokerKernel: ProtocolCore {
     /// When the next `tick` is due at the latest.
     package var nextDeadline: Instant {
         var deadline = min(upkeep.nextDeadline, groups.nextDeadline, compaction.nextDeadline)
-        deadline = min(deadline, waitingProduces.nextDeadline, leaderDeadlines.next, fetchers.nextDeadline)
+        deadline = min(
+            deadline, waitingProduces.nextDeadline, leaderDeadlines.next, fetchers.nextDeadline(in: image))
         if let fetch = parkedFetches.nextDeadline { deadline = min(deadline, fetch) }
         if let wait = imageWaits.nextDeadline { deadline = min(deadline, wait) }
         return deadline

@@ -10,7 +10,14 @@ import SegmentedLog
 struct ReplicaFetchers {
     fileprivate var byLeader: [BrokerID: ReplicaFetcher] = [:]
 
-    var nextDeadline: Instant { byLeader.values.lazy.map(\.deadline).min() ?? .never }
+    /// When there is something to ask again; a leader that is not registered is not asked.
+    func nextDeadline(in image: ClusterImage) -> Instant {
+        var deadline = Instant.never
+        for (leader, fetcher) in byLeader where image.brokers[leader] != nil {
+            deadline = min(deadline, fetcher.deadline)
+        }
+        return deadline
+    }
 }
 
 extension BrokerKernel {

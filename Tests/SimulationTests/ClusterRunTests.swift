@@ -1,0 +1,17 @@
+import Simulation
+import Testing
+
+@Suite struct ClusterRunTests {
+    @Test(arguments: 1...8) func nothingAcknowledgedIsLostAndNoReplicasDiffer(seed: UInt64) throws {
+        let run = try ClusterRun(seed: seed)
+        #expect(run.violations.isEmpty)
+        #expect(run.acknowledgedCount > 100)
+        #expect(run.faultCount > 5)
+    }
+
+    @Test func aSeedAlwaysDoesTheSame() throws {
+        let runs = try (0..<2).map { _ in try ClusterRun(seed: 7, seconds: 10) }
+        #expect(runs[0].digest == runs[1].digest)
+        #expect(try ClusterRun(seed: 8, seconds: 10).digest != runs[0].digest)
+    }
+}
