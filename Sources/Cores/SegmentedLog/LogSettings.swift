@@ -12,6 +12,18 @@ package struct LogSettings: Sendable, Equatable {
         package static let compact = CleanupPolicy(rawValue: 2)
     }
 
+    /// How batches are compressed whatever their producer does.
+    package struct Compression: Sendable, Equatable {
+        package var codec: CompressionCodec
+        /// As the codec's library counts; nil for its default.
+        package var level: Int?
+
+        package init(codec: CompressionCodec, level: Int? = nil) {
+            self.codec = codec
+            self.level = level
+        }
+    }
+
     /// `cleanup.policy`
     package var cleanupPolicy: CleanupPolicy = .delete
     /// `segment.bytes`
@@ -38,6 +50,10 @@ package struct LogSettings: Sendable, Equatable {
     package var timestampBeforeLimitInMilliseconds = Int64.max
     /// `message.timestamp.after.max.ms`
     package var timestampAfterLimitInMilliseconds = Int64.max
+    /// `compression.type`; nil keeps batches as their producers compress them.
+    package var compression: Compression?
+    /// `message.downconversion.enable`: whether consumers older than magic 2 are served.
+    package var servesOldFormats = true
     /// `flush.messages`
     package var flushIntervalInRecords = Int64.max
     /// `flush.ms`

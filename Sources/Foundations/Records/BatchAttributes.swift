@@ -16,8 +16,11 @@ package struct BatchAttributes: Sendable, Equatable {
 
     /// The three bits of the codec, known or not.
     package var codecBits: UInt8 { UInt8(truncatingIfNeeded: bits & 0x07) }
-    /// nil when the bits name no codec.
-    package var codec: CompressionCodec? { CompressionCodec(rawValue: codecBits) }
+    /// nil when the bits name no codec; cannot be set to nil.
+    package var codec: CompressionCodec? {
+        get { CompressionCodec(rawValue: codecBits) }
+        set { if let newValue { bits = bits & ~0x07 | UInt16(newValue.rawValue) } }
+    }
 
     package var timestampType: TimestampType {
         get { bits & 0x08 == 0 ? .createTime : .logAppendTime }

@@ -133,12 +133,13 @@ extension ByteBuffer {
 
 extension RecordBatchHeader {
     /// The batch of this header and these encoded records, compressed as its attributes say, with its CRC.
-    fileprivate func batch(of records: ByteBuffer) -> ByteBuffer {
+    /// - Parameter level: nil for the codec's default.
+    func batch(of records: ByteBuffer, level: Int? = nil) -> ByteBuffer {
         var batch = ByteBuffer()
         batch.reserveCapacity(Self.sizeInBytes + records.readableBytes)
         batch.writeRepeatingByte(0, count: Self.sizeInBytes)
         records.withUnsafeReadableBytes { raw in
-            (attributes.codec ?? .none).compress(raw, into: &batch)
+            (attributes.codec ?? .none).compress(raw, level: level, into: &batch)
         }
         write(over: &batch)
         return batch

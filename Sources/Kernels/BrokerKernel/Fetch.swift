@@ -19,15 +19,19 @@ struct FetchPlan {
     var maximumBytes: Int
     var readsCommittedOnly: Bool
     var usesTopicIDs: Bool
+    /// The newest format that the reader understands.
+    var newestMagic: Int8
 }
 
 /// What was found for one partition.
-private struct FetchFinding {
+struct FetchFinding {
     var error = ErrorCode.none
     var highWatermark: Offset = -1
     var lastStableOffset: Offset = -1
     var logStartOffset: Offset = -1
     var slice: LogSlice?
+    /// The slice's records in an older format.
+    var converted: ByteBuffer?
     var divergence: EpochEnd?
 
     var byteCount: Int { slice?.sizeInBytes ?? 0 }
@@ -63,7 +67,8 @@ extension BrokerKernel {
             minimumBytes: Int(body.minBytes),
             maximumBytes: replica >= 0
                 ? Int(body.maxBytes) : min(Int(body.maxBytes), settings.maximumFetchSizeInBytes),
-            readsCommittedOnly: replica < 0 && body.isolationLevel == 1, usesTopicIDs: usesTopicIDs)
+            readsCommittedOnly: replica < 0 && body.isolationLevel == 1, usesTopicIDs: usesTopicIDs,
+            newestMagic: request.version < 2 ? 0 : request.version < 4 ? 1 : 2)
         let interests = interests(of: body, usesTopicIDs: usesTopicIDs)
         switch body.sessionEpoch {
         case -1, 0:
@@ -170,7 +175,9 @@ extension BrokerKernel {
                     abortedIncluded: plan.readsCommittedOnly)
             }
             switch outcome {
-            case .slice(let slice): finding.slice = slice
+            case .slice(let slice):
+                finding.slice = slice
+                if plan.newestMagic < 2 { convert(&finding, of: partition, to: plan.newestMagic) }
             case .outOfRange: finding.error = .offsetOutOfRange
             case nil: finding.error = .kafkaStorageError
             }
@@ -217,7 +224,11 @@ extension BrokerKernel {
             told.divergingEpoch.epoch = divergence.epoch
             told.divergingEpoch.endOffset = divergence.endOffset
         }
-        told.records = finding.slice?.range.map { .inFile($0) } ?? .inMemory(ByteBuffer())
+        if let converted = finding.converted {
+            told.records = .inMemory(converted)
+        } else {
+            told.records = finding.slice?.range.map { .inFile($0) } ?? .inMemory(ByteBuffer())
+        }
         if plan.readsCommittedOnly {
             told.abortedTransactions = (finding.slice?.abortedTransactions ?? []).map { aborted in
                 var one = FetchResponse.AbortedTransaction()

@@ -21,6 +21,9 @@ enum BatchValidation {
             try checkProducer(header, origin: origin)
             if settings.timestampType == .createTime, origin == .client {
                 try checkTimestamps(header, settings: settings, now: now)
+                if settings.timestampBeforeLimitInMilliseconds < .max {
+                    try checkEachTimestamp(header, batch, settings: settings, now: now)
+                }
             }
             if settings.cleanupPolicy.contains(.compact), !header.attributes.isControl {
                 try checkKeys(header, batch)
@@ -78,12 +81,29 @@ enum BatchValidation {
         _ header: RecordBatchHeader, settings: LogSettings, now: Int64
     ) throws(AppendRefusal) {
         if header.attributes.timestampType == .logAppendTime { throw .timestampTypeOfBrokers }
-        for timestamp in [header.baseTimestamp, header.maxTimestamp] where timestamp >= 0 {
-            let (age, _) = now.subtractingReportingOverflow(timestamp)
-            guard age <= settings.timestampBeforeLimitInMilliseconds,
-                -age <= settings.timestampAfterLimitInMilliseconds
-            else { throw .timestampOutOfRange(timestamp: timestamp, now: now) }
+        try checkTimestamp(header.baseTimestamp, settings: settings, now: now)
+        try checkTimestamp(header.maxTimestamp, settings: settings, now: now)
+    }
+
+    private static func checkTimestamp(
+        _ timestamp: Int64, settings: LogSettings, now: Int64
+    ) throws(AppendRefusal) {
+        guard timestamp >= 0 else { return }
+        let (age, _) = now.subtractingReportingOverflow(timestamp)
+        guard age <= settings.timestampBeforeLimitInMilliseconds, -age <= settings.timestampAfterLimitInMilliseconds
+        else { throw .timestampOutOfRange(timestamp: timestamp, now: now) }
+    }
+
+    private static func checkEachTimestamp(
+        _ header: RecordBatchHeader, _ batch: UnsafeRawBufferPointer, settings: LogSettings, now: Int64
+    ) throws(AppendRefusal) {
+        let oldest = try AppendRefusal.ifInvalid { () throws(InvalidRecords) -> Int64 in
+            var records = try RecordIterator(RecordBatch(header: header, bytes: ByteBuffer(bytes: batch)))
+            var oldest = Int64.max
+            while let record = try records.next() { oldest = min(oldest, record.timestamp) }
+            return oldest
         }
+        try checkTimestamp(oldest, settings: settings, now: now)
     }
 
     private static func checkKeys(

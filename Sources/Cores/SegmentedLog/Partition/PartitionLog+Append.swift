@@ -4,7 +4,7 @@ import Records
 import Seams
 
 extension PartitionLog {
-    /// Appends batches of magic 2, giving them the next offsets.
+    /// Appends batches, giving them the next offsets. A client's are brought into the form in which the log keeps them.
     ///
     /// Offsets, leader epoch and, when the log stamps records, their time are written into the buffer's storage, also
     /// where other buffers share it: the batches of a request belong to the log from here on.
@@ -14,7 +14,13 @@ extension PartitionLog {
     package func append(
         _ batches: ByteBuffer, leaderEpoch: LeaderEpoch, origin: AppendOrigin, at now: Instant
     ) throws(LogFailure) -> AppendOutcome {
-        try rewriting(batches) { bytes throws(LogFailure) in
+        let stored: ByteBuffer
+        do throws(AppendRefusal) {
+            stored = origin == .client ? try StoredForm.of(batches, compression: settings.compression) : batches
+        } catch {
+            return .refused(error)
+        }
+        return try rewriting(stored) { bytes throws(LogFailure) in
             do throws(AppendRefusal) {
                 try BatchValidation.check(
                     UnsafeRawBufferPointer(bytes), origin: origin, settings: settings, now: now.unixMilliseconds,

@@ -40,6 +40,13 @@ package enum CompressionCodec: UInt8, Sendable, CaseIterable, CustomStringConver
         }
     }
 
+    /// Appends `bytes`, compressed for a message of magic 0 or 1, to `target`.
+    func compress(_ bytes: UnsafeRawBufferPointer, into target: inout ByteBuffer, isMagic0: Bool) {
+        let start = target.writerIndex
+        compress(bytes, into: &target)
+        if self == .lz4, isMagic0 { LZ4.checksumWrongly(&target, at: start) }
+    }
+
     /// The decompressed bytes. Snappy is read raw and in the xerial framing.
     /// - Parameters:
     ///   - limit: refuse what would decompress to more bytes.

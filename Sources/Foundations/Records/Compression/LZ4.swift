@@ -30,6 +30,17 @@ enum LZ4 {
         return try corrected.withBytes { raw throws(InvalidRecords) in try decompress(raw, limit: limit) }
     }
 
+    /// Gives the frame at `start` the header checksum that readers of magic 0 expect, computed over the frame's mark as
+    /// well (KAFKA-3160).
+    static func checksumWrongly(_ frame: inout ByteBuffer, at start: Int) {
+        let checksum = frame.withUnsafeReadableBytes { raw -> (place: Int, value: UInt8)? in
+            let bytes = UnsafeRawBufferPointer(rebasing: raw[(start - frame.readerIndex)...])
+            guard let place = checksumPlace(bytes) else { return nil }
+            return (place, UInt8(truncatingIfNeeded: shortXXH32(bytes[0..<place]) >> 8))
+        }
+        if let checksum { frame.setInteger(checksum.value, at: start + checksum.place) }
+    }
+
     private static func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(InvalidRecords) -> ByteBuffer {
         var context: OpaquePointer?
         let prepared = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))

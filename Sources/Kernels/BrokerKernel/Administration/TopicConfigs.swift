@@ -90,8 +90,14 @@ package struct TopicConfigs {
         log.fileDeleteDelayInMilliseconds = number("file.delete.delay.ms")
         log.maxBatchSizeInBytes = Int(number("max.message.bytes"))
         log.timestampType = text("message.timestamp.type") == "LogAppendTime" ? .logAppendTime : .createTime
-        log.timestampBeforeLimitInMilliseconds = number("message.timestamp.before.max.ms")
-        log.timestampAfterLimitInMilliseconds = number("message.timestamp.after.max.ms")
+        // The older setting holds for whichever of the newer ones is not set (KIP-937).
+        let difference = number("message.timestamp.difference.max.ms")
+        let before = number("message.timestamp.before.max.ms")
+        let after = number("message.timestamp.after.max.ms")
+        log.timestampBeforeLimitInMilliseconds = before == .max ? difference : before
+        log.timestampAfterLimitInMilliseconds = after == .max ? difference : after
+        log.compression = compression
+        log.servesOldFormats = text("message.downconversion.enable") == "true"
         log.flushIntervalInRecords = number("flush.messages")
         log.flushIntervalInMilliseconds = number("flush.ms")
         log.minCleanableRatio = Double(text("min.cleanable.dirty.ratio")) ?? 0.5
@@ -100,6 +106,24 @@ package struct TopicConfigs {
         log.deleteRetentionInMilliseconds = number("delete.retention.ms")
         log.producerExpirationInMilliseconds = producerExpirationInMilliseconds
         return log
+    }
+
+    /// nil when producers choose.
+    private var compression: LogSettings.Compression? {
+        switch text("compression.type") {
+        case "uncompressed": LogSettings.Compression(codec: .none)
+        case "gzip": LogSettings.Compression(codec: .gzip, level: level("compression.gzip.level", default: -1))
+        case "snappy": LogSettings.Compression(codec: .snappy)
+        // Apache's default means its fast variant.
+        case "lz4": LogSettings.Compression(codec: .lz4, level: level("compression.lz4.level", default: 9))
+        case "zstd": LogSettings.Compression(codec: .zstd, level: level("compression.zstd.level", default: 3))
+        default: nil
+        }
+    }
+
+    private func level(_ name: String, default standard: Int64) -> Int? {
+        let number = number(name)
+        return number == standard ? nil : Int(number)
     }
 
     /// -1 stands for no limit.

@@ -54,21 +54,3 @@ extension BrokerKernel {
         }
     }
 }
-
-extension FileRange {
-    /// Reads the range into memory.
-    fileprivate func contents() throws(LogFailure) -> ByteBuffer {
-        var buffer = ByteBufferAllocator().buffer(capacity: count)
-        var failure: FileSystemError?
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
-            do throws(FileSystemError) {
-                return try file.read(into: UnsafeMutableRawBufferPointer(rebasing: target[..<count]), at: position)
-            } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure { throw .disk(failure) }
-        return buffer
-    }
-}
