@@ -24,6 +24,8 @@ final class BrokerBench {
     private(set) var closed: [ConnectionID: String] = [:]
     private(set) var unanswered: Set<ReplyTicket> = []
     private(set) var stopReason: String?
+    private(set) var toldOffline: [TopicPartition] = []
+    private let directories: [String]
     /// Whether the tree answers; what it is asked meanwhile is lost.
     var isTreeAvailable = true
     private var replies: [ReplyTicket: ByteBuffer] = [:]
@@ -31,35 +33,37 @@ final class BrokerBench {
     private var startCount: UInt64 = 1
     private var nextProducerID: ProducerID = 1000
 
-    init(_ change: (inout BrokerKernelSettings) -> Void = { _ in }) throws {
+    init(directories: [String] = ["/data"], _ change: (inout BrokerKernelSettings) -> Void = { _ in }) throws {
         var settings = BrokerKernelSettings(brokerID: Self.brokerID, clusterID: Self.clusterID)
         settings.committedOffsetsPartitionCount = 3
         change(&settings)
         self.settings = settings
+        self.directories = directories
         image = ClusterImage(clusterID: Self.clusterID)
         image.controllerID = Self.brokerID
         image.brokers[Self.brokerID] = BrokerRegistration(endpoints: [
             BrokerEndpoint(listenerName: "PLAINTEXT", securityProtocol: "PLAINTEXT", host: "broker.test", port: 9092)
         ])
-        kernel = try Self.started(on: disk, settings, at: now, seed: startCount)
+        kernel = try Self.started(directories, on: disk, settings, at: now, seed: startCount)
         try step(.imageChanged(image))
     }
 
     private static func started(
-        on disk: SimulatedDisk, _ settings: BrokerKernelSettings, at now: Instant, seed: UInt64
+        _ directories: [String], on disk: SimulatedDisk, _ settings: BrokerKernelSettings, at now: Instant, seed: UInt64
     ) throws -> BrokerKernel {
         let owner = LogDirectory.Owner(
             brokerID: brokerID, clusterID: clusterID, newDirectoryID: KafkaUUID(high: 1, low: 1))
-        let directory = try LogDirectory("/data", fileSystem: disk, owner: owner, at: now) { _ in LogSettings() }
+        let owners = Dictionary(uniqueKeysWithValues: directories.map { ($0, owner) })
+        let store = try LogStore(directories, fileSystem: disk, owners: owners, at: now) { _ in LogSettings() }
         return BrokerKernel(
-            settings: settings, directory: directory, generator: SeededRandom(seed: seed), at: now)
+            settings: settings, logStore: store, generator: SeededRandom(seed: seed), at: now)
     }
 
     /// Kills the broker and starts it again on what it left, in a tree that `change` has changed meanwhile.
     func restart(_ change: (inout ClusterImage) -> Void = { _ in }) throws {
         startCount += 1
         change(&image)
-        kernel = try Self.started(on: disk, settings, at: now, seed: startCount)
+        kernel = try Self.started(directories, on: disk, settings, at: now, seed: startCount)
         try step(.imageChanged(image))
     }
 
@@ -158,6 +162,7 @@ final class BrokerBench {
                     var news: [DiskNews] = []
                     job.perform(pace: { _ in }, tell: { news.append($0) })
                     for one in news { try step(.diskReported(one)) }
+                case .replicasOffline(let partitions): toldOffline = partitions
                 case .stop(let reason): stopReason = reason
                 case .send(let request): events.append(.peerFailed(request.ticket))
                 case .report, .note, .disconnectPeer: break

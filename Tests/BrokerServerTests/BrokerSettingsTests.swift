@@ -26,7 +26,7 @@ import Testing
             "zookeeper.connect=localhost:2181/kafka", "listeners=INSIDE://0.0.0.0:9092,OUTSIDE://[::1]:9093",
             "listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT",
             "advertised.listeners=INSIDE://a.example:1092,OUTSIDE://b.example:1093", "broker.id=7", "log.dirs=/data")
-        #expect(settings.brokerID == BrokerID(7) && settings.dataDirectory == "/data")
+        #expect(settings.brokerID == BrokerID(7) && settings.dataDirectories == ["/data"])
         #expect(settings.listeners.map(\.name) == ["INSIDE", "OUTSIDE"])
         #expect(settings.listeners.map(\.host) == ["0.0.0.0", "::1"])
         #expect(settings.advertised.map(\.host) == ["a.example", "b.example"])

@@ -1,12 +1,13 @@
 import ClusterModel
 
-/// What a broker's registration holds (`/brokers/ids/<id>`), version 5 of Apache Kafka's format and three fields of ours.
+/// What a broker's registration holds (`/brokers/ids/<id>`), version 5 of Apache Kafka's format and fields of ours.
 extension BrokerRegistration {
     /// The field by which a Martlet broker is told from Apache's, which look at none of ours.
     private static let mark = "implementation"
     private static let markOfMartlet = "martlet"
     private static let directory = "log_directory_id"
     private static let leaving = "shutting_down"
+    private static let offline = "offline_replicas"
 
     /// `epoch` is the zxid that created the node. Versions 4 (no features) and 5 are read.
     package init(parsing text: [UInt8], epoch: Int64) throws(MalformedNode) {
@@ -25,6 +26,13 @@ extension BrokerRegistration {
             isMartlet: fields.object[Self.mark]?.asString == Self.markOfMartlet,
             logDirectoryID: fields.object[Self.directory]?.asString.flatMap { KafkaUUID($0) },
             isShuttingDown: fields.object[Self.leaving] == .bool(true))
+        // `topic-partition`, as their directories are called.
+        for name in fields.object[Self.offline]?.asArray ?? [] {
+            guard let text = name.asString, let dash = text.lastIndex(of: "-"),
+                let partition = Int32(text[text.index(after: dash)...])
+            else { throw fields.malformed(Self.offline) }
+            offlineReplicas.insert(TopicPartition(topic: String(text[..<dash]), partition: partition))
+        }
     }
 
     /// `NAME://host:port`; an IPv6 address stands in brackets.
@@ -63,6 +71,9 @@ extension BrokerRegistration {
         if isMartlet { node.append(Self.mark, .string(Self.markOfMartlet)) }
         if let logDirectoryID { node.append(Self.directory, .string(logDirectoryID.description)) }
         if isShuttingDown { node.append(Self.leaving, .bool(true)) }
+        if !offlineReplicas.isEmpty {
+            node.append(Self.offline, .array(offlineReplicas.sorted().map { .string($0.description) }))
+        }
         return JSONValue.object(node).text
     }
 }

@@ -31,6 +31,8 @@ package struct BrokerRegistration: Sendable, Equatable {
     package var logDirectoryID: KafkaUUID?
     /// Whether it is about to stop, and waits for the controller to take its leaderships away.
     package var isShuttingDown: Bool
+    /// Replicas on it that it cannot serve, because a disk failed or their files are unsound.
+    package var offlineReplicas: Set<TopicPartition> = []
 
     package init(
         endpoints: [BrokerEndpoint], rack: String? = nil, epoch: Int64 = -1, isMartlet: Bool = true,

@@ -6,6 +6,8 @@ package struct BrokerStanding: Sendable, Equatable {
     package var living: Set<BrokerID>
     /// Of the living: those about to stop, which should lead nothing and be waited for by nobody.
     package var leaving: Set<BrokerID>
+    /// Replicas that brokers which live cannot serve.
+    private var offline: [TopicPartition: Set<BrokerID>] = [:]
 
     package init(living: Set<BrokerID>, leaving: Set<BrokerID> = []) {
         self.living = living
@@ -15,6 +17,15 @@ package struct BrokerStanding: Sendable, Equatable {
     package init(_ image: ClusterImage) {
         living = Set(image.brokers.keys)
         leaving = Set(image.brokers.lazy.filter(\.value.isShuttingDown).map(\.key))
+        for (id, broker) in image.brokers {
+            for partition in broker.offlineReplicas { offline[partition, default: []].insert(id) }
+        }
+    }
+
+    /// How brokers stand to one partition: as if those that cannot serve it did not live.
+    package func serving(_ partition: TopicPartition) -> BrokerStanding {
+        guard let missing = offline[partition] else { return self }
+        return BrokerStanding(living: living.subtracting(missing), leaving: leaving.subtracting(missing))
     }
 
     package func isAlive(_ broker: BrokerID) -> Bool { living.contains(broker) }
@@ -26,11 +37,12 @@ extension ClusterImage {
     /// Whether the controller can do no more for `broker`, which is about to stop: nothing that another broker in sync
     /// could lead is led by it, and no in-sync set waits for it that others are in.
     package func isRelieved(_ broker: BrokerID) -> Bool {
-        let brokers = BrokerStanding(self)
+        let standing = BrokerStanding(self)
         return topics.allSatisfy { name, topic in
             topicsBeingDeleted.contains(name)
-                || topic.partitions.allSatisfy { partition in
-                    !partition.isr.contains(broker)
+                || topic.partitions.enumerated().allSatisfy { index, partition in
+                    let brokers = standing.serving(TopicPartition(topic: name, partition: Int32(index)))
+                    return !partition.isr.contains(broker)
                         || !partition.isr.contains {
                             $0 != broker && partition.replicas.contains($0) && brokers.stays($0)
                         }

@@ -67,6 +67,7 @@ package struct ClusterController: Sendable {
         var settled: [(TopicPartition, PartitionState)] = []
         for (index, partition) in topic.partitions.enumerated() {
             let id = TopicPartition(topic: name, partition: Int32(index))
+            let brokers = brokers.serving(id)
             if partition.state == nil {
                 let state = PartitionLeadership.initialState(
                     replicas: partition.replicas, brokers, controllerEpoch: epoch)

@@ -37,7 +37,8 @@ extension ClusterController {
         for id in wanted where !image.topicsBeingDeleted.contains(id.topic) {
             guard let partition = image.partition(id) else { continue }
             do throws(ChangeRefusal) {
-                let state = try PartitionLeadership.preferredElection(of: partition, brokers, controllerEpoch: epoch)
+                let state = try PartitionLeadership.preferredElection(
+                    of: partition, brokers.serving(id), controllerEpoch: epoch)
                 steps.append(.write([partition.write(state, of: id)]))
             } catch {
                 // Led by its first replica already, or that one cannot lead: as good as it gets.

@@ -6,6 +6,23 @@ package enum LogFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// A file holds what it must not, at a place that was sound when it was written.
     case corrupt(path: String, position: Int, reason: String)
 
+    /// Whether only one partition's files are unsound, rather than the disk they are on.
+    package var concernsOnePartition: Bool {
+        switch self {
+        case .corrupt: true
+        // ENOTDIR, EISDIR: something else has the name of a file or directory.
+        case .disk(let error): [20, 21].contains(error.code)
+        }
+    }
+
+    /// The file or directory that the failure was met at.
+    package var path: String {
+        switch self {
+        case .corrupt(let path, _, _): path
+        case .disk(let error): error.path
+        }
+    }
+
     package var description: String {
         switch self {
         case .disk(let error): error.description

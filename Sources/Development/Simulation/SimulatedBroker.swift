@@ -71,7 +71,7 @@ package final class SimulatedBroker {
         let logs = try LogDirectory(
             directory, fileSystem: disk, owner: owner, at: now, settings: { _ in logSettings })
         return BrokerKernel(
-            settings: settings, directory: logs, generator: SeededRandom(seed: random.next()), at: now)
+            settings: settings, logStore: LogStore([logs]), generator: SeededRandom(seed: random.next()), at: now)
     }
 
     // MARK: - Requests
@@ -178,7 +178,7 @@ package final class SimulatedBroker {
     private func perform(_ effect: BrokerKernel.Effect) {
         switch effect {
         case .reply(let ticket, let pieces): replies[ticket] = pieces.reduce(into: ByteBuffer()) { $0.append($1) }
-        case .noReply, .report, .note: break
+        case .noReply, .report, .note, .replicasOffline: break
         case .close(let connection, let reason): closed[connection] = reason
         case .changeTree(let ticket, let change):
             change.perform(on: &image, by: Self.brokerID)

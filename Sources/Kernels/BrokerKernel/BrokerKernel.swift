@@ -62,7 +62,9 @@ package struct BrokerKernel: ProtocolCore {
         case report(String)
         /// Something the operator may want to know later.
         case note(String)
-        /// A disk failed: the broker cannot keep its promises and has to stop.
+        /// All partitions of this broker that it cannot serve, sorted, for the controller to count without it there.
+        case replicasOffline([TopicPartition])
+        /// All its disks failed, or it is wrong about something: the broker has to stop.
         case stop(reason: String)
     }
 
@@ -70,7 +72,15 @@ package struct BrokerKernel: ProtocolCore {
     package internal(set) var image = ClusterImage()
     package internal(set) var partitions: [TopicPartition: Partition] = [:]
 
-    let directory: LogDirectory
+    let logStore: LogStore
+    /// Partitions that are to be here and cannot be served, and why.
+    package internal(set) var offline: [TopicPartition: OfflineReason] = [:]
+    /// Those that the controller was told of last.
+    var toldOffline: [TopicPartition] = []
+    /// Whether an image of the cluster was followed since the start.
+    var hasFollowed = false
+    /// What failed in this step, before it is acted on.
+    var logFailures: [LogFailure] = []
     /// Draws ids of topics and members, and where partitions go.
     var generator: any RandomNumberGenerator & Sendable
     var fetchSessions: FetchSessions
@@ -94,14 +104,14 @@ package struct BrokerKernel: ProtocolCore {
     private(set) var now: Instant
     private var effects: [Effect] = []
 
-    /// A broker over an opened log directory, which becomes this value's own.
+    /// A broker over opened data directories, which become this value's own.
     package init(
-        settings: BrokerKernelSettings, directory: LogDirectory, generator: any RandomNumberGenerator & Sendable,
+        settings: BrokerKernelSettings, logStore: LogStore, generator: any RandomNumberGenerator & Sendable,
         at now: Instant
     ) {
         var generator = generator
         self.settings = settings
-        self.directory = directory
+        self.logStore = logStore
         self.fetchSessions = FetchSessions(
             slots: settings.fetchSessionSlots, lastID: Int32.random(in: 0 ..< .max, using: &generator))
         self.generator = generator
@@ -125,8 +135,11 @@ package struct BrokerKernel: ProtocolCore {
         case .diskReported(let news): receive(news)
         case .tick: tick()
         }
+        retireFailedLogs()
         answerParkedFetches()
         fetchFromLeaders()
+        retireFailedLogs()
+        tellOfflineReplicas()
         swap(&self.effects, &effects)
     }
 
@@ -151,12 +164,13 @@ package struct BrokerKernel: ProtocolCore {
 
     // MARK: - What the APIs share
 
-    /// What `body` does with a log; nil when the disk failed, which ends the broker's service.
+    /// What `body` does with a log; nil when it failed, which ends the log's service, or that of its whole directory,
+    /// with this step.
     mutating func onLog<Value>(_ body: () throws(LogFailure) -> Value) -> Value? {
         do throws(LogFailure) {
             return try body()
         } catch {
-            perform(.stop(reason: "a log failed: \(error)"))
+            logFailures.append(error)
             return nil
         }
     }
@@ -189,6 +203,7 @@ package struct BrokerKernel: ProtocolCore {
         _ partition: TopicPartition, leaderEpoch: LeaderEpoch = -1
     ) -> Result<Partition, ErrorCode> {
         guard let found = partitions[partition], found.isLeader else {
+            if offline[partition] != nil { return .failure(.kafkaStorageError) }
             return .failure(image.partition(partition) == nil ? .unknownTopicOrPartition : .notLeaderOrFollower)
         }
         if leaderEpoch >= 0 {

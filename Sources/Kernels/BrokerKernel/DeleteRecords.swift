@@ -35,9 +35,9 @@ extension BrokerKernel {
         case .success(let partition):
             guard partition.log.settings.cleanupPolicy.contains(.delete) else { return .failure(.policyViolation) }
             let target = offset == -1 ? partition.log.highWatermark : offset
-            let isDone = onLog { [directory] () throws(LogFailure) in
+            let isDone = onLog { [logStore] () throws(LogFailure) in
                 guard try partition.log.deleteRecords(before: target) else { return false }
-                try directory.writeLogStartOffsets()
+                try logStore.writeLogStartOffsets()
                 return true
             }
             guard let isDone else { return .failure(.kafkaStorageError) }

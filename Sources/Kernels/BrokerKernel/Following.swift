@@ -9,6 +9,7 @@ extension BrokerKernel {
         let (older, defaults) = (image, brokerValues)
         let changes = newer.changes(since: older)
         image = newer
+        dropOfflinePartitions()
         dropStrayLogs()
         let hasNewDefaults = defaults != brokerValues
         for name in changes.topicsRemoved {
@@ -27,6 +28,8 @@ extension BrokerKernel {
                 follow(topic, TopicPartition(topic: name, partition: Int32(partition)), hasNewConfigs: hasNewConfigs)
             }
         }
+        if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
+        hasFollowed = true
         forgetInGroups(changes.topicsRemoved)
         endImageWaits()
     }
@@ -39,6 +42,7 @@ extension BrokerKernel {
             let logSettings = configs.logSettings(
                 producerExpirationInMilliseconds: brokerValues.number("producer.id.expiration.ms")
                     ?? settings.producerIDExpirationInMilliseconds)
+            if partitions[name] == nil, mustStayOffline(name, inSync: state.isr) { return }
             guard let partition = partitions[name] ?? open(name, topic.id, logSettings) else { return }
             partition.log.settings = logSettings
             if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
@@ -74,9 +78,9 @@ extension BrokerKernel {
 
     private mutating func open(_ name: TopicPartition, _ topicID: KafkaUUID, _ logSettings: LogSettings) -> Partition? {
         // What an earlier topic of the name has left here is none of this one's.
-        if let id = directory.topicIDs[name], id != topicID, topicID != .zero { deleteLog(of: name) }
-        let log = onLog { [directory, now] () throws(LogFailure) in
-            try directory.create(name, topicID: topicID, settings: logSettings, at: now)
+        if let id = logStore.topicID(of: name), id != topicID, topicID != .zero { deleteLog(of: name) }
+        let log = onLog { [logStore, now] () throws(LogFailure) in
+            try logStore.create(name, topicID: topicID, settings: logSettings, at: now)
         }
         guard let log else { return nil }
         let partition = Partition(name: name, topicID: topicID, log: log)
@@ -90,13 +94,18 @@ extension BrokerKernel {
         for index in 0..<count {
             let name = TopicPartition(topic: topic, partition: Int32(index))
             guard let partition = partitions[name], isGone(partition) else { continue }
-            resign(partition)
-            stopFollowing(partition)
-            parkedFetches.note(partition)
-            leadershipChanged(partition)
-            partitions[partition.name] = nil
+            stopServing(partition)
             deleteLog(of: partition.name)
         }
+    }
+
+    /// Answers nobody any more from a partition's log.
+    mutating func stopServing(_ partition: Partition) {
+        resign(partition)
+        stopFollowing(partition)
+        parkedFetches.note(partition)
+        leadershipChanged(partition)
+        partitions[partition.name] = nil
     }
 
     /// What else of a broker depends on leading a partition.

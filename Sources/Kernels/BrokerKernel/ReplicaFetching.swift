@@ -238,6 +238,6 @@ extension BrokerKernel {
             if let leader = partition.followedLeader { fetchers.byLeader[leader]?.moved(partition.name) }
         }
         guard arePointsStale else { return }
-        _ = onLog { [directory] () throws(LogFailure) in try directory.writeRecoveryPoints() }
+        _ = onLog { [logStore] () throws(LogFailure) in try logStore.writeRecoveryPoints() }
     }
 }

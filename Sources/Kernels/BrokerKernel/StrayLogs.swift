@@ -12,7 +12,7 @@ extension BrokerKernel {
     mutating func dropStrayLogs() {
         guard !hasLookedForStrayLogs else { return }
         hasLookedForStrayLogs = true
-        for (name, id) in directory.topicIDs.sorted(by: { $0.key < $1.key }) {
+        for (name, id) in logStore.topicIDs.sorted(by: { $0.key < $1.key }) {
             if isGone(name, id) {
                 perform(.note("the log of \(name) is deleted: its topic or its replica here was, in the meantime"))
                 deleteLog(of: name)
@@ -32,8 +32,8 @@ extension BrokerKernel {
 
     mutating func deleteLog(of name: TopicPartition) {
         let uniqueID = KafkaUUID.random(using: &generator)
-        _ = onLog { [directory, now] () throws(LogFailure) in
-            try directory.delete(name, uniqueID: uniqueID, at: now)
+        _ = onLog { [logStore, now] () throws(LogFailure) in
+            try logStore.delete(name, uniqueID: uniqueID, at: now)
         }
     }
 }

@@ -24,11 +24,11 @@ package final class Broker: Sendable {
     private let tree: TreeSession
     private let peers: PeerLinks
     /// Held until the shard has ended.
-    private let lock: DirectoryLock
+    private let directories: DataDirectories
 
     private init(
         brokerID: BrokerID, endpoints: [BrokerEndpoint], listeners: [Listener], shard: Shard, thread: OwnThread,
-        tree: TreeSession, peers: PeerLinks, lock: DirectoryLock
+        tree: TreeSession, peers: PeerLinks, directories: DataDirectories
     ) {
         self.brokerID = brokerID
         clusterID = tree.clusterID
@@ -38,7 +38,7 @@ package final class Broker: Sendable {
         self.thread = thread
         self.tree = tree
         self.peers = peers
-        self.lock = lock
+        self.directories = directories
     }
 
     /// Listens, meets the coordinator, opens the logs, and registers; clients are answered when this returns.
@@ -97,11 +97,15 @@ package final class Broker: Sendable {
         _ shard: Shard, _ listeners: [Listener], _ endpoints: [BrokerEndpoint],
         whenFailed: @escaping @Sendable (String) -> Void
     ) async throws -> Broker {
-        try PosixFileSystem().createDirectory(settings.dataDirectory)
-        let lock = try DirectoryLock(settings.dataDirectory)
-        let directory = try openLogs(settings, brokerID, clusterID: tree.clusterID)
-        let directoryID = directory.metaProperties.directoryID
-        let kernel = kernel(settings, brokerID, clusterID: tree.clusterID, over: directory)
+        var kernelSettings = settings.kernel
+        kernelSettings.brokerID = brokerID
+        kernelSettings.clusterID = tree.clusterID
+        let directories = try DataDirectories(settings.dataDirectories)
+        let store = try directories.open(kernelSettings)
+        let directoryID = store.directories.first?.metaProperties.directoryID
+        let kernel = BrokerKernel(
+            settings: kernelSettings, logStore: store, generator: SystemRandomNumberGenerator(),
+            at: SystemClock().now())
         let surroundings = Shard.Surroundings(
             changeTree: { ticket, change in
                 tree.change(change) { shard.post(.event(.treeChanged(ticket, $0))) }
@@ -109,7 +113,7 @@ package final class Broker: Sendable {
             allocateProducerIDs: {
                 tree.allocateProducerIDs { shard.post(.event(.producerIDsAllocated($0))) }
             },
-            peers: peers, stop: whenFailed)
+            peers: peers, tellOffline: { tree.tellOffline($0) }, stop: whenFailed)
         let thread = shard.start(kernel, surroundings)
         do {
             try await tree.register(
@@ -121,7 +125,7 @@ package final class Broker: Sendable {
         }
         return Broker(
             brokerID: brokerID, endpoints: endpoints, listeners: listeners, shard: shard, thread: thread, tree: tree,
-            peers: peers, lock: lock)
+            peers: peers, directories: directories)
     }
 
     /// Leaves the cluster, once others lead what it led (`controlled.shutdown.enable`), answers what was received, closes
@@ -133,7 +137,7 @@ package final class Broker: Sendable {
         shard.post(.shutDown)
         thread.join()
         try await Self.close(listeners)
-        withExtendedLifetime(lock) {}
+        withExtendedLifetime(directories) {}
     }
 
     // MARK: - Steps of the start
@@ -165,32 +169,6 @@ package final class Broker: Sendable {
         return coordinator
     }
 
-    /// The data directory with its logs, recovered where needed.
-    private static func openLogs(
-        _ settings: BrokerSettings, _ brokerID: BrokerID, clusterID: String
-    ) throws -> sending LogDirectory {
-        var generator = SystemRandomNumberGenerator()
-        let owner = LogDirectory.Owner(
-            brokerID: brokerID, clusterID: clusterID, newDirectoryID: .random(using: &generator))
-        // Until the tree tells the topics' own.
-        let logSettings = TopicConfigs(own: [:], broker: settings.kernel.configured).logSettings(
-            producerExpirationInMilliseconds: settings.kernel.producerIDExpirationInMilliseconds)
-        return try LogDirectory(
-            settings.dataDirectory, fileSystem: PosixFileSystem(), owner: owner, at: SystemClock().now(),
-            settings: { _ in logSettings })
-    }
-
-    private static func kernel(
-        _ settings: BrokerSettings, _ brokerID: BrokerID, clusterID: String, over directory: sending LogDirectory
-    ) -> sending BrokerKernel {
-        var kernelSettings = settings.kernel
-        kernelSettings.brokerID = brokerID
-        kernelSettings.clusterID = clusterID
-        return BrokerKernel(
-            settings: kernelSettings, directory: directory, generator: SystemRandomNumberGenerator(),
-            at: SystemClock().now())
-    }
-
     private static func listen(
         _ settings: [ListenerSettings], on group: any EventLoopGroup, logger: Logger, shard: Shard
     ) async throws -> [Listener] {
@@ -215,12 +193,10 @@ package final class Broker: Sendable {
         for listener in listeners { try await listener.close() }
     }
 
-    /// The id that the settings or else the data directory tell; 0 for a new directory.
+    /// The id that the settings or else a data directory tell; 0 for a new directory.
     private static func brokerID(_ settings: BrokerSettings) throws -> BrokerID {
         if let id = settings.brokerID { return id }
-        let file = "\(settings.dataDirectory)/\(MetaProperties.fileName)"
-        guard let bytes = try PosixFileSystem().contents(of: file) else { return BrokerID(0) }
-        return try MetaProperties(reading: bytes).brokerID ?? BrokerID(0)
+        return try DataDirectories.brokerID(in: settings.dataDirectories) ?? BrokerID(0)
     }
 
     /// Puts this machine's name and the ports that are listened on where the settings leave them open.

@@ -1,4 +1,5 @@
 import BrokerKernel
+import ClusterModel
 import Controller
 import Logging
 import Platform
@@ -24,6 +25,8 @@ final class Shard: Sendable {
         var changeTree: @Sendable (TreeTicket, TreeChange) -> Void
         var allocateProducerIDs: @Sendable () -> Void
         var peers: PeerLinks
+        /// These partitions of the broker cannot be served.
+        var tellOffline: @Sendable ([TopicPartition]) -> Void
         /// The broker cannot go on, for this reason.
         var stop: @Sendable (String) -> Void
     }
@@ -129,6 +132,7 @@ final class Shard: Sendable {
             case .send(let request): surroundings.peers.send(request)
             case .disconnectPeer(let broker): surroundings.peers.disconnect(broker)
             case .onDiskThread(let job): disk.post(job)
+            case .replicasOffline(let partitions): surroundings.tellOffline(partitions)
             case .report(let text): logger.warning("\(text)")
             case .note(let text): logger.info("\(text)")
             case .stop(let reason): surroundings.stop(reason)

@@ -15,6 +15,8 @@ enum TreeInput: Sendable {
     /// The broker is about to stop: `then` is called once, when the controller can do no more for it, or when
     /// `latest` has passed.
     case leave(latest: Instant, then: @Sendable () -> Void)
+    /// All replicas of the broker that it cannot serve.
+    case offline(Set<TopicPartition>)
     /// Decide again on what is known of the tree.
     case retry
     /// Read all of the tree again.

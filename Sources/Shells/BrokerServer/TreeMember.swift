@@ -38,6 +38,8 @@ struct TreeMember: Sendable {
     /// Whether the controller has something left to do on ``current``.
     private var isUndecided = false
     private var isRetryAhead = false
+    /// Whether the registration in the tree does not say yet which replicas are offline.
+    private var isMarkDue = false
     private var isReadingAhead = false
     /// Who waits until the broker may stop, and for how long.
     private var leaving: (latest: Instant, then: @Sendable () -> Void)?
@@ -181,7 +183,13 @@ struct TreeMember: Sendable {
             then(await changing.allocateProducerIDs(ofCluster: clusterID, tree))
         case .accuse(let broker, let epoch): await accuse(broker, epoch)
         case .leave(let latest, let then): await leave(latest: latest, then)
-        case .retry: isRetryAhead = false
+        case .offline(let replicas):
+            registration?.offlineReplicas = replicas
+            isMarkDue = true
+            await markRegistration()
+        case .retry:
+            isRetryAhead = false
+            await markRegistration()
         case .readAgain:
             isReadingAhead = false
             following.noteGap()
@@ -209,7 +217,7 @@ struct TreeMember: Sendable {
         case .change(_, let then): then(.unavailable)
         case .allocateProducerIDs(let then): then(nil)
         case .leave(_, let then): then()
-        case .event, .accuse, .retry, .readAgain, .rebalance, .close: break
+        case .event, .accuse, .offline, .retry, .readAgain, .rebalance, .close: break
         }
     }
 
@@ -271,6 +279,20 @@ struct TreeMember: Sendable {
         try await takePlace()
         following.noteGap()
         try await following.catchUp(with: tree)
+    }
+
+    /// Says in the registration which replicas the broker cannot serve, so that the controller has others lead them.
+    private mutating func markRegistration() async {
+        guard isMarkDue, let registration, registrationEpoch >= 0 else { return }
+        let text = registration.text(at: clock.now().unixMilliseconds)
+        do {
+            try await tree.perform(
+                TreeTransaction([.set(path: TreePath.broker(settings.broker), data: text, version: -1)]))
+            isMarkDue = false
+        } catch {
+            logger.warning("that replicas are offline could not be said, and will be tried again: \(error)")
+            retryLater()
+        }
     }
 
     private mutating func lose(_ failure: TreeFailure) {

@@ -103,6 +103,9 @@ final class TreeSession: Sendable {
         inbox.post(.allocateProducerIDs { block in then(block.map { $0.first..<$0.last + 1 }) })
     }
 
+    /// Tells the controller which replicas of the broker cannot be served, all of them; must not be waited for.
+    func tellOffline(_ replicas: [TopicPartition]) { inbox.post(.offline(Set(replicas))) }
+
     /// Tells the controller that the broker is about to stop, and returns when nobody depends on it any more that could
     /// do without, or when ``LeadershipSettings/controlledShutdownTime`` has passed.
     func leave() async {

@@ -64,7 +64,7 @@ extension PartitionLog {
     /// What has to be on disk before the log may be compacted up to `bound`: what a recovery would read again must be
     /// as it was written. nil when it is.
     package func flushBeforeCleaning(upTo bound: Offset) throws(LogFailure) -> LogFlush? {
-        rememberedRecoveryPoint >= bound ? nil : try beginFlush()
+        durableRecoveryPoint >= bound ? nil : try beginFlush()
     }
 
     /// Begins a round of compaction; ``swapIn(_:of:at:)`` and ``endCleaning(_:cleanedUpTo:)`` follow.
@@ -72,8 +72,8 @@ extension PartitionLog {
         _ found: Cleanability, limits: CleaningLimits, secret: (UInt64, UInt64), at now: Instant
     ) throws(LogFailure) -> LogCleaning {
         precondition(
-            cleaning == nil && rememberedRecoveryPoint >= found.bound,
-            "compacting \(directory) up to \(found.bound), which is flushed to \(rememberedRecoveryPoint)")
+            cleaning == nil && durableRecoveryPoint >= found.bound,
+            "compacting \(directory) up to \(found.bound), which is flushed to \(durableRecoveryPoint)")
         let place = segmentIndex(of: found.bound) ?? 0
         var sources: [LogCleaning.Source] = []
         for (segment, next) in zip(segments[..<place], segments[1...]) {

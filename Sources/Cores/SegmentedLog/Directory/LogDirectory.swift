@@ -15,7 +15,23 @@ package final class LogDirectory {
     package let metaProperties: MetaProperties
     /// Whether the last process ended as it should.
     package let wasClosed: Bool
+    /// Partitions of which there are only directories that were put aside.
+    package private(set) var unusable: Set<TopicPartition> = []
+    /// What was put aside when the directory was opened, as sentences.
+    package private(set) var reports: [String] = []
     private var deletions: [DelayedDeletion] = []
+    /// Partitions of which the file of recovery points speaks.
+    private var recoveryPointsWritten: Set<TopicPartition> = []
+    /// Files that name partitions of which some came or went since they were written.
+    private var partitionsChanged: CheckpointFiles = .all
+
+    private struct CheckpointFiles: OptionSet {
+        let rawValue: UInt8
+
+        static let recoveryPoints = CheckpointFiles(rawValue: 1)
+        static let highWatermarks = CheckpointFiles(rawValue: 2)
+        static let all: CheckpointFiles = [.recoveryPoints, .highWatermarks]
+    }
 
     /// Whose a data directory is to be.
     package struct Owner: Sendable {
@@ -44,6 +60,7 @@ package final class LogDirectory {
             let marker = path + "/" + Self.cleanShutdownFile
             wasClosed = try onDisk { () throws(FileSystemError) in try fileSystem.attributes(marker) != nil }
             let stored = try StoredOffsets(path, on: fileSystem)
+            reports = stored.reports
             let names = try onDisk { () throws(FileSystemError) in try fileSystem.list(path) }
             // Before anything is written: should this process end, the next must not think all is closed.
             try onDisk { () throws(FileSystemError) in
@@ -54,7 +71,14 @@ package final class LogDirectory {
             for name in names {
                 guard let partition = LogFileName.partition(of: name) else { continue }
                 let checkpoint = stored.checkpoint(of: partition, wasClosed: wasClosed)
-                try open(partition, settings(partition), checkpoint, at: now)
+                try openOrPutAside(partition, settings(partition), checkpoint, at: now)
+            }
+            unusable.formUnion(names.compactMap(LogFileName.partition(ofQuarantined:)))
+            unusable.subtract(logs.keys)
+            // What a crash left behind must not pass for synced once there are new records in its place.
+            recoveryPointsWritten = stored.partitionsWithRecoveryPoint
+            if logs.values.contains(where: { $0.durableRecoveryPoint < $0.rememberedRecoveryPoint }) {
+                try writeRecoveryPoints()
             }
         } catch {
             throw .log(error)
@@ -89,12 +113,60 @@ package final class LogDirectory {
         return complete
     }
 
+    /// Opens a partition's log; a directory that makes no sense is put aside, so that the others can be served.
+    private func openOrPutAside(
+        _ partition: TopicPartition, _ settings: LogSettings, _ checkpoint: LogCheckpoint, at now: Instant
+    ) throws(LogFailure) {
+        do throws(LogFailure) {
+            try open(partition, settings, checkpoint, at: now)
+        } catch {
+            guard error.concernsOnePartition else { throw error }
+            logs[partition] = nil
+            reports.append(try putAside(partition, because: error, at: now))
+        }
+    }
+
+    /// Takes a partition's directory out of use and keeps it under another name; the partition is unusable until a new
+    /// log is begun. Durable on return.
+    /// - Returns: what the operator should know.
+    package func putAside(
+        _ partition: TopicPartition, because failure: LogFailure, at now: Instant
+    ) throws(LogFailure) -> String {
+        guard let name = LogFileName.quarantinedDirectory(of: partition, at: now.unixMilliseconds) else {
+            throw failure
+        }
+        logs.removeValue(forKey: partition)?.cancelCleaning()
+        partitionsChanged = .all
+        topicIDs[partition] = nil
+        try onDisk { () throws(FileSystemError) in
+            try disk.rename(path + "/" + partition.description, to: path + "/" + name)
+            try disk.synchronizeDirectory(path)
+        }
+        unusable.insert(partition)
+        return "\(partition) cannot be served from \(path), its directory is kept as \(name): \(failure)"
+    }
+
+    func forgetUnusable(_ partition: TopicPartition) { unusable.remove(partition) }
+
+    /// Likewise for a log of which another directory has a longer one: the partition is served from there.
+    func putAsideDuplicate(
+        _ partition: TopicPartition, because failure: LogFailure, at now: Instant
+    ) throws(LogFailure) {
+        reports.append(try putAside(partition, because: failure, at: now))
+        unusable.remove(partition)
+    }
+
+    /// Whether a file or directory is in this directory.
+    func holds(_ other: String) -> Bool { other == path || other.hasPrefix(path + "/") }
+
     private func open(
         _ partition: TopicPartition, _ settings: LogSettings, _ checkpoint: LogCheckpoint, at now: Instant
     ) throws(LogFailure) {
         let directory = path + "/" + partition.description
-        logs[partition] = try PartitionLog.open(
+        let log = try PartitionLog.open(
             directory: directory, fileSystem: disk, settings: settings, checkpoint: checkpoint, at: now)
+        log.letGoOfFiles()
+        logs[partition] = log
         let metadata = directory + "/" + PartitionMetadata.fileName
         guard let bytes = try onDisk({ () throws(FileSystemError) in try disk.contents(of: metadata) }) else { return }
         guard let id = PartitionMetadata.read(bytes) else {
@@ -120,8 +192,13 @@ package final class LogDirectory {
             directory: directory, fileSystem: disk, settings: settings, checkpoint: LogCheckpoint(), at: now)
         try log.flush(at: now)
         try onDisk { () throws(FileSystemError) in try disk.synchronizeDirectory(path) }
+        log.letGoOfFiles()
         logs[partition] = log
+        partitionsChanged = .all
         topicIDs[partition] = topicID
+        unusable.remove(partition)
+        // Those of an earlier log of the partition say nothing about this one.
+        if recoveryPointsWritten.contains(partition) { try writeRecoveryPoints() }
         return log
     }
 
@@ -131,6 +208,7 @@ package final class LogDirectory {
         _ partition: TopicPartition, uniqueID: KafkaUUID, at now: Instant
     ) throws(LogFailure) {
         guard let log = logs.removeValue(forKey: partition) else { return }
+        partitionsChanged = .all
         topicIDs[partition] = nil
         log.cancelCleaning()
         let target = path + "/" + LogFileName.deletedDirectory(of: partition, uniqueID: uniqueID)
@@ -150,7 +228,8 @@ package final class LogDirectory {
             }
         }
         deletions.removeAll { $0.due <= now }
-        for (_, log) in logs.sorted(by: { $0.key < $1.key }) { try log.removeDeletedFiles(at: now) }
+        let due = logs.filter { _, log in log.nextFileDeletion.map { $0 <= now } ?? false }
+        for (_, log) in due.sorted(by: { $0.key < $1.key }) { try log.removeDeletedFiles(at: now) }
     }
 
     private static func removeAll(_ path: String, on disk: any FileSystem) throws(FileSystemError) {
@@ -161,12 +240,18 @@ package final class LogDirectory {
 
     /// Writes down up to where each log is synced, so that recovery reads no more than what follows.
     package func writeRecoveryPoints() throws(LogFailure) {
+        guard partitionsChanged.remove(.recoveryPoints) != nil || logs.values.contains(where: \.hasNewRecoveryPoint)
+        else { return }
         try write(CheckpointText.recoveryPointFile, logs.mapValues(\.recoveryPoint))
         for log in logs.values { log.rememberRecoveryPoint() }
+        recoveryPointsWritten = Set(logs.keys)
     }
 
     package func writeHighWatermarks() throws(LogFailure) {
+        guard partitionsChanged.remove(.highWatermarks) != nil || logs.values.contains(where: \.hasNewHighWatermark)
+        else { return }
         try write(CheckpointText.highWatermarkFile, logs.mapValues(\.highWatermark))
+        for log in logs.values { log.rememberHighWatermark() }
     }
 
     /// Writes down how far logs were compacted.

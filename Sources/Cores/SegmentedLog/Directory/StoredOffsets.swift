@@ -7,22 +7,28 @@ struct StoredOffsets {
     private var highWatermarks: [TopicPartition: Offset]
     private var logStartOffsets: [TopicPartition: Offset]
     private var cleanedOffsets: [TopicPartition: Offset]
+    /// What was wrong with them, as sentences.
+    private(set) var reports: [String] = []
 
     init(_ directory: String, on disk: any FileSystem) throws(LogFailure) {
+        var reports: [String] = []
         func offsets(_ file: String) throws(LogFailure) -> [TopicPartition: Offset] {
             let path = directory + "/" + file
             let bytes = try onDisk { () throws(FileSystemError) in try disk.contents(of: path) }
             guard let bytes else { return [:] }
-            guard let offsets = CheckpointText.readOffsets(bytes) else {
-                throw .corrupt(path: path, position: 0, reason: "it is no list of partitions and offsets")
-            }
-            return offsets
+            if let offsets = CheckpointText.readOffsets(bytes) { return offsets }
+            // Without it more is read and found again; it is no reason not to start.
+            reports.append("\(path) is no list of partitions and offsets, and is written anew")
+            return [:]
         }
         recoveryPoints = try offsets(CheckpointText.recoveryPointFile)
         highWatermarks = try offsets(CheckpointText.highWatermarkFile)
         logStartOffsets = try offsets(CheckpointText.logStartOffsetFile)
         cleanedOffsets = try offsets(CheckpointText.cleanerOffsetFile)
+        self.reports = reports
     }
+
+    var partitionsWithRecoveryPoint: Set<TopicPartition> { Set(recoveryPoints.keys) }
 
     /// What is not remembered is 0: then all is read again.
     func checkpoint(of partition: TopicPartition, wasClosed: Bool) -> LogCheckpoint {

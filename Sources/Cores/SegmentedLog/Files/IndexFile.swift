@@ -7,6 +7,8 @@ final class IndexFile<Entry: IndexEntry> {
     let path: String
     private let disk: any FileSystem
     private var file: (any File)?
+    /// Whether there is a file that is this index's, open or not.
+    private var hasFile = false
     /// nil when sealed.
     private var inMemory: [Entry]?
     private(set) var count: Int
@@ -29,13 +31,19 @@ final class IndexFile<Entry: IndexEntry> {
     init?(opening path: String, on disk: any FileSystem, sealed: Bool) throws(FileSystemError) {
         self.path = path
         self.disk = disk
-        let size = try disk.attributes(path)?.sizeInBytes ?? 0
+        let found = try disk.attributes(path)
+        hasFile = found != nil
+        let size = found?.sizeInBytes ?? 0
         guard size % Entry.sizeInBytes == 0 else { return nil }
         count = size / Entry.sizeInBytes
         writtenCount = count
         guard !sealed else { return }
         inMemory = try entries(0..<count)
+        letGo()
     }
+
+    /// Closes the file until it is needed; nothing may be unsynced.
+    func letGo() { if !isUnsynced { file = nil } }
 
     /// A complete index of `count` entries, which its file holds, synced.
     init(sealed path: String, count: Int, on disk: any FileSystem) {
@@ -50,6 +58,7 @@ final class IndexFile<Entry: IndexEntry> {
         let opened = try disk.open(path, .readWrite)
         if writtenCount == 0 { try opened.truncate(to: 0) }
         file = opened
+        hasFile = true
         return opened
     }
 
@@ -112,7 +121,7 @@ final class IndexFile<Entry: IndexEntry> {
 
     /// Brings into the file what it does not hold yet; creates it when `evenIfEmpty`.
     func write(evenIfEmpty: Bool) throws(FileSystemError) {
-        guard let inMemory, writtenCount < count || (evenIfEmpty && file == nil) else { return }
+        guard let inMemory, writtenCount < count || (evenIfEmpty && !hasFile) else { return }
         let size = Entry.sizeInBytes
         var bytes = [UInt8](repeating: 0, count: (count - writtenCount) * size)
         bytes.withUnsafeMutableBytes { raw in

@@ -39,6 +39,22 @@ package enum LogFileName {
         return TopicPartition(topic: String(directory[..<dash]), partition: number)
     }
 
+    /// What ends the names of directories that cannot be their partition's log.
+    private static let quarantined = "-quarantined"
+
+    /// The name under which a partition's directory is kept for whoever wants to know what happened to it; nil when it
+    /// would be too long for a file name.
+    static func quarantinedDirectory(of partition: TopicPartition, at unixMilliseconds: Int64) -> String? {
+        let name = "\(partition).\(String(unixMilliseconds, radix: 16))\(quarantined)"
+        return name.utf8.count <= 255 ? name : nil
+    }
+
+    /// The partition of a directory with such a name; nil when it is none.
+    static func partition(ofQuarantined directory: String) -> TopicPartition? {
+        guard directory.hasSuffix(quarantined), let dot = directory.lastIndex(of: ".") else { return nil }
+        return partition(of: String(directory[..<dot]))
+    }
+
     /// The name under which a partition's directory waits for its removal; topics' names have up to 249 characters,
     /// so they are cut to what a file name holds.
     package static func deletedDirectory(of partition: TopicPartition, uniqueID: KafkaUUID) -> String {

@@ -178,7 +178,8 @@ struct LoadedLog {
         let jitter = SegmentJitter.jitter(of: base, in: directory, settings: settings)
         var recovery = SegmentRecovery(
             LogSegment(rebuilding: base, in: directory, on: disk, jitter: jitter, at: now), producers, leaderEpochs)
-        try recovery.run(interval: settings.indexIntervalInBytes, &report)
+        try recovery.run(
+            interval: settings.indexIntervalInBytes, recoveryPoint: recoveryPoint, &report)
         producers = recovery.producers
         leaderEpochs = recovery.leaderEpochs
         segments.append(recovery.segment)

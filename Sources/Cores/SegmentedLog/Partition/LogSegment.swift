@@ -154,6 +154,14 @@ final class LogSegment {
         return log
     }
 
+    /// Closes the segment's files until they are needed, but those with unsynced contents. Readers keep what they have.
+    func letGo() {
+        if !isUnsynced { openedLog = nil }
+        offsetIndex.letGo()
+        timeIndex.letGo()
+        transactionIndex.letGo()
+    }
+
     /// Whether indexes can speak of a record at `offset`.
     func canHold(_ offset: Offset) -> Bool { offset >= baseOffset && offset - baseOffset <= Offset(Int32.max) }
 

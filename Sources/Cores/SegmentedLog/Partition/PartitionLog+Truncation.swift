@@ -46,7 +46,6 @@ extension PartitionLog {
         truncations += 1
         cancelCleaning()
         cleanedUpTo = cleanedUpTo.map { min($0, offset) }
-        rememberedRecoveryPoint = min(rememberedRecoveryPoint, offset)
         logEndOffset = offset
         recoveryPoint = min(recoveryPoint, offset)
         boundHighWatermark()

@@ -26,6 +26,7 @@ package final class PartitionLog {
     package internal(set) var recoveryPoint: Offset
     /// The recovery point that is written down in the data directory.
     var rememberedRecoveryPoint: Offset
+    private var rememberedHighWatermark: Offset = -1
     /// Before it each key stood once when the log was compacted last; nil when it never was.
     package internal(set) var cleanedUpTo: Offset?
     /// The round of compaction that is under way.
@@ -61,7 +62,7 @@ package final class PartitionLog {
         logStartOffset = loaded.logStartOffset
         logEndOffset = loaded.logEndOffset
         recoveryPoint = min(loaded.recoveryPoint, loaded.logEndOffset)
-        rememberedRecoveryPoint = recoveryPoint
+        rememberedRecoveryPoint = checkpoint.recoveryPoint
         cleanedUpTo = checkpoint.cleanedUpTo
         recovery = loaded.report
         snapshots = loaded.snapshots
@@ -88,8 +89,18 @@ package final class PartitionLog {
         return min(highWatermark, max(unstable, logStartOffset))
     }
 
+    /// Closes files that are not in use, so that a log that nobody reads or writes costs no descriptors.
+    package func letGoOfFiles() { for segment in segments { segment.letGo() } }
+
     /// Notes that the recovery point has been written down.
     package func rememberRecoveryPoint() { rememberedRecoveryPoint = recoveryPoint }
+    /// All before it is as synced for the next recovery as for this process.
+    var durableRecoveryPoint: Offset { min(rememberedRecoveryPoint, recoveryPoint) }
+    var hasNewRecoveryPoint: Bool { rememberedRecoveryPoint != recoveryPoint }
+
+    /// Notes that the high watermark has been written down.
+    func rememberHighWatermark() { rememberedHighWatermark = highWatermark }
+    var hasNewHighWatermark: Bool { rememberedHighWatermark != highWatermark }
 
     /// Learns that all before `offset` is committed; an offset behind is ignored, one past the log's end is cut to it.
     package func advanceHighWatermark(to offset: Offset) {

@@ -23,7 +23,12 @@ struct SegmentRecovery {
         endOffset = segment.baseOffset
     }
 
-    mutating func run(interval: Int, _ report: inout RecoveryReport) throws(LogFailure) {
+    /// - Parameter recoveryPoint: all before it was synced: what is unsound there was not torn by a crash, and is no
+    ///   reason to cut what follows.
+    /// - Throws: `.corrupt` for such; nothing was cut then.
+    mutating func run(
+        interval: Int, recoveryPoint: Offset, _ report: inout RecoveryReport
+    ) throws(LogFailure) {
         let (file, fileSize) = try onDisk { () throws(FileSystemError) in
             let file = try segment.log()
             return (file, try file.size())
@@ -32,6 +37,9 @@ struct SegmentRecovery {
         let reason = try takeUpBatches(&scanner, interval: interval)
         report.scannedSegments += 1
         report.scannedBytes += segment.size
+        if let reason, endOffset < recoveryPoint {
+            throw .corrupt(path: segment.path, position: segment.size, reason: reason)
+        }
         try onDisk { () throws(FileSystemError) in
             if let reason {
                 wasCut = true

@@ -63,7 +63,7 @@ final class ClusterBroker {
             producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
         let logs = try LogDirectory(
             Self.directory, fileSystem: disk, owner: owner, at: now, settings: { _ in logSettings })
-        kernel = BrokerKernel(settings: settings, directory: logs, generator: random, at: now)
+        kernel = BrokerKernel(settings: settings, logStore: LogStore([logs]), generator: random, at: now)
         life += 1
     }
 

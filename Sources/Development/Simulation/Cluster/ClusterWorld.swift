@@ -248,6 +248,8 @@ final class ClusterWorld {
             var news: [DiskNews] = []
             job.perform(pace: { _ in }, tell: { news.append($0) })
             for one in news { step(broker, .diskReported(one)) }
+        case .replicasOffline(let partitions):
+            violate("broker \(broker.id) cannot serve \(partitions)")
         case .report(let text):
             note("broker \(broker.id) reports: \(text)")
             if text.contains("below what was committed") { violate("broker \(broker.id): \(text)") }

@@ -1,9 +1,10 @@
 import ClusterModel
 import KafkaProtocol
 import KafkaProtocolAdmin
+import SegmentedLog
 
 extension BrokerKernel {
-    /// Tells the size of each log, by directory (KIP-113).
+    /// Tells the size of each log, by directory (KIP-113); of a directory that failed only that it did.
     mutating func describeLogDirs(_ request: Request, _ body: DescribeLogDirsRequest) {
         var wanted: Set<TopicPartition>?
         if let topics = body.topics {
@@ -12,23 +13,36 @@ extension BrokerKernel {
                     topic.partitions.map { TopicPartition(topic: topic.topic, partition: $0) }
                 })
         }
-        var directory = DescribeLogDirsResponse.DescribeLogDirsResult()
-        directory.logDir = self.directory.path
-        for name in partitions.keys.sorted() where wanted?.contains(name) ?? true {
-            guard let log = partitions[name]?.log else { continue }
-            if directory.topics.last?.name != name.topic {
+        var response = DescribeLogDirsResponse()
+        response.results = logStore.directories.map { described($0, wanted) }
+        response.results += logStore.failures.map { failure in
+            var told = DescribeLogDirsResponse.DescribeLogDirsResult()
+            told.logDir = failure.path
+            told.errorCode = ErrorCode.kafkaStorageError.rawValue
+            return told
+        }
+        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    /// - Parameter wanted: nil for all partitions.
+    private func described(
+        _ directory: LogDirectory, _ wanted: Set<TopicPartition>?
+    ) -> DescribeLogDirsResponse.DescribeLogDirsResult {
+        var result = DescribeLogDirsResponse.DescribeLogDirsResult()
+        result.logDir = directory.path
+        for (name, log) in directory.logs.sorted(by: { $0.key < $1.key })
+        where partitions[name] != nil && wanted?.contains(name) ?? true {
+            if result.topics.last?.name != name.topic {
                 var topic = DescribeLogDirsResponse.DescribeLogDirsTopic()
                 topic.name = name.topic
-                directory.topics.append(topic)
+                result.topics.append(topic)
             }
             var told = DescribeLogDirsResponse.DescribeLogDirsPartition()
             told.partitionIndex = name.partition
             told.partitionSize = Int64(log.sizeInBytes)
             told.offsetLag = max(0, log.highWatermark - log.logEndOffset)
-            directory.topics[directory.topics.count - 1].partitions.append(told)
+            result.topics[result.topics.count - 1].partitions.append(told)
         }
-        var response = DescribeLogDirsResponse()
-        response.results = [directory]
-        reply(to: request) { response.write(to: &$0, version: request.version) }
+        return result
     }
 }

@@ -108,12 +108,10 @@ extension BrokerKernel {
         let isForCompaction = compaction.isFlushing(name)
         if isForCompaction { compaction.end(at: now) }
         guard let log = partitions[name]?.log else { return }
-        if let failure {
-            return perform(.stop(reason: "a log failed: \(failure)"))
-        }
+        if let failure { return logFailures.append(.disk(failure)) }
         log.finishFlush(flush, at: now)
         guard isForCompaction else { return }
-        _ = onLog { [directory] () throws(LogFailure) in try directory.writeRecoveryPoints() }
+        _ = onLog { [logStore] () throws(LogFailure) in try logStore.writeRecoveryPoints() }
     }
 
     private mutating func end(
@@ -121,8 +119,8 @@ extension BrokerKernel {
     ) {
         switch result {
         case .success(let end):
-            _ = onLog { [directory] () throws(LogFailure) in
-                if try log.endCleaning(round, cleanedUpTo: end) { try directory.writeCleanedOffsets() }
+            _ = onLog { [logStore] () throws(LogFailure) in
+                if try log.endCleaning(round, cleanedUpTo: end) { try logStore.writeCleanedOffsets() }
             }
         case .failure(.corrupt(let path, let position, let reason)):
             log.markUncleanable(round)
@@ -132,7 +130,7 @@ extension BrokerKernel {
                         + reason))
         case .failure(.disk(let error)):
             log.cancelCleaning()
-            perform(.stop(reason: "a log failed: \(error)"))
+            logFailures.append(.disk(error))
         }
     }
 }

@@ -50,29 +50,28 @@ extension BrokerKernel {
             onEachLog { log, now throws(LogFailure) in
                 _ = try log.retain(at: now)
                 log.expireProducers(at: now)
+                log.letGoOfFiles()
             }
-            onDirectory { directory, _ throws(LogFailure) in try directory.writeLogStartOffsets() }
+            onStore { store, _ throws(LogFailure) in try store.writeLogStartOffsets() }
         }
         if upkeep.takeCheckpoint(at: now) {
-            onDirectory { directory, now throws(LogFailure) in
-                try directory.writeHighWatermarks()
-                try directory.writeRecoveryPoints()
-                try directory.removeDeletedFiles(at: now)
-            }
+            onStore { store, _ throws(LogFailure) in try store.writeHighWatermarks() }
+            onStore { store, _ throws(LogFailure) in try store.writeRecoveryPoints() }
+            onStore { store, now throws(LogFailure) in try store.removeDeletedFiles(at: now) }
         }
     }
 
     /// Writes everything to disk and marks the logs as closed; the kernel takes no event afterwards.
     package mutating func shutDown(at now: Instant, into effects: inout [Effect]) {
         do throws(LogFailure) {
-            try directory.close(at: now)
+            try logStore.close(at: now)
         } catch {
             effects.append(.report("the logs could not be closed, and will be recovered at the next start: \(error)"))
         }
     }
 
-    private mutating func onDirectory(_ body: (LogDirectory, Instant) throws(LogFailure) -> Void) {
-        _ = onLog { [directory, now] () throws(LogFailure) in try body(directory, now) }
+    private mutating func onStore(_ body: (LogStore, Instant) throws(LogFailure) -> Void) {
+        _ = onLog { [logStore, now] () throws(LogFailure) in try body(logStore, now) }
     }
 
     /// Flushes logs and removes files where it is due. Every log is asked, so asking costs next to nothing.

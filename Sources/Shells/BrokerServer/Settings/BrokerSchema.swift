@@ -41,7 +41,9 @@ package enum BrokerSchema {
             "authorizer.class.name", .text, default: "",
             "Must be empty: there are no access lists yet, and a broker that was told of some does not start."),
         SettingKey("broker.rack", .text, default: nil, "Where this broker stands: replicas spread over racks."),
-        SettingKey("log.dirs", .text, default: nil, "The data directory; created if absent."),
+        SettingKey(
+            "log.dirs", .list, default: nil,
+            "The data directories, one a disk, created if absent; a new partition goes where the fewest are."),
         SettingKey("log.dir", .text, default: "/tmp/kafka-logs", "The data directory when log.dirs is not set."),
     ]
 

@@ -10,7 +10,8 @@ package struct BrokerSettings: Sendable {
     /// nil takes the id from the data directory, or 0 for a new one.
     package var brokerID: BrokerID?
     package var rack: String?
-    package var dataDirectory: String
+    /// `log.dirs`: one at least.
+    package var dataDirectories: [String]
     package var listeners: [ListenerSettings]
     /// What clients of each listener are told; a port of 0 stands for the one that is listened on.
     package var advertised: [BrokerEndpoint]

@@ -17,7 +17,7 @@ extension BrokerSettings {
         let id = values.integer("broker.id")
         var settings = BrokerSettings(
             brokerID: id < 0 ? nil : BrokerID(Int32(id)), rack: values["broker.rack"],
-            dataDirectory: readDataDirectory(values, problems: &problems), listeners: listeners,
+            dataDirectories: readDataDirectories(values, problems: &problems), listeners: listeners,
             advertised: advertised,
             interBrokerListener: readInterBrokerListener(values, advertised, problems: &problems),
             coordinatorAddress: values["zookeeper.connect"] ?? "",
@@ -42,15 +42,18 @@ extension BrokerSettings {
         return (settings, values.warnings)
     }
 
-    private static func readDataDirectory(_ values: SettingValues, problems: inout [String]) -> String {
+    private static func readDataDirectories(_ values: SettingValues, problems: inout [String]) -> [String] {
         let key = values.isSet("log.dirs") ? "log.dirs" : "log.dir"
         let directories = values.list(key)
-        guard let directory = directories.first, directories.count == 1 else {
+        if directories.isEmpty || Set(directories).count < directories.count {
             problems.append(
-                "\(values.place(of: key))\(key)='\(values.text(key))' is not allowed: one directory, for now")
-            return ""
+                "\(values.place(of: key))\(key)='\(values.text(key))' is not allowed: directories, each once")
         }
-        return directory
+        // Paths of files are compared with them.
+        return directories.map { directory in
+            let trimmed = String(directory.reversed().drop { $0 == "/" }.reversed())
+            return trimmed.isEmpty ? "/" : trimmed
+        }
     }
 
     private static func readCoordinatorTLS(_ values: SettingValues, problems: inout [String]) -> TLSSettings? {
