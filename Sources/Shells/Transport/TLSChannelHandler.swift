@@ -24,7 +24,7 @@ final class TLSChannelHandler: ChannelDuplexHandler {
     /// What is encrypted and not written is handed on before more than this is added to it.
     private static let handOnFrom = 64 * 1024
     /// The first byte of every TLS connection: a handshake record.
-    private static let handshakeRecord: UInt8 = 0x16
+    static let handshakeRecord: UInt8 = 0x16
 
     private let session: TLSSessionState
     private let isServer: Bool
@@ -41,15 +41,23 @@ final class TLSChannelHandler: ChannelDuplexHandler {
         self.timeout = timeout
     }
 
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { begin(context) }
+    }
+
     func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+        var nothing = ByteBuffer()
+        if !isServer { goOn(context, &nothing) }
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
         phase = .handshaking
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
             self.fail(bound.value, TLSFault("no handshake within \(Duration(self.timeout))"))
         }
-        context.fireChannelActive()
-        var nothing = ByteBuffer()
-        if !isServer { goOn(context, &nothing) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -154,7 +162,8 @@ final class TLSChannelHandler: ChannelDuplexHandler {
     }
 
     private func flushEncrypted(_ context: ChannelHandlerContext) {
-        if encrypted.readableBytes > 0 { writeEncrypted(context) }
+        // Who has written nothing waits for a promise all the same.
+        if encrypted.readableBytes > 0 || encryptedPromise != nil { writeEncrypted(context) }
         context.flush()
     }
 

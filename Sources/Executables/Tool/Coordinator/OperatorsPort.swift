@@ -1,8 +1,11 @@
 import ArgumentParser
+import Logging
 import NIOCore
 import NIOPosix
+import Security
 import Settings
 import Telemetry
+import Transport
 
 /// A running coordinator's port for operators, and who asks there.
 struct OperatorsPort: ParsableArguments {
@@ -10,6 +13,7 @@ struct OperatorsPort: ParsableArguments {
     @Option(help: "user:password of who has all permissions on / there; others on this machine can read it.")
     var auth: String?
     @Option(help: "A file whose first line is user:password, in place of --auth.") var authFile: String?
+    @Option(help: "PEM file with the authorities of its certificate: speaks TLS.") var tlsTrust: String?
     @Option(help: "In front of the commands' names, as the coordinator has it.") var commandURL = "/commands"
 
     func validate() throws {
@@ -26,6 +30,17 @@ struct OperatorsPort: ParsableArguments {
         let host = server[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }
         var call = HTTPCall(host: String(host), port: port, method: method, target: "\(commandURL)/\(command)")
         if let user = try user() { call.headers.append(("Authorization", "digest \(user)")) }
+        if let tlsTrust {
+            let settings = TLSSettings(trust: .file(tlsTrust))
+            let tls = try TLSInFront(client: settings, host: call.host, logger: Logger(label: "tool"))
+            call.prepare = { channel in
+                let isReady = channel.eventLoop.makePromise(of: Void.self)
+                // A handshake that fails ends the connection.
+                channel.closeFuture.whenComplete { _ in isReady.fail(NoHandshake()) }
+                try tls.prepare(channel) { _ in isReady.succeed() }
+                return isReady.futureResult
+            }
+        }
         return call
     }
 
@@ -33,6 +48,10 @@ struct OperatorsPort: ParsableArguments {
         guard let authFile else { return auth }
         return try PropertiesFile.lines(reading: authFile).first
     }
+}
+
+private struct NoHandshake: Error, CustomStringConvertible {
+    var description: String { "the other side ended the connection, or its certificate is not good" }
 }
 
 extension HTTPCall {

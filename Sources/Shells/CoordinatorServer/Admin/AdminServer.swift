@@ -1,6 +1,8 @@
 import Logging
 import NIOCore
+import Security
 import Telemetry
+import Transport
 
 /// Where and how the AdminServer listens.
 package struct AdminSettings: Sendable, Equatable {
@@ -9,6 +11,10 @@ package struct AdminSettings: Sendable, Equatable {
     package var commandPath = "/commands"
     /// Of connections on which nothing happens (`admin.idleTimeout`).
     package var idleTimeout: Duration = .seconds(30)
+    /// Key and certificate; nil where nobody may speak TLS (`admin.portUnification`, `admin.forceHttps`).
+    package var tls: TLSSettings?
+    /// Whether operators may do without TLS (unless `admin.forceHttps`).
+    package var takesPlaintext = true
     /// How long after a snapshot, or a restore, there may be another (`admin.rateLimiterIntervalInMS`).
     package var stateInterval: Duration = .seconds(300)
     /// Whether operators may have snapshots (`admin.snapshot.enabled`).
@@ -34,8 +40,14 @@ struct AdminServer: Sendable {
     ) async -> AdminServer? {
         let endpoint = settings.endpoint
         do {
+            let tls = try settings.tls.map { tls in
+                try TLSInFront(server: tls, takesPlaintext: settings.takesPlaintext, logger: logger)
+            }
             let listener = try await HTTPListener.bind(
-                host: endpoint.host, port: endpoint.port, idleTimeout: settings.idleTimeout, on: group
+                host: endpoint.host, port: endpoint.port, idleTimeout: settings.idleTimeout, on: group,
+                prepare: { channel, identified in
+                    try tls?.prepare(channel) { if let certificate = $0 { identified(certificate.subject) } }
+                }
             ) { exchange in
                 let request = exchange.request
                 let command = Self.command(request, below: settings.commandPath)

@@ -23,6 +23,10 @@ package struct HTTPCall: Sendable {
     /// With its query.
     package var target: String
     package var headers: [(String, String)] = []
+    /// Puts handlers in front of those for HTTP, and tells when something can be written.
+    package var prepare: @Sendable (any Channel) throws -> EventLoopFuture<Void> = {
+        $0.eventLoop.makeSucceededVoidFuture()
+    }
     /// How long the other side may be silent.
     package var patience: Duration = .seconds(60)
 
@@ -44,22 +48,25 @@ package struct HTTPCall: Sendable {
     ) async throws -> Head {
         typealias Link = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         let link: Link
+        let isReady: EventLoopFuture<Void>
         do {
             let patience = TimeAmount(patience)
-            link = try await ClientBootstrap(group: group).connectTimeout(.seconds(10))
-                .connect(host: host, port: port) { channel in
+            (link, isReady) = try await ClientBootstrap(group: group).connectTimeout(.seconds(10))
+                .connect(host: host, port: port) { [prepare] channel in
                     channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations
+                        let isReady = try prepare(channel)
                         try pipeline.addHandler(IdleStateHandler(allTimeout: patience))
                         try pipeline.addHandler(SilenceHandler())
                         try pipeline.addHTTPClientHandlers()
-                        return try Link(wrappingChannelSynchronously: channel)
+                        return (try Link(wrappingChannelSynchronously: channel), isReady)
                     }
                 }
         } catch {
             throw Failure(description: "cannot connect to \(host):\(port): \(error)")
         }
         return try await link.executeThenClose { inbound, outbound in
+            try await isReady.get()
             try await send(nextPart, length: bodyLength, to: outbound)
             return try await Self.read(inbound, receive)
         }
