@@ -87,7 +87,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Replication", uses: ["Seams", "ClusterModel", "SegmentedLog"], tests: true,
                 testUses: ["Simulation"]),
             Module(
-                name: "ZNodes", uses: ["Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore], tests: true),
+                name: "ZNodes", uses: ["CZlib", "Seams", "WireCoding", "ZooKeeperProtocol"], libraries: [nioCore],
+                tests: true),
             Module(name: "Quorum", uses: ["Seams"], libraries: [nioCore], tests: true),
             Module(
                 name: "Groups",

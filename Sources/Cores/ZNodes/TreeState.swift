@@ -16,6 +16,8 @@ package struct TreeState: Sendable, Equatable {
     package internal(set) var secret = ByteBuffer()
     /// Bytes of all paths and data.
     private(set) var dataSize = 0
+    /// nil where it is not kept.
+    package private(set) var digest: TreeDigest?
 
     init() {
         for path in NodePath.fixed.sorted() {
@@ -71,8 +73,36 @@ package struct TreeState: Sendable, Equatable {
         lastZxid = zxid
     }
 
+    /// Keeps the digest from now on; takes time for each node there is.
+    mutating func keepDigest() {
+        var digest = TreeDigest()
+        func add(_ place: NodeReference) {
+            let path = nodes.path(of: place)
+            if TreeDigest.counts(path) { digest.add(nodes.node(at: place), nodes.data(at: place), at: path) }
+        }
+        if let root = nodes.reference(of: "/") { add(root) }
+        nodes.forEachDescendant(of: "/", add)
+        self.digest = digest
+    }
+
     /// Applies one change of the record that ``advance(to:)`` was told of.
     mutating func apply(_ change: TreeChange, zxid: Int64, time: Int64) {
+        guard digest != nil else { return perform(change, zxid: zxid, time: time) }
+        let touched = change.touchedPaths.filter(TreeDigest.counts)
+        for path in touched {
+            if let place = nodes.reference(of: path) {
+                digest?.remove(nodes.node(at: place), nodes.data(at: place), at: path)
+            }
+        }
+        perform(change, zxid: zxid, time: time)
+        for path in touched {
+            if let place = nodes.reference(of: path) {
+                digest?.add(nodes.node(at: place), nodes.data(at: place), at: path)
+            }
+        }
+    }
+
+    private mutating func perform(_ change: TreeChange, zxid: Int64, time: Int64) {
         switch change {
         case .created(let path, let data, let acl, let lifetime):
             let length = data?.readableBytes

@@ -64,11 +64,14 @@ package struct ZNodes: ReplicatedCore, Sendable {
     /// Who was heard of last, and when by the steady clock.
     private var lastTouched: (session: Int64, time: Int64) = (0, .min)
     private var nextSweep: Int64 = .min
+    /// What the digest was at some changes, the oldest first; empty where none is kept.
+    package private(set) var digests: [ZxidDigest] = []
 
     /// - Parameter restored: the lasting state of before; nil for a new tree.
     package init(_ settings: ZNodesSettings, restored: TreeState? = nil) {
         self.settings = settings
         hard = restored ?? TreeState()
+        if settings.keepsDigest { hard.keepDigest() }
     }
 
     package mutating func decide(
@@ -95,6 +98,16 @@ package struct ZNodes: ReplicatedCore, Sendable {
     package mutating func apply(_ record: TreeRecord, into effects: inout [ZNodesEffect]) {
         hard.advance(to: record.zxid)
         perform(record.change, of: record, into: &effects)
+        if let digest = hard.digest, record.zxid % TreeDigest.interval == 0 {
+            if digests.count == TreeDigest.rememberedCount { digests.removeFirst() }
+            digests.append(ZxidDigest(zxid: record.zxid, digest: digest.value))
+        }
+    }
+
+    /// What the digest was after this change, as far as that is remembered.
+    package func digest(at zxid: Int64) -> ZxidDigest? {
+        guard zxid % TreeDigest.interval == 0 else { return nil }
+        return digests.last { $0.zxid <= zxid }.flatMap { $0.zxid == zxid ? $0 : nil }
     }
 
     /// Applies one change after the other, and tells of each what watchers shall know.

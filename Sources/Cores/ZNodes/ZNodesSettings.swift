@@ -4,6 +4,8 @@ package struct ZNodesSettings: Sendable {
     static let longestTTLInMilliseconds: Int64 = 0xff_ffff_ffff
 
     package var checksACLs = true
+    /// Whether the tree's digest is kept, which makes changes dearer.
+    package var keepsDigest = false
     /// Schemes that access lists may name besides `world` and `auth`.
     package var schemes: Set<String> = ["digest", "ip", "sasl", "x509"]
     package var allowsTTL = false
