@@ -3,6 +3,7 @@ import Seams
 import Simulation
 import Testing
 import WireCoding
+import ZNodes
 import ZooKeeperProtocol
 
 @testable import CoordinatorKernel
@@ -54,6 +55,34 @@ import ZooKeeperProtocol
                 return .sessionClosed(paths: tree.paths(ownedBy: session))
             }
         }
+    }
+
+    /// The digest that ZooKeeper has logged with its last transaction.
+    @Test(arguments: ApacheFixture.names) func theDigestOfTheTreeIsApaches(_ name: String) throws {
+        let fixture = try ApacheFixture(name)
+        let logs = try fixture.apacheFiles().filter { $0.key.contains("/log.") && $0.value.readableBytes > 16 }
+        let last = try #require(logs.max { Self.firstZxid($0.key) < Self.firstZxid($1.key) }).value
+        var digest: (zxid: Int64, version: Int32, value: UInt64)?
+        var rest = last
+        rest.moveReaderIndex(forwardBy: 16)
+        while rest.readInteger(as: Int64.self) != nil, let count = rest.readInteger(as: Int32.self), count > 0,
+            let body = rest.readSlice(length: Int(count) + 1)
+        {
+            let end = body.readerIndex + Int(count)
+            digest = (
+                try #require(body.getInteger(at: body.readerIndex + 12)),
+                try #require(body.getInteger(at: end - 12)), try #require(body.getInteger(at: end - 8))
+            )
+        }
+        var settings = ZNodesSettings()
+        settings.keepsDigest = true
+        let recovery = try fixture.storage.recover { RestoredTree(settings) }
+        #expect(digest?.zxid == recovery.lastZxid && digest?.version == Int32(TreeDigest.version))
+        #expect(digest?.value == recovery.state.state.digest?.value)
+    }
+
+    private static func firstZxid(_ path: String) -> Int64 {
+        path.split(separator: ".").last.flatMap { Int64($0, radix: 16) } ?? -1
     }
 
     /// A snapshot is written node by node while the tree changes; the log from its beginning makes it whole.

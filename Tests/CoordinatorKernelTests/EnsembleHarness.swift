@@ -117,6 +117,14 @@ struct EnsembleHarness {
         if let last { perform(.synced(upTo: last, truncationCount: 0), at: id) }
     }
 
+    /// What a member has said to its audit log, as operations and paths.
+    func audited(at id: MemberID) -> [String] {
+        (reported[id] ?? []).compactMap { news in
+            guard case .audited(let entry) = news else { return nil }
+            return "\(entry.operation.rawValue) \(entry.path ?? "-") \(entry.result.rawValue)"
+        }
+    }
+
     // MARK: Clients
 
     /// Connects a client to a member and opens or resumes a session.

@@ -32,6 +32,99 @@ import ZooKeeperProtocol
         #expect(try ensemble.reply(3, to: .create).header.error == .nodeExists)
     }
 
+    @Test func whatAClientAsksIsAuditedWhereItIsConnected() throws {
+        var ensemble = EnsembleHarness {
+            $0.audits = true
+            $0.tree.checksACLs = false
+        }
+        try ensemble.elect()
+        let (leader, follower) = (try #require(ensemble.leader), ensemble.followers[0])
+        _ = try ensemble.connect(1, to: follower)
+        ensemble.ask(1, EnsembleHarness.create("/e", .ephemeralSequential))
+        _ = try ensemble.reply(1, to: .create)
+        ensemble.ask(1, .change(.delete(path: "/none", version: -1)))
+        #expect(try ensemble.reply(1, to: .delete).header.error == .noNode)
+        ensemble.ask(
+            1, .exists(path: "/e", watch: false), .reconfig(joining: nil, leaving: "9,x", newMembers: nil, version: -1))
+        _ = try ensemble.reply(1, to: .exists)
+        #expect(try ensemble.reply(1, to: .reconfig).header.error == .badArguments)
+        let asked = ["create /e0000000000 success", "delete /none failure", "reconfig - failure"]
+        #expect(ensemble.audited(at: follower) == asked)
+        #expect(ensemble.audited(at: leader) == [])
+        _ = try ensemble.connect(2, to: leader)
+        ensemble.ask(2, EnsembleHarness.create("/l"))
+        _ = try ensemble.reply(2, to: .create)
+        #expect(ensemble.audited(at: leader) == ["create /l success"])
+        // What goes with a session is told by all.
+        ensemble.ask(1, .closeSession)
+        _ = try ensemble.reply(1, to: .closeSession)
+        try ensemble.run { $0.audited(at: leader).count == 2 && $0.audited(at: follower).count == 4 }
+        let gone = "ephemeralZNodeDeletionOnSessionCloseOrExpire /e0000000000 success"
+        for id in [leader, follower] { #expect(ensemble.audited(at: id).last == gone) }
+    }
+
+    @Test(arguments: [false, true])
+    func whatAccessListsForbidIsRefusedBeforeTheLeaderIsAsked(checksAccessEarly: Bool) throws {
+        var ensemble = EnsembleHarness { $0.checksAccessEarly = checksAccessEarly }
+        try ensemble.elect()
+        let follower = ensemble.followers[0]
+        _ = try ensemble.connect(1, to: follower)
+        let acl = [ACL([.read, .admin], .anyone)]
+        ensemble.ask(1, .change(.create(CreateOperation(path: "/a", data: nil, acl: acl, mode: .persistent))))
+        #expect(try ensemble.reply(1, to: .create).header.error == .ok)
+        let before = try #require(ensemble.kernels[follower]?.lastZxid)
+        // In order, also behind a question that the leader has not answered.
+        ensemble.ask(
+            1, .sync(path: "/"), .change(.setData(path: "/a", data: nil, version: -1)), EnsembleHarness.create("/a/b"))
+        _ = try ensemble.reply(1, to: .sync)
+        #expect(try ensemble.reply(1, to: .setData).header.error == .noAuth)
+        #expect(try ensemble.reply(1, to: .create).header.error == .noAuth)
+        ensemble.ask(1, .change(.delete(path: "/none", version: -1)))
+        #expect(try ensemble.reply(1, to: .delete).header.error == .noNode)
+        ensemble.ask(1, .setACL(path: "/a", acl: ACL.open, version: -1))
+        #expect(try ensemble.reply(1, to: .setACL).header.error == .ok)
+        // Each failure that the leader decides uses up a zxid.
+        #expect(ensemble.kernels[follower]?.lastZxid == before + (checksAccessEarly ? 2 : 4))
+    }
+
+    @Test func treesThatDifferAreTold() throws {
+        var ensemble = EnsembleHarness { $0.tree.keepsDigest = true }
+        try ensemble.elect()
+        let (leader, follower) = (try #require(ensemble.leader), ensemble.followers[0])
+        _ = try ensemble.connect(1, to: follower)
+        for number in 0..<300 {
+            ensemble.ask(1, EnsembleHarness.create("/n\(number)"))
+            #expect(try ensemble.reply(1, to: .create).header.error == .ok)
+        }
+        let digests = try #require(ensemble.kernels[leader]?.digests)
+        #expect(digests.count == 3 && ensemble.kernels[follower]?.digests == digests)
+        func mismatches(_ id: MemberID) -> Int64? { ensemble.kernels[id]?.ensembleStatus?.statistics.digestMismatches }
+        #expect(mismatches(leader) == 0 && mismatches(follower) == 0)
+        var wrong = digests[1]
+        wrong.digest ^= 1
+        ensemble.step(leader, .heard(follower, [.digest(wrong), .digest(digests[2])]))
+        ensemble.deliver()
+        // The follower is told what the leader has, and its own tree is the same.
+        #expect(mismatches(leader) == 1 && mismatches(follower) == 0)
+        ensemble.step(follower, .heard(leader, [.digest(wrong)]))
+        ensemble.deliver()
+        #expect(mismatches(leader) == 1 && mismatches(follower) == 1)
+    }
+
+    @Test func syncsThatWaitAreCounted() throws {
+        var (ensemble, leader, followers) = try elected()
+        func pending() -> Int? {
+            guard case .leader(let leadership)? = ensemble.kernels[leader]?.role else { return nil }
+            return leadership.pendingSyncCount
+        }
+        _ = try ensemble.connect(1, to: leader)
+        #expect(pending() == 0)
+        ensemble.ask(1, .sync(path: "/"))
+        #expect(pending() == 1)
+        ensemble.deliver()
+        #expect(pending() == 0 && followers.count == 2)
+    }
+
     @Test func membersRestoredFromABackupGoOnInAnEpochAboveIt() throws {
         var (ensemble, leader, _) = try elected()
         _ = try ensemble.connect(1, to: leader)

@@ -2,6 +2,7 @@ import NIOCore
 import Quorum
 import Testing
 import WireCoding
+import ZNodes
 import ZooKeeperProtocol
 
 @testable import CoordinatorKernel
@@ -47,6 +48,7 @@ private let messages: [PeerMessage] =
         .snapshotChunk(SnapshotChunk(epoch: 1, zxid: 2, number: 70_000, bytes: ByteBuffer(), isLast: true)),
         .snapshotReceived(SnapshotProgress(epoch: 1, zxid: 2, number: 3)),
         .touched(sessions: [1, .min, .max]), .touched(sessions: []), .sessionMoved(77),
+        .digest(ZxidDigest(zxid: 128, digest: .max)),
     ]
     + questions.map {
         .asked(ForwardedQuestion(ticket: .max, session: -5, identities: identities, question: $0))

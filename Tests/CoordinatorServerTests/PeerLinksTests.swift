@@ -146,6 +146,17 @@ private let two = [UInt8](repeating: 2, count: 16)
         for member in [left, right] { try await member.links.stop() }
     }
 
+    @Test func whoHasNotShownToBeAMemberGetsLittleMemory() async throws {
+        let member = try await LinkedMember(1)
+        for port in member.ports {
+            let client = BlockingClient(port: port)
+            // A frame of 65 KiB, of which not all comes: it is refused before it is waited for.
+            client.send([0, 1, 4, 0] + [UInt8](repeating: 0, count: 1000))
+            #expect(client.receiveAll() == "")
+        }
+        try await member.links.stop()
+    }
+
     @Test func aNewConnectionOfAMemberTakesThePlaceOfTheOlder() async throws {
         let member = try await LinkedMember(1)
         member.links.update(Membership([member.member]))

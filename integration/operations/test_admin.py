@@ -2,12 +2,14 @@
 
 import json
 import socket
+import ssl
+import subprocess
 import uuid
 
 import pytest
 from kazoo.client import KazooClient
 
-from martlet import http
+from martlet import BINARIES, eventually, http
 from servers import four_letter_word
 
 
@@ -86,3 +88,49 @@ def test_what_is_no_request(coordinator):
         connection.sendall(b"\x00\x00\x00\x2c" + bytes(range(44)) + b"\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
     assert command(coordinator, "ruok")["error"] is None
+
+
+def over_tls(coordinator, certificates, user=None, host="server"):
+    context = ssl.create_default_context(cafile=certificates.authority)
+    if user:
+        context.load_cert_chain(certificates.bundle(user))
+    # The port is opened when clients are served already.
+    def connect():
+        try:
+            return socket.create_connection(("127.0.0.1", coordinator.admin_port), timeout=10)
+        except ConnectionRefusedError:
+            return None
+    with eventually(connect, "operators are served") as connection:
+        with context.wrap_socket(connection, server_hostname=host) as tls:
+            tls.sendall(b"GET /commands/ruok HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while part := tls.recv(65536):
+                answer += part
+    return answer.decode()
+
+
+@pytest.mark.parametrize("setting", ["admin.portUnification", "admin.forceHttps"])
+def test_tls(stage, setting):
+    certificates = stage.certificates
+    coordinator = stage.coordinator(tls=True, **{setting: "true", "admin.rateLimiterIntervalInMS": "0"}).start()
+    assert over_tls(coordinator, certificates).startswith("HTTP/1.1 200 OK")
+    if setting == "admin.portUnification":
+        assert get(coordinator, "/commands/ruok")[0] == 200
+    else:
+        with pytest.raises(OSError):
+            get(coordinator, "/commands/ruok")
+    # The tool compares the certificate's name with the host that it dials.
+    file = stage.directory / "backup"
+    result = subprocess.run(
+        [BINARIES / "martlet", "coordinator", "backup", "--server", f"localhost:{coordinator.admin_port}", "--auth",
+         "any:body", "--tls-trust", certificates.authority, "--to", file], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0 and file.exists(), result.stderr
+
+
+def test_tls_with_certificates_of_operators(stage):
+    certificates = stage.certificates
+    coordinator = stage.coordinator(
+        tls=True, **{"admin.forceHttps": "true", "admin.needClientAuth": "true"}).start()
+    assert over_tls(coordinator, certificates, user="alice").startswith("HTTP/1.1 200 OK")
+    with pytest.raises(OSError):
+        assert over_tls(coordinator, certificates) != ""

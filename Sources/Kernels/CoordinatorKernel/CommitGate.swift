@@ -22,6 +22,9 @@ struct CommitGate<Effect: Sendable>: Sendable {
     /// What waits.
     var count: Int { held.count }
 
+    /// What waits for a round.
+    var unconfirmedCount: Int { held.count { $0.round > confirmedRound } }
+
     /// Lets `effect` through into `effects` once `zxid` is committed and `round` is confirmed: at once if they are.
     ///
     /// - Parameter round: 0 when that need not be confirmed.

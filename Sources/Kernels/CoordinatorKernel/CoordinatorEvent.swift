@@ -98,12 +98,16 @@ package enum CoordinatorNews: Sendable, Equatable {
     case saslRefused(ConnectionID, cause: String)
     /// For the audit log alone.
     case audited(AuditEntry)
+    /// The audit log lacks what a client was answered, because the leader's answer makes no sense here.
+    case unreadableAnswer(to: String, cause: String)
     case authenticationFailed(ConnectionID, scheme: String)
     case looking
     case following(MemberID, epoch: Int32)
     case leading(epoch: Int32)
     /// Clients are served from now on.
     case serving(CoordinatorRole)
+    /// A member's tree is not what this one's was after the same change.
+    case treesDiffer(from: MemberID, zxid: Int64)
     case sendingSnapshot(to: MemberID, zxid: Int64)
     case quorum(QuorumNews)
     /// A change passed a limit, and was made all the same.

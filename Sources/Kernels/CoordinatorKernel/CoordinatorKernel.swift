@@ -154,6 +154,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
             guard leaderToAsk == member else { return }
             ensemble?.asking.arrived(verdict)
             releaseVerdicts(at: now, into: &effects)
+        case .digest(let digest): compare(digest, of: member, at: now, into: &effects)
         case .touched(let sessions):
             guard isDeciding else { return }
             for session in sessions { tree.touch(session: session, at: now) }

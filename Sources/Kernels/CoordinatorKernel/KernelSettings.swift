@@ -19,6 +19,8 @@ package struct KernelSettings: Sendable {
     package var sasl: SASLPolicy?
     /// Whether clients may change the ensemble.
     package var allowsReconfiguration = false
+    /// Whether a member looks at access lists before it asks its leader (`enableEagerACLCheck`).
+    package var checksAccessEarly = false
     /// Whether everything that changes the tree is told to the audit log.
     package var audits = false
     package var localSessions = LocalSessionPolicy.never

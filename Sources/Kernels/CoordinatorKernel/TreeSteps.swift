@@ -22,9 +22,11 @@ extension CoordinatorKernel {
 
     /// Lets the tree decide, applies what it decided, and hands that out to be made durable. Watch events are said
     /// before anything that is said of the rest of the decision, which is returned.
+    ///
+    /// - Parameter isForMember: whether a client of another member has asked.
     @discardableResult
     mutating func change(
-        _ event: ZNodesEvent, at now: Instant, into effects: inout [CoordinatorEffect]
+        _ event: ZNodesEvent, isForMember: Bool = false, at now: Instant, into effects: inout [CoordinatorEffect]
     ) -> [ZNodesEffect] {
         let decision = tree.decide(event, at: now)
         var treeEffects: [ZNodesEffect] = []
@@ -38,7 +40,7 @@ extension CoordinatorKernel {
         propose(entries, at: now, into: &effects)
         tell(treeEffects, at: now, into: &effects)
         tell(decision.effects, at: now, into: &effects)
-        if settings.audits { audit(event, decision, at: now, into: &effects) }
+        if settings.audits { audit(event, decision, isForMember: isForMember, at: now, into: &effects) }
         return decision.effects
     }
 

@@ -343,6 +343,8 @@ struct CoordinatorLoop {
         case .saslRefused(let connection, let cause):
             logger.warning("\(peer(connection)) failed to authenticate by SASL: \(cause)")
         case .audited(let entry): audit?.write(entry)
+        case .unreadableAnswer(let operation, let cause):
+            logger.error("the audit log lacks \(operation): the leader's answer to it makes no sense (\(cause))")
         case .authenticationFailed(let connection, let scheme):
             logger.warning("\(peer(connection)) failed to authenticate by scheme \(scheme)")
         case .quotaExceeded(let excess):
@@ -357,6 +359,12 @@ struct CoordinatorLoop {
             logger.info("serving clients as \(role.name)")
         case .sendingSnapshot(let member, let zxid):
             logger.info("member \(member) lags too far for single changes: sending it the state of \(zxid.hexadecimal)")
+        case .treesDiffer(let member, let zxid):
+            logger.error(
+                """
+                the tree differs from that of member \(member) at \(zxid.hexadecimal): one of the two is damaged; \
+                compare both with a third, and rebuild the one that stands alone
+                """)
         case .quorum(let news): report(news)
         }
     }

@@ -63,6 +63,9 @@ package final class Connection: Sendable {
     /// Bytes given to ``send(_:)`` that the operating system has not taken yet, about.
     package var unsentBytes: Int { outbox.withLock { $0.unsentBytes } }
 
+    /// Takes frames of this size from now on; for a peer that has shown who it is. On the event loop only.
+    package func allowFrames(ofBytes size: Int) { pipe.value.allowFrames(ofBytes: size) }
+
     /// Sends pieces in order; from any thread. Bytes are sent as they are: a frame's length is part of them.
     ///
     /// What several calls bring before the event loop gets to it crosses over together and is flushed once. After the

@@ -66,6 +66,9 @@ final class ConnectionPipe: ChannelInboundHandler {
         outgoing = OutgoingPieces(sendsRegions: !settings.usesTLS)
     }
 
+    /// Takes frames of this size from now on.
+    func allowFrames(ofBytes size: Int) { reader.maximumSize = size }
+
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
     }

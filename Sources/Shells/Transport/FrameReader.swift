@@ -17,7 +17,7 @@ struct FrameReader {
         case body(ByteBuffer, missing: Int)
     }
 
-    let maximumSize: Int
+    var maximumSize: Int
     private var state = State.length(ByteBuffer())
 
     init(maximumSize: Int) {

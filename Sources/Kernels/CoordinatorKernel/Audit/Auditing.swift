@@ -1,26 +1,25 @@
 import Seams
+import WireCoding
 import ZNodes
 import ZooKeeperProtocol
 
-/// What is said to the audit log, by the coordinator that decides: what was asked, once its outcome cannot vanish any
-/// more, and what goes with sessions.
+/// What is said to the audit log, as Apache ZooKeeper has it: what a client asked, by the member it is connected to,
+/// once the outcome cannot vanish any more; what goes with sessions, by every member.
 extension CoordinatorKernel {
     /// Says what the tree has decided.
+    ///
+    /// - Parameter isForMember: whether another member has asked, which will say so itself.
     mutating func audit(
-        _ event: ZNodesEvent, _ decision: Decision<TreeRecord, ZNodesEffect>, at now: Instant,
+        _ event: ZNodesEvent, _ decision: Decision<TreeRecord, ZNodesEffect>, isForMember: Bool, at now: Instant,
         into effects: inout [CoordinatorEffect]
     ) {
-        if case .requested(let asked) = event {
-            for case .answer(let answer) in decision.effects { audit(asked, answer, at: now, into: &effects) }
+        if case .requested(let asked) = event, !isForMember {
+            for case .answer(let answer) in decision.effects {
+                audit(asked.request, answer, of: asked.session, by: asked.identities, at: now, into: &effects)
+            }
         }
         for record in decision.records {
-            if let session = record.closedSession {
-                for path in record.endedEphemerals {
-                    var entry = AuditEntry(.ephemeralZNodeDeletionOnSessionCloseOrExpire, .success)
-                    (entry.session, entry.path) = (session, path)
-                    say(.report(.audited(entry)), at: now, into: &effects)
-                }
-            }
+            auditEphemerals(record, at: now, into: &effects)
             if case .ticked = event, let path = record.deletedPath {
                 var entry = AuditEntry(.delete, .success)
                 entry.path = path
@@ -29,23 +28,45 @@ extension CoordinatorKernel {
         }
     }
 
-    /// Says what has become of a client's request to change the ensemble.
-    mutating func auditReconfiguration(
-        _ answer: Result<ZooKeeperReply, ZooKeeperError>, of session: Int64, by identities: [ZooKeeperID],
-        at now: Instant, into effects: inout [CoordinatorEffect]
-    ) {
-        var entry = AuditEntry(.reconfig, answer.isSuccess ? .success : .failure)
-        (entry.session, entry.identities) = (session, identities)
-        say(.report(.audited(entry)), at: now, into: &effects)
+    /// Says which nodes have gone with a session.
+    mutating func auditEphemerals(_ record: TreeRecord, at now: Instant, into effects: inout [CoordinatorEffect]) {
+        guard let session = record.closedSession else { return }
+        for path in record.endedEphemerals {
+            var entry = AuditEntry(.ephemeralZNodeDeletionOnSessionCloseOrExpire, .success)
+            (entry.session, entry.path) = (session, path)
+            say(.report(.audited(entry)), at: now, into: &effects)
+        }
     }
 
-    private mutating func audit(
-        _ asked: TreeRequest, _ answer: Result<ZooKeeperReply, ZooKeeperError>, at now: Instant,
+    /// Says what the leader has answered to a client of this member.
+    mutating func audit(
+        _ verdict: Verdict, on question: AskingState.Question, to asked: Asked, at now: Instant,
         into effects: inout [CoordinatorEffect]
     ) {
-        for var entry in AuditEntry.entries(of: asked.request, answer) {
-            entry.session = asked.session
-            entry.identities = asked.identities
+        guard case .answered(let code, let body) = verdict.outcome else { return }
+        var answer: Result<ZooKeeperReply, ZooKeeperError> = .failure(ZooKeeperError(rawValue: code))
+        if code == ZooKeeperError.ok.rawValue {
+            do throws(MalformedInput) {
+                answer = .success(
+                    try WireReader.read(body) { reader throws(MalformedInput) in
+                        try ZooKeeperReply(to: asked.opCode, reading: &reader)
+                    })
+            } catch {
+                let news = CoordinatorNews.unreadableAnswer(to: "\(asked.opCode.fourLetters)", cause: "\(error)")
+                return say(.report(news), at: now, into: &effects)
+            }
+        }
+        audit(question.request, answer, of: asked.session, by: question.identities, at: now, into: &effects)
+    }
+
+    /// Says what has become of what a client has asked for.
+    mutating func audit(
+        _ request: ZooKeeperRequest, _ answer: Result<ZooKeeperReply, ZooKeeperError>, of session: Int64,
+        by identities: [ZooKeeperID], at now: Instant, into effects: inout [CoordinatorEffect]
+    ) {
+        for var entry in AuditEntry.entries(of: request, answer) {
+            entry.session = session
+            entry.identities = identities
             say(.report(.audited(entry)), at: now, into: &effects)
         }
     }
@@ -68,6 +89,7 @@ extension AuditEntry {
             var entry = AuditEntry(.setAcl, answer.isSuccess ? .success : .failure)
             (entry.path, entry.acl) = (path, acl)
             return [entry]
+        case .reconfig: return [AuditEntry(.reconfig, answer.isSuccess ? .success : .failure)]
         case .multi(let operations):
             guard case .success(.results(let results)) = answer else { return [AuditEntry(.multiOperation, .failure)] }
             let hasFailed = results.contains { if case .failed = $0 { true } else { false } }

@@ -63,13 +63,17 @@ extension CoordinatorKernel {
             return reply(.failure(.marshallingError), to: asked, at: now, into: &effects)
         }
         let asked = Asked(session: session, connection: id, xid: header.xid, opCode: opCode ?? .error, arrived: now)
+        if let request, isRefusedEarly(request, on: id) {
+            if hasToWait { return getInLine(frame, opCode, id) }
+            return reply(.failure(.noAuth), to: asked, at: now, into: &effects)
+        }
         if let request, isAdmitted(request, on: id), isForLeader(request, of: session),
             let question = request.questionForLeader(frame)
         {
             // What changes whom a client has proven to be must not be overtaken by what depends on it.
             if hasToWait && clients[id]?.waitingIdentities != 0 { return getInLine(frame, opCode, id) }
             if request.createsEphemeral { upgrade(session, at: now, into: &effects) }
-            return ask(question, asked, isNext: isQueued, into: &effects)
+            return ask(question, asked, of: request, isNext: isQueued, into: &effects)
         }
         if hasToWait { return getInLine(frame, opCode, id) }
         guard let request else {
@@ -98,6 +102,12 @@ extension CoordinatorKernel {
         if serving == .readOnly { return request.needsQuorum ? .notReadOnly : nil }
         let cannotUpgrade = isLocal(session) && settings.localSessions != .upgraded
         return cannotUpgrade && request.createsEphemeral ? .ephemeralOnLocalSession : nil
+    }
+
+    /// Whether a member refuses a change before anybody is asked.
+    private func isRefusedEarly(_ request: ZooKeeperRequest, on id: ConnectionID) -> Bool {
+        guard settings.checksAccessEarly, ensemble != nil, isAdmitted(request, on: id) else { return false }
+        return tree.refuses(request, by: clients[id]?.identities ?? [])
     }
 
     /// Whether the client has shown who it is in a way that is good enough for `request` (`enforce.auth.enabled`).

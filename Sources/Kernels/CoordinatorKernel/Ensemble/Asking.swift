@@ -12,16 +12,21 @@ extension CoordinatorKernel {
 
     /// Asks the leader on behalf of a client, whose requests behind this one wait.
     ///
-    /// - Parameter isNext: whether the request was in line already, and is the next.
+    /// - Parameters:
+    ///   - request: what the client wants, where that is a request.
+    ///   - isNext: whether the request was in line already, and is the next.
     mutating func ask(
-        _ question: ForwardedQuestion.Question, _ asked: Asked, isNext: Bool = false,
-        into effects: inout [CoordinatorEffect]
+        _ question: ForwardedQuestion.Question, _ asked: Asked, of request: ZooKeeperRequest? = nil,
+        isNext: Bool = false, into effects: inout [CoordinatorEffect]
     ) {
         guard let leader = leaderToAsk, let client = clients[asked.connection],
             let ticket = ensemble?.asking.ticket(for: asked.connection)
         else { return }
         clients[asked.connection]?.getInLine(.awaited(ticket, asked), first: isNext)
         requestsInLine += 1
+        if settings.audits, let request, request.isChange {
+            ensemble?.asking.keep(.init(request: request, identities: client.identities), for: ticket)
+        }
         let forwarded = ForwardedQuestion(
             ticket: ticket, session: knownAs(asked.session), identities: client.identities, question: question)
         effects.append(.tell(leader, .asked(forwarded)))
@@ -32,6 +37,9 @@ extension CoordinatorKernel {
         while let (verdict, id) = ensemble?.asking.nextVerdict(upTo: gate.committed) {
             guard case .awaited(verdict.ticket, let asked)? = clients[id]?.queue.first else { continue }
             advanceLine(of: id)
+            if let question = ensemble?.asking.takeQuestion(verdict.ticket) {
+                audit(verdict, on: question, to: asked, at: now, into: &effects)
+            }
             say(verdict, to: asked, at: now, into: &effects)
             serveQueued(id, at: now, into: &effects)
         }

@@ -29,6 +29,12 @@ struct AwaitedConfirmations: Sendable {
     private var waiting = CircularBuffer<Waiting>()
     private var lines: [Asker: Line] = [:]
 
+    /// Syncs that wait.
+    var syncCount: Int {
+        waiting.count { if case .answered = $0.verdict.outcome { true } else { false } }
+            + lines.values.reduce(0) { $0 + $1.questions.count { $0.isSync } }
+    }
+
     mutating func add(_ verdict: Verdict, of session: Int64, for member: MemberID, round: Int64) {
         let asker = Asker(member: member, session: session)
         waiting.append(Waiting(round: round, asker: asker, verdict: verdict))

@@ -80,7 +80,7 @@ extension CoordinatorKernel {
         }
         guard let request else { return failure(.unimplemented) }
         guard hasRoom || !request.isChange else { return failure(Self.refusalWithoutRoom) }
-        let answer = decide(request, asked.session, asked.identities, at: now, into: &effects)
+        let answer = decide(request, asked.session, asked.identities, isForMember: true, at: now, into: &effects)
         switch answer {
         case .success(let reply):
             var writer = WireWriter(capacity: 128)
@@ -92,22 +92,24 @@ extension CoordinatorKernel {
 
     /// What the leader says to a request that changes something, or that only it can answer.
     mutating func decide(
-        _ request: ZooKeeperRequest, _ session: Int64, _ identities: [ZooKeeperID], at now: Instant,
-        into effects: inout [CoordinatorEffect]
+        _ request: ZooKeeperRequest, _ session: Int64, _ identities: [ZooKeeperID], isForMember: Bool = false,
+        at now: Instant, into effects: inout [CoordinatorEffect]
     ) -> Result<ZooKeeperReply, ZooKeeperError> {
         switch request {
         case .sync(let path): return .success(.path(path))
         case .reconfig:
             let answer = reconfigure(request, by: identities, at: now, into: &effects)
-            if settings.audits {
-                auditReconfiguration(answer, of: session, by: identities, at: now, into: &effects)
+            if settings.audits, !isForMember {
+                audit(request, answer, of: session, by: identities, at: now, into: &effects)
             }
             return answer
         default:
             // Watches belong to reads, which are not asked of the leader.
             let treeRequest = TreeRequest(
                 session: session, watcher: Watcher(0), identities: identities, request: request)
-            for case .answer(let answer) in change(.requested(treeRequest), at: now, into: &effects) { return answer }
+            for case .answer(let answer) in change(
+                .requested(treeRequest), isForMember: isForMember, at: now, into: &effects)
+            { return answer }
             preconditionFailure("the tree says nothing to \(request.opCode)")
         }
     }

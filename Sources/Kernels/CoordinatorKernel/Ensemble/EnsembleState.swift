@@ -2,6 +2,7 @@ import NIOCore
 import Quorum
 import Seams
 import ZNodes
+import ZooKeeperProtocol
 
 /// What a coordinator keeps as a member of an ensemble.
 struct EnsembleState: Sendable {
@@ -76,8 +77,16 @@ struct AskingState: Sendable {
     /// For a question whose answer nobody waits for.
     static let unawaitedTicket: UInt64 = 0
 
+    /// What the audit log wants to know of a question besides the answer.
+    struct Question: Sendable {
+        var request: ZooKeeperRequest
+        var identities: [ZooKeeperID]
+    }
+
     private var lastTicket: UInt64 = 0
     private(set) var clients: [UInt64: ConnectionID] = [:]
+    /// What was asked and by whom, by its ticket: kept for the audit log.
+    private var audited: [UInt64: Question] = [:]
     /// Answers that wait until their changes have been applied here, in the leader's order.
     private var verdicts = CircularBuffer<Verdict>()
     /// Sessions of which something was heard since the leader was told last.
@@ -92,6 +101,12 @@ struct AskingState: Sendable {
         return lastTicket
     }
 
+    /// Keeps what was asked under a ticket until its answer has been said.
+    mutating func keep(_ question: Question, for ticket: UInt64) { audited[ticket] = question }
+
+    /// What was kept under a ticket.
+    mutating func takeQuestion(_ ticket: UInt64) -> Question? { audited.removeValue(forKey: ticket) }
+
     mutating func arrived(_ verdict: Verdict) { verdicts.append(verdict) }
 
     /// The next answer that can be said once everything up to `zxid` has been applied, and whom to say it to. Those that
@@ -100,6 +115,7 @@ struct AskingState: Sendable {
         while let verdict = verdicts.first, verdict.zxid <= zxid {
             verdicts.removeFirst()
             if let client = clients.removeValue(forKey: verdict.ticket) { return (verdict, client) }
+            audited[verdict.ticket] = nil
         }
         return nil
     }
@@ -107,6 +123,7 @@ struct AskingState: Sendable {
     /// Nothing that was asked will be answered.
     mutating func forgetAll() {
         clients = [:]
+        audited = [:]
         verdicts.removeAll()
         touched = []
     }

@@ -112,9 +112,11 @@ extension CoordinatorKernel {
     ) {
         var treeEffects: [ZNodesEffect] = []
         applyRecord(record, into: &treeEffects)
+        tellDigest(at: record.zxid, into: &effects)
         gate.commit(upTo: record.zxid, into: &leaving)
         letLeave(at: now, into: &effects)
         tell(treeEffects, at: now, into: &effects)
+        if settings.audits { auditEphemerals(record, at: now, into: &effects) }
         if let session = record.closedSession, let id = connectionOfSession[session],
             clients[id]?.isClosing != true
         {

@@ -1,5 +1,6 @@
 import NIOCore
 import Quorum
+import ZNodes
 import ZooKeeperProtocol
 
 /// What members of an ensemble send each other.
@@ -19,6 +20,8 @@ package enum PeerMessage: Sendable, Equatable {
     case touched(sessions: [Int64])
     /// A session has been resumed at another member: whoever still serves it ends its connection.
     case sessionMoved(Int64)
+    /// The sender's tree had this digest: a follower's, or the leader's in answer to another one.
+    case digest(ZxidDigest)
 
     /// Whether it travels on the election port, so that it never waits behind entries.
     package var isSmall: Bool {

@@ -1,6 +1,7 @@
 import NIOCore
 import Quorum
 import WireCoding
+import ZNodes
 import ZooKeeperProtocol
 
 /// How messages between members stand on the wire.
@@ -43,7 +44,7 @@ private enum Kind: Int8 {
     case snapshotChunk = 32
     case snapshotReceived
     case asked = 48
-    case verdict, touched, sessionMoved
+    case verdict, touched, sessionMoved, digest
 }
 
 extension PeerMessage {
@@ -76,6 +77,9 @@ extension PeerMessage {
             self = .touched(
                 sessions: try reader.juteVector(minimumSize: 8) { reader throws(MalformedInput) in try reader.int64() })
         case .sessionMoved: self = .sessionMoved(try reader.int64())
+        case .digest:
+            self = .digest(
+                ZxidDigest(zxid: try reader.int64(), digest: UInt64(bitPattern: try reader.int64())))
         }
     }
 
@@ -100,6 +104,10 @@ extension PeerMessage {
         case .sessionMoved(let session):
             writer.kind(.sessionMoved)
             writer.int64(session)
+        case .digest(let digest):
+            writer.kind(.digest)
+            writer.int64(digest.zxid)
+            writer.int64(Int64(bitPattern: digest.digest))
         }
     }
 }

@@ -34,6 +34,8 @@ package struct LeadershipStatus: Sendable, Equatable {
     package var syncedFollowerCount = 0
     package var syncedNonVotingFollowerCount = 0
     package var syncedObserverCount = 0
+    /// Requests to sync that wait until a quorum has confirmed who leads.
+    package var pendingSyncCount = 0
 
     package init() {}
 }

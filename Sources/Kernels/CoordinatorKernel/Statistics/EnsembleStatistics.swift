@@ -6,6 +6,8 @@ import Seams
 package struct EnsembleStatistics: Sendable {
     /// Times in which no leader was known.
     package var lookingCount: Int64 = 0
+    /// Times that another member's tree was different.
+    package var digestMismatches: Int64 = 0
     /// How long these lasted, in nanoseconds.
     package var electionTimes = Distribution()
     /// How long clients were not served, in nanoseconds.

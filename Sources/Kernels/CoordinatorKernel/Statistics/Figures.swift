@@ -20,8 +20,12 @@ extension CoordinatorKernel {
             case nil: leadership.syncedNonVotingFollowerCount += 1
             }
         }
+        leadership.pendingSyncCount = ensemble.confirmations.syncCount + gate.unconfirmedCount
         return .leader(leadership)
     }
+
+    /// What the tree's digest was at some changes, the oldest first; empty where none is kept.
+    package var digests: [ZxidDigest] { tree.digests }
 
     /// nil without an ensemble.
     package var ensembleStatus: EnsembleStatus? {

@@ -1,6 +1,7 @@
 import CoordinatorKernel
 import Seams
 import Telemetry
+import ZNodes
 
 /// What the AdminServer's commands answer, in Apache ZooKeeper's fields.
 struct AdminAnswers: Sendable {
@@ -86,7 +87,10 @@ struct AdminAnswers: Sendable {
                 let fields = paths.map { JSONValue.Field($0.path, .list($0.sessions.map { .number($0) })) }
                 return [.init("path_to_session_ids", .object(fields))]
             }
-        case .hash: return kernel.lookIfServing { _, _ in [.init("digests", .list([]))] }
+        case .hash:
+            return kernel.lookIfServing { loop, _ in loop.kernel.digests }.map { digests in
+                [.init("digests", .list(digests.map(digest)))]
+            }
         case .leader, .observers, .votingView, .zabstate:
             guard let status = kernel.look({ loop, _ in loop.kernel.status() }) else { return nil }
             return try ensemble(command, status)
@@ -254,6 +258,13 @@ struct AdminAnswers: Sendable {
                     sessions.filter { !$0.ephemerals.isEmpty }
                         .map { .init("\($0.id)", .list($0.ephemerals.map { .text($0) })) })),
         ]
+    }
+
+    private func digest(_ digest: ZxidDigest) -> JSONValue {
+        .object([
+            .init("zxid", .number(digest.zxid)), .init("digestVersion", .number(TreeDigest.version)),
+            .init("digest", .number(digest.digest)),
+        ])
     }
 
     private func watchSummary(_ counts: WatchCounts) -> Fields {

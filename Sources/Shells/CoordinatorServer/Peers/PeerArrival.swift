@@ -109,6 +109,7 @@ final class PeerArrival: ConnectionHandler {
         switch arrivals.admit(hello, over: kind, isProven: isProven, connection) {
         case .success(let welcome):
             sender = hello.sender
+            connection.allowFrames(ofBytes: PeerNetwork.largestFrameInBytes)
             connection.send(welcome.frame)
             pulse = PeerPulse(connection)
         case .failure(let refusal):

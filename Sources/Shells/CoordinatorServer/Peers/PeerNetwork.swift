@@ -7,6 +7,8 @@ import Transport
 struct PeerNetwork: Sendable {
     /// No frame between members is longer.
     static let largestFrameInBytes = 1 << 28
+    /// Nor is one of somebody who has not yet shown to be a member, and could be anybody.
+    static let largestFrameBeforeHelloInBytes = 64 << 10
 
     let group: any EventLoopGroup
     let logger: Logger
@@ -42,6 +44,6 @@ struct PeerNetwork: Sendable {
     func listenerSettings(_ host: String, _ port: Int, _ kind: PeerLinkKind) -> ListenerSettings {
         ListenerSettings(
             name: "\(kind)", host: host, port: port, securityProtocol: serverTLS == nil ? .plaintext : .ssl,
-            tls: serverTLS, maximumFrameSizeInBytes: Self.largestFrameInBytes, maximumIdleTime: nil)
+            tls: serverTLS, maximumFrameSizeInBytes: Self.largestFrameBeforeHelloInBytes, maximumIdleTime: nil)
     }
 }

@@ -111,6 +111,9 @@ struct MonitorReport: Sendable {
         let statistics = ensemble.statistics
         return [
             .gauge("quorum_size", ensemble.quorum.membership.voters.count, "Members with a vote."),
+            .counter(
+                "digest_mismatches_count", statistics.digestMismatches,
+                "Times that another member's tree was different."),
             .counter("looking_count", statistics.lookingCount, "Times without a leader."),
             .time("election_time", statistics.electionTimes, "Time until a leader was found, in ms."),
             .time("unavailable_time", statistics.unavailableTimes, "Time without service for clients, in ms."),
@@ -130,7 +133,9 @@ struct MonitorReport: Sendable {
                 "synced_non_voting_followers", leadership.syncedNonVotingFollowerCount,
                 "Followers without a vote that are up to date."),
             .gauge("synced_observers", leadership.syncedObserverCount, "Observers that are up to date."),
-            .gauge("pending_syncs", 0, "sync requests that wait; they are answered at once."),
+            .gauge(
+                "pending_syncs", leadership.pendingSyncCount,
+                "sync requests that wait until a quorum has confirmed the leader."),
             .gauge(
                 "leader_uptime", statistics.leadingSince.map { (now - $0).milliseconds } ?? 0,
                 "Time since this leader was elected, in ms."),

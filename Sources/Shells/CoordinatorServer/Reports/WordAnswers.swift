@@ -1,6 +1,7 @@
 import CoordinatorKernel
 import Seams
 import Telemetry
+import ZNodes
 
 /// The texts that answer four-letter words, in Apache ZooKeeper's layouts, which monitoring reads.
 struct WordAnswers: Sendable {
@@ -57,7 +58,10 @@ struct WordAnswers: Sendable {
                 "datadir_size: \(surroundings.snapshotDirectorySize)\nlogdir_size: \(surroundings.logDirectorySize)\n"
             }
         // No digests are kept, as by an Apache ZooKeeper with digest.enabled=false.
-        case .hash: kernel.lookIfServing { _, _ in "" }
+        case .hash:
+            kernel.lookIfServing { loop, _ in loop.kernel.digests }.map { digests in
+                digests.map { "\(String(UInt64(bitPattern: $0.zxid), radix: 16)): \($0.digest)\n" }.joined()
+            }
         case .ruok, .isro, .envi, .gtmk, .stmk: preconditionFailure("\(word) is answered by everybody")
         }
     }

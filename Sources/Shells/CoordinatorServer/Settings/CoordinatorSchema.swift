@@ -36,9 +36,6 @@ package enum CoordinatorSchema {
 
     /// Keys that promise what there is not: only the value that promises nothing is allowed.
     private static let promises: [SettingKey] = [
-        ("admin.portUnification", "false", "Operators are answered in plaintext."),
-        ("admin.forceHttps", "false", "Operators are answered in plaintext."),
-        ("admin.needClientAuth", "false", "Operators are answered in plaintext."),
         ("ssl.crl", "false", "Lists of revoked certificates are not looked at."),
         ("ssl.ocsp", "false", "Nobody is asked whether a certificate has been revoked."),
         ("portUnification", "false", "Ports take other members in plaintext or over TLS, not both."),
@@ -147,6 +144,16 @@ package enum CoordinatorSchema {
         SettingKey(
             "admin.idleTimeout", anyMilliseconds, default: "30000",
             "How long a connection of an operator may be idle, in milliseconds."),
+        SettingKey(
+            "admin.portUnification", .boolean, default: "false",
+            "Whether operators may speak TLS on admin.serverPort as well as plaintext, by the key and certificate of "
+                + "ssl.quorum.keyStore.location, or of ssl.keyStore.location where that is not set."),
+        SettingKey(
+            "admin.forceHttps", .boolean, default: "false",
+            "Whether operators have to; in place of admin.portUnification."),
+        SettingKey(
+            "admin.needClientAuth", .boolean, default: "false",
+            "Whether operators who speak TLS show a certificate that the trust store of that key store vouches for."),
         SettingKey(
             "admin.rateLimiterIntervalInMS", .integer(0...Int64(Int32.max)), default: "300000",
             "How long after a snapshot or a restore over HTTP there may be another, in milliseconds."),

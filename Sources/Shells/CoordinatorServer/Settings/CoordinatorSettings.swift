@@ -44,8 +44,12 @@ package struct CoordinatorSettings: Sendable {
     package var allowsTTL = false
     /// Whether hard limits of quotas refuse changes (`enforceQuota`).
     package var enforcesQuotas = false
+    /// Whether a digest of the tree is kept (`digest.enabled`).
+    package var keepsDigest = false
     /// Whether access lists are looked at (`skipACL=no`).
     package var checksACLs = true
+    /// Whether members look at them before they ask their leader (`enableEagerACLCheck`).
+    package var checksAccessEarly = false
     /// `user:hash` of the user who may do everything (`DigestAuthenticationProvider.superDigest`).
     package var superDigest: String?
     /// How digest users' passwords are hashed (`DigestAuthenticationProvider.digestAlg`).
@@ -109,12 +113,14 @@ package struct CoordinatorSettings: Sendable {
         kernel.requiredSchemes = requiredSchemes
         kernel.sasl = sasl?.policy
         kernel.audits = audit != nil
+        kernel.checksAccessEarly = checksAccessEarly
         kernel.connectingRate = connectingRate
         kernel.localSessions = localSessions
         kernel.servesReadOnly = servesReadOnly
         kernel.changesPerSnapshot = changesPerSnapshot
         kernel.logBytesPerSnapshot = logBytesPerSnapshot
         kernel.tree.checksACLs = checksACLs
+        kernel.tree.keepsDigest = keepsDigest
         kernel.tree.allowsTTL = allowsTTL
         kernel.tree.enforcesQuotas = enforcesQuotas
         kernel.tree.tickTimeInMilliseconds = tickTime.milliseconds

@@ -42,6 +42,14 @@ extension CoordinatorSchema {
         SettingKey(
             "cnxTimeout", .integer(1...Int64(Int32.max)), default: "1000",
             "Milliseconds until dialling a member is given up, TLS included; it is dialled again at once."),
+        SettingKey(
+            "digest.enabled", .boolean, default: "false",
+            "Whether a digest of the tree is kept, which the word hash shows and by which members notice that their trees "
+                + "differ. It makes changes dearer, the more the longer data is."),
+        SettingKey(
+            "enableEagerACLCheck", .boolean, default: "false",
+            "Whether members refuse what access lists forbid by what they know themselves, and do not ask their leader."
+        ),
         SettingKey("sslQuorum", .boolean, default: "false", "Whether members talk to each other over TLS."),
         SettingKey(
             "ssl.quorum.keyStore.location", .text, default: nil,

@@ -12,16 +12,13 @@ enum KeysWithoutEffect {
         IgnoredKeys(
             ["serializeLastProcessedZxid.enabled", "closeSessionTxn.enabled"],
             because: "the coordinator's own files always hold what it switches on"),
-        IgnoredKeys(
-            ["digest.enabled"],
-            because: "files carry checksums; digests of the tree are not kept"),
     ]
 
     private static let traffic = [
         IgnoredKeys(
             [
                 "requestThrottleStallTime", "requestThrottleDropStale",
-                "requestStaleLatencyCheck", "requestStaleConnectionCheck", "throttledOpWaitTime",
+                "requestStaleLatencyCheck", "requestStaleConnectionCheck",
                 "request_throttler.shutdownTimeout", "largeRequestMaxBytes", "largeRequestThreshold",
             ],
             because: "globalOutstandingLimit and jute.maxbuffer bound what requests may take"),
@@ -38,7 +35,9 @@ enum KeysWithoutEffect {
             because: "connectionMaxTokens and its filling bound how many clients come at once"),
         IgnoredKeys(
             ["maxResponseCacheSize", "maxGetChildrenResponseCacheSize"], because: "there are no caches of responses"),
-        IgnoredKeys(["enableEagerACLCheck"], because: "only the leader checks access to what is changed"),
+        IgnoredKeys(
+            ["throttledOpWaitTime", "throttled_op_wait_time"],
+            because: "requests do not queue before they are served: connections are not read meanwhile"),
         IgnoredKeys(["jute.maxbuffer.extrasize"], because: "the coordinator's own files have limits of their own"),
         IgnoredKeys(["tcpKeepAlive", "clientTcpKeepAlive"], because: "it is always on"),
         IgnoredKeys(["clientPortListenBacklog"], because: "it is 1024"),

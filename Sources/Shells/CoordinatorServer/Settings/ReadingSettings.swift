@@ -188,6 +188,8 @@ extension CoordinatorSettings {
                 host: values.text("admin.serverAddress"), port: Int(values.integer("admin.serverPort"))))
         settings.commandPath = Self.plain(values.text("admin.commandURL"))
         settings.idleTimeout = values.milliseconds("admin.idleTimeout")
+        settings.takesPlaintext = !values.boolean("admin.forceHttps")
+        settings.tls = Self.adminTLS(values, problems: &problems)
         settings.stateInterval = values.milliseconds("admin.rateLimiterIntervalInMS")
         settings.allowsSnapshot = values.boolean("admin.snapshot.enabled")
         settings.allowsRestore = values.boolean("admin.restore.enabled")
@@ -197,6 +199,20 @@ extension CoordinatorSettings {
                     + "a path like /commands")
         }
         admin = settings
+    }
+
+    /// As Apache ZooKeeper has it, operators are shown what members are.
+    private static func adminTLS(_ values: SettingValues, problems: inout [String]) -> TLSSettings? {
+        guard let key = ["admin.forceHttps", "admin.portUnification"].first(where: values.boolean) else { return nil }
+        let prefix = values["ssl.quorum.keyStore.location"] == nil ? "ssl." : "ssl.quorum."
+        var settings = tls(values, prefix: prefix, for: key, problems: &problems)
+        let needsCertificate = values.boolean("admin.needClientAuth")
+        settings?.clientCertificates = needsCertificate ? .required : .none
+        if needsCertificate, settings?.trust == nil {
+            problems.append(
+                "\(values.place(of: "admin.needClientAuth"))admin.needClientAuth needs \(prefix)trustStore.location")
+        }
+        return settings
     }
 
     private mutating func readMetrics(_ values: SettingValues) {
@@ -245,6 +261,7 @@ extension CoordinatorSettings {
         let unused = values.milliseconds("znode.container.maxNeverUsedIntervalMs")
         longestUnusedTime = unused > .zero ? unused : nil
         allowsTTL = values.boolean("extendedTypesEnabled")
+        keepsDigest = values.boolean("digest.enabled")
         enforcesQuotas = values.boolean("enforceQuota")
     }
 
@@ -282,6 +299,7 @@ extension CoordinatorSettings {
         }
         requiredSchemes = required
         checksACLs = values.text("skipACL") == "no"
+        checksAccessEarly = values.boolean("enableEagerACLCheck")
         superDigest = values["DigestAuthenticationProvider.superDigest"]
         superSubject = values["X509AuthenticationProvider.superUser"]
     }
