@@ -238,8 +238,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false]) func settingsOfClientsAndUsersAreFollowed(recursive: Bool) async throws {
-        try await withCoordinator(recursive: recursive) { coordinator in
+    @Test func settingsOfClientsAndUsersAreFollowed() async throws {
+        try await withCoordinator { coordinator in
             let first = try await TreeBroker.registered(1, coordinator.connect)
             let second = try await TreeBroker.registered(2, coordinator.connect)
             let quota = ["producer_byte_rate": "1024"]
