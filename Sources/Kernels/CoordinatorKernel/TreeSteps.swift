@@ -97,6 +97,7 @@ extension CoordinatorKernel {
         expireLocalSessions(at: now, into: &effects)
         if ensemble != nil {
             noticeCutOff(at: now)
+            forgetSettledState()
             stepQuorum(.ticked, at: now, into: &effects)
             reportTouched(at: now, into: &effects)
             guard isDeciding else { return }

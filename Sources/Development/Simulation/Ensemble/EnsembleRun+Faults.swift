@@ -108,7 +108,6 @@ extension EnsembleRun {
         isCalm = true
         trace?.note(now, "calm")
         for server in servers.indices {
-            servers[server].pausedUntil = 0
             servers[server].longestSync = .milliseconds(3)
             servers[server].disk.endStop()
             servers[server].disk.limitCapacity(to: .max)

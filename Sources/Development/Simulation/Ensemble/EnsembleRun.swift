@@ -155,7 +155,9 @@ package struct EnsembleRun {
         case .act(let client):
             guard !clients[client].isGone else { return }
             act(client)
-            agenda.plan(item, at: now + Duration.milliseconds(random.within(20...150)).nanoseconds)
+            // At the end there is little to find any more.
+            let pause = isEnding ? random.within(100...400) : random.within(20...150)
+            agenda.plan(item, at: now + Duration.milliseconds(pause).nanoseconds)
         case .fault:
             guard !isCalm else { return }
             fault()
@@ -225,7 +227,7 @@ package struct EnsembleRun {
     private mutating func look(at server: Int) {
         let steps = servers[server].takeLogSteps()
         for step in steps where !step.isSnapshot { agreement.member(server, step) }
-        if let kernel = servers[server].kernel { agreement.member(server, commits: kernel.committedZxid) }
+        if let committed = servers[server].committedZxid { agreement.member(server, commits: committed) }
         // Taken as soon as all in them is committed.
         for step in steps where step.isSnapshot { agreement.member(server, step) }
     }

@@ -64,6 +64,7 @@ struct SimulatedServer {
     }
 
     var isRunning: Bool { kernel != nil }
+    var committedZxid: Int64? { kernel?.committedZxid }
     var hasEverRun: Bool { life > 0 }
     var hasJobs: Bool { !jobs.isEmpty && !isStuck }
     /// Whether it has lost nothing that it promised or acknowledged.
@@ -133,8 +134,8 @@ struct SimulatedServer {
     mutating func step(
         _ events: CoordinatorEvent..., at time: Int64
     ) throws(StorageFailure) -> [CoordinatorEffect] {
-        guard var kernel else { return [] }
-        self.kernel = nil
+        // Taken out, for a copy would copy all that changes.
+        guard var kernel = self.kernel.take() else { return [] }
         defer { self.kernel = kernel }
         let now = clock.instant(at: time)
         var effects: [CoordinatorEffect] = []

@@ -169,7 +169,7 @@ extension CoordinatorKernel {
         guard ensemble?.isServing == false, ensemble?.isRestoring == false, ensemble?.quorum.isEstablished == true
         else { return }
         ensemble?.isServing = true
-        ensemble?.settled = nil
+        if !isDeciding { ensemble?.settled = nil }
         ensemble?.isCutOff = false
         ensemble?.statistics.beganServing(at: now)
         effects.append(.report(.serving(role)))

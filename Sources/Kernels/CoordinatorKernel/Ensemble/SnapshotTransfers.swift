@@ -57,6 +57,13 @@ extension CoordinatorKernel {
         pumpTransfer(to: member, into: &effects)
     }
 
+    /// Lets go of the state without what was not committed when this member came to lead, as soon as nobody lags so far
+    /// that it could be needed: another epoch may begin without it.
+    mutating func forgetSettledState() {
+        guard let ensemble, ensemble.settled != nil, ensemble.isLeading, ensemble.isServing else { return }
+        if ensemble.quorum.status.lagging.isEmpty { self.ensemble?.settled = nil }
+    }
+
     mutating func pumpTransfers(into effects: inout [CoordinatorEffect]) {
         guard let transfers = ensemble?.transfers.keys, !transfers.isEmpty else { return }
         for member in transfers.sorted() { pumpTransfer(to: member, into: &effects) }
