@@ -6,7 +6,7 @@
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +28,24 @@ struct CEditLine {
     bool isInterrupted;
 };
 
+/// What a handler of signals can get at: whether SIGINT has come, and the editor's `wake`.
+static atomic_bool hasInterrupt;
+static atomic_int interruptWake = -1;
+
+static void noteInterrupt(int number) {
+    if (atomic_exchange(&hasInterrupt, true)) {
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    int before = errno;
+    const uint64_t one = 1;
+    // It fails only when the editor has been woken anyway.
+    if (write(atomic_load(&interruptWake), &one, sizeof one) < 0) errno = before;
+}
+
+bool CEditLineIsInterrupted(void) { return atomic_load(&hasInterrupt); }
+
 static CEditLine *owner(EditLine *line) {
     void *editor = NULL;
     el_get(line, EL_CLIENTDATA, &editor);
@@ -46,7 +64,8 @@ static void tell(CEditLine *editor) {
     el_set(editor->line, EL_REFRESH);
 }
 
-/// Waits for a byte or a call to wake up. As the library's own readers: 1, 0 at the end, -1 on errors.
+/// Waits for a byte or a call to wake up. As the library's own readers: 1, 0 at the end, -1 on errors. A SIGINT from
+/// before the terminal was told to hand on Ctrl-C counts as the key.
 static int nextByte(CEditLine *editor, char *byte) {
     struct pollfd waiting[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = editor->wake, .events = POLLIN}};
     for (;;) {
@@ -55,6 +74,10 @@ static int nextByte(CEditLine *editor, char *byte) {
             return -1;
         }
         if (waiting[1].revents) tell(editor);
+        if (atomic_load(&hasInterrupt)) {
+            *byte = INTERRUPT;
+            return 1;
+        }
         if (!waiting[0].revents) continue;
         ssize_t count = read(STDIN_FILENO, byte, 1);
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -134,6 +157,8 @@ CEditLine *CEditLineNew(
     el_set(editor->line, EL_ADDFN, "complete", "Complete what stands before the cursor", complete);
     el_set(editor->line, EL_BIND, "^I", "complete", NULL);
     el_set(editor->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    atomic_store(&interruptWake, editor->wake);
+    signal(SIGINT, noteInterrupt);
     // While a line is edited, Ctrl-C and Ctrl-Z are keys: the one drops the line and not the process.
     el_set(editor->line, EL_SETTY, "-d", "-isig", NULL);
     return editor;
@@ -142,6 +167,9 @@ CEditLine *CEditLineNew(
 enum CEditLineOutcome CEditLineRead(CEditLine *editor, const char *text, const char **line) {
     editor->prompt = text;
     editor->isInterrupted = false;
+    atomic_store(&hasInterrupt, false);
+    // The library would do so after it has shown the prompt, and what is typed between would not be keys.
+    el_set(editor->line, EL_PREP_TERM, 1);
     int count = 0;
     const char *entered = el_gets(editor->line, &count);
     if (editor->isInterrupted) return CEditLineInterrupted;
@@ -165,6 +193,7 @@ void CEditLineWake(CEditLine *editor) {
 
 void CEditLineFree(CEditLine *editor) {
     if (!editor) return;
+    signal(SIGINT, SIG_DFL);
     if (editor->line) el_end(editor->line);
     if (editor->history) history_end(editor->history);
     if (editor->wake >= 0) close(editor->wake);

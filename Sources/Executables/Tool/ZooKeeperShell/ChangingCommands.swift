@@ -81,8 +81,7 @@ extension Shell {
         while !rest.isEmpty {
             let paths = rest.prefix(max(1, batch))
             rest = rest.dropFirst(paths.count)
-            let results = try await session(for: path)
-                .perform(paths.map { .change(.delete(path: $0, version: -1)) })
+            let results = try await askAll(paths.map { .change(.delete(path: $0, version: -1)) }, at: path)
             for (path, result) in zip(paths, results) {
                 // Gone is gone.
                 guard case .failure(let error) = result, error != .refused(.noNode, operation: 0) else { continue }
@@ -101,7 +100,7 @@ extension Shell {
         while next < paths.count {
             let asked = paths[next..<min(paths.count, next + Self.deletedAtOnce)]
             next = asked.endIndex
-            let results = try await session(for: path).perform(asked.map { .getChildren(path: $0, watch: false) })
+            let results = try await askAll(asked.map { .getChildren(path: $0, watch: false) }, at: path)
             for (parent, result) in zip(asked, results) {
                 switch result {
                 case .success(let reply): paths += reply.strings.map { ShellPath.child($0, of: parent) }

@@ -64,6 +64,9 @@ final class LineEditor: Sendable {
     /// Makes the editor call its notice soon.
     func wake() { CEditLineWake(editor) }
 
+    /// Whether Ctrl-C was pressed since the last line came. A second time ends the process.
+    static var isInterrupted: Bool { CEditLineIsInterrupted() }
+
     /// Gives the terminal back. Nothing else may be under way or come later.
     func close() async throws {
         try await thread.runIfActive { [self] in CEditLineFree(editor) }

@@ -4,6 +4,14 @@ import ZooKeeperProtocol
 
 /// What commands ask of servers. Everything throws ``ShellFailure``.
 extension Shell {
+    /// Asks many things at once, as one step of a command that takes many; between steps Ctrl-C ends it.
+    func askAll(
+        _ requests: [ZooKeeperRequest], at path: String
+    ) async throws -> [Result<ZooKeeperReply, CoordinatorError>] {
+        if LineEditor.isInterrupted { throw ShellFailure("interrupted") }
+        return try await session(for: path).perform(requests)
+    }
+
     /// Asks one thing; failures name `path`.
     @discardableResult
     func ask(_ request: ZooKeeperRequest, at path: String?) async throws -> ZooKeeperReply {

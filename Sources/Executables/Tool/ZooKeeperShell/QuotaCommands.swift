@@ -42,6 +42,7 @@ extension Shell {
         if let reply = try await askIfPresent(.getData(path: limits, watch: false), at: limits) {
             var quota = QuotaText(reply.text)
             for limit in given { quota[keyPath: limit] = wanted[keyPath: limit] }
+            wanted = quota
             let data = ByteBuffer(string: quota.text)
             try await askOutside(.change(.setData(path: limits, data: data, version: -1)), at: limits)
         } else {

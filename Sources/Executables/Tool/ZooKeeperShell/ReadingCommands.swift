@@ -11,10 +11,7 @@ extension Shell {
         let path = arguments.words[0]
         try ShellPath.check(path)
         if arguments.flags.contains("R") {
-            let watches = arguments.flags.contains("w")
-            let top = try await ask(.getChildren(path: path, watch: watches), at: path)
-            output.result(path)
-            return try await listTree(below: path, top.strings.sorted(), watches)
+            return try await listTree(path, watches: arguments.flags.contains("w"))
         }
         let watches = watches(
             arguments, else: "'ls path [watch]' has been deprecated. Please use 'ls [-w] path' instead.")
@@ -23,20 +20,26 @@ extension Shell {
         if arguments.flags.contains("s") { output.result(StatText.lines(reply.stat)) }
     }
 
-    /// Prints the children and all that is below them, each node before its children. What is deleted meanwhile is left
-    /// out.
-    private func listTree(below path: String, _ children: [String], _ watches: Bool) async throws {
-        var rest = children[...]
+    /// As zkCli has it: all children of a node before what is below the first of them; and a watch is for the children
+    /// of each node, and for the data of the first alone.
+    private func listTree(_ path: String, watches: Bool) async throws {
+        let top = try await ask(.getChildren(path: path, watch: watches), at: path)
+        if watches { try await ask(.getData(path: path, watch: true), at: path) }
+        output.result(path)
+        try await listTree(below: path, top.strings, watches)
+    }
+
+    /// What is deleted meanwhile has nothing below it.
+    private func listTree(below path: String, _ names: [String], _ watches: Bool) async throws {
+        var rest = names.sorted().map { ShellPath.child($0, of: path) }[...]
+        output.result(Array(rest))
         while !rest.isEmpty, !output.isBroken {
-            let paths = rest.prefix(Self.askedAtOnce).map { ShellPath.child($0, of: path) }
+            let paths = rest.prefix(Self.askedAtOnce)
             rest = rest.dropFirst(paths.count)
-            let session = try await session(for: path)
-            let results = await session.perform(paths.map { .getChildren(path: $0, watch: watches) })
+            let results = try await askAll(paths.map { .getChildren(path: $0, watch: watches) }, at: path)
             for (child, result) in zip(paths, results) {
                 switch result {
-                case .success(let reply):
-                    output.result(child)
-                    try await listTree(below: child, reply.strings.sorted(), watches)
+                case .success(let reply): try await listTree(below: child, reply.strings, watches)
                 case .failure(.refused(.noNode, _)): continue
                 case .failure(let error): throw ShellFailure(error, at: child)
                 }

@@ -1,5 +1,5 @@
-/// How a line becomes words, by zkCli's rules: white space parts them, and a word that begins with a quote ends with the
-/// next such quote, without escapes. A quote that nothing ends is dropped; one inside a word means nothing.
+/// How a line becomes words, by zkCli's rules: white space parts them, and a word that begins with a quote ends with
+/// the next such quote, without escapes. A quote that nothing ends is dropped; one inside a word means nothing.
 enum ShellLine {
     static func words(_ line: String) -> [String] {
         var words: [String] = []

@@ -56,6 +56,8 @@ struct ZooKeeperShell: AsyncParsableCommand {
     var command: [String] = []
 
     func validate() throws {
+        // What stands behind the first word is the command's.
+        if let option = command.first, option.hasPrefix("-") { throw ValidationError("Unknown option '\(option)'") }
         if timeout <= 0 { throw ValidationError("-timeout must be above 0") }
     }
 

@@ -1,6 +1,8 @@
 #ifndef CEDITLINE_H
 #define CEDITLINE_H
 
+#include <stdbool.h>
+
 /// The editor of lines on this process's terminal. There is one a process; all but CEditLineWake is for one thread.
 typedef struct CEditLine CEditLine;
 
@@ -11,7 +13,8 @@ typedef char *(*CEditLineCompleter)(void *owner, const char *text, char **choice
 /// Called after CEditLineWake, while no line is on the screen: the owner may write to the terminal now.
 typedef void (*CEditLineNotice)(void *owner);
 
-/// NULL when the terminal cannot be used. Sets the process's character set to that of its environment.
+/// NULL when the terminal cannot be used. Sets the process's character set to that of its environment. From now on the
+/// first SIGINT since a line was read is noted; a second one ends the process.
 CEditLine *CEditLineNew(
     const char *program, int historySize, CEditLineCompleter complete, CEditLineNotice notice, void *owner);
 
@@ -25,6 +28,9 @@ void CEditLineRemember(CEditLine *editor, const char *line);
 
 /// Makes a CEditLineRead that waits, or the next one, call its notice. For any thread.
 void CEditLineWake(CEditLine *editor);
+
+/// Whether SIGINT has come since the last CEditLineRead. For any thread.
+bool CEditLineIsInterrupted(void);
 
 /// Gives the terminal back as it was. No other call may be under way.
 void CEditLineFree(CEditLine *editor);
