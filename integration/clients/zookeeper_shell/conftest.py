@@ -1,4 +1,4 @@
-"""A shared coordinator and a shared ensemble for Apache ZooKeeper's shell."""
+"""Shared servers for shells: a coordinator, an ensemble, and Apache ZooKeeper."""
 
 import pytest
 
@@ -13,7 +13,22 @@ def ensemble(shared_stage):
     return shared_stage.ensemble(tls=True).start()
 
 
+@pytest.fixture(scope="module")
+def apache(shared_stage):
+    """Debian's, with the kinds of nodes that it leaves out unless told."""
+    server = shared_stage.coordinator(apache=True, jvm_flags="-Xmx256m -Dzookeeper.extendedTypesEnabled=true").start()
+    # It says that it is alive before it serves.
+    server.wait_until_serving()
+    return server
+
+
 @pytest.fixture(params=["single", "ensemble"])
 def server(request):
-    """Either, over both kinds of port."""
+    """Either of ours, over both kinds of port."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["single", "ensemble", "apache"])
+def any_server(request):
+    """Any, over its plaintext port."""
     return request.getfixturevalue(request.param)
