@@ -49,18 +49,15 @@ final class ShellOutput: Sendable {
     /// What nobody asked for: it may come while a line is being edited.
     func notice(_ line: String, to stream: Stream) {
         let bytes = Array((line + "\n").utf8)
-        let wakeEditor = state.withLock { state -> (@Sendable () -> Void)? in
-            guard let wakeEditor = state.wakeEditor else {
-                put(stream, bytes, &state)
-                return nil
-            }
+        state.withLock { state in
+            guard let wakeEditor = state.wakeEditor else { return put(stream, bytes, &state) }
             state.held.append((stream, bytes))
-            return wakeEditor
+            // Inside, so that nobody wakes an editor that is gone.
+            wakeEditor()
         }
-        wakeEditor?()
     }
 
-    /// A line is about to be edited.
+    /// A line is about to be edited. `wake` must not wait for anything.
     func beginEditing(wake: @escaping @Sendable () -> Void) { state.withLock { $0.wakeEditor = wake } }
 
     func endEditing() {
