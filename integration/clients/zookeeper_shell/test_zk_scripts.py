@@ -178,6 +178,32 @@ def test_nobody_answers():
     assert time.monotonic() - began < 10
 
 
+def test_what_is_wrong_with_tls_is_said(single, certificates):
+    def why(address, *options):
+        done = zk.one(address, "ls", "/", options=["-timeout", "1500", *options])
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        return done.stderr
+    assert "closed by the peer" in why(single.secure_address)
+    assert "the peer left during the handshake" in why(single.address, "--tls")
+    assert "self-signed certificate in certificate chain" in why(single.secure_address, "--tls")
+    assert "/nonexistent: No such file or directory" in why(single.secure_address, "--tls-ca", "/nonexistent")
+
+
+def test_a_server_without_its_ensemble_answers_reads_alone(stage, path):
+    ensemble = stage.ensemble(**{"readonlymode.enabled": "true"}).start()
+    assert zk.run(ensemble.address, [f"create {path} x"]).returncode == 0
+    for member in ensemble.members[1:]:
+        member.kill()
+    alone = ensemble.members[0].address
+    # It notices its loneliness in a moment, and disconnects whoever came before.
+    done = eventually(
+        lambda: (lambda done: done if "Not a read-only call" in done.stderr else None)(
+            zk.run(alone, [f"get {path}", f"set {path} y"], "-r", "-timeout", "4000")), "it answers reads")
+    assert (done.stdout, done.stderr) == ("x\n", f"Not a read-only call: {path}\n")
+    refused = zk.run(alone, [f"get {path}"], "-timeout", "1500")
+    assert (refused.returncode, refused.stdout) == (1, "")
+
+
 @pytest.mark.parametrize("options", [["-timeout", "0"], ["-timeout", "soon"], ["--nonsense", "ls", "/"]])
 def test_bad_options_are_refused(options):
     done = zk.run("127.0.0.1:1", [], *options)
