@@ -21,9 +21,21 @@ struct EnsembleHarness {
     var ended: Set<UInt64> = []
     private var connections: [UInt64: MemberID] = [:]
     private var underWay: [(from: MemberID, to: MemberID, message: PeerMessage)] = []
-    private var reported: [MemberID: [CoordinatorNews]] = [:]
+    private(set) var reported: [MemberID: [CoordinatorNews]] = [:]
+    private let quorum: QuorumSettings
+    /// What is on the members' disks, and how often it was truncated or replaced.
+    private var logs: [MemberID: (entries: [LogEntry], truncationCount: Int)] = [:]
+    /// Snapshots that are on their way to a member, and those that have arrived.
+    private var arriving: [MemberID: (zxid: Int64, tree: RestoredTree)] = [:]
+    private(set) var arrived: [MemberID: RestoredTree] = [:]
+    /// Trees that are to be restored from a log, by their numbers.
+    private(set) var restoring: [MemberID: (number: Int, tree: RestoredTree)] = [:]
 
-    init(_ count: Int64 = 3, observers: Int64 = 0, _ change: (inout KernelSettings) -> Void = { _ in }) {
+    init(
+        _ count: Int64 = 3, observers: Int64 = 0, quorum: QuorumSettings = QuorumSettings(),
+        _ change: (inout KernelSettings) -> Void = { _ in }
+    ) {
+        self.quorum = quorum
         let membership = Membership(
             (1...count + observers).map { number in
                 let isVoter = number <= count
@@ -54,7 +66,7 @@ struct EnsembleHarness {
         settings.allowsReconfiguration = true
         change(&settings)
         let start = MemberStart(
-            id: id, quorum: QuorumSettings(), membership: membership, promise: QuorumPromise(), entries: [],
+            id: id, quorum: quorum, membership: membership, promise: QuorumPromise(), entries: [],
             snapshotZxid: tree?.state.lastZxid ?? 0, seed: 1)
         let tree = tree ?? RestoredTree(settings.tree)
         kernels[id] = CoordinatorKernel(settings, restored: tree, memberOf: start, at: now)
@@ -101,7 +113,15 @@ struct EnsembleHarness {
         var last: Int64?
         for effect in effects {
             switch effect {
-            case .append(let entry): last = entry.zxid
+            case .append(let entry):
+                last = entry.zxid
+                logs[id, default: ([], 0)].entries.append(entry)
+            case .truncate(let zxid):
+                logs[id, default: ([], 0)].entries.removeAll { $0.zxid > zxid }
+                logs[id]?.truncationCount += 1
+            case .restore(let number): restore(number, at: id)
+            case .receiveSnapshot, .receiveChunk, .loadSnapshot, .installSnapshot, .discardSnapshot:
+                receive(effect, at: id)
             case .tell(let member, let message): underWay.append((id, member, message))
             case .send(let connection, var frame):
                 frame.moveReaderIndex(forwardBy: 4)
@@ -109,12 +129,66 @@ struct EnsembleHarness {
             case .close(let connection), .reject(let connection, _): ended.insert(connection.number)
             case .report(let news): reported[id, default: []].append(news)
             case .promise, .connect, .agreed, .takeSnapshot: break
-            case .authenticate, .truncate, .restore, .receiveSnapshot, .receiveChunk, .installSnapshot,
-                .discardSnapshot, .fail:
+            case .authenticate, .fail:
                 Issue.record("\(effect) without a fault")
             }
         }
-        if let last { perform(.synced(upTo: last, truncationCount: 0), at: id) }
+        if let last { perform(.synced(upTo: last, truncationCount: logs[id]?.truncationCount ?? 0), at: id) }
+    }
+
+    // MARK: Trees from elsewhere
+
+    /// The tree as it comes from the log, later: when the test says so.
+    private mutating func restore(_ number: Int, at id: MemberID) {
+        var tree = RestoredTree(ZNodesSettings())
+        do {
+            for entry in logs[id]?.entries ?? [] { try tree.replay(entry) }
+        } catch {
+            Issue.record("\(error)")
+        }
+        restoring[id] = (number, tree)
+    }
+
+    mutating func endRestoring(_ id: MemberID) throws {
+        let (number, tree) = try #require(restoring[id])
+        restoring[id] = nil
+        step(id, .restored(tree, number: number))
+    }
+
+    private mutating func receive(_ effect: CoordinatorEffect, at id: MemberID) {
+        do {
+            switch effect {
+            case .receiveSnapshot(let zxid): arriving[id] = (zxid, RestoredTree(ZNodesSettings()))
+            case .receiveChunk(let chunk, let number):
+                try arriving[id]?.tree.load(chunk)
+                perform(.chunkTaken(zxid: arriving[id]?.zxid ?? 0, number: number), at: id)
+            case .loadSnapshot:
+                try arriving[id]?.tree.finishLoading()
+                arrived[id] = arriving[id]?.tree
+            case .installSnapshot:
+                logs[id] = ([], (logs[id]?.truncationCount ?? 0) + 1)
+                perform(.snapshotInstalled, at: id)
+            default: (arriving[id], arrived[id]) = (nil, nil)
+            }
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    mutating func endLoading(_ id: MemberID) throws {
+        let tree = try #require(arrived[id])
+        arrived[id] = nil
+        step(id, .snapshotLoaded(tree))
+    }
+
+    /// Lets time pass, whatever happens.
+    mutating func run(for duration: Duration) {
+        let end = now + duration
+        while now < end {
+            now = now + .milliseconds(20)
+            for id in kernels.keys.sorted() { step(id, .ticked) }
+            deliver()
+        }
     }
 
     /// What a member has said to its audit log, as operations and paths.

@@ -57,7 +57,7 @@ struct KernelHarness {
             case .takeSnapshot: snapshotsAsked += 1
             case .report: break
             case .promise, .truncate, .restore, .tell, .connect, .agreed, .receiveSnapshot, .receiveChunk,
-                .installSnapshot,
+                .loadSnapshot, .installSnapshot,
                 .discardSnapshot, .fail:
                 Issue.record("\(effect) of a coordinator without an ensemble")
             }

@@ -37,7 +37,8 @@ import Testing
         var receiver = try SnapshotReceiver(disk, settings, zxid: 50)
         try receiver.append(theirs.chunk)
         try receiver.append(ByteBuffer())
-        #expect(try receiver.finish(into: Notebook(), replacing: &log) == theirs)
+        #expect(try receiver.load(into: Notebook()) == theirs)
+        try receiver.install(replacing: &log)
         #expect(try disk.list("/d") == ["snapshot.0000000000000032"])
         #expect(try disk.list("/l").isEmpty)
         #expect(log.lastZxid == 50)
@@ -54,7 +55,7 @@ import Testing
         var receiver = try SnapshotReceiver(disk, settings, zxid: 50)
         try receiver.append(ByteBuffer(string: "no notebook"))
         #expect {
-            _ = try receiver.finish(into: Notebook(), replacing: &log)
+            _ = try receiver.load(into: Notebook())
         } throws: { error in
             "\(error)".hasPrefix("the snapshot of zxid 0x32 that the leader sent cannot be used: a chunk")
         }
@@ -102,7 +103,8 @@ import Testing
             do {
                 var receiver = try SnapshotReceiver(disk, settings, zxid: 50)
                 try receiver.append(theirs.chunk)
-                #expect(try receiver.finish(into: Notebook(), replacing: &log) == theirs)
+                #expect(try receiver.load(into: Notebook()) == theirs)
+                try receiver.install(replacing: &log)
                 disk.endStop()
                 #expect(try storage.recover { Notebook() }.state == theirs)
             } catch StorageFailure.disk {

@@ -26,8 +26,8 @@ struct Leading: Sendable {
         var matched: Int64 = 0
         /// Sent up to here.
         var next: Int64
-        /// Sent and not acknowledged, oldest first.
-        var underWay: [(zxid: Int64, size: Int)] = []
+        /// Sent and not acknowledged.
+        var underWay = SendWindow()
         /// Since the member has been known to have lost what it acknowledged.
         var rebirth: Rebirth?
         /// What it has been told to be committed.
@@ -36,12 +36,10 @@ struct Leading: Sendable {
         var round: Int64 = 0
         var heard: Int64
 
-        var underWaySize: Int { underWay.reduce(0) { $0 + $1.size } }
-
         mutating func probe(from zxid: Int64) {
             phase = .probing(isAsked: false)
             next = zxid
-            underWay = []
+            underWay = SendWindow()
         }
     }
 }
@@ -77,6 +75,10 @@ extension QuorumMember {
             return retire(at: now, into: &effects)
         }
         if Epoch.of(zxid: committed) == leading.epoch, !memberships.isChanging, !memberships.isVoter(id) {
+            return resign(at: now, into: &effects)
+        }
+        if persisted < log.begin {
+            effects.append(.report(.diskLags(behind: log.begin)))
             return resign(at: now, into: &effects)
         }
         guard now >= leading.nextHeartbeat else { return }
@@ -130,7 +132,7 @@ extension QuorumMember {
         // Out of the table, so that its lists are not copied.
         leading.progress[member] = nil
         if progress.next < log.begin, !progress.isSnapshotting {
-            progress.underWay = []
+            progress.underWay = SendWindow()
             progress.phase = .snapshotting(since: now)
             effects.append(.sendSnapshot(to: member))
         }
@@ -153,12 +155,12 @@ extension QuorumMember {
         to member: MemberID, _ progress: inout Leading.Progress, mayRepeat: Bool, into effects: inout [QuorumEffect]
     ) {
         var hasSpoken = false
-        while progress.next < log.last, progress.underWaySize < settings.largestWindowInBytes {
+        while progress.next < log.last, progress.underWay.sizeInBytes < settings.largestWindowInBytes {
             let entries = log.entries(after: progress.next, limitInBytes: settings.largestAppendInBytes)
             guard let last = entries.last else { break }
             effects.append(.send(.entries(append(Array(entries), behind: progress.next, to: progress)), to: member))
             progress.next = last.zxid
-            progress.underWay.append((last.zxid, entries.reduce(0) { $0 + RecentLog.size(of: $1) }))
+            progress.underWay.sent(upTo: last.zxid, sizeInBytes: entries.reduce(0) { $0 + RecentLog.size(of: $1) })
             hasSpoken = true
         }
         if !hasSpoken && (progress.toldCommitted < committed || mayRepeat) {
@@ -212,14 +214,14 @@ extension QuorumMember {
             progress.heard = now
             progress.note(acknowledgement.rebirth, logEnd: log.last)
             progress.matched = max(progress.matched, zxid)
-            progress.underWay = progress.underWay.filter { $0.zxid > zxid }
+            progress.underWay.acknowledged(upTo: zxid)
             switch progress.phase {
             case .streaming: break
             case .probing, .snapshotting:
                 guard log.contains(zxid) else { return }
                 progress.phase = .streaming
                 progress.next = zxid
-                progress.underWay = []
+                progress.underWay = SendWindow()
             }
         }
         advanceCommitted(into: &effects)
@@ -246,6 +248,19 @@ extension QuorumMember {
         guard member == leader else { return }
         leaderHeard = nil
         electionDeadline = min(electionDeadline, now + random(below: settings.heartbeatInterval.nanoseconds / 2))
+    }
+
+    /// Whether entries up to `zxid` can be counted on, or can be as soon as `member` has them too: that may be the only
+    /// one left to make a quorum with.
+    package func isCommitted(_ zxid: Int64, onceDurableAt member: MemberID) -> Bool {
+        if zxid <= committed { return true }
+        guard case .leading(let leading) = role, Epoch.of(zxid: zxid) == leading.epoch,
+            leading.progress[member]?.rebirth == nil
+        else { return false }
+        var holders = Set(leading.progress.filter { $0.value.matched >= zxid && $0.value.rebirth == nil }.keys)
+        holders.insert(member)
+        if persisted >= zxid { holders.insert(id) }
+        return memberships.isQuorum(holders)
     }
 
     /// What a quorum has is committed, as soon as an entry of this leader's own epoch is among it (Raft, 5.4.2).

@@ -60,4 +60,7 @@ package enum QuorumNews: Sendable, Equatable {
     case lostLeader(MemberID, epoch: Int32)
     case truncated(after: Int64, from: Int64)
     case caughtUp(zxid: Int64)
+    /// The leader's own disk is behind what the others have made durable, by more than is kept in memory: another one
+    /// had better lead.
+    case diskLags(behind: Int64)
 }

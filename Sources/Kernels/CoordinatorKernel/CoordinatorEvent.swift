@@ -34,10 +34,16 @@ package enum CoordinatorEvent: Sendable {
     case linkMade(MemberID)
     /// A link with that member has broken: what was on its way may be lost.
     case linkLost(MemberID)
-    /// The tree as snapshot and log have it: asked for by ``CoordinatorEffect/restore``.
-    case restored(RestoredTree)
-    /// The leader's snapshot is durable, in place of all there was.
-    case snapshotInstalled(RestoredTree)
+    /// The tree as snapshot and log have it: what the ``CoordinatorEffect/restore(number:)`` of that number asked for.
+    case restored(RestoredTree, number: Int)
+    /// The chunk of that number has been taken into the file of the snapshot that arrives.
+    case chunkTaken(zxid: Int64, number: Int)
+    /// The snapshot that arrived is durable and understood; nothing else has changed yet.
+    case snapshotLoaded(RestoredTree)
+    /// The snapshot that arrived has been given up, for the disk has no room for it.
+    case snapshotGivenUp(zxid: Int64)
+    /// The loaded snapshot has taken the place of all there was.
+    case snapshotInstalled
     /// An operator has put this, durably, in the place of all that a coordinator of its own had.
     case stateReplaced(RestoredTree)
     /// All that came together has been stepped through.
@@ -67,9 +73,9 @@ package enum CoordinatorEffect: Sendable {
     case promise(QuorumPromise)
     /// What was appended above this zxid is void.
     case truncate(after: Int64)
-    /// Restore the tree from what is on disk once all before has been performed there, and say so by
-    /// ``CoordinatorEvent/restored(_:)`` before anything else.
-    case restore
+    /// Restore the tree from what is on disk once all before has been performed there, while the kernel goes on, and say
+    /// so by ``CoordinatorEvent/restored(_:number:)``.
+    case restore(number: Int)
     case tell(MemberID, PeerMessage)
     /// These are the members from now on, unless that is taken back.
     case connect(Membership)
@@ -77,8 +83,13 @@ package enum CoordinatorEffect: Sendable {
     case agreed(Membership)
     /// A snapshot of this zxid arrives, in chunks; one that arrived before is forgotten.
     case receiveSnapshot(zxid: Int64)
-    case receiveChunk(ByteBuffer)
-    /// Put what has arrived in the place of all there is, and say so by ``CoordinatorEvent/snapshotInstalled(_:)``.
+    /// Take it in while the kernel goes on, and say so by ``CoordinatorEvent/chunkTaken(zxid:number:)``.
+    case receiveChunk(ByteBuffer, number: Int)
+    /// All has arrived: make the tree of it, while the kernel goes on, and say so by
+    /// ``CoordinatorEvent/snapshotLoaded(_:)``.
+    case loadSnapshot
+    /// Put what has been loaded in the place of all there is, and say so by ``CoordinatorEvent/snapshotInstalled``
+    /// before anything else.
     case installSnapshot
     case discardSnapshot
     /// The coordinator cannot go on.

@@ -80,7 +80,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     }
 
     /// Whether this coordinator decides, and need not ask a leader.
-    var isDeciding: Bool { ensemble?.isLeading ?? true }
+    var isDeciding: Bool { ensemble == nil || ensemble?.isLeading == true && ensemble?.isRestoring == false }
 
     /// Of the last change that has been applied.
     package var lastZxid: Int64 { tree.lastZxid }
@@ -120,10 +120,15 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
             ensemble?.confirmations.forget(member)
             if leaderToAsk == member { endAsking(at: now, into: &effects) }
             stepQuorum(.linkLost(member), at: now, into: &effects)
-        case .restored(let tree): restored(tree, at: now, into: &effects)
-        case .snapshotInstalled(let tree): installed(tree, at: now, into: &effects)
+        case .restored(let tree, let number): restored(tree, number: number, at: now, into: &effects)
+        case .chunkTaken(let zxid, let number): chunkTaken(zxid, number, into: &effects)
+        case .snapshotLoaded(let tree): snapshotLoaded(tree, into: &effects)
+        case .snapshotGivenUp(let zxid): snapshotGivenUp(zxid)
+        case .snapshotInstalled: snapshotInstalled(at: now, into: &effects)
         case .stateReplaced(let tree): replaceState(by: tree, at: now, into: &effects)
-        case .turnEnded: stepQuorum(.flushed, at: now, into: &effects)
+        case .turnEnded:
+            pumpTransfers(into: &effects)
+            stepQuorum(.flushed, at: now, into: &effects)
         case .resigned: stepQuorum(.resigned, at: now, into: &effects)
         }
         endReadOnlyServing(at: now, into: &effects)
@@ -146,6 +151,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         _ message: PeerMessage, from member: MemberID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
         switch message {
+        case .quorum(.entries(let append)) where ensemble?.arrival?.isLoading(from: member, epoch: append.epoch) == true:
+            // They follow the snapshot. To refuse them would make the leader send it again.
+            break
         case .quorum(let message): stepQuorum(.received(message, from: member), at: now, into: &effects)
         case .snapshotChunk(let chunk): received(chunk, from: member, at: now, into: &effects)
         case .snapshotReceived(let progress): received(progress, from: member, at: now, into: &effects)
@@ -166,6 +174,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
 
     /// A snapshot holds only what is committed: of the state as it is when one is due, that is a moment later.
     private mutating func takeSnapshotIfDue(into effects: inout [CoordinatorEffect]) {
+        guard ensemble?.isRestoring != true else { return }
         if changesSinceSnapshot >= settings.changesPerSnapshot || bytesSinceSnapshot >= settings.logBytesPerSnapshot {
             changesSinceSnapshot = 0
             bytesSinceSnapshot = 0

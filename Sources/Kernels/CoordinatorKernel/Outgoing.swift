@@ -32,7 +32,7 @@ struct AnsweredRequest: Sendable {
 }
 
 extension CoordinatorKernel {
-    /// Says `outgoing` as soon as every change that has been applied so far is durable.
+    /// Says `outgoing` as soon as every change that has been applied so far is durable; with others, at the end of the step.
     ///
     /// - Parameter round: to be confirmed as well, as ``confirmationRound(at:into:)`` gives it; 0 for none.
     mutating func say(

@@ -131,9 +131,9 @@ package final class CoordinatorServer: Sendable {
             let home = Residence(ensemble, started, listening, logger: logger) { ports in
                 mailbox.post(.asked { loop, _ in loop.ports = ports })
             }
-            member = EnsembleMember(started, home, promises, kept: kept, storage) { [tree = kernelSettings.tree] in
-                RestoredTree(tree, keepsSnapshot: true)
-            }
+            member = EnsembleMember(
+                started, home, promises, kept: kept, storage, tree: kernelSettings.tree, logger: logger,
+                tell: { mailbox.post(.performed($0)) })
             links = started
             residence = home
         }

@@ -24,6 +24,8 @@ final class CoordinatorThread: Sendable {
         /// Somebody wants to look: between two turns, and not for long.
         case asked(@Sendable (inout CoordinatorLoop, Instant) -> Void)
         case peer(PeerEvent)
+        /// What a member wanted of its disk has been done.
+        case performed(CoordinatorEvent)
         case failed(StorageFailure)
         case stop
     }
@@ -158,6 +160,7 @@ struct CoordinatorLoop {
             case .peer(.linkMade(let id)):
                 kernel.step(.linkMade(id), at: now, into: &effects)
             case .peer(.joinerArrived), .peer(.ensembleSeen): break
+            case .performed(let event): kernel.step(event, at: now, into: &effects)
             case .failed(let failure): fail(failure)
             case .stop:
                 goesOn = false
@@ -197,7 +200,7 @@ struct CoordinatorLoop {
         guard !snapshots.isBusy else { return nil }
         append()
         do throws(StorageFailure) {
-            try sync.perform(voidsEntries: true) { log throws(StorageFailure) in
+            try sync.perform { log throws(StorageFailure) in
                 try backup.install(tree, replacing: &log)
             }
         } catch {
@@ -235,8 +238,8 @@ struct CoordinatorLoop {
             case .tell(let id, let message): member?.tell(id, message)
             case .connect(let membership): member?.connect(membership)
             case .agreed(let membership): member?.agreed(on: membership)
-            case .promise, .truncate, .restore, .receiveSnapshot, .receiveChunk, .installSnapshot, .discardSnapshot,
-                .fail:
+            case .promise, .truncate, .restore, .receiveSnapshot, .receiveChunk, .loadSnapshot, .installSnapshot,
+                .discardSnapshot, .fail:
                 do {
                     try performOnDisk(effect)
                 } catch {
@@ -268,23 +271,22 @@ struct CoordinatorLoop {
         whenFailed(failure)
     }
 
-    /// Performs what only members of ensembles want of their disk. The thread waits for it: there is nothing to go on
-    /// with before.
+    /// Performs what only members of ensembles want of their disk. The thread waits only for what nothing may overtake,
+    /// and what is short: heartbeats are to be answered in time.
     private mutating func performOnDisk(_ effect: CoordinatorEffect) throws {
         append()
         let sync = sync
         switch effect {
         case .promise(let promise): try member?.keep(promise)
         case .truncate(let zxid): sync.truncate(after: zxid)
-        case .restore:
-            guard let restored = try member?.restore(with: sync) else { return }
-            kernel.step(.restored(restored), at: clock.now(), into: &effects)
-        case .receiveSnapshot(let zxid): try member?.receiveSnapshot(zxid: zxid)
-        case .receiveChunk(let chunk): try member?.receive(chunk)
+        case .restore(let number): member?.restore(number: number, with: sync)
+        case .receiveSnapshot(let zxid): member?.receiveSnapshot(zxid: zxid, with: sync)
+        case .receiveChunk(let chunk, let number): member?.arrival?.take(chunk, number: number)
+        case .loadSnapshot: member?.arrival?.load()
         case .installSnapshot:
-            guard let restored = try member?.installSnapshot(with: sync) else { return }
-            kernel.step(.snapshotInstalled(restored), at: clock.now(), into: &effects)
-        case .discardSnapshot: try member?.discardSnapshot()
+            guard try member?.installSnapshot() == true else { return }
+            kernel.step(.snapshotInstalled, at: clock.now(), into: &effects)
+        case .discardSnapshot: member?.discardSnapshot()
         case .fail(let cause): throw MemberFailure(description: cause)
         default: preconditionFailure("\(effect) is none of the disk's")
         }
@@ -382,6 +384,11 @@ struct CoordinatorLoop {
                 """
                 the leader does not have the changes behind \(zxid.hexadecimal), up to \(end.hexadecimal): they were \
                 never acknowledged, and are taken back
+                """)
+        case .diskLags(let zxid):
+            logger.warning(
+                """
+                this member's disk is far behind the others', who have \(zxid.hexadecimal) already: no longer leading
                 """)
         case .caughtUp(let zxid):
             logger.info("caught up with the leader at \(zxid.hexadecimal): voting from now on")

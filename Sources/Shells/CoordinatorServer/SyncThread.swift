@@ -17,9 +17,19 @@ final class SyncThread: Sendable {
         case stop
     }
 
-    /// Something to do with the log, for somebody who waits for it.
+    /// When an errand is done, among the entries that were appended before.
+    enum Moment: Sendable {
+        /// Once they are durable, however long they wait for room.
+        case afterEntries
+        /// At once: it is none of the log's business.
+        case besideEntries
+        /// At once: those that have not been written are void.
+        case insteadOfEntries
+    }
+
+    /// Something else to do on this thread.
     fileprivate struct Errand: Sendable {
-        var voidsEntries: Bool
+        var moment: Moment
         var run: @Sendable (inout TransactionLog) throws(StorageFailure) -> Void
         var refuse: @Sendable (StorageFailure) -> Void
     }
@@ -74,15 +84,20 @@ final class SyncThread: Sendable {
 
     func truncate(after zxid: Int64) { mailbox.post(.truncate(after: zxid)) }
 
-    /// Does something with the log once everything queued before is durable, and waits for it.
-    ///
-    /// - Parameter voidsEntries: whether it takes back what was appended before.
+    /// Does something on this thread; a failure ends it.
+    func perform(
+        _ moment: Moment, _ work: @escaping @Sendable (inout TransactionLog) throws(StorageFailure) -> Void
+    ) {
+        mailbox.post(.perform(Errand(moment: moment, run: work, refuse: { _ in })))
+    }
+
+    /// Does something with the log instead of the entries that have not been written, and waits for it.
     func perform<Value: Sendable>(
-        voidsEntries: Bool, _ work: @escaping @Sendable (inout TransactionLog) throws(StorageFailure) -> Value
+        _ work: @escaping @Sendable (inout TransactionLog) throws(StorageFailure) -> Value
     ) throws(StorageFailure) -> Value {
         let answer = Mailbox<Result<Value, StorageFailure>>()
         let errand = Errand(
-            voidsEntries: voidsEntries,
+            moment: .insteadOfEntries,
             run: { log throws(StorageFailure) in
                 do throws(StorageFailure) {
                     answer.post(.success(try work(&log)))
@@ -126,6 +141,8 @@ private struct SyncLoop {
     /// To be made durable.
     private var waiting: [LogEntry] = []
     private var waitingBytes = 0
+    /// Errands that wait for entries to become durable, which wait for room.
+    private var postponed: [SyncThread.Errand] = []
     /// Truncations, and errands that voided entries.
     private var truncationCount = 0
     /// The disk had no room for what waits.
@@ -169,10 +186,7 @@ private struct SyncLoop {
                 try flush()
                 if log.lastZxid > zxid { try log.truncate(after: zxid) }
                 truncationCount += 1
-            case .perform(let errand):
-                try flushAll()
-                try errand.run(&log)
-                if errand.voidsEntries { truncationCount += 1 }
+            case .perform(let errand): try perform(errand)
             case .stop: goesOn = false
             }
         }
@@ -182,8 +196,29 @@ private struct SyncLoop {
             isStuck = false
         }
         try flush()
+        if waiting.isEmpty { try performPostponed() }
         sayRoom()
         return goesOn
+    }
+
+    private mutating func perform(_ errand: SyncThread.Errand) throws(StorageFailure) {
+        switch errand.moment {
+        case .besideEntries: break
+        case .insteadOfEntries:
+            waiting = []
+            waitingBytes = 0
+            isStuck = false
+            truncationCount += 1
+        case .afterEntries:
+            try flush()
+            guard waiting.isEmpty else { return postponed.append(errand) }
+        }
+        try errand.run(&log)
+    }
+
+    private mutating func performPostponed() throws(StorageFailure) {
+        defer { postponed = [] }
+        for errand in postponed { try errand.run(&log) }
     }
 
     mutating func end() throws(StorageFailure) {
@@ -220,19 +255,6 @@ private struct SyncLoop {
         }
         waiting.removeFirst(done)
         if waiting.isEmpty { waitingBytes = 0 }
-    }
-
-    /// Makes durable all that waits; while the disk has no room nothing else is done.
-    private mutating func flushAll() throws(StorageFailure) {
-        try flush()
-        while !waiting.isEmpty {
-            sayRoom()
-            let pause = Mailbox<Void>()
-            _ = pause.take(waitingAtMost: Self.patience)
-            try log.lookForRoom()
-            isStuck = false
-            try flush()
-        }
     }
 
     /// Where the batch ends that begins at `start`.

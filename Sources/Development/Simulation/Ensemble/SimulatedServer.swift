@@ -27,6 +27,18 @@ struct SimulatedServer {
         case append([LogEntry])
         case truncate(after: Int64)
         case snapshot(TreeState)
+        case restore(number: Int)
+        /// Of a leader's state.
+        case begin
+        case chunk(ByteBuffer, number: Int)
+        case load
+    }
+
+    /// The leader's state on its way here.
+    private struct Arrival {
+        let zxid: Int64
+        /// nil before the disk's thread has begun.
+        var receiver: SnapshotReceiver?
     }
 
     let id: MemberID
@@ -47,7 +59,7 @@ struct SimulatedServer {
     private var log: TransactionLog?
     private var jobs: [Job] = []
     private var truncationCount = 0
-    private var receiver: SnapshotReceiver?
+    private var arrival: Arrival?
     /// The disk had no room for the first job.
     private var isStuck = false
     /// As the kernel was told last.
@@ -110,7 +122,7 @@ struct SimulatedServer {
             id: id, quorum: quorum, membership: membership, promise: kept.promise, entries: recovery.entries,
             snapshotZxid: recovery.snapshotZxid ?? 0, seed: seed)
         life += 1
-        (truncationCount, isSyncing, jobs, receiver, failure) = (0, false, [], nil, nil)
+        (truncationCount, isSyncing, jobs, arrival, failure) = (0, false, [], nil, nil)
         (isStuck, hasRoom) = (false, true)
         logSteps = [.restores(base: recovery.snapshotZxid ?? 0, recovery.entries)]
         kernel = CoordinatorKernel(
@@ -162,19 +174,18 @@ struct SimulatedServer {
             case .promise(let promise):
                 kept.promise = promise
                 try PromiseFile(disk, storage).write(kept)
-            case .restore:
-                for event in try performAllJobs() { kernel.step(event, at: now, into: &effects) }
-                kernel.step(.restored(try restoreTree()), at: now, into: &effects)
-            case .receiveSnapshot(let zxid): receiver = try SnapshotReceiver(disk, storage, zxid: zxid)
-            case .receiveChunk(let chunk): try receiver?.append(chunk)
-            case .discardSnapshot:
-                try receiver?.discard()
-                receiver = nil
+            case .restore(let number): jobs.append(.restore(number: number))
+            case .receiveSnapshot(let zxid):
+                arrival = Arrival(zxid: zxid)
+                jobs.append(.begin)
+            case .receiveChunk(let chunk, let number): jobs.append(.chunk(chunk, number: number))
+            case .loadSnapshot: jobs.append(.load)
+            case .discardSnapshot: try discardSnapshot()
             case .installSnapshot:
                 for event in try performAllJobs() { kernel.step(event, at: now, into: &effects) }
-                if let tree = try installSnapshot() {
-                    logSteps.append(.installs(tree.state.lastZxid))
-                    kernel.step(.snapshotInstalled(tree), at: now, into: &effects)
+                if let zxid = try installSnapshot() {
+                    logSteps.append(.installs(zxid))
+                    kernel.step(.snapshotInstalled, at: now, into: &effects)
                 }
             case .fail(let cause): failure = cause
             case .send, .close, .reject, .authenticate, .tell, .connect, .agreed: said.append(effect)
@@ -215,6 +226,9 @@ struct SimulatedServer {
                 try log?.truncate(after: zxid)
                 truncationCount += 1
             case .snapshot(let state): try write(state)
+            case .restore(let number): events.append(.restored(try restoreTree(), number: number))
+            case .begin, .chunk, .load:
+                if let event = try takeIn(job) { events.append(event) }
             }
             jobs.removeFirst()
         }
@@ -264,14 +278,51 @@ struct SimulatedServer {
         return recovery.state
     }
 
-    private mutating func installSnapshot() throws(StorageFailure) -> RestoredTree? {
-        guard let receiver, var log else { return nil }
-        self.receiver = nil
+    /// Takes in some of a leader's state. For lack of room it is given up.
+    private mutating func takeIn(_ job: Job) throws(StorageFailure) -> CoordinatorEvent? {
+        guard let zxid = arrival?.zxid else { return nil }
+        do throws(StorageFailure) {
+            switch job {
+            case .begin:
+                let receiver = try SnapshotReceiver(disk, storage, zxid: zxid)
+                arrival?.receiver = receiver
+            case .chunk(let chunk, let number):
+                guard arrival?.receiver != nil else { return nil }
+                try arrival?.receiver?.append(chunk)
+                return .chunkTaken(zxid: zxid, number: number)
+            case .load:
+                guard let tree = try arrival?.receiver?.load(into: RestoredTree(settings.tree)) else { return nil }
+                return .snapshotLoaded(tree)
+            case .append, .truncate, .snapshot, .restore: preconditionFailure("\(job) is no part of a leader's state")
+            }
+            return nil
+        } catch {
+            guard case .disk(let failure) = error, failure.code == ENOSPC else { throw error }
+            arrival = nil
+            return .snapshotGivenUp(zxid: zxid)
+        }
+    }
+
+    private mutating func discardSnapshot() throws(StorageFailure) {
+        try arrival?.receiver?.discard()
+        arrival = nil
+        jobs.removeAll { job in
+            switch job {
+            case .begin, .chunk, .load: true
+            default: false
+            }
+        }
+    }
+
+    /// The zxid of what was installed.
+    private mutating func installSnapshot() throws(StorageFailure) -> Int64? {
+        guard let arrival, let receiver = arrival.receiver, var log else { return nil }
+        self.arrival = nil
         self.log = nil
-        let tree = try receiver.finish(into: RestoredTree(settings.tree), replacing: &log)
+        try receiver.install(replacing: &log)
         self.log = log
         truncationCount += 1
-        return tree
+        return arrival.zxid
     }
 }
 

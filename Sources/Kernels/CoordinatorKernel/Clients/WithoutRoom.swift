@@ -24,7 +24,7 @@ extension CoordinatorKernel {
     mutating func spaceRanOut(at now: Instant, into effects: inout [CoordinatorEffect]) {
         hasRoom = false
         // Another member may have room.
-        if ensemble != nil && isDeciding { stepQuorum(.resigned, at: now, into: &effects) }
+        if ensemble?.isLeading == true { stepQuorum(.resigned, at: now, into: &effects) }
     }
 
     mutating func spaceCameBack(at now: Instant, into effects: inout [CoordinatorEffect]) {

@@ -9,8 +9,10 @@ struct EnsembleState: Sendable {
     var quorum: QuorumMember
     /// Of the log, behind what has been applied; a leader has applied everything. Oldest first.
     var unapplied: [TreeRecord] = []
-    /// The tree holds changes that the log has lost: it is being restored, and nothing is applied meanwhile.
-    var isRestoring = false
+    /// The number of the restoration that is awaited: the tree holds changes that the log has lost. Meanwhile nothing is
+    /// applied, and a leader does not begin.
+    var awaitedRestoration: Int?
+    private var restorationCount = 0
     /// A leader is known, and everything it found when it began has been applied.
     var isServing = false
     /// Since when it is not.
@@ -70,6 +72,15 @@ struct EnsembleState: Sendable {
     }
 
     var isLeading: Bool { quorum.isLeading }
+
+    var isRestoring: Bool { awaitedRestoration != nil }
+
+    /// The number of a restoration, which is awaited from now on instead of any before.
+    mutating func beginRestoration() -> Int {
+        restorationCount += 1
+        awaitedRestoration = restorationCount
+        return restorationCount
+    }
 }
 
 /// What a follower has asked its leader on behalf of clients.

@@ -66,25 +66,28 @@ extension CoordinatorKernel {
     private mutating func truncate(after zxid: Int64, into effects: inout [CoordinatorEffect]) {
         effects.append(.truncate(after: zxid))
         ensemble?.unapplied.removeAll { $0.zxid > zxid }
-        if lastZxid > zxid {
-            // It may hold what is taken back.
-            pendingSnapshot = nil
-            ensemble?.isRestoring = true
-            effects.append(.restore)
-        }
+        guard lastZxid > zxid, let number = ensemble?.beginRestoration() else { return }
+        // It may hold what is taken back.
+        pendingSnapshot = nil
+        effects.append(.restore(number: number))
     }
 
     /// The tree has been restored from snapshot and log.
     mutating func restored(
-        _ restored: RestoredTree, at now: Instant, into effects: inout [CoordinatorEffect]
+        _ restored: RestoredTree, number: Int, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
+        // Of an older restoration the tree may hold what has been taken back since.
+        guard ensemble?.awaitedRestoration == number else { return }
         tree = restored.tree
         ensemble?.settled = restored.snapshot
         // What waits for changes that are gone has nobody to go to: its clients were sent away.
         gate = CommitGate(committed: gate.committed)
-        ensemble?.isRestoring = false
+        ensemble?.awaitedRestoration = nil
         ensemble?.unapplied.removeAll { $0.zxid <= tree.lastZxid }
         shareSecret()
+        if let quorum = ensemble?.quorum, quorum.isLeading {
+            beginLeading(quorum.promise.epoch, at: now, into: &effects)
+        }
         if let committed = ensemble?.quorum.committed { self.committed(upTo: committed, at: now, into: &effects) }
         serveIfReady(at: now, into: &effects)
     }
@@ -103,7 +106,6 @@ extension CoordinatorKernel {
         gate.commit(upTo: max(gate.committed, min(zxid, lastZxid)), into: &leaving)
         letLeave(at: now, into: &effects)
         releaseVerdicts(at: now, into: &effects)
-        pumpTransfers(into: &effects)
     }
 
     /// Applies a committed change that this member has not decided itself.
@@ -144,10 +146,12 @@ extension CoordinatorKernel {
 
     // MARK: Roles
 
-    /// Applies everything the log has, and opens the epoch. Nothing is said before that is committed.
+    /// Applies everything the log has, and opens the epoch. Nothing is said before that is committed. While the tree is
+    /// being restored this waits.
     private mutating func beginLeading(
         _ epoch: Int32, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
+        guard ensemble?.isRestoring == false else { return }
         if let committed = ensemble?.quorum.committed, lastZxid <= committed { ensemble?.settled = tree.hard }
         for record in ensemble?.takeUnapplied(upTo: .max) ?? [] {
             var unheard: [ZNodesEffect] = []
@@ -188,8 +192,7 @@ extension CoordinatorKernel {
         gate = CommitGate(committed: gate.committed)
         ensemble?.confirmations = AwaitedConfirmations()
         leaving = []
-        if ensemble?.arrival != nil { effects.append(.discardSnapshot) }
-        ensemble?.arrival = nil
+        forgetArrival(into: &effects)
         ensemble?.transfers = [:]
         ensemble?.asking.forgetAll()
         ensemble?.isServing = false

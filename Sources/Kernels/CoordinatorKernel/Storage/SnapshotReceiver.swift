@@ -26,31 +26,33 @@ package struct SnapshotReceiver {
         try writer.append(chunk)
     }
 
-    /// Builds the state from all chunks, then puts the snapshot in the place of everything the directories hold. `log`
-    /// goes on after it. Snapshots and purges of this process must not be under way.
+    /// Makes all chunks durable and builds the state from them. Nothing else has changed, and nothing but
+    /// ``install(replacing:)`` or ``discard()`` may follow.
     ///
-    /// - Throws: `unusableSnapshot` when the chunks do not make a state. Then, and after any failure that leaves `log` in
-    ///   order, nothing has changed and nothing of the snapshot is left. If `log` has failed, it is up to the next start
-    ///   to find the old state or the new one.
-    package func finish<State: Restorable>(
-        into empty: State, replacing log: inout TransactionLog
-    ) throws(StorageFailure) -> State {
+    /// - Throws: `unusableSnapshot` when the chunks do not make a state. After any failure nothing of the snapshot is
+    ///   left.
+    package func load<State: Restorable>(into empty: State) throws(StorageFailure) -> State {
         try writer.complete()
-        let state: State
         do throws(StorageFailure) {
             var reader = try SnapshotReader(
                 storage.fileSystem, in: storage.settings.snapshotDirectory, .receivingSnapshot(zxid: zxid), zxid: zxid)
-            state = try reader.load(into: empty)
+            return try reader.load(into: empty)
         } catch {
             try writer.discard()
             guard case .damaged(_, _, let cause) = error else { throw error }
             throw .unusableSnapshot(zxid: zxid, cause: cause)
         }
+    }
+
+    /// Puts the snapshot, which has been loaded, in the place of everything the directories hold. `log` goes on after it.
+    /// Snapshots and purges of this process must not be under way.
+    ///
+    /// - Throws: when `log` has failed. It is up to the next start then to find the old state or the new one.
+    package func install(replacing log: inout TransactionLog) throws(StorageFailure) {
         try log.restart(after: zxid) { () throws(StorageFailure) in
             try writer.rename()
             try storage.endInstallation()
         }
-        return state
     }
 
     /// Gives up, as when the leader is gone; nothing else has changed.

@@ -4,6 +4,7 @@ import NIOCore
 import Platform
 import Quorum
 import Seams
+import ZNodes
 
 /// What a coordinator has on its thread as a member of an ensemble, besides the kernel: its links to the others, and the
 /// file that keeps what it has promised.
@@ -13,23 +14,28 @@ struct EnsembleMember {
     private let promises: PromiseFile
     private var kept: PromiseFile.Contents
     private let storage: CoordinatorStorage
-    private let makeEmptyTree: @Sendable () -> RestoredTree
+    private let tree: ZNodesSettings
+    private let logger: Logger
+    /// Tells the kernel what has been done.
+    private let tellKernel: @Sendable (CoordinatorEvent) -> Void
     /// To be sent at the end of the turn, in order.
     private var outbox: [MemberID: [PeerMessage]] = [:]
     /// The leader's state on its way here.
-    private var receiver: SnapshotReceiver?
+    private(set) var arrival: ArrivingSnapshot?
 
     init(
         _ links: PeerLinks, _ residence: Residence, _ promises: PromiseFile, kept: PromiseFile.Contents,
-        _ storage: CoordinatorStorage,
-        makeEmptyTree: @escaping @Sendable () -> RestoredTree
+        _ storage: CoordinatorStorage, tree: ZNodesSettings, logger: Logger,
+        tell: @escaping @Sendable (CoordinatorEvent) -> Void
     ) {
         self.links = links
         self.residence = residence
         self.promises = promises
         self.kept = kept
         self.storage = storage
-        self.makeEmptyTree = makeEmptyTree
+        self.tree = tree
+        self.logger = logger
+        tellKernel = tell
     }
 
     mutating func tell(_ member: MemberID, _ message: PeerMessage) { outbox[member, default: []].append(message) }
@@ -62,35 +68,33 @@ struct EnsembleMember {
 
     // MARK: The tree from elsewhere
 
-    /// The tree as snapshot and log have it; the log goes on behind it.
-    func restore(with sync: SyncThread) throws(StorageFailure) -> RestoredTree {
-        try sync.perform(voidsEntries: false) { [storage, makeEmptyTree] log throws(StorageFailure) in
+    /// Restores the tree as snapshot and log have it once all before is durable; the log goes on behind it.
+    func restore(number: Int, with sync: SyncThread) {
+        sync.perform(.afterEntries) { [storage, tree, tellKernel] log throws(StorageFailure) in
             // Closed, for what is read is cut to its end.
             try log.close()
-            let recovery = try storage.recover(upTo: log.lastZxid, makeEmptyTree)
+            let recovery = try storage.recover(upTo: log.lastZxid) {
+                RestoredTree(tree, keepsSnapshot: true)
+            }
             log = recovery.log
-            return recovery.state
+            tellKernel(.restored(recovery.state, number: number))
         }
     }
 
-    mutating func receiveSnapshot(zxid: Int64) throws(StorageFailure) {
-        receiver = try SnapshotReceiver(PosixFileSystem(), storage.settings, zxid: zxid)
+    mutating func receiveSnapshot(zxid: Int64, with sync: SyncThread) {
+        arrival = ArrivingSnapshot(
+            zxid: zxid, storage.settings, tree: tree, sync: sync, logger: logger, tell: tellKernel)
     }
 
-    mutating func receive(_ chunk: ByteBuffer) throws(StorageFailure) { try receiver?.append(chunk) }
-
-    mutating func discardSnapshot() throws(StorageFailure) {
-        try receiver?.discard()
-        receiver = nil
+    mutating func discardSnapshot() {
+        arrival?.discard()
+        arrival = nil
     }
 
-    /// Puts the received state in the place of everything on the disk; nil when none was received.
-    mutating func installSnapshot(with sync: SyncThread) throws(StorageFailure) -> RestoredTree? {
-        guard let receiver else { return nil }
-        self.receiver = nil
-        return try sync.perform(voidsEntries: true) { [makeEmptyTree] log throws(StorageFailure) in
-            try receiver.finish(into: makeEmptyTree(), replacing: &log)
-        }
+    /// Puts the received state in the place of everything on the disk; false when none has been loaded.
+    mutating func installSnapshot() throws(StorageFailure) -> Bool {
+        defer { arrival = nil }
+        return try arrival?.install() ?? false
     }
 }
 
