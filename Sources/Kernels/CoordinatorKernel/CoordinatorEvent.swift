@@ -35,11 +35,11 @@ package enum CoordinatorEvent: Sendable {
     /// A link with that member has broken: what was on its way may be lost.
     case linkLost(MemberID)
     /// The tree as snapshot and log have it: what the ``CoordinatorEffect/restore(number:)`` of that number asked for.
-    case restored(RestoredTree, number: Int)
+    indirect case restored(RestoredTree, number: Int)
     /// The chunk of that number has been taken into the file of the snapshot that arrives.
     case chunkTaken(zxid: Int64, number: Int)
     /// The snapshot that arrived is durable and understood; nothing else has changed yet.
-    case snapshotLoaded(RestoredTree)
+    indirect case snapshotLoaded(RestoredTree)
     /// The snapshot that arrived has been given up, for the disk has no room for it.
     case snapshotGivenUp(zxid: Int64)
     /// The loaded snapshot has taken the place of all there was.
@@ -68,7 +68,7 @@ package enum CoordinatorEffect: Sendable {
     /// End the connection at once; the client sent what makes no sense.
     case reject(ConnectionID, cause: String)
     /// The tree has changed often enough to be written down: take a snapshot of this state, and roll the log.
-    case takeSnapshot(TreeState)
+    indirect case takeSnapshot(TreeState)
     /// Make the promise durable before any later effect is performed.
     case promise(QuorumPromise)
     /// What was appended above this zxid is void.
@@ -76,7 +76,7 @@ package enum CoordinatorEffect: Sendable {
     /// Restore the tree from what is on disk once all before has been performed there, while the kernel goes on, and say
     /// so by ``CoordinatorEvent/restored(_:number:)``.
     case restore(number: Int)
-    case tell(MemberID, PeerMessage)
+    indirect case tell(MemberID, PeerMessage)
     /// These are the members from now on, unless that is taken back.
     case connect(Membership)
     /// The members have agreed on this ensemble. Once for each version, and not before this one serves.
@@ -95,7 +95,7 @@ package enum CoordinatorEffect: Sendable {
     /// The coordinator cannot go on.
     case fail(String)
     /// What an operator should know.
-    case report(CoordinatorNews)
+    indirect case report(CoordinatorNews)
 }
 
 /// What an operator should know of.

@@ -99,8 +99,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         case .connected(let id, let address, let host, let subject):
             clients[id] = ClientConnection(
                 address: address, host: host, subject: subject, superSubject: settings.superSubject, at: now)
-        case .received(let id, let frames):
-            for frame in frames { received(frame, from: id, at: now, into: &effects) }
+        case .received(let id, let frames): received(frames, from: id, at: now, into: &effects)
         case .authenticated(let id, let outcome): authenticated(id, outcome, at: now, into: &effects)
         case .disconnected(let id):
             leave(id)
@@ -132,6 +131,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         case .resigned: stepQuorum(.resigned, at: now, into: &effects)
         }
         endReadOnlyServing(at: now, into: &effects)
+        letLeave(at: now, into: &effects)
         takeSnapshotIfDue(into: &effects)
     }
 
@@ -141,7 +141,6 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         if ensemble == nil {
             guard truncationCount == replacementCount else { return }
             gate.commit(upTo: zxid, into: &leaving)
-            letLeave(at: now, into: &effects)
         } else {
             stepQuorum(.persisted(upTo: zxid, truncationCount: truncationCount), at: now, into: &effects)
         }

@@ -8,7 +8,7 @@ enum Outgoing: Sendable {
     case event(ConnectionID, ByteBuffer)
     case close(ConnectionID)
     case reject(ConnectionID, cause: String)
-    case report(CoordinatorNews)
+    indirect case report(CoordinatorNews)
 
     /// Whether a client is shown nothing more by it.
     var isEnd: Bool {
@@ -44,27 +44,39 @@ extension CoordinatorKernel {
         } else {
             gate.pass(outgoing, after: lastZxid, round: round, into: &leaving)
         }
-        letLeave(at: now, into: &effects)
     }
 
     /// Turns what the gate has let through into effects.
     mutating func letLeave(at now: Instant, into effects: inout [CoordinatorEffect]) {
+        guard !leaving.isEmpty else { return }
+        // Replies to one client mostly come together.
+        var answered: (id: ConnectionID, statistics: ConnectionStatistics)?
         for outgoing in leaving {
             switch outgoing {
             case .reply(let id, let frame, let request):
                 server.answered(request, frame, at: now)
-                clients[id]?.statistics.answered(request, at: now)
+                if answered?.id != id {
+                    if let answered { clients[answered.id]?.statistics = answered.statistics }
+                    answered = nil
+                    if let statistics = clients[id]?.statistics { answered = (id, statistics) }
+                }
+                answered?.statistics.answered(request, at: now)
                 effects.append(.send(id, frame))
             case .event(let id, let frame):
                 server.sent += 1
                 server.sentBytes += Int64(frame.readableBytes)
-                clients[id]?.statistics.sent += 1
+                if answered?.id == id {
+                    answered?.statistics.sent += 1
+                } else {
+                    clients[id]?.statistics.sent += 1
+                }
                 effects.append(.send(id, frame))
             case .close(let id): effects.append(.close(id))
             case .reject(let id, let cause): effects.append(.reject(id, cause: cause))
             case .report(let news): effects.append(.report(news))
             }
         }
+        if let answered { clients[answered.id]?.statistics = answered.statistics }
         leaving.removeAll(keepingCapacity: leaving.capacity <= 4096)
     }
 }
@@ -74,12 +86,12 @@ extension ServerStatistics {
         sent += 1
         sentBytes += Int64(frame.readableBytes)
         replySizes.add(frame.readableBytes - 4)
-        let took = now - request.arrived
-        latency.add(took)
+        let took = now.nanoseconds - request.arrived.nanoseconds
+        latency.add(nanoseconds: took)
         if request.isUpdate {
-            updateLatencies.add(took.nanoseconds)
+            updateLatencies.add(took)
         } else {
-            readLatencies.add(took.nanoseconds)
+            readLatencies.add(took)
         }
     }
 }
@@ -92,7 +104,7 @@ extension ConnectionStatistics {
         lastXID = request.xid
         lastZxid = request.zxid
         lastReply = now
-        lastLatency = now - request.arrived
-        latency.add(lastLatency)
+        lastNanoseconds = now.nanoseconds - request.arrived.nanoseconds
+        latency.add(nanoseconds: lastNanoseconds)
     }
 }

@@ -30,34 +30,34 @@ extension CoordinatorKernel {
     ) -> [ZNodesEffect] {
         let decision = tree.decide(event, at: now)
         var treeEffects: [ZNodesEffect] = []
-        var entries: [QuorumEntry] = []
-        for record in decision.records {
-            applyRecord(record, into: &treeEffects)
-            var writer = WireWriter(capacity: 256)
-            record.write(to: &writer)
-            entries.append(QuorumEntry(record, writer.buffer()))
-        }
-        propose(entries, at: now, into: &effects)
+        if !decision.records.isEmpty { propose(decision.records, at: now, into: &effects, &treeEffects) }
         tell(treeEffects, at: now, into: &effects)
         tell(decision.effects, at: now, into: &effects)
         if settings.audits { audit(event, decision, isForMember: isForMember, at: now, into: &effects) }
         return decision.effects
     }
 
-    /// Hands changes out to be made durable, here and by a quorum.
+    /// Applies changes, and hands them out to be made durable, here and by a quorum.
     private mutating func propose(
-        _ entries: [QuorumEntry], at now: Instant, into effects: inout [CoordinatorEffect]
+        _ records: [TreeRecord], at now: Instant, into effects: inout [CoordinatorEffect],
+        _ treeEffects: inout [ZNodesEffect]
     ) {
-        guard !entries.isEmpty else { return }
-        if ensemble == nil {
-            for entry in entries {
-                effects.append(.append(LogEntry(zxid: entry.zxid, record: entry.record)))
-                bytesSinceSnapshot += entry.record.readableBytes
+        var entries: [QuorumEntry] = []
+        for record in records {
+            applyRecord(record, into: &treeEffects)
+            var writer = WireWriter(capacity: 256)
+            record.write(to: &writer)
+            let bytes = writer.buffer()
+            if ensemble == nil {
+                effects.append(.append(LogEntry(zxid: record.zxid, record: bytes)))
+                bytesSinceSnapshot += bytes.readableBytes
+            } else {
+                entries.append(QuorumEntry(record, bytes))
             }
-        } else {
-            ensemble?.statistics.proposed(entries, at: now)
-            stepQuorum(.proposed(entries), at: now, into: &effects)
         }
+        guard ensemble != nil else { return }
+        ensemble?.statistics.proposed(entries, at: now)
+        stepQuorum(.proposed(entries), at: now, into: &effects)
     }
 
     /// Passes on what changes mean to watchers and operators.

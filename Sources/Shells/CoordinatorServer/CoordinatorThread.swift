@@ -85,7 +85,9 @@ struct CoordinatorLoop {
     /// Clients with something unsent.
     private var waiting: [ConnectionID] = []
     private var effects: [CoordinatorEffect] = []
-    private var appended: [LogEntry] = []
+    private var appended = LogRun()
+    /// Where the client is found that was sent something last, in this turn.
+    private var lastSent: (id: ConnectionID, index: Dictionary<ConnectionID, Client>.Index)?
     /// States that operators want as soon as they cannot be taken back.
     private var awaited: [AwaitedState] = []
     private var lastTick: Instant
@@ -220,6 +222,7 @@ struct CoordinatorLoop {
     private mutating func perform() {
         defer { effects.removeAll(keepingCapacity: effects.capacity <= 65536) }
         guard !hasFailed else { return }
+        lastSent = nil
         // Some effects make the kernel go on at once; what it wants then follows.
         var next = 0
         while next < effects.count, !hasFailed {
@@ -295,7 +298,7 @@ struct CoordinatorLoop {
     private mutating func append() {
         guard !appended.isEmpty else { return }
         sync.append(appended)
-        appended = []
+        appended = LogRun()
     }
 
     private mutating func queue(_ frame: ByteBuffer, to id: ConnectionID) {
@@ -305,7 +308,9 @@ struct CoordinatorLoop {
         {
             return
         }
-        if clients[id]?.unsent.append(frame) == true { waiting.append(id) }
+        if lastSent?.id != id { lastSent = clients.index(forKey: id).map { (id, $0) } }
+        guard let index = lastSent?.index else { return }
+        if clients.values[index].unsent.append(frame) { waiting.append(id) }
     }
 
     private mutating func flush(_ id: ConnectionID) {

@@ -9,7 +9,7 @@ import Seams
 /// wait, and room is looked for again and again.
 final class SyncThread: Sendable {
     fileprivate enum Message: Sendable {
-        case append([LogEntry])
+        case append(LogRun)
         case roll
         /// What was appended above this zxid is void.
         case truncate(after: Int64)
@@ -113,7 +113,7 @@ final class SyncThread: Sendable {
         }
     }
 
-    func append(_ entries: [LogEntry]) { mailbox.post(.append(entries)) }
+    func append(_ run: LogRun) { mailbox.post(.append(run)) }
 
     /// Lets what is appended from now on go to a new file.
     func roll() { mailbox.post(.roll) }
@@ -139,8 +139,7 @@ private struct SyncLoop {
     private let roomChanged: (Bool) -> Void
     private let clock = SystemClock()
     /// To be made durable.
-    private var waiting: [LogEntry] = []
-    private var waitingBytes = 0
+    private var waiting = LogRun()
     /// Errands that wait for entries to become durable, which wait for room.
     private var postponed: [SyncThread.Errand] = []
     /// Truncations, and errands that voided entries.
@@ -174,15 +173,14 @@ private struct SyncLoop {
         var goesOn = true
         for message in mailbox.take(waitingAtMost: hasRoom ? .seconds(3600) : Self.patience) {
             switch message {
-            case .append(let entries):
-                waiting += entries
-                waitingBytes += entries.reduce(0) { $0 + $1.record.readableBytes }
-                if waitingBytes >= Self.largestBatchInBytes { try flush() }
+            case .append(let run):
+                waiting.append(run)
+                if waiting.sizeInBytes >= Self.largestBatchInBytes { try flush() }
             case .roll:
                 try flush()
                 log.roll()
             case .truncate(let zxid):
-                waiting.removeAll { $0.zxid > zxid }
+                waiting.truncate(after: zxid)
                 try flush()
                 if log.lastZxid > zxid { try log.truncate(after: zxid) }
                 truncationCount += 1
@@ -205,8 +203,7 @@ private struct SyncLoop {
         switch errand.moment {
         case .besideEntries: break
         case .insteadOfEntries:
-            waiting = []
-            waitingBytes = 0
+            waiting = LogRun()
             isStuck = false
             truncationCount += 1
         case .afterEntries:
@@ -222,50 +219,36 @@ private struct SyncLoop {
     }
 
     mutating func end() throws(StorageFailure) {
-        if let first = waiting.first {
-            let zxid = "0x\(String(first.zxid, radix: 16))"
-            logger.error("no room for \(waiting.count) changes from zxid \(zxid) on, which nobody was told of")
+        if !waiting.isEmpty {
+            let zxid = "0x\(String(waiting.lastZxid, radix: 16))"
+            logger.error("no room for \(waiting.count) changes up to zxid \(zxid), which nobody was told of")
         }
         try log.close()
     }
 
     /// Makes durable what waits, as far as the disk has room.
     private mutating func flush() throws(StorageFailure) {
-        var done = 0
-        while done < waiting.count && !isStuck {
-            let end = batchEnd(from: done)
+        while !waiting.isEmpty && !isStuck {
+            let batch = waiting.takePrefix(ofAtMost: Self.largestBatchInBytes)
             let start = clock.now()
             do throws(StorageFailure) {
-                try log.append(done == 0 && end == waiting.count ? waiting : Array(waiting[done..<end]))
+                try log.append(batch)
             } catch {
                 guard case .noRoom = error else { throw error }
                 isStuck = true
-                break
+                var rest = batch
+                rest.append(waiting)
+                waiting = rest
+                return
             }
             let took = clock.now() - start
             let isSlow = took > slowSync
-            if isSlow {
-                logger.warning("making \(end - done) changes durable took \(took): a slow disk")
-            }
+            if isSlow { logger.warning("making \(batch.count) changes durable took \(took): a slow disk") }
             synced(
                 SyncThread.Batch(
-                    zxid: waiting[end - 1].zxid, count: end - done, took: took, isSlow: isSlow,
+                    zxid: batch.lastZxid, count: batch.count, took: took, isSlow: isSlow,
                     truncationCount: truncationCount))
-            done = end
         }
-        waiting.removeFirst(done)
-        if waiting.isEmpty { waitingBytes = 0 }
-    }
-
-    /// Where the batch ends that begins at `start`.
-    private func batchEnd(from start: Int) -> Int {
-        var end = start
-        var size = 0
-        while end < waiting.count && size < Self.largestBatchInBytes {
-            size += waiting[end].record.readableBytes
-            end += 1
-        }
-        return end
     }
 
     private mutating func sayRoom() {

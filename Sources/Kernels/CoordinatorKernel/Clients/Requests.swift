@@ -4,14 +4,16 @@ import WireCoding
 import ZooKeeperProtocol
 
 extension CoordinatorKernel {
-    /// Takes one frame of a client.
+    /// Takes frames of a client.
     mutating func received(
-        _ frame: ByteBuffer, from id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
+        _ frames: [ByteBuffer], from id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard clients[id]?.statistics.arrived() != nil else { return }
-        server.received += 1
-        server.receivedBytes += Int64(frame.readableBytes + 4)
-        take(frame, from: id, at: now, into: &effects)
+        guard clients[id]?.statistics.arrived(frames.count) != nil else { return }
+        server.received += Int64(frames.count)
+        for frame in frames {
+            server.receivedBytes += Int64(frame.readableBytes + 4)
+            take(frame, from: id, at: now, into: &effects)
+        }
     }
 
     /// Takes a frame whose turn it is.
@@ -41,7 +43,7 @@ extension CoordinatorKernel {
             ensemble?.asking.touched.insert(session)
         }
         localSessions.touch(session, at: now)
-        let hasToWait = !isQueued && clients[id]?.queue.isEmpty == false
+        let hasToWait = !isQueued && requestsInLine > 0 && clients[id]?.queue.isEmpty == false
         var header = ZooKeeperRequestHeader(xid: 0, type: 0)
         var opCode: OpCode?
         let request: ZooKeeperRequest?

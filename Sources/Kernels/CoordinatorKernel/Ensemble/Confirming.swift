@@ -85,7 +85,6 @@ extension CoordinatorKernel {
     /// Says what waited for rounds up to this one.
     mutating func confirmed(_ round: Int64, at now: Instant, into effects: inout [CoordinatorEffect]) {
         gate.confirm(round: round, into: &leaving)
-        letLeave(at: now, into: &effects)
         while let (verdict, member, questions) = ensemble?.confirmations.next(upTo: round) {
             effects.append(.tell(member, .verdict(verdict)))
             for question in questions { decide(question, for: member, at: now, into: &effects) }

@@ -104,7 +104,6 @@ extension CoordinatorKernel {
         ensemble?.statistics.receivedCommits += Int64(ready.count)
         for record in ready { apply(record, at: now, into: &effects) }
         gate.commit(upTo: max(gate.committed, min(zxid, lastZxid)), into: &leaving)
-        letLeave(at: now, into: &effects)
         releaseVerdicts(at: now, into: &effects)
     }
 
@@ -116,7 +115,6 @@ extension CoordinatorKernel {
         applyRecord(record, into: &treeEffects)
         tellDigest(at: record.zxid, into: &effects)
         gate.commit(upTo: record.zxid, into: &leaving)
-        letLeave(at: now, into: &effects)
         tell(treeEffects, at: now, into: &effects)
         if settings.audits { auditEphemerals(record, at: now, into: &effects) }
         if let session = record.closedSession, let id = connectionOfSession[session],
@@ -182,6 +180,7 @@ extension CoordinatorKernel {
     /// Ends all connections: what clients of a member without a leader would see could be overtaken without their
     /// knowledge.
     mutating func stopServing(at now: Instant, into effects: inout [CoordinatorEffect]) {
+        letLeave(at: now, into: &effects)
         for id in clients.keys.sorted() where clients[id]?.phase.isEnding == false {
             leave(id)
             clients[id]?.phase = .ending
@@ -191,7 +190,6 @@ extension CoordinatorKernel {
         }
         gate = CommitGate(committed: gate.committed)
         ensemble?.confirmations = AwaitedConfirmations()
-        leaving = []
         forgetArrival(into: &effects)
         ensemble?.transfers = [:]
         ensemble?.asking.forgetAll()

@@ -12,7 +12,8 @@ package struct ConnectionStatistics: Sendable {
     package var lastXID: Int32 = 0
     package var lastZxid: Int64 = -1
     package var lastReply: Instant
-    package var lastLatency: Duration = .zero
+    package var lastLatency: Duration { .nanoseconds(lastNanoseconds) }
+    var lastNanoseconds: Int64 = 0
     package var latency = LatencyStatistics()
 
     init(established: Instant) {
@@ -20,10 +21,10 @@ package struct ConnectionStatistics: Sendable {
         lastReply = established
     }
 
-    /// A request has come.
-    mutating func arrived() {
-        received += 1
-        queued += 1
+    /// Requests have come.
+    mutating func arrived(_ count: Int) {
+        received += Int64(count)
+        queued += count
     }
 }
 

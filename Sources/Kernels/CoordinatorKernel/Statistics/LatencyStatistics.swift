@@ -1,5 +1,3 @@
-import Seams
-
 /// How long requests took from their arrival until their answers might leave.
 package struct LatencyStatistics: Sendable, Equatable {
     package private(set) var count: Int64 = 0
@@ -9,8 +7,7 @@ package struct LatencyStatistics: Sendable, Equatable {
 
     package init() {}
 
-    package mutating func add(_ duration: Duration) {
-        let nanoseconds = duration.nanoseconds
+    package mutating func add(nanoseconds: Int64) {
         leastNanoseconds = count == 0 ? nanoseconds : min(leastNanoseconds, nanoseconds)
         mostNanoseconds = max(mostNanoseconds, nanoseconds)
         totalNanoseconds += nanoseconds

@@ -33,21 +33,19 @@ struct LogBatch {
         }
     }
 
-    /// Writes a batch of `entries`, at least one, behind what `buffer` holds.
-    static func write(_ entries: [LogEntry], after previousZxid: Int64, into buffer: inout ByteBuffer) {
+    /// What an entry takes up in a payload.
+    static func entrySize(_ entry: LogEntry) -> Int { 12 + entry.record.readableBytes }
+
+    /// Writes a batch of `run`, which is not empty, behind what `buffer` holds.
+    static func write(_ run: LogRun, after previousZxid: Int64, into buffer: inout ByteBuffer) {
         let start = buffer.writerIndex
-        let payloadSize = entries.reduce(0) { $0 + 12 + $1.record.readableBytes }
-        precondition(payloadSize <= largestPayload, "a log batch of \(payloadSize) bytes")
-        guard let last = entries.last else { preconditionFailure("an empty log batch after zxid \(previousZxid)") }
-        buffer.writeInteger(UInt32(payloadSize))
+        precondition(run.sizeInBytes <= largestPayload, "a log batch of \(run.sizeInBytes) bytes")
+        precondition(!run.isEmpty, "an empty log batch after zxid \(previousZxid)")
+        buffer.writeInteger(UInt32(run.sizeInBytes))
         buffer.writeInteger(UInt32(0))
         buffer.writeInteger(previousZxid)
-        buffer.writeInteger(last.zxid)
-        for entry in entries {
-            buffer.writeInteger(entry.zxid)
-            buffer.writeInteger(UInt32(entry.record.readableBytes))
-            buffer.writeImmutableBuffer(entry.record)
-        }
+        buffer.writeInteger(run.lastZxid)
+        buffer.writeImmutableBuffer(run.payload)
         let crc = buffer.withUnsafeReadableBytes { bytes in
             crc32c(UnsafeRawBufferPointer(rebasing: bytes[(start - buffer.readerIndex + checkedFrom)...]))
         }

@@ -39,21 +39,24 @@ package struct TransactionLog {
     ///
     /// - Throws: `noRoom` when nothing of them was appended and they may be tried again. After any other failure nothing
     ///   of them is certain.
-    package mutating func append(_ entries: [LogEntry]) throws(StorageFailure) {
+    package mutating func append(_ run: LogRun) throws(StorageFailure) {
         precondition(!hasFailed, "appending to a log that has failed")
-        guard let first = entries.first, let last = entries.last else { return }
-        precondition(first.zxid > lastZxid, "zxid \(first.zxid) appended after \(lastZxid)")
+        guard !run.isEmpty else { return }
+        precondition(run.firstZxid > lastZxid, "zxid \(run.firstZxid) appended after \(lastZxid)")
         buffer.clear()
-        LogBatch.write(entries, after: lastZxid, into: &buffer)
-        let lack = try orFail { log throws(FileSystemError) in try log.write(firstZxid: first.zxid) }
+        LogBatch.write(run, after: lastZxid, into: &buffer)
+        let lack = try orFail { log throws(FileSystemError) in try log.write(firstZxid: run.firstZxid) }
         // One huge batch must not hold its memory for good.
         if buffer.capacity > 4 << 20 { buffer = ByteBuffer() }
         if let lack {
             isShortOfRoom = true
             throw .noRoom(lack)
         }
-        lastZxid = last.zxid
+        lastZxid = run.lastZxid
     }
+
+    /// As a run of their own.
+    package mutating func append(_ entries: [LogEntry]) throws(StorageFailure) { try append(LogRun(entries)) }
 
     /// Makes void whatever was appended above `zxid`, which is the zxid of an entry or of the snapshot that the log
     /// continues. What is appended next follows `zxid`; it may be numbered below what was voided.
