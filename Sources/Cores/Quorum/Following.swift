@@ -43,6 +43,10 @@ extension QuorumMember {
         else { return reject(append, nearest: log.last, of: sender, into: &effects) }
         noteEntries(upTo: append.lastZxid, into: &effects)
         if append.settled == life { settle(under: sender, into: &effects) }
+        // The leader has looked for what both have, and found nothing as new as the begin: its state is to take the place.
+        if hasDoubtfulBegin, append.previousZxid < log.begin {
+            return reject(append, nearest: -1, of: sender, into: &effects)
+        }
         // What lies before the begin is committed, so the leader has the same.
         let previous = max(append.previousZxid, log.begin)
         guard log.contains(previous) else {

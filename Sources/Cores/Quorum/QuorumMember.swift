@@ -14,6 +14,8 @@ package struct QuorumMember: ProtocolCore, Sendable {
 
     package let id: MemberID
     let settings: QuorumSettings
+    /// Of a log that begins with what another server has left: its last changes may be some that no quorum had.
+    private let inheritedBegin: Int64?
     package internal(set) var promise: QuorumPromise
     /// Invariant: its begin is committed.
     var log: RecentLog
@@ -46,11 +48,14 @@ package struct QuorumMember: ProtocolCore, Sendable {
     /// - Parameters:
     ///   - log: the entries behind `committed`, all of them durable.
     ///   - committed: what a snapshot holds.
+    ///   - isInherited: whether that snapshot was made of what another server left, at whose end there may be changes that
+    ///     no quorum had. It counts as committed until a leader turns out not to have it.
     ///   - seed: lets members choose different deadlines.
     package init(
         _ id: MemberID, _ settings: QuorumSettings, _ membership: Membership, promise: QuorumPromise,
-        log entries: [QuorumEntry], committed: Int64, seed: UInt64, at now: Instant
+        log entries: [QuorumEntry], committed: Int64, isInherited: Bool = false, seed: UInt64, at now: Instant
     ) {
+        inheritedBegin = isInherited ? committed : nil
         self.id = id
         self.settings = settings
         self.promise = promise
@@ -151,6 +156,9 @@ package struct QuorumMember: ProtocolCore, Sendable {
         if case .looking = role { return false }
         return committed >= Epoch.opening(promise.epoch)
     }
+
+    /// Whether the log may begin with changes that no quorum ever had.
+    var hasDoubtfulBegin: Bool { inheritedBegin == log.begin && committed == log.begin }
 
     /// The leader that is followed.
     package var leader: MemberID? {

@@ -46,8 +46,7 @@ package struct SimulatedCoordinator {
                 try takeSnapshot(of: state)
             case .send, .authenticate, .close, .reject, .report: said.append(effect)
             case .promise, .truncate, .restore, .tell, .connect, .agreed, .receiveSnapshot, .receiveChunk,
-                .loadSnapshot, .installSnapshot,
-                .discardSnapshot, .fail:
+                .loadSnapshot, .installSnapshot, .discardSnapshot, .fail:
                 preconditionFailure("\(effect) of a coordinator without an ensemble")
             }
         }

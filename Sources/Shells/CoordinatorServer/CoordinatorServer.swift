@@ -119,7 +119,8 @@ package final class CoordinatorServer: Sendable {
         let kernel = CoordinatorKernel(
             kernelSettings, restored: recovery.state, replayedCount: recovery.replayedCount,
             memberOf: settings.ensemble?.start(
-                kept.promise, entries: recovery.entries, snapshotZxid: recovery.snapshotZxid), at: clock.now())
+                kept.promise, entries: recovery.entries, snapshotZxid: recovery.snapshotZxid,
+                takenOverZxid: takeover?.zxid), at: clock.now())
         var links: PeerLinks?
         var residence: Residence?
         var member: EnsembleMember?

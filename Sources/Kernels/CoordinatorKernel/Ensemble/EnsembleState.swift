@@ -56,7 +56,7 @@ struct EnsembleState: Sendable {
         idleSince = now
         quorum = QuorumMember(
             start.id, start.quorum, membership, promise: promise, log: entries, committed: start.snapshotZxid,
-            seed: start.seed, at: now)
+            isInherited: start.takenOverZxid == start.snapshotZxid, seed: start.seed, at: now)
     }
 
     /// Takes the records up to `zxid` out of those that wait.

@@ -10,12 +10,14 @@ package struct MemberStart: Sendable {
     /// The log behind the last snapshot; the restored tree holds all of it.
     package var entries: [LogEntry]
     package var snapshotZxid: Int64
+    /// Of the last change that was taken over from Apache ZooKeeper, if any.
+    package var takenOverZxid: Int64?
     /// Lets members choose different moments.
     package var seed: UInt64
 
     package init(
         id: MemberID, quorum: QuorumSettings, membership: Membership, promise: QuorumPromise, entries: [LogEntry],
-        snapshotZxid: Int64, seed: UInt64
+        snapshotZxid: Int64, takenOverZxid: Int64? = nil, seed: UInt64
     ) {
         self.id = id
         self.quorum = quorum
@@ -23,6 +25,7 @@ package struct MemberStart: Sendable {
         self.promise = promise
         self.entries = entries
         self.snapshotZxid = snapshotZxid
+        self.takenOverZxid = takenOverZxid
         self.seed = seed
     }
 }

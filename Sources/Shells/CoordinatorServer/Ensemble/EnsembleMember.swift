@@ -100,9 +100,11 @@ struct EnsembleMember {
 
 extension EnsembleSettings {
     /// What a member starts from, with what its disk holds.
-    func start(_ promise: QuorumPromise, entries: [LogEntry], snapshotZxid: Int64?) -> MemberStart {
+    func start(
+        _ promise: QuorumPromise, entries: [LogEntry], snapshotZxid: Int64?, takenOverZxid: Int64?
+    ) -> MemberStart {
         MemberStart(
             id: id, quorum: quorum, membership: membership, promise: promise, entries: entries,
-            snapshotZxid: snapshotZxid ?? 0, seed: .random(in: .min ... .max))
+            snapshotZxid: snapshotZxid ?? 0, takenOverZxid: takenOverZxid, seed: .random(in: .min ... .max))
     }
 }
