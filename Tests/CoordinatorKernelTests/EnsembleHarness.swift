@@ -47,6 +47,7 @@ struct EnsembleHarness {
     /// Members that all have the same state, and nothing else, on their disks.
     init(_ count: Int64 = 3, restoredFrom state: TreeState) throws {
         let members = (1...count).map { Membership.Member(id: MemberID($0), address: "host\($0):2888:3888") }
+        quorum = QuorumSettings()
         for member in members {
             var tree = RestoredTree(ZNodesSettings())
             var chunks = state.snapshotChunks()

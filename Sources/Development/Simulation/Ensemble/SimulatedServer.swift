@@ -291,7 +291,8 @@ struct SimulatedServer {
                 try arrival?.receiver?.append(chunk)
                 return .chunkTaken(zxid: zxid, number: number)
             case .load:
-                guard let tree = try arrival?.receiver?.load(into: RestoredTree(settings.tree)) else { return nil }
+                let empty = RestoredTree(settings.tree)
+                guard let tree = try arrival?.receiver?.load(into: empty) else { return nil }
                 return .snapshotLoaded(tree)
             case .append, .truncate, .snapshot, .restore: preconditionFailure("\(job) is no part of a leader's state")
             }
