@@ -20,11 +20,13 @@ class Network:
         self._tag = f"mt{os.getpid() % 100000}n{number}"
         self._prefix = f"10.{100 + os.getpid() % 100}.{number % 250}"
         self.hosts = [f"{self._prefix}.{host}" for host in range(1, size + 1)]
+        # Where the tests' own clients are, and servers that are not in a namespace.
+        self.outside = f"{self._prefix}.254"
         self._bridge = f"{self._tag}b"
         self._namespaces = []
         try:
             _ip("link", "add", self._bridge, "type", "bridge")
-            _ip("address", "add", f"{self._prefix}.254/24", "dev", self._bridge)
+            _ip("address", "add", f"{self.outside}/24", "dev", self._bridge)
             _ip("link", "set", self._bridge, "up")
             for index, host in enumerate(self.hosts):
                 self._add(f"{self._tag}h{index}", f"{self._tag}v{index}", host)
@@ -55,6 +57,11 @@ class Network:
             if other != index:
                 self.cut(index, other)
                 self.cut(other, index)
+
+    def isolate_wholly(self, index):
+        """Cuts a host off from everything, the tests' clients too."""
+        self.isolate(index)
+        _ip("-n", self._namespaces[index], "route", "add", "blackhole", f"{self.outside}/32")
 
     def heal(self):
         for namespace in self._namespaces:

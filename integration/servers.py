@@ -111,7 +111,7 @@ class Coordinator(Process):
         self.launch()
         def serves():
             assert self.is_running, f"{self.name} ended:\n{self.tail()}"
-            return four_letter_word(self.port, "ruok") == "imok"
+            return four_letter_word(self.port, "ruok", self.host) == "imok"
         eventually(serves, f"{self.name} serves")
         return self
 
