@@ -80,6 +80,11 @@ class Terminal:
             return ""
 
     @property
+    def makes_signals(self):
+        """Whether Ctrl-C is a signal: while a command runs, and not while a line is edited."""
+        return bool(termios.tcgetattr(self.descriptor)[3] & termios.ISIG)
+
+    @property
     def has_ended(self):
         if self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
