@@ -62,7 +62,7 @@ import Testing
         #expect(problems("zookeeper.connect=localhost", "listeners=A://:1").contains("has no security protocol"))
         #expect(problems("zookeeper.connect=localhost", "listeners=SSL://:1").contains("has no certificate"))
         #expect(problems("zookeeper.connect=localhost", "listeners=SASL_SSL://:1").contains("SASL is not available"))
-        #expect(problems("zookeeper.connect=localhost", "log.dirs=/a,/b").contains("one directory"))
+        #expect(problems("zookeeper.connect=localhost", "log.dirs=/a,/a").contains("each once"))
         #expect(
             problems("zookeeper.connect=localhost", "advertised.listeners=SSL://a:1").contains(
                 "which listeners does not have"))
