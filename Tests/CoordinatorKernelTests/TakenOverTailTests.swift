@@ -63,11 +63,14 @@ import ZooKeeperProtocol
 
     @Test func whoIsThereFromTheStartGivesItToTheOthers() throws {
         var ensemble = try ensemble()
-        for _ in 0..<3 {
-            ensemble.run(for: .seconds(2))
+        // Of the two that are left only the third can lead.
+        ensemble.cutOff = [MemberID(1)]
+        for second in 0..<20 {
+            if second == 10 { ensemble.cutOff = [] }
+            ensemble.run(for: .seconds(1))
             for id in ensemble.arrived.keys.sorted() { try ensemble.endLoading(id) }
         }
-        try ensemble.run { $0.leader != nil && $0.kernels.values.allSatisfy { $0.role.isServing } }
+        #expect(ensemble.kernels.values.allSatisfy { $0.role.isServing })
         #expect(nodes(ensemble) == [true])
     }
 

@@ -65,8 +65,10 @@ extension CoordinatorKernel {
         // The leader tries again, with a tree that is sound.
         guard ensemble?.isRestoring == false else { return }
         var state = tree.hard
-        // The new leader may need that very member to commit what it has found.
-        if let settled = ensemble?.settled, ensemble?.quorum.hasCommittedEntries(behind: settled.lastZxid) == true {
+        // The new leader may need that very member to commit what it has found, and not be able to count on it.
+        if ensemble?.quorum.isCommitted(lastZxid, onceDurableAt: member) != true, let settled = ensemble?.settled,
+            ensemble?.quorum.hasCommittedEntries(behind: settled.lastZxid) == true
+        {
             state = settled
         }
         ensemble?.transfers[member] = SnapshotTransfer(state)
