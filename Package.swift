@@ -179,7 +179,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Tool", kind: .executable(product: "martlet"),
                 uses: [
                     "CEditLine", "Seams", "ClusterModel", "WireCoding", "Records", "KafkaProtocolJSON",
-                    "ZooKeeperProtocol", "Security", "SegmentedLog", "Controller", "CoordinatorKernel", "Platform", "Settings",
+                    "ZooKeeperProtocol", "Security", "SegmentedLog", "Controller", "CoordinatorKernel", "Platform",
+                    "Settings",
                     "Telemetry", "Transport",
                     "MartletClient", "CoordinatorClient", "KafkaProtocol", "KafkaProtocolGroups",
                     "KafkaProtocolTransactions",
