@@ -37,8 +37,7 @@ extension BrokerKernel {
                 let results = zip(wanted, refusals).map { id, refusal in
                     (id, refusal ?? (isSeen ? nil : unseen))
                 }
-                kernel.tellElected(
-                    results.filter { body.topicPartitions != nil || $0.1?.error != .electionNotNeeded }, to: request)
+                kernel.tellElected(results, leavingOutNeedless: body.topicPartitions == nil, to: request)
             }
         }
     }
@@ -57,9 +56,12 @@ extension BrokerKernel {
         }
     }
 
-    private mutating func tellElected(_ results: [(TopicPartition, AdminRefusal?)], to request: Request) {
+    private mutating func tellElected(
+        _ results: [(TopicPartition, AdminRefusal?)], leavingOutNeedless: Bool, to request: Request
+    ) {
         var response = ElectLeadersResponse()
         for (id, refusal) in results {
+            if leavingOutNeedless, let refusal, refusal.error == .electionNotNeeded { continue }
             if response.replicaElectionResults.last?.topic != id.topic {
                 var topic = ElectLeadersResponse.ReplicaElectionResult()
                 topic.topic = id.topic
