@@ -250,19 +250,6 @@ extension QuorumMember {
         electionDeadline = min(electionDeadline, now + random(below: settings.heartbeatInterval.nanoseconds / 2))
     }
 
-    /// Whether entries up to `zxid` can be counted on, or can be as soon as `member` has them too: that may be the only
-    /// one left to make a quorum with.
-    package func isCommitted(_ zxid: Int64, onceDurableAt member: MemberID) -> Bool {
-        if zxid <= committed { return true }
-        guard case .leading(let leading) = role, Epoch.of(zxid: zxid) == leading.epoch,
-            leading.progress[member]?.rebirth == nil
-        else { return false }
-        var holders = Set(leading.progress.filter { $0.value.matched >= zxid && $0.value.rebirth == nil }.keys)
-        holders.insert(member)
-        if persisted >= zxid { holders.insert(id) }
-        return memberships.isQuorum(holders)
-    }
-
     /// What a quorum has is committed, as soon as an entry of this leader's own epoch is among it (Raft, 5.4.2).
     mutating func advanceCommitted(into effects: inout [QuorumEffect]) {
         guard case .leading(let leading) = role else { return }

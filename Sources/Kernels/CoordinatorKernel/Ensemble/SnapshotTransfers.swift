@@ -5,8 +5,8 @@ import ZNodes
 
 /// A leader's state on its way to a member that lags too far for entries.
 ///
-/// Invariant: the last chunk leaves when the last change in it is committed, or is as soon as the receiver has it, so that
-/// no member ever has a snapshot of what could still vanish.
+/// Invariant: the last chunk leaves when the last change in it is committed, so that no member ever has a snapshot of
+/// what could still vanish.
 struct SnapshotTransfer: Sendable {
     /// Sent and not taken yet, at most.
     static let window = 8
@@ -26,10 +26,10 @@ struct SnapshotTransfer: Sendable {
     mutating func taken(_ number: Int) { takenCount = max(takenCount, number + 1) }
 
     /// The next chunk that may be sent; nil when it has to wait, or there is none.
-    mutating func next(epoch: Int32, mayEnd: Bool) -> SnapshotChunk? {
+    mutating func next(epoch: Int32, committed: Int64) -> SnapshotChunk? {
         guard let bytes = following, sentCount - takenCount < Self.window else { return nil }
         let afterwards = chunks.next()
-        if afterwards == nil && !mayEnd { return nil }
+        if afterwards == nil && committed < zxid { return nil }
         following = afterwards
         defer { sentCount += 1 }
         return SnapshotChunk(epoch: epoch, zxid: zxid, number: sentCount, bytes: bytes, isLast: afterwards == nil)
@@ -65,8 +65,10 @@ extension CoordinatorKernel {
         // The leader tries again, with a tree that is sound.
         guard ensemble?.isRestoring == false else { return }
         var state = tree.hard
-        // The new leader may need that very member to commit what it has found, and not be able to count on it.
-        if ensemble?.quorum.isCommitted(lastZxid, onceDurableAt: member) != true, let settled = ensemble?.settled,
+        // The leader may need that very member to commit what the newest state holds: as long as it has committed nothing
+        // in its epoch, or when that is what an earlier transfer waits for.
+        let waits = ensemble?.transfers[member].map { $0.zxid > gate.committed } ?? false
+        if waits || ensemble?.quorum.isEstablished == false, let settled = ensemble?.settled,
             ensemble?.quorum.hasCommittedEntries(behind: settled.lastZxid) == true
         {
             state = settled
@@ -90,9 +92,9 @@ extension CoordinatorKernel {
     }
 
     private mutating func pumpTransfer(to member: MemberID, into effects: inout [CoordinatorEffect]) {
-        guard let zxid = ensemble?.transfers[member]?.zxid, let epoch = ensemble?.quorum.promise.epoch else { return }
-        let mayEnd = ensemble?.quorum.isCommitted(zxid, onceDurableAt: member) == true
-        while let chunk = ensemble?.transfers[member]?.next(epoch: epoch, mayEnd: mayEnd) {
+        guard let quorum = ensemble?.quorum else { return }
+        let (epoch, committed) = (quorum.promise.epoch, quorum.committed)
+        while let chunk = ensemble?.transfers[member]?.next(epoch: epoch, committed: committed) {
             effects.append(.tell(member, .snapshotChunk(chunk)))
             if chunk.isLast { ensemble?.transfers[member] = nil }
         }
