@@ -45,6 +45,8 @@ final class TreeBroker: Sendable {
     {
         var coordinator = try CoordinatorSettings(connect: connect)
         coordinator.sessionTimeout = sessionTimeout
+        // Simulations beside these tests keep all threads busy for long.
+        coordinator.connectionTimeout = .seconds(120)
         var settings = TreeSettings(coordinator: coordinator, broker: BrokerID(id))
         if watchesPeers {
             settings.peers = PeerNetwork(
