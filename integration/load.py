@@ -147,3 +147,13 @@ def assert_replicas_equal(cluster, topic):
             contents[broker.id] = b"".join(segment.read_bytes() for segment in segments)
         assert len(set(contents.values())) == 1, {number: len(held) for number, held in contents.items()}
         assert all(contents.values()), f"partition {partition} is empty"
+
+
+def assert_nothing_lost(cluster, load, reader):
+    """Ends a load of a cluster, and compares what was acknowledged, what was read and what every replica holds."""
+    cluster.wait_until_in_sync(load.topic)
+    load.wait_for(500)
+    load.end()
+    cluster.wait_until_in_sync(load.topic)
+    assert_all_arrived(load, cluster.address, reader)
+    assert_replicas_equal(cluster, load.topic)

@@ -6,9 +6,9 @@ import shutil
 import socket
 import subprocess
 
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 
-from martlet import BINARIES, REPOSITORY, Process, eventually, free_port
+from martlet import BINARIES, DEADLINE, REPOSITORY, Process, eventually, free_port
 
 APACHE = pathlib.Path("/usr/share/zookeeper/bin")
 
@@ -274,6 +274,12 @@ class Cluster:
         """The broker that leads; waits until one does."""
         return self.broker(eventually(
             lambda: max(self.partitions(topic)[partition].leader, 0), f"somebody leads {topic}-{partition}"))
+
+    def create(self, topic, partitions):
+        """Makes a topic of three replicas, and waits until all of them are in sync."""
+        admin = AdminClient({"bootstrap.servers": self.address})
+        admin.create_topics([NewTopic(topic, partitions, 3)])[topic].result(DEADLINE)
+        self.wait_until_in_sync(topic)
 
     def wait_until_in_sync(self, topic):
         """Waits until every replica of every partition is in sync."""

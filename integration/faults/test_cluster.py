@@ -5,47 +5,16 @@ import signal
 import time
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
-from load import PARTITIONS, Load, Reader, assert_all_arrived, assert_replicas_equal
-from martlet import DEADLINE, eventually
-
-
-def _create(cluster, topic, **configs):
-    admin = AdminClient({"bootstrap.servers": cluster.address})
-    wanted = NewTopic(topic, PARTITIONS, 3, config={key.replace("_", "."): value for key, value in configs.items()})
-    admin.create_topics([wanted])[topic].result(DEADLINE)
-    cluster.wait_until_in_sync(topic)
+from load import PARTITIONS, Load, Reader, assert_all_arrived, assert_nothing_lost
+from martlet import eventually
 
 
 @pytest.fixture
 def cluster(stage, topic):
     cluster = stage.cluster(stage.coordinator().start()).start()
-    _create(cluster, topic)
+    cluster.create(topic, PARTITIONS)
     return cluster
-
-
-@pytest.fixture
-def load(cluster, topic):
-    # A client that waits long for a broker that does not answer would hide how soon another one leads.
-    load = Load(cluster.address, topic, per_second=2000, **{"request.timeout.ms": 3000, "socket.timeout.ms": 4000})
-    yield load
-    load.abandon()
-
-
-@pytest.fixture
-def reader(cluster, topic, load):
-    reader = Reader(cluster.address, topic)
-    yield reader
-    reader.end()
-
-
-def _assert_nothing_lost(cluster, topic, load, reader):
-    load.wait_for(500)
-    load.end()
-    cluster.wait_until_in_sync(topic)
-    assert_all_arrived(load, cluster.address, reader)
-    assert_replicas_equal(cluster, topic)
 
 
 def test_leaders_killed_in_turn(cluster, topic, load, reader):
@@ -56,13 +25,13 @@ def test_leaders_killed_in_turn(cluster, topic, load, reader):
         load.wait_for(1000)
         leader.start()
         cluster.wait_until_in_sync(topic)
-    _assert_nothing_lost(cluster, topic, load, reader)
+    assert_nothing_lost(cluster, load, reader)
 
 
 def test_controllers_and_coordinators_killed_in_turn(stage, topic):
     ensemble = stage.ensemble().start()
     cluster = stage.cluster(ensemble).start()
-    _create(cluster, topic)
+    cluster.create(topic, PARTITIONS)
     load = Load(cluster.address, topic, per_second=2000)
     reader = Reader(cluster.address, topic)
     for _ in range(2):
@@ -75,14 +44,14 @@ def test_controllers_and_coordinators_killed_in_turn(stage, topic):
         leader.start()
         controller.start()
         cluster.wait_until_in_sync(topic)
-    _assert_nothing_lost(cluster, topic, load, reader)
+    assert_nothing_lost(cluster, load, reader)
 
 
 def test_all_brokers_killed_at_once(cluster, topic, load, reader):
     load.wait_for(1000)
     cluster.kill()
     cluster.start()
-    _assert_nothing_lost(cluster, topic, load, reader)
+    assert_nothing_lost(cluster, load, reader)
 
 
 def test_a_stopped_leader_is_replaced_and_comes_back(cluster, topic, load, reader):
@@ -95,7 +64,7 @@ def test_a_stopped_leader_is_replaced_and_comes_back(cluster, topic, load, reade
         eventually(lambda: cluster.leader(topic) is not leader, "another broker leads")
     finally:
         os.kill(leader.process.pid, signal.SIGCONT)
-    _assert_nothing_lost(cluster, topic, load, reader)
+    assert_nothing_lost(cluster, load, reader)
 
 
 def test_a_rolling_restart_refuses_nothing(cluster, topic, load, reader):
@@ -104,7 +73,7 @@ def test_a_rolling_restart_refuses_nothing(cluster, topic, load, reader):
         assert broker.stop() == 0
         broker.start()
         cluster.wait_until_in_sync(topic)
-    _assert_nothing_lost(cluster, topic, load, reader)
+    assert_nothing_lost(cluster, load, reader)
 
 
 def test_a_dead_leader_is_replaced_before_its_session_ends(cluster, topic, load):
@@ -144,7 +113,7 @@ def test_too_few_replicas_in_sync_refuse_what_must_be_safe(cluster, topic):
 def test_the_checker_sees_what_is_lost_without_acks(stage, topic):
     """Records that nobody waits for are lost with their leader: the same comparison has to say so."""
     cluster = stage.cluster(stage.coordinator().start()).start()
-    _create(cluster, topic)
+    cluster.create(topic, PARTITIONS)
     load = Load(cluster.address, topic, acks="0", **{"enable.idempotence": False})
     for _ in range(2):
         load.wait_for(3000)

@@ -1,10 +1,9 @@
 """Brokers that cannot hear each other, or nobody at all, while records are produced with acks=all and read."""
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
-from load import PARTITIONS, Load, Reader, assert_all_arrived, assert_replicas_equal
-from martlet import DEADLINE, eventually
+from load import PARTITIONS, assert_nothing_lost
+from martlet import eventually
 from namespaces import Network
 from servers import Cluster
 
@@ -28,33 +27,8 @@ def cluster(stage, network, topic):
         broker.command = network.command(index, broker.command)
     stage.add(cluster)
     cluster.start()
-    admin = AdminClient({"bootstrap.servers": cluster.address})
-    admin.create_topics([NewTopic(topic, PARTITIONS, 3)])[topic].result(DEADLINE)
-    cluster.wait_until_in_sync(topic)
+    cluster.create(topic, PARTITIONS)
     return cluster
-
-
-@pytest.fixture
-def load(cluster, topic):
-    load = Load(cluster.address, topic, per_second=1000, **{"request.timeout.ms": 3000, "socket.timeout.ms": 4000})
-    yield load
-    load.abandon()
-
-
-@pytest.fixture
-def reader(cluster, topic, load):
-    reader = Reader(cluster.address, topic)
-    yield reader
-    reader.end()
-
-
-def _assert_nothing_lost(cluster, topic, load, reader):
-    cluster.wait_until_in_sync(topic)
-    load.wait_for(500)
-    load.end()
-    cluster.wait_until_in_sync(topic)
-    assert_all_arrived(load, cluster.address, reader)
-    assert_replicas_equal(cluster, topic)
 
 
 def _cut(network, one, way):
@@ -77,7 +51,7 @@ def test_a_broker_cut_off_from_the_others(network, cluster, topic, load, reader,
         lambda: all(lonely.id not in cluster.partitions(topic)[one].isrs for one in others),
         "the others have left it out")
     network.heal()
-    _assert_nothing_lost(cluster, topic, load, reader)
+    assert_nothing_lost(cluster, load, reader)
 
 
 def test_a_broker_cut_off_from_everything_is_replaced(network, cluster, topic, load, reader):
@@ -89,4 +63,4 @@ def test_a_broker_cut_off_from_everything_is_replaced(network, cluster, topic, l
         load.wait_for(500)
         network.heal()
         cluster.wait_until_in_sync(topic)
-    _assert_nothing_lost(cluster, topic, load, reader)
+    assert_nothing_lost(cluster, load, reader)
