@@ -15,7 +15,8 @@ struct PerfEndToEnd: AsyncParsableCommand {
     @Option(help: "How many records.") var numRecords = 10_000
     @Option(help: "Bytes of each record's value.") var recordSize = 1024
     @Option(help: "1 or all.") var producerAcks = "1"
-    @Option(help: "Records a second; -1 sends the next one when the one before has arrived.") var throughput = -1
+    @Option(parsing: .unconditional, help: "Records a second; -1 sends the next one when the one before has arrived.")
+    var throughput = -1
 
     func run() async throws {
         let place = TopicPartition(topic: topic, partition: 0)

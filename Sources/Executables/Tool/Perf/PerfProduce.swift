@@ -20,7 +20,8 @@ struct PerfProduce: AsyncParsableCommand {
     @Option(help: "The topic, which has to exist.") var topic: String
     @Option(help: "How many records.") var numRecords: Int
     @Option(help: "Bytes of each record's value.") var recordSize = 1024
-    @Option(help: "Records a second at most; -1 for no limit.") var throughput = -1
+    // Unconditional: "-1" looks like a flag.
+    @Option(parsing: .unconditional, help: "Records a second at most; -1 for no limit.") var throughput = -1
     @Option(
         parsing: .upToNextOption,
         help: "Settings as key=value: acks, batch.size, compression.type, max.in.flight.requests.per.connection, ...")
