@@ -41,13 +41,12 @@ import Testing
         }.start()
     }
 
-    /// All that the server says to `text` until it closes; at most ten seconds.
-    private func said(to text: String, on listener: HTTPListener) -> String {
+    /// A socket on which nothing is waited for longer than ten seconds.
+    private func connection(to port: Int) -> CInt {
         let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(listener.port).bigEndian
+        address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         var patience = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
@@ -56,7 +55,14 @@ import Testing
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard outcome == 0 else { return "no connection: errno \(errno)" }
+        #expect(outcome == 0, "errno \(errno)")
+        return descriptor
+    }
+
+    /// All that the server says to `text` until it closes; at most ten seconds.
+    private func said(to text: String, on listener: HTTPListener) -> String {
+        let descriptor = connection(to: listener.port)
+        defer { close(descriptor) }
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count,
@@ -102,6 +108,22 @@ import Testing
         // Nobody reads this one, and it is answered all the same.
         let unwanted = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
         #expect(said(to: unwanted + body, on: listener).hasPrefix("HTTP/1.1 405"))
+        try await listener.close()
+    }
+
+    @Test func whoGoesOnForeverAfterTheAnswerIsCutOff() async throws {
+        let listener = try await listener(idleTimeout: .milliseconds(300))
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n"
+        for keeping in ["", "Connection: close\r\n"] {
+            let descriptor = connection(to: listener.port)
+            defer { close(descriptor) }
+            var sent = Array((head + keeping + "\r\n").utf8)
+            while send(descriptor, sent, sent.count, CInt(MSG_NOSIGNAL)) > 0 {
+                sent = [0]
+                usleep(1000)
+            }
+            #expect(errno == EPIPE || errno == ECONNRESET)
+        }
         try await listener.close()
     }
 

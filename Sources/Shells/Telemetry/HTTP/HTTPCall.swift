@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 
 /// One request to an operators' port, as tools make it.
 package struct HTTPCall: Sendable {
@@ -37,7 +38,8 @@ package struct HTTPCall: Sendable {
         self.target = target
     }
 
-    /// Sends the request, and hands the answer's body to `receive`, piece by piece.
+    /// Sends the request, and hands the answer's body to `receive`, piece by piece. When the answer comes before the
+    /// request is whole, the rest is not sent.
     ///
     /// - Parameters:
     ///   - bodyLength: how much `nextPart` hands out in all, before it says nil.
@@ -49,6 +51,7 @@ package struct HTTPCall: Sendable {
         typealias Link = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         let link: Link
         let isReady: EventLoopFuture<Void>
+        let watch = AnswerWatch()
         do {
             let patience = TimeAmount(patience)
             (link, isReady) = try await ClientBootstrap(group: group).connectTimeout(.seconds(10))
@@ -59,6 +62,7 @@ package struct HTTPCall: Sendable {
                         try pipeline.addHandler(IdleStateHandler(allTimeout: patience))
                         try pipeline.addHandler(SilenceHandler())
                         try pipeline.addHTTPClientHandlers()
+                        try pipeline.addHandler(watch)
                         return (try Link(wrappingChannelSynchronously: channel), isReady)
                     }
                 }
@@ -67,28 +71,47 @@ package struct HTTPCall: Sendable {
         }
         return try await link.executeThenClose { inbound, outbound in
             try await isReady.get()
-            try await send(nextPart, length: bodyLength, to: outbound)
-            return try await Self.read(inbound, receive)
+            let fault = try await send(nextPart, length: bodyLength, to: outbound, until: watch)
+            if let head = try await Self.read(inbound, receive) { return head }
+            let cause = fault.map { ": \($0)" } ?? ""
+            throw Failure(description: "the connection ended before the answer did\(cause)")
         }
     }
 
+    /// Returns why the connection takes no more, if it does not: who is at its other end may have answered before.
     private func send(
         _ nextPart: () throws -> ByteBuffer?, length: Int,
-        to outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>
-    ) async throws {
+        to outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>, until watch: AnswerWatch
+    ) async throws -> (any Error)? {
         var fields = HTTPHeaders([("Host", "\(host):\(port)"), ("Connection", "close")])
         fields.add(contentsOf: headers)
         if method == "POST" { fields.add(name: "Content-Length", value: "\(length)") }
-        try await outbound.write(
-            .head(
-                HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: target, headers: fields)))
-        while let part = try nextPart() { try await outbound.write(.body(.byteBuffer(part))) }
-        try await outbound.write(.end(nil))
+        let head = HTTPRequestHead(
+            version: .http1_1, method: HTTPMethod(rawValue: method), uri: target, headers: fields)
+        if let fault = await Self.write(.head(head), to: outbound) { return fault }
+        while !watch.hasSeenAnswer {
+            let part = try nextPart()
+            let fault = await Self.write(part.map { .body(.byteBuffer($0)) } ?? .end(nil), to: outbound)
+            if part == nil || fault != nil { return fault }
+        }
+        return nil
+    }
+
+    /// Returns why the connection does not take it; nil when it does.
+    private static func write(
+        _ part: HTTPClientRequestPart, to outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>
+    ) async -> (any Error)? {
+        do {
+            try await outbound.write(part)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     private static func read(
         _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, _ receive: (Head, ByteBuffer) throws -> Void
-    ) async throws -> Head {
+    ) async throws -> Head? {
         var head: Head?
         for try await part in inbound {
             switch part {
@@ -102,7 +125,21 @@ package struct HTTPCall: Sendable {
                 if let head { return head }
             }
         }
-        throw Failure(description: "the connection ended before the answer did")
+        return nil
+    }
+}
+
+/// Sees that an answer begins.
+private final class AnswerWatch: ChannelInboundHandler, Sendable {
+    typealias InboundIn = HTTPClientResponsePart
+
+    private let state = Atomic(false)
+
+    var hasSeenAnswer: Bool { state.load(ordering: .relaxed) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        state.store(true, ordering: .relaxed)
+        context.fireChannelRead(data)
     }
 }
 

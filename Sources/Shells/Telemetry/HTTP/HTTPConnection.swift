@@ -5,7 +5,7 @@ import NIOHTTP1
 /// there, and writes its answer.
 ///
 /// Of a body only so much is in memory as ``bodyBound`` says: what nobody reads stays with the client. The body of any
-/// other request counts for nothing, nor does what comes behind an answer.
+/// other request counts for nothing, nor does what comes behind an answer; that has to come within ``patience``.
 final class HTTPConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
@@ -23,6 +23,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private let route: @Sendable (HTTPExchange) -> Void
+    private let patience: TimeAmount
     /// Of the request that is coming in, until it is handed over.
     private var head: HTTPRequestHead?
     private var body: Body?
@@ -32,10 +33,15 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// Whether the connection ends when the rest of the request has come: before, a client that still sends it would
     /// not see the answer.
     private var endsBehindRequest = false
+    /// Ends the connection of a client that goes on with a request for too long after its answer.
+    private var limit: Scheduled<Void>?
     /// Of the client's verified certificate.
     var subject: String?
 
-    init(_ route: @escaping @Sendable (HTTPExchange) -> Void) { self.route = route }
+    init(patience: TimeAmount, _ route: @escaping @Sendable (HTTPExchange) -> Void) {
+        self.patience = patience
+        self.route = route
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -47,6 +53,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         case .body(let part): received(part)
         case .end:
             isRequestWhole = true
+            limit?.cancel()
             if endsBehindRequest { return context.close(promise: nil) }
             body?.isWhole = true
             if body?.parts.isEmpty == true { body?.reader?.succeed(nil) }
@@ -126,10 +133,13 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func end(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let end = context.writeAndFlush(wrapOutboundOut(.end(nil)))
-        guard !head.isKeepAlive else { return }
-        guard isRequestWhole else { return endsBehindRequest = true }
         let channel = context.channel
-        end.whenComplete { _ in channel.close(promise: nil) }
+        if !isRequestWhole {
+            endsBehindRequest = !head.isKeepAlive
+            limit = context.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
+        } else if !head.isKeepAlive {
+            end.whenComplete { _ in channel.close(promise: nil) }
+        }
     }
 
     // MARK: Ending
@@ -137,6 +147,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         body?.reader?.fail(ChannelError.eof)
         body?.reader = nil
+        limit?.cancel()
         context.fireChannelInactive()
     }
 

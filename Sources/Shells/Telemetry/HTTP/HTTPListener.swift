@@ -24,7 +24,8 @@ package final class HTTPListener: Sendable {
     /// - Parameters:
     ///   - prepare: lets TLS or the like be spoken under HTTP.
     ///   - host: empty for all addresses.
-    ///   - idleTimeout: a connection on which nothing is read or written for so long is closed.
+    ///   - idleTimeout: a connection on which nothing is read or written for so long is closed; likewise one whose
+    ///     request is still coming so long after its answer.
     /// - Throws: what the system says against that address.
     package static func bind(
         host: String, port: Int, idleTimeout: Duration, on group: any EventLoopGroup,
@@ -36,7 +37,7 @@ package final class HTTPListener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    let handler = HTTPConnection(route)
+                    let handler = HTTPConnection(patience: TimeAmount(idleTimeout), route)
                     try prepare(channel) { handler.subject = $0 }
                     try pipeline.addHandler(IdleStateHandler(allTimeout: TimeAmount(idleTimeout)))
                     try pipeline.configureHTTPServerPipeline()
