@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Simulation
 
 /// Runs simulations for as long as wished, and shows what led to a violation.
@@ -12,13 +13,13 @@ struct Simulate: ParsableCommand {
             """)
 
     enum Kind: String, CaseIterable, ExpressibleByArgument {
-        case quorum, ensemble, broker, cluster
+        case quorum, coordinator, ensemble, broker, cluster
     }
 
     @Argument(
         help: """
-            What is simulated: the quorum's members alone, ensembles of whole coordinators with their clients, one \
-            broker on a failing disk, or a cluster of brokers with its clients.
+            What is simulated: the quorum's members alone, one coordinator on a failing disk, ensembles of whole \
+            coordinators with their clients, one broker on a failing disk, or a cluster of brokers with its clients.
             """)
     var kind = Kind.quorum
 
@@ -47,21 +48,27 @@ struct Simulate: ParsableCommand {
         let start = ContinuousClock.now
         let end = minutes.map { start + .seconds($0 * 60) }
         let last = seeds.map { seed + ($0 - 1) } ?? (minutes == nil ? seed : .max)
-        print("\(kind), from seed \(seed)")
+        say("\(kind), from seed \(seed)")
         var (next, acknowledged) = (seed, 0)
         var nextReport = start + .seconds(30)
         while next <= last, end.map({ ContinuousClock.now < $0 }) ?? true {
             let outcome = try Outcome(of: kind, next, traces: false)
             acknowledged += outcome.acknowledged
-            if digests { print("seed \(next): \(outcome.digest)") }
+            if digests { say("seed \(next): \(outcome.digest)") }
             if !outcome.violations.isEmpty { throw try show(next) }
             next += 1
             if ContinuousClock.now >= nextReport {
                 nextReport += .seconds(30)
-                print("\(next - seed) seeds, \(acknowledged) changes acknowledged, in \(elapsed(since: start)) s")
+                say("\(next - seed) seeds, \(acknowledged) changes acknowledged, in \(elapsed(since: start)) s")
             }
         }
-        print("\(next - seed) seeds, \(acknowledged) changes acknowledged, in \(elapsed(since: start)) s")
+        say("\(next - seed) seeds, \(acknowledged) changes acknowledged, in \(elapsed(since: start)) s")
+    }
+
+    /// At once, also into a file or a pipe.
+    private func say(_ line: String) {
+        print(line)
+        fflush(nil)
     }
 
     private func elapsed(since start: ContinuousClock.Instant) -> Int64 {
@@ -71,9 +78,9 @@ struct Simulate: ParsableCommand {
     /// Lives through the seed once more, and keeps the steps.
     private func show(_ seed: UInt64) throws -> ExitCode {
         let outcome = try Outcome(of: kind, seed, traces: true)
-        for line in outcome.trace.suffix(lines) { print(line) }
-        print("seed \(seed) breaks a rule; ops/simulate \(kind) --seed \(seed) shows it again:")
-        for violation in outcome.violations { print("  \(violation)") }
+        for line in outcome.trace.suffix(lines) { say(line) }
+        say("seed \(seed) breaks a rule; ops/simulate \(kind) --seed \(seed) shows it again:")
+        for violation in outcome.violations { say("  \(violation)") }
         return ExitCode(1)
     }
 }
@@ -92,6 +99,9 @@ private struct Outcome {
             let run = QuorumRun(seed: seed, traces: traces)
             (violations, acknowledged, digest) = (run.violations, run.committedCount, run.digest)
             trace = run.traceLines
+        case .coordinator:
+            let run = try CoordinatorRun(seed: seed)
+            (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, UInt64(run.digest))
         case .ensemble:
             let run = EnsembleRun(seed: seed, traces: traces)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
