@@ -7,7 +7,7 @@ import ZNodes
 extension EnsembleRun {
     mutating func fault() {
         let server = random.below(servers.count)
-        switch random.below(24) {
+        switch random.below(25) {
         case 0...3:
             end(
                 server, losesPower: random.happens(1, in: 2), until: .milliseconds(random.within(10...2500)))
@@ -26,10 +26,16 @@ extension EnsembleRun {
         case 17: servers[server].clock.calendarOffsetInMilliseconds = Int64(random.within(-10_000_000...10_000_000))
         case 18: fill(server)
         case 19, 20: loseDisk(server)
+        case 21: cutPower()
         default: reconfigure()
         }
         if random.happens(1, in: 25) { killClient() }
         compareTrees()
+    }
+
+    /// The power goes everywhere, and machines come back one after the other.
+    private mutating func cutPower() {
+        for server in servers.indices { end(server, losesPower: true, until: .milliseconds(random.within(10...2500))) }
     }
 
     private mutating func breakStream(_ server: Int) {

@@ -5,7 +5,7 @@ import Seams
 extension QuorumRun {
     mutating func fault() {
         let member = random.below(members.count)
-        switch random.below(26) {
+        switch random.below(29) {
         case 0...4: endForAWhile(chooseMember(preferringLeader: random.happens(1, in: 2)))
         case 5...7: partition()
         case 8: isolate(chooseMember(preferringLeader: true))
@@ -18,7 +18,9 @@ extension QuorumRun {
         case 17, 18: changeWeather()
         case 19, 20: compact(member)
         case 21: if case .leading = members[member].role { step(member, .resigned) }
-        case 22, 23: loseDisk(member)
+        case 22, 23: loseDisk(member, until: .milliseconds(random.within(1...1500)))
+        case 24: cutPower()
+        case 25: loseConnections(of: chooseMember(preferringLeader: true))
         default: reconfigure()
         }
     }
@@ -36,6 +38,19 @@ extension QuorumRun {
         guard members[member].core != nil else { return }
         end(member, losesPower: random.happens(1, in: 2))
         agenda.plan(.start(member), at: now + Duration.milliseconds(random.within(1...2500)).nanoseconds)
+    }
+
+    /// The power goes everywhere, and machines come back one after the other.
+    private mutating func cutPower() {
+        for member in members.indices where members[member].core != nil {
+            end(member, losesPower: true)
+            agenda.plan(.start(member), at: now + Duration.milliseconds(random.within(1...2500)).nanoseconds)
+        }
+    }
+
+    /// Everybody has to connect with a member anew, which itself goes on.
+    private mutating func loseConnections(of member: Int) {
+        for other in members.indices where other != member { reset(member, other) }
     }
 
     private mutating func partition() {
@@ -89,14 +104,14 @@ extension QuorumRun {
 
     /// Takes a member's disk away when the others can do without it: those that vote have to be a quorum of every ensemble
     /// that may come to decide.
-    private mutating func loseDisk(_ member: Int) {
+    mutating func loseDisk(_ member: Int, until restart: Duration) {
         let id = members[member].id
         let others = voting.subtracting([id])
         guard members[member].life > 0, memberships.allSatisfy({ $0.isQuorum(others) }) else { return }
         end(member, losesPower: true)
         trace?.note(now, "\(member + 1) has lost its disk")
         members[member].loseDisk(founding)
-        agenda.plan(.start(member), at: now + Duration.milliseconds(random.within(1...1500)).nanoseconds)
+        agenda.plan(.start(member), at: now + restart.nanoseconds)
     }
 
     /// Who has lost nothing.

@@ -18,6 +18,7 @@ package struct QuorumRun {
         case opens(Int, life: Int, epoch: Int32)
         case proposal
         case fault
+        case diskLost(Int)
     }
 
     /// Bugs that a run can have planted in the members' shell, to show that the oracle sees them.
@@ -127,6 +128,8 @@ package struct QuorumRun {
             guard !isCalm else { return }
             fault()
             agenda.plan(.fault, at: now + Duration.milliseconds(random.within(20...600)).nanoseconds)
+        case .diskLost(let member):
+            if !isCalm { loseDisk(member, until: .milliseconds(random.within(1...20))) }
         }
     }
 
@@ -136,7 +139,7 @@ package struct QuorumRun {
         case .message(_, _, let member, _), .snapshot(_, _, _, let member, _), .linkLost(_, let member),
             .tick(let member, _), .opens(let member, _, _), .synced(let member, _, _, _, _):
             member
-        case .start, .proposal, .fault: nil
+        case .start, .proposal, .fault, .diskLost: nil
         }
     }
 
@@ -214,7 +217,12 @@ package struct QuorumRun {
                 id, truncates: zxid, committed: members[member].applied, log: members[member].disk.live)
             members[member].disk.make(.truncate(after: zxid))
             members[member].truncationCount += 1
-        case .send(let message, let receiver): send(message, from: member, to: Int(receiver.number) - 1)
+        case .send(let message, let receiver):
+            send(message, from: member, to: Int(receiver.number) - 1)
+            // What hurts most is a member that does not know any more whom it has made a leader.
+            if message.isVote, random.happens(1, in: 20) {
+                agenda.plan(.diskLost(member), at: now + Duration.milliseconds(random.within(1...10)).nanoseconds)
+            }
         case .sendSnapshot(let receiver): sendSnapshot(from: member, to: Int(receiver.number) - 1)
         case .commit(let zxid):
             members[member].applied = oracle.member(
@@ -328,5 +336,11 @@ package struct QuorumRun {
 
     mutating func propose(_ entries: [QuorumEntry], at member: Int) {
         step(member, .proposed(entries))
+    }
+}
+
+extension QuorumMessage {
+    fileprivate var isVote: Bool {
+        if case .voteAnswered(let answer) = self { answer.isGranted && !answer.isPreliminary } else { false }
     }
 }
