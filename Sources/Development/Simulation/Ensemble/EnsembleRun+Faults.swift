@@ -7,7 +7,7 @@ import ZNodes
 extension EnsembleRun {
     mutating func fault() {
         let server = random.below(servers.count)
-        switch random.below(25) {
+        switch random.below(26) {
         case 0...3:
             end(
                 server, losesPower: random.happens(1, in: 2), until: .milliseconds(random.within(10...2500)))
@@ -27,6 +27,7 @@ extension EnsembleRun {
         case 18: fill(server)
         case 19, 20: loseDisk(server)
         case 21: cutPower()
+        case 22: slowDisks()
         default: reconfigure()
         }
         if random.happens(1, in: 25) { killClient() }
@@ -36,6 +37,12 @@ extension EnsembleRun {
     /// The power goes everywhere, and machines come back one after the other.
     private mutating func cutPower() {
         for server in servers.indices { end(server, losesPower: true, until: .milliseconds(random.within(10...2500))) }
+    }
+
+    /// All disks take long to make anything durable: much is lost when the power goes.
+    private mutating func slowDisks() {
+        let longest = Duration.milliseconds(random.within(20...400))
+        for server in servers.indices { servers[server].longestSync = longest }
     }
 
     private mutating func breakStream(_ server: Int) {

@@ -5,7 +5,7 @@ import Seams
 extension QuorumRun {
     mutating func fault() {
         let member = random.below(members.count)
-        switch random.below(29) {
+        switch random.below(30) {
         case 0...4: endForAWhile(chooseMember(preferringLeader: random.happens(1, in: 2)))
         case 5...7: partition()
         case 8: isolate(chooseMember(preferringLeader: true))
@@ -14,6 +14,7 @@ extension QuorumRun {
         case 12: reset(member, random.below(members.count))
         case 13, 14: pause(chooseMember(preferringLeader: random.happens(1, in: 2)))
         case 15: members[member].longestSync = random.happens(1, in: 3) ? nil : .milliseconds(random.within(1...800))
+        case 26: slowDisks()
         case 16: members[member].clock.calendarOffsetInMilliseconds = Int64(random.within(-10_000_000...10_000_000))
         case 17, 18: changeWeather()
         case 19, 20: compact(member)
@@ -46,6 +47,12 @@ extension QuorumRun {
             end(member, losesPower: true)
             agenda.plan(.start(member), at: now + Duration.milliseconds(random.within(1...2500)).nanoseconds)
         }
+    }
+
+    /// All disks take long to make anything durable: much is lost when the power goes.
+    private mutating func slowDisks() {
+        let longest = Duration.milliseconds(random.within(20...800))
+        for member in members.indices { members[member].longestSync = longest }
     }
 
     /// Everybody has to connect with a member anew, which itself goes on.
