@@ -1,5 +1,6 @@
 """What scripts that measure servers share: what a process costs, and what the tool prints."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -33,6 +34,17 @@ class Stopwatch:
 def resident_mib(process):
     status = pathlib.Path(f"/proc/{process.process.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def context_switches(process):
+    """Of each thread that the process has now, since it began."""
+    counts = {}
+    for thread in pathlib.Path(f"/proc/{process.process.pid}/task").iterdir():
+        # Threads come and go.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found = re.findall(r"ctxt_switches:\s+(\d+)", (thread / "status").read_text())
+            counts[thread.name] = sum(int(count) for count in found)
+    return counts
 
 
 def martlet(*arguments):
