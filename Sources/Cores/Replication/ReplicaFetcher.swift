@@ -119,10 +119,9 @@ package struct ReplicaFetcher: Sendable {
             guard until <= now else { return nil }
             backoffUntil = nil
         }
-        while let first = delayed.first, first.until <= now {
-            delayed.removeFirst()
-            if followed[first.partition]?.delayedUntil == first.until { enqueue(first.partition) }
-        }
+        let due = delayed.prefix { $0.until <= now }
+        for (until, partition) in due where followed[partition]?.delayedUntil == until { enqueue(partition) }
+        delayed.removeFirst(due.count)
         guard followed.contains(where: { $0.value.delayedUntil == nil }) || !forgotten.isEmpty else { return nil }
         var order = FetchOrder(
             sessionID: sessionID, sessionEpoch: sessionEpoch, told: [], forgotten: sessionID == 0 ? [] : forgotten)

@@ -13,18 +13,19 @@ extension BrokerKernel {
         dropStrayLogs()
         let hasNewDefaults = defaults != brokerValues
         for name in changes.topicsRemoved {
-            dropPartitions(of: name, count: older.topics[name]?.partitions.count ?? 0) { _ in true }
+            dropPartitions(of: name, (older.topics[name]?.partitions ?? []).indices) { _ in true }
         }
         let names = hasNewDefaults ? image.topics.keys.sorted() : changes.topicsChanged + changes.topicsAdded
         for name in names {
             guard let topic = image.topics[name] else { continue }
             let hasNewConfigs = hasNewDefaults || older.topics[name]?.configs != topic.configs
+            let changed = hasNewConfigs ? nil : partitionsChanged(name, topic, since: older.topics[name])
             // A topic deleted and created again under its name has another id: the old logs are not its logs.
             let brokerID = settings.brokerID
-            dropPartitions(of: name, count: older.topics[name]?.partitions.count ?? 0) {
+            dropPartitions(of: name, changed ?? Array((older.topics[name]?.partitions ?? []).indices)) {
                 $0.topicID != topic.id || !topic.places($0.name.partition, on: brokerID)
             }
-            for partition in topic.partitions.indices {
+            for partition in changed ?? Array(topic.partitions.indices) {
                 follow(topic, TopicPartition(topic: name, partition: Int32(partition)), hasNewConfigs: hasNewConfigs)
             }
         }
@@ -32,6 +33,17 @@ extension BrokerKernel {
         hasFollowed = true
         forgetInGroups(changes.topicsRemoved)
         endImageWaits()
+    }
+
+    /// The partitions of a topic that are to be looked at; nil for all.
+    ///
+    /// Of thousands of partitions of a topic the tree may change one after the other.
+    private func partitionsChanged(_ name: String, _ topic: TopicImage, since older: TopicImage?) -> [Int]? {
+        guard let older, older.id == topic.id, older.partitions.count <= topic.partitions.count else { return nil }
+        return topic.partitions.indices.filter { index in
+            index >= older.partitions.count || older.partitions[index] != topic.partitions[index]
+                || offline[TopicPartition(topic: name, partition: Int32(index))] != nil
+        }
     }
 
     private mutating func follow(_ topic: TopicImage, _ name: TopicPartition, hasNewConfigs: Bool) {
@@ -89,9 +101,10 @@ extension BrokerKernel {
     }
 
     /// Stops serving partitions of a topic and deletes their logs.
-    /// - Parameter count: how many partitions the topic had.
-    private mutating func dropPartitions(of topic: String, count: Int, where isGone: (Partition) -> Bool) {
-        for index in 0..<count {
+    private mutating func dropPartitions(
+        of topic: String, _ indices: some Sequence<Int>, where isGone: (Partition) -> Bool
+    ) {
+        for index in indices {
             let name = TopicPartition(topic: topic, partition: Int32(index))
             guard let partition = partitions[name], isGone(partition) else { continue }
             stopServing(partition)
