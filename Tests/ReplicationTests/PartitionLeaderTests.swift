@@ -27,8 +27,15 @@ private struct Led {
         return effects
     }
 
-    mutating func fetch(_ follower: Int32, _ offset: Offset, mayBeInSync: Bool = true) -> [PartitionLeader.Effect] {
-        step(.followerFetched(BrokerID(follower), from: offset, mayBeInSync: mayBeInSync))
+    mutating func fetch(
+        _ follower: Int32, _ offset: Offset, epoch: Int64 = -1, mayBeInSync: Bool = true
+    ) -> [PartitionLeader.Effect] {
+        step(
+            .followerFetched(BrokerID(follower), from: offset, brokerEpoch: epoch, mayBeInSync: mayBeInSync))
+    }
+
+    mutating func register(_ follower: Int32, epoch: Int64?) -> [PartitionLeader.Effect] {
+        step(.followerRegistered(BrokerID(follower), epoch: epoch))
     }
 
     mutating func tree(inSync: [Int32], version: Int32) -> [PartitionLeader.Effect] {
@@ -101,6 +108,43 @@ private func change(_ inSync: [Int32], _ version: Int32 = 7) -> PartitionLeader.
         _ = led.fetch(2, 0)
         _ = led.step(.appended(end: 5))
         #expect(led.fetch(2, 5) == [.advanceHighWatermark(5)], "nor is it waited for")
+    }
+
+    @Test("Idle followers say where they are once: who came during a change joins after it")
+    func bothIdleFollowersJoin() {
+        var led = Led(inSync: [1])
+        #expect(led.fetch(2, 0) == [change([1, 2])])
+        #expect(led.fetch(3, 0).isEmpty)
+        #expect(led.tree(inSync: [1, 2], version: 8) == [change([1, 2, 3], 8)])
+        #expect(led.tree(inSync: [1, 2, 3], version: 9).isEmpty)
+    }
+
+    @Test("A follower may be heard of before its registration, and counts once that is known")
+    func aFollowerWhoseRegistrationComesLaterJoins() {
+        var led = Led(inSync: [1, 2])
+        #expect(led.fetch(3, 0, epoch: 17, mayBeInSync: false).isEmpty)
+        #expect(led.register(3, epoch: 16).isEmpty)
+        #expect(led.register(3, epoch: 17) == [change([1, 2, 3])])
+    }
+
+    @Test("What a follower said before it was started again counts no more (KIP-903)")
+    func aFollowerThatIsAnotherProcessHasToFetchAgain() {
+        var led = Led(inSync: [1])
+        #expect(led.fetch(2, 0) == [change([1, 2])])
+        #expect(led.fetch(3, 0, epoch: 17).isEmpty)
+        #expect(led.register(3, epoch: nil).isEmpty)
+        #expect(led.register(3, epoch: 18).isEmpty)
+        #expect(led.tree(inSync: [1, 2], version: 8).isEmpty)
+        #expect(led.fetch(3, 0, epoch: 18) == [change([1, 2, 3], 8)])
+    }
+
+    @Test("One that does not say under which registration it fetches has to fetch again after any other")
+    func aFollowerWithoutAnEpochIsNotTrustedAfterARegistration() {
+        var led = Led(inSync: [1])
+        #expect(led.fetch(2, 0) == [change([1, 2])])
+        #expect(led.fetch(3, 0).isEmpty)
+        #expect(led.register(3, epoch: -1).isEmpty)
+        #expect(led.tree(inSync: [1, 2], version: 8).isEmpty)
     }
 
     @Test func aPendingExpansionIsWaitedFor() {

@@ -11,6 +11,8 @@ struct FollowerProgress: Sendable {
     /// Whether the broker may be in the in-sync set, as of its last fetch: it is registered under the epoch that it
     /// fetches with and is not shutting down (KIP-841, KIP-903).
     private(set) var mayBeInSync: Bool
+    /// The epoch of its registration that its last fetch named; -1 when it named none.
+    private var brokerEpoch: Int64 = -1
     private var lastFetchAt: Instant?
     private var endAtLastFetch: Offset = -1
 
@@ -25,16 +27,25 @@ struct FollowerProgress: Sendable {
     ///
     /// A follower that reaches what was the log's end when it fetched before was caught up at that time: under constant
     /// load one that keeps up is never seen at the very end.
-    mutating func fetched(from offset: Offset, leaderEnd: Offset, mayBeInSync: Bool, at now: Instant) {
+    mutating func fetched(
+        from offset: Offset, leaderEnd: Offset, brokerEpoch: Int64, mayBeInSync: Bool, at now: Instant
+    ) {
         if offset >= leaderEnd {
             caughtUpAt = now
         } else if let lastFetchAt, offset >= endAtLastFetch, lastFetchAt > caughtUpAt ?? lastFetchAt + .seconds(-1) {
             caughtUpAt = lastFetchAt
         }
         position = offset
+        self.brokerEpoch = brokerEpoch
         self.mayBeInSync = mayBeInSync
         lastFetchAt = now
         endAtLastFetch = leaderEnd
+    }
+
+    /// Notes that its registration is another: what it has said counts only if it said it under this one.
+    /// - Parameter epoch: nil when it is not registered or is shutting down.
+    mutating func registered(epoch: Int64?) {
+        mayBeInSync = brokerEpoch != -1 && brokerEpoch == epoch
     }
 
     /// Notes that it has joined the in-sync set: it was at the high watermark, and has yet to reach the log's end.

@@ -17,8 +17,11 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         /// The leader's own log ends at this offset now.
         case appended(end: Offset)
         /// A follower asked for records from `offset`: what lies before is in its log, as it is in the leader's. The
-        /// asker has compared the epochs (KIP-101, KIP-595). `mayBeInSync`: see ``FollowerProgress/mayBeInSync``.
-        case followerFetched(BrokerID, from: Offset, mayBeInSync: Bool)
+        /// asker has compared the epochs (KIP-101, KIP-595). `brokerEpoch` is the follower's own, -1 when it does not
+        /// tell; `mayBeInSync`: see ``FollowerProgress/mayBeInSync``.
+        case followerFetched(BrokerID, from: Offset, brokerEpoch: Int64 = -1, mayBeInSync: Bool)
+        /// A broker's registration is another; `epoch` is nil when it is gone, or the broker is shutting down.
+        case followerRegistered(BrokerID, epoch: Int64?)
         /// A newer state of the tree, of the same leader epoch.
         case termChanged(LeaderTerm)
         /// `min.insync.replicas` of the topic.
@@ -90,8 +93,14 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     package mutating func step(_ event: Event, at now: Instant, into effects: inout [Effect]) {
         switch event {
         case .appended(let end): append(end, at: now)
-        case .followerFetched(let follower, let offset, let mayBeInSync):
-            fetched(follower, from: offset, mayBeInSync: mayBeInSync, at: now, into: &effects)
+        case .followerFetched(let follower, let offset, let brokerEpoch, let mayBeInSync):
+            guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
+            followers[place].fetched(
+                from: offset, leaderEnd: logEnd, brokerEpoch: brokerEpoch, mayBeInSync: mayBeInSync, at: now)
+            if offset >= highWatermark, offset >= epochStart { ask(for: [follower], into: &effects) }
+        case .followerRegistered(let follower, let epoch):
+            guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
+            followers[place].registered(epoch: epoch)
         case .termChanged(let newer): take(newer, at: now)
         case .minimumChanged(let minimum): minimumInSync = minimum
         case .inSyncChangeFailed:
@@ -99,6 +108,8 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         case .tick: tick(at: now, into: &effects)
         }
         advance(at: now, into: &effects)
+        // Who stands at the end has nothing to fetch, and would not be heard of again.
+        ask(for: followers.lazy.filter { [logEnd] in $0.position >= logEnd }.map(\.broker), into: &effects)
         watch(at: now)
     }
 
@@ -116,15 +127,14 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         logEnd = end
     }
 
-    private mutating func fetched(
-        _ follower: BrokerID, from offset: Offset, mayBeInSync: Bool, at now: Instant, into effects: inout [Effect]
-    ) {
-        guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
-        followers[place].fetched(from: offset, leaderEnd: logEnd, mayBeInSync: mayBeInSync, at: now)
-        guard pending == nil, mayBeInSync, offset >= highWatermark, offset >= epochStart,
-            !term.inSync.contains(follower)
-        else { return }
-        ask(for: term.inSync + [follower], into: &effects)
+    /// Asks for an in-sync set with those of `candidates` that may be in it and are not.
+    private mutating func ask(for candidates: some Sequence<BrokerID>, into effects: inout [Effect]) {
+        guard pending == nil, term.inSync.count <= followers.count else { return }
+        let earned = candidates.filter { candidate in
+            !term.inSync.contains(candidate)
+                && followers.contains { $0.broker == candidate && $0.mayBeInSync }
+        }
+        if !earned.isEmpty { change(to: term.inSync + earned, into: &effects) }
     }
 
     private mutating func take(_ newer: LeaderTerm, at now: Instant) {
@@ -159,10 +169,10 @@ package struct PartitionLeader: ProtocolCore, Sendable {
                 && follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd).map { $0 <= now } ?? true
         }
         guard !lagging.isEmpty else { return }
-        ask(for: term.inSync.filter { member in !lagging.contains { $0.broker == member } }, into: &effects)
+        change(to: term.inSync.filter { member in !lagging.contains { $0.broker == member } }, into: &effects)
     }
 
-    private mutating func ask(for inSync: [BrokerID], into effects: inout [Effect]) {
+    private mutating func change(to inSync: [BrokerID], into effects: inout [Effect]) {
         pending = inSync
         effects.append(.changeInSync(inSync, stateVersion: term.stateVersion))
     }

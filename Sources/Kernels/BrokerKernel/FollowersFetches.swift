@@ -9,7 +9,8 @@ extension BrokerKernel {
     /// It counts only in the leader's epoch, and only where the follower's log is the beginning of the leader's.
     mutating func note(_ body: FetchRequest, of plan: FetchPlan) {
         guard let replica = plan.replica else { return }
-        let mayBeInSync = mayBeInSync(replica, brokerEpoch: body.replicaState.replicaEpoch)
+        let brokerEpoch = body.replicaState.replicaEpoch
+        let mayBeInSync = mayBeInSync(replica, brokerEpoch: brokerEpoch)
         for topic in body.topics {
             let name = plan.usesTopicIDs ? image.topicName(of: topic.topicId) ?? "" : topic.topic
             for wanted in topic.partitions {
@@ -20,8 +21,22 @@ extension BrokerKernel {
                     Divergence.end(
                         in: partition.log, ofFollowerAt: wanted.fetchOffset, lastEpoch: wanted.lastFetchedEpoch) == nil
                 else { continue }
-                step(partition, .followerFetched(replica, from: wanted.fetchOffset, mayBeInSync: mayBeInSync))
+                step(
+                    partition,
+                    .followerFetched(
+                        replica, from: wanted.fetchOffset, brokerEpoch: brokerEpoch, mayBeInSync: mayBeInSync))
             }
+        }
+    }
+
+    /// Tells the leaders here of brokers that registered, left, or are about to: an idle follower says its position
+    /// once, perhaps before its registration was known here, or as another process.
+    mutating func tellLeaders(of brokers: [BrokerID], since older: ClusterImage) {
+        let standings = brokers.map { ($0, older.epochOfStaying($0), image.epochOfStaying($0)) }
+        let changed = standings.filter { $0.1 != $0.2 && $0.0 != settings.brokerID }
+        guard !changed.isEmpty else { return }
+        for partition in partitions.values.filter(\.isLeader).sorted(by: { $0.name < $1.name }) {
+            for (broker, _, epoch) in changed { step(partition, .followerRegistered(broker, epoch: epoch)) }
         }
     }
 
@@ -30,5 +45,12 @@ extension BrokerKernel {
     private func mayBeInSync(_ broker: BrokerID, brokerEpoch: Int64) -> Bool {
         guard let registration = image.brokers[broker] else { return false }
         return !registration.isShuttingDown && (brokerEpoch == -1 || registration.epoch == brokerEpoch)
+    }
+}
+
+extension ClusterImage {
+    /// The epoch of a broker's registration; nil when it is not registered or is shutting down.
+    fileprivate func epochOfStaying(_ broker: BrokerID) -> Int64? {
+        brokers[broker].flatMap { $0.isShuttingDown ? nil : $0.epoch }
     }
 }

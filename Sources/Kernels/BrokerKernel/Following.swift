@@ -31,6 +31,7 @@ extension BrokerKernel {
         }
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
         hasFollowed = true
+        tellLeaders(of: changes.brokersChanged, since: older)
         forgetInGroups(changes.topicsRemoved)
         endImageWaits()
     }
