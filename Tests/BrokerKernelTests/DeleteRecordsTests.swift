@@ -66,20 +66,3 @@ struct DeleteRecordsTests {
         #expect(try bench.values(in: "t") == ["a"])
     }
 }
-
-extension BrokerBench {
-    fileprivate func deleteRecords(
-        before offset: Offset, in topic: String = "t", _ partition: Int32 = 0
-    ) throws -> DeleteRecordsResponse.DeleteRecordsPartitionResult {
-        var part = DeleteRecordsRequest.DeleteRecordsPartition()
-        part.partitionIndex = partition
-        part.offset = offset
-        var wanted = DeleteRecordsRequest.DeleteRecordsTopic()
-        wanted.name = topic
-        wanted.partitions = [part]
-        var request = DeleteRecordsRequest()
-        request.topics = [wanted]
-        request.timeoutMs = 1000
-        return try #require(try call(request).topics.first?.partitions.first)
-    }
-}

@@ -78,6 +78,21 @@ extension BrokerBench {
         return try #require(response.responses.first?.partitionResponses.first)
     }
 
+    func deleteRecords(
+        before offset: Offset, in topic: String = "t", _ partition: Int32 = 0
+    ) throws -> DeleteRecordsResponse.DeleteRecordsPartitionResult {
+        var part = DeleteRecordsRequest.DeleteRecordsPartition()
+        part.partitionIndex = partition
+        part.offset = offset
+        var wanted = DeleteRecordsRequest.DeleteRecordsTopic()
+        wanted.name = topic
+        wanted.partitions = [part]
+        var request = DeleteRecordsRequest()
+        request.topics = [wanted]
+        request.timeoutMs = 1000
+        return try #require(try call(request).topics.first?.partitions.first)
+    }
+
     /// A fetch of the whole partition in no session.
     func fetchRequest(
         _ topic: String, _ partition: Int32 = 0, from offset: Offset, minBytes: Int32 = 1, maxWait: Int32 = 500,

@@ -147,8 +147,8 @@ package struct BrokerKernel: ProtocolCore {
     package var nextDeadline: Instant {
         var deadline = min(upkeep.nextDeadline, groups.nextDeadline, compaction.nextDeadline)
         deadline = min(
-            deadline, waitingProduces.nextDeadline, leaderDeadlines.next, fetchers.nextDeadline(in: image))
-        if let fetch = parkedFetches.nextDeadline { deadline = min(deadline, fetch) }
+            deadline, waitingProduces.nextDeadline, leaderDeadlines.next, parkedFetches.nextDeadline,
+            fetchers.nextDeadline(in: image))
         if let wait = imageWaits.nextDeadline { deadline = min(deadline, wait) }
         return deadline
     }

@@ -7,6 +7,7 @@ struct Deadlines<Key> {
     private var heap: [(due: Instant, key: Key)] = []
 
     var next: Instant { heap.first?.due ?? .never }
+    var first: Key? { heap.first?.key }
     var count: Int { heap.count }
 
     mutating func add(_ key: Key, due: Instant) {
@@ -21,10 +22,15 @@ struct Deadlines<Key> {
     /// Takes a key that is due; nil when none is.
     mutating func take(at now: Instant) -> Key? {
         guard let first = heap.first, first.due <= now else { return nil }
+        removeFirst()
+        return first.key
+    }
+
+    /// Takes the first key off, due or not; there must be one.
+    mutating func removeFirst() {
         heap.swapAt(0, heap.count - 1)
         heap.removeLast()
         sink(from: 0)
-        return first.key
     }
 
     /// Drops keys that nothing is to be done for.

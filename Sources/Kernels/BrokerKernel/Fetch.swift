@@ -12,8 +12,9 @@ struct FetchPlan {
     var replica: BrokerID?
     /// The session to answer in; 0 is none.
     var sessionID: Int32
-    /// Whether partitions without news may be left out of the answer.
+    /// Whether partitions without news are left out of the answer: then the session has the interests.
     var isIncremental: Bool
+    /// Of a fetch that is not incremental.
     var interests: [FetchInterest]
     var minimumBytes: Int
     var maximumBytes: Int
@@ -33,6 +34,8 @@ struct FetchFinding {
     /// The slice's records in an older format.
     var converted: ByteBuffer?
     var divergence: EpochEnd?
+    /// Whether the reader has all there is for it now.
+    var isExhausted = false
 
     var byteCount: Int { slice?.sizeInBytes ?? 0 }
 }
@@ -40,21 +43,24 @@ struct FetchFinding {
 extension BrokerKernel {
     mutating func fetch(_ request: Request, _ body: FetchRequest) {
         switch plan(request, body) {
-        case .failure(let error):
-            var response = FetchResponse()
-            response.errorCode = error.rawValue
-            reply(to: request) { response.write(to: &$0, version: request.version) }
+        case .failure(let error): refuse(request, error)
         case .success(let plan):
             note(body, of: plan)
             let wait = Duration.milliseconds(Int64(max(0, body.maxWaitMs)))
-            let fetch = ParkedFetch(request: request, plan: plan, deadline: now + wait)
-            if !answer(fetch) { parkedFetches.park(fetch) }
+            answerOrPark(ParkedFetch(request: request, plan: plan, deadline: now + wait))
         }
     }
 
     /// Looks again at the fetches whose partitions have grown or whose time is up.
     mutating func answerParkedFetches() {
-        for fetch in parkedFetches.takeConcerned(at: now) where !answer(fetch) { parkedFetches.park(fetch) }
+        for fetch in parkedFetches.takeConcerned(at: now, stirring: &fetchSessions) { answerOrPark(fetch) }
+        parkedFetches.dropDeadlinesOfAnswered()
+    }
+
+    private mutating func refuse(_ request: Request, _ error: ErrorCode) {
+        var response = FetchResponse()
+        response.errorCode = error.rawValue
+        reply(to: request) { response.write(to: &$0, version: request.version) }
     }
 
     // MARK: - Sessions (KIP-227)
@@ -72,10 +78,13 @@ extension BrokerKernel {
         let interests = interests(of: body, usesTopicIDs: usesTopicIDs)
         switch body.sessionEpoch {
         case -1, 0:
-            if body.sessionId != 0 { fetchSessions.close(body.sessionId) }
+            if body.sessionId != 0 { leaveInPeace(fetchSessions.close(body.sessionId)) }
             plan.interests = interests
-            if body.sessionEpoch == 0, request.version >= 7, !interests.isEmpty {
-                plan.sessionID = fetchSessions.open(usesTopicIDs: usesTopicIDs, interests: interests, now: now) ?? 0
+            if body.sessionEpoch == 0, request.version >= 7, !interests.isEmpty,
+                let (id, evicted) = fetchSessions.open(usesTopicIDs: usesTopicIDs, interests: interests, now: now)
+            {
+                plan.sessionID = id
+                leaveInPeace(evicted)
             }
         default:
             guard let session = fetchSessions[body.sessionId] else { return .failure(.fetchSessionIdNotFound) }
@@ -87,14 +96,20 @@ extension BrokerKernel {
                     return topic.partitions.map { TopicPartition(topic: name, partition: $0) }
                 })
             fetchSessions[body.sessionId]?.forget(forgotten)
+            for name in forgotten { partitions[name]?.quietSessions.remove(body.sessionId) }
             for interest in interests { fetchSessions[body.sessionId]?.update(interest) }
             let now = now
             fetchSessions[body.sessionId]?.advanceEpoch(at: now)
             plan.sessionID = body.sessionId
             plan.isIncremental = true
-            plan.interests = fetchSessions[body.sessionId]?.interests ?? []
         }
         return .success(plan)
+    }
+
+    /// Has partitions stir a session no more.
+    private func leaveInPeace(_ ended: FetchSession?) {
+        guard let ended else { return }
+        for name in ended.partitions { partitions[name]?.quietSessions.remove(ended.id) }
     }
 
     private func interests(of body: FetchRequest, usesTopicIDs: Bool) -> [FetchInterest] {
@@ -114,31 +129,41 @@ extension BrokerKernel {
 
     // MARK: - Reading
 
-    /// Reads, and answers if there is enough, something is wrong, or the time is up. Returns whether it answered.
-    private mutating func answer(_ fetch: ParkedFetch) -> Bool {
+    /// Reads, and answers if there is enough, something is wrong, or the time is up; else has the fetch wait.
+    private mutating func answerOrPark(_ fetch: ParkedFetch) {
         let plan = fetch.plan
+        var interests = plan.interests
+        var mustAnswer = fetch.deadline <= now
+        if plan.isIncremental {
+            // Another session may have taken its slot while the fetch waited.
+            guard let session = fetchSessions[plan.sessionID] else {
+                return refuse(fetch.request, .fetchSessionIdNotFound)
+            }
+            interests = session.unsettled
+            mustAnswer = mustAnswer || session.count == 0
+        } else {
+            mustAnswer = mustAnswer || interests.isEmpty
+        }
         var findings: [FetchFinding] = []
-        findings.reserveCapacity(plan.interests.count)
+        findings.reserveCapacity(interests.count)
         var byteCount = 0
-        var mustAnswer = fetch.deadline <= now || plan.interests.isEmpty
-        var lastWithBytes: Int?
-        for (place, interest) in plan.interests.enumerated() {
+        for interest in interests {
             let finding = find(
                 interest, plan, atMost: min(interest.maximumBytes, plan.maximumBytes - byteCount),
                 atLeastOneBatch: byteCount == 0 && fetch.request.version >= 3)
             byteCount += finding.byteCount
-            if finding.byteCount > 0 { lastWithBytes = place }
             if finding.error != .none || finding.divergence != nil { mustAnswer = true }
             findings.append(finding)
         }
-        guard mustAnswer || byteCount >= plan.minimumBytes else { return false }
-        let response = response(to: plan, findings)
-        if plan.sessionID != 0 {
-            remember(plan, findings)
-            if let lastWithBytes { fetchSessions[plan.sessionID]?.rotate(behind: lastWithBytes) }
+        mustAnswer = mustAnswer || byteCount >= plan.minimumBytes
+        if mustAnswer {
+            let response = response(to: plan, interests, findings)
+            reply(to: fetch.request) { response.write(to: &$0, version: fetch.request.version) }
         }
-        reply(to: fetch.request) { response.write(to: &$0, version: fetch.request.version) }
-        return true
+        if plan.sessionID != 0 { settle(plan.sessionID, interests, findings, areTold: mustAnswer) }
+        if mustAnswer { return }
+        if plan.isIncremental { interests = fetchSessions[plan.sessionID]?.unsettled ?? [] }
+        parkedFetches.park(fetch, watching: interests.map(\.topicPartition))
     }
 
     private mutating func find(
@@ -167,16 +192,18 @@ extension BrokerKernel {
                 if end.endOffset < 0 { finding.error = .offsetOutOfRange }
                 return finding
             }
+            let end =
+                plan.replica == nil
+                ? partition.readableEnd(committedOnly: plan.readsCommittedOnly) : partition.log.logEndOffset
             let outcome = onLog { () throws(LogFailure) in
                 try partition.log.read(
                     from: interest.fetchOffset, maxBytes: max(0, maximumBytes), minOneBatch: atLeastOneBatch,
-                    upTo: plan.replica == nil
-                        ? partition.readableEnd(committedOnly: plan.readsCommittedOnly) : partition.log.logEndOffset,
-                    abortedIncluded: plan.readsCommittedOnly)
+                    upTo: end, abortedIncluded: plan.readsCommittedOnly)
             }
             switch outcome {
             case .slice(let slice):
                 finding.slice = slice
+                finding.isExhausted = interest.fetchOffset >= end
                 if plan.newestMagic < 2 { convert(&finding, of: partition, to: plan.newestMagic) }
             case .outOfRange: finding.error = .offsetOutOfRange
             case nil: finding.error = .kafkaStorageError
@@ -187,20 +214,24 @@ extension BrokerKernel {
 
     // MARK: - Answering
 
-    private func response(to plan: FetchPlan, _ findings: [FetchFinding]) -> FetchResponse {
+    private func response(
+        to plan: FetchPlan, _ interests: [FetchInterest], _ findings: [FetchFinding]
+    ) -> FetchResponse {
         var response = FetchResponse()
         response.sessionId = plan.sessionID
-        for (interest, finding) in zip(plan.interests, findings) {
+        // Some clients keep only the last of several entries of a topic.
+        var places: [TopicOfFetch: Int] = [:]
+        for (interest, finding) in zip(interests, findings) {
             if plan.isIncremental && !isNews(finding, for: interest) { continue }
-            if response.responses.last?.topic != interest.topic
-                || response.responses.last?.topicId != interest.topicID
-            {
+            let place = places[TopicOfFetch(interest), default: response.responses.count]
+            if place == response.responses.count {
                 var topic = FetchResponse.FetchableTopicResponse()
                 topic.topic = interest.topic
                 topic.topicId = interest.topicID
                 response.responses.append(topic)
+                places[TopicOfFetch(interest)] = place
             }
-            response.responses[response.responses.count - 1].partitions.append(told(finding, for: interest, plan))
+            response.responses[place].partitions.append(told(finding, for: interest, plan))
         }
         return response
     }
@@ -240,12 +271,38 @@ extension BrokerKernel {
         return told
     }
 
-    /// Notes in the session what was told. An error is told again until it ends.
-    private mutating func remember(_ plan: FetchPlan, _ findings: [FetchFinding]) {
-        for (interest, finding) in zip(plan.interests, findings) {
-            fetchSessions[plan.sessionID]?.noteTold(
-                interest.topicPartition, highWatermark: finding.error == .none ? finding.highWatermark : -1,
-                logStartOffset: finding.logStartOffset)
+    /// Notes in the session what was found, and told. An error is told again until it ends, and so are records until
+    /// the client asks for those behind them.
+    private mutating func settle(
+        _ session: Int32, _ interests: [FetchInterest], _ findings: [FetchFinding], areTold: Bool
+    ) {
+        var quiet: [TopicPartition] = []
+        var served: Set<TopicPartition> = []
+        for (var interest, finding) in zip(interests, findings) {
+            let name = interest.topicPartition
+            if areTold {
+                interest.toldHighWatermark = finding.error == .none ? finding.highWatermark : -1
+                interest.toldLogStartOffset = finding.logStartOffset
+                fetchSessions[session]?.noteTold(
+                    name, highWatermark: interest.toldHighWatermark, logStartOffset: interest.toldLogStartOffset)
+                if finding.byteCount > 0 { served.insert(name) }
+            }
+            if finding.isExhausted && !isNews(finding, for: interest), let partition = partitions[name] {
+                partition.quietSessions.insert(session)
+                quiet.append(name)
+            }
         }
+        fetchSessions[session]?.settle(quiet: quiet, behind: served)
+    }
+}
+
+/// By what the entries of a fetch's response differ: by name, or by id where there are no names.
+private struct TopicOfFetch: Hashable {
+    var name: String
+    var id: KafkaUUID
+
+    init(_ interest: FetchInterest) {
+        name = interest.topic
+        id = interest.topicID
     }
 }

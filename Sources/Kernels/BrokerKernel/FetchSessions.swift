@@ -19,66 +19,86 @@ struct FetchInterest {
 }
 
 /// The partitions that a client fetches again and again, told once and remembered (KIP-227).
+///
+/// A partition is *quiet* while the client knows all there is to know of it; then the session's id lies with the
+/// partition, and whatever happens there stirs it. Only partitions that are not quiet are looked at, so that a fetch
+/// costs as much as has happened, however many partitions the session has.
 struct FetchSession {
-    var id: Int32
+    private struct Kept {
+        var interest: FetchInterest
+        /// Whether it lies in the queue; else it is quiet.
+        var isQueued = true
+    }
+
+    let id: Int32
     /// What the next request of the session must carry: 1 and up.
-    var nextEpoch: Int32 = 1
+    private(set) var nextEpoch: Int32 = 1
     /// Whether requests name topics by id (version 13 and up); may not change within a session.
-    var usesTopicIDs: Bool
-    var interests: [FetchInterest]
-    private var places: [TopicPartition: Int]
+    let usesTopicIDs: Bool
     private(set) var lastUsed: Instant
+    private var kept: [TopicPartition: Kept] = [:]
+    /// Those that are not quiet, in the order in which their turn comes.
+    private var queue: [TopicPartition] = []
 
     init(id: Int32, usesTopicIDs: Bool, interests: [FetchInterest], now: Instant) {
         self.id = id
         self.usesTopicIDs = usesTopicIDs
-        self.interests = []
-        self.places = [:]
         self.lastUsed = now
         for interest in interests { update(interest) }
     }
+
+    var count: Int { kept.count }
+
+    /// In no order.
+    var partitions: some Sequence<TopicPartition> { kept.keys }
+
+    /// What is to be looked at, in order.
+    var unsettled: [FetchInterest] { queue.compactMap { kept[$0]?.interest } }
 
     mutating func advanceEpoch(at now: Instant) {
         nextEpoch = nextEpoch == .max ? 1 : nextEpoch + 1
         lastUsed = now
     }
 
-    /// Adds a partition or moves a known one to a new position.
+    /// Adds a partition or moves a known one to a new position; it is not quiet then.
     mutating func update(_ interest: FetchInterest) {
-        if let place = places[interest.topicPartition] {
-            let known = interests[place]
-            interests[place] = interest
-            interests[place].toldHighWatermark = known.toldHighWatermark
-            interests[place].toldLogStartOffset = known.toldLogStartOffset
-        } else {
-            places[interest.topicPartition] = interests.count
-            interests.append(interest)
+        let name = interest.topicPartition
+        guard let known = kept[name] else {
+            kept[name] = Kept(interest: interest)
+            return queue.append(name)
         }
+        var moved = Kept(interest: interest)
+        moved.interest.toldHighWatermark = known.interest.toldHighWatermark
+        moved.interest.toldLogStartOffset = known.interest.toldLogStartOffset
+        kept[name] = moved
+        if !known.isQueued { queue.append(name) }
     }
 
-    /// Notes what the client knows of a partition now.
-    mutating func noteTold(_ partition: TopicPartition, highWatermark: Offset, logStartOffset: Offset) {
-        guard let place = places[partition] else { return }
-        interests[place].toldHighWatermark = highWatermark
-        interests[place].toldLogStartOffset = logStartOffset
+    /// Something has happened to a partition.
+    mutating func stir(_ partition: TopicPartition) {
+        guard let known = kept[partition], !known.isQueued else { return }
+        kept[partition]?.isQueued = true
+        queue.append(partition)
     }
 
     mutating func forget(_ partitions: Set<TopicPartition>) {
         guard !partitions.isEmpty else { return }
-        interests.removeAll { partitions.contains($0.topicPartition) }
-        index()
+        queue.removeAll { partitions.contains($0) }
+        for partition in partitions { kept[partition] = nil }
     }
 
-    /// Puts the partitions up to and including `last` behind the others, so that each has its turn at being first.
-    mutating func rotate(behind last: Int) {
-        guard last + 1 < interests.count else { return }
-        interests = Array(interests[(last + 1)...] + interests[...last])
-        index()
+    /// Notes what the client knows of a partition now.
+    mutating func noteTold(_ partition: TopicPartition, highWatermark: Offset, logStartOffset: Offset) {
+        kept[partition]?.interest.toldHighWatermark = highWatermark
+        kept[partition]?.interest.toldLogStartOffset = logStartOffset
     }
 
-    private mutating func index() {
-        places.removeAll(keepingCapacity: true)
-        for (place, interest) in interests.enumerated() { places[interest.topicPartition] = place }
+    /// Ends a look at all in the queue: some of them are quiet now; those that had their turn go behind the others, so
+    /// that each is first at some time.
+    mutating func settle(quiet: [TopicPartition], behind served: Set<TopicPartition>) {
+        for partition in quiet { kept[partition]?.isQueued = false }
+        let rest = queue.filter { kept[$0]?.isQueued ?? false }
+        queue = served.isEmpty ? rest : rest.filter { !served.contains($0) } + rest.filter { served.contains($0) }
     }
 }
 
@@ -98,21 +118,25 @@ struct FetchSessions {
         self.lastID = lastID
     }
 
-    /// Opens a session; nil when all slots are held by better ones.
-    mutating func open(usesTopicIDs: Bool, interests: [FetchInterest], now: Instant) -> Int32? {
+    /// Opens a session; nil when all slots are held by better ones. `evicted` is the one whose slot it takes.
+    mutating func open(
+        usesTopicIDs: Bool, interests: [FetchInterest], now: Instant
+    ) -> (id: Int32, evicted: FetchSession?)? {
+        var evicted: FetchSession?
         if sessions.count >= slots {
             guard
                 let oldest = sessions.values.min(by: { ($0.lastUsed, $0.id) < ($1.lastUsed, $1.id) }),
-                now - oldest.lastUsed > Self.evictableAfter || oldest.interests.count < interests.count
+                now - oldest.lastUsed > Self.evictableAfter || oldest.count < interests.count
             else { return nil }
-            sessions[oldest.id] = nil
+            evicted = sessions.removeValue(forKey: oldest.id)
         }
         repeat { lastID = lastID == .max ? 1 : lastID + 1 } while sessions[lastID] != nil
         sessions[lastID] = FetchSession(id: lastID, usesTopicIDs: usesTopicIDs, interests: interests, now: now)
-        return lastID
+        return (lastID, evicted)
     }
 
-    mutating func close(_ id: Int32) { sessions[id] = nil }
+    /// Returns the session that was closed; nil when there was none.
+    mutating func close(_ id: Int32) -> FetchSession? { sessions.removeValue(forKey: id) }
 
     subscript(id: Int32) -> FetchSession? {
         get { sessions[id] }

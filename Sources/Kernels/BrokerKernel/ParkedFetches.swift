@@ -6,62 +6,102 @@ struct ParkedFetch {
     var request: Request
     var plan: FetchPlan
     var deadline: Instant
+    /// The partitions that were looked at last; those of its session that are quiet are not among them.
+    fileprivate var watched: [TopicPartition] = []
+    fileprivate var isScheduled = false
+
+    init(request: Request, plan: FetchPlan, deadline: Instant) {
+        self.request = request
+        self.plan = plan
+        self.deadline = deadline
+    }
 }
 
-/// Fetches that wait, found by partition. At most one answer each.
+/// Fetches that wait, found by partition, by session and by time. At most one answer each.
 struct ParkedFetches {
-    private var fetches: [ReplyTicket: ParkedFetch] = [:]
+    private var fetches: [ConnectionID: [ParkedFetch]] = [:]
+    private var count = 0
     private var waiting: [TopicPartition: Set<ReplyTicket>] = [:]
-    private(set) var grown: [Partition] = []
-    private(set) var nextDeadline: Instant?
+    /// Those of incremental fetches, for the quiet partitions of their sessions.
+    private var waitingSessions: [Int32: Set<ReplyTicket>] = [:]
+    private var grown: [Partition] = []
+    private var deadlines = Deadlines<ReplyTicket>()
 
-    mutating func park(_ fetch: ParkedFetch) {
-        fetches[fetch.request.ticket] = fetch
-        for interest in fetch.plan.interests {
-            waiting[interest.topicPartition, default: []].insert(fetch.request.ticket)
-        }
-        nextDeadline = min(nextDeadline ?? fetch.deadline, fetch.deadline)
+    var nextDeadline: Instant { deadlines.next }
+
+    /// - Parameter watched: the partitions whose changes concern it, besides the quiet ones of its session.
+    mutating func park(_ fetch: ParkedFetch, watching watched: [TopicPartition]) {
+        var fetch = fetch
+        let ticket = fetch.request.ticket
+        fetch.watched = watched
+        if !fetch.isScheduled { deadlines.add(ticket, due: fetch.deadline) }
+        fetch.isScheduled = true
+        for partition in watched { waiting[partition, default: []].insert(ticket) }
+        if fetch.plan.isIncremental { waitingSessions[fetch.plan.sessionID, default: []].insert(ticket) }
+        fetches[ticket.connection, default: []].append(fetch)
+        count += 1
     }
 
-    /// Notes that a partition's readable end, or its leadership, has changed.
+    /// Notes that a partition's readable end or start, or its leadership, has changed.
     mutating func note(_ partition: Partition) {
-        guard !partition.hasGrown, waiting[partition.name] != nil else { return }
+        guard !partition.hasGrown, !partition.quietSessions.isEmpty || waiting[partition.name] != nil else { return }
         partition.hasGrown = true
         grown.append(partition)
     }
 
-    /// Takes out the fetches that one of the noted partitions or their deadline concerns, in a fixed order.
-    mutating func takeConcerned(at now: Instant) -> [ParkedFetch] {
+    /// Takes out the fetches that one of the noted partitions or their deadline concerns, in a fixed order, and stirs
+    /// the partitions in the sessions to which they were quiet.
+    mutating func takeConcerned(at now: Instant, stirring sessions: inout FetchSessions) -> [ParkedFetch] {
         var tickets: Set<ReplyTicket> = []
         for partition in grown {
             partition.hasGrown = false
-            tickets.formUnion(waiting[partition.name] ?? [])
+            if let found = waiting[partition.name] { tickets.formUnion(found) }
+            for session in partition.quietSessions {
+                sessions[session]?.stir(partition.name)
+                if let found = waitingSessions[session] { tickets.formUnion(found) }
+            }
+            partition.quietSessions.removeAll(keepingCapacity: true)
         }
         grown.removeAll(keepingCapacity: true)
-        if let due = nextDeadline, due <= now {
-            for fetch in fetches.values where fetch.deadline <= now { tickets.insert(fetch.request.ticket) }
-        }
-        guard !tickets.isEmpty else { return [] }
-        let taken = tickets.compactMap { take($0) }
-        nextDeadline = fetches.values.lazy.map(\.deadline).min()
-        return taken.sorted {
+        while let ticket = deadlines.take(at: now) { tickets.insert(ticket) }
+        return tickets.compactMap { take($0) }.sorted {
             ($0.request.ticket.connection, $0.request.ticket.place) < (
                 $1.request.ticket.connection, $1.request.ticket.place
             )
         }
     }
 
+    /// Forgets the deadlines of fetches that were answered before; when all that wait are parked.
+    mutating func dropDeadlinesOfAnswered() {
+        while let ticket = deadlines.first, !isParked(ticket) { deadlines.removeFirst() }
+        guard deadlines.count > 2 * count + 64 else { return }
+        let parked = Set(fetches.values.joined().lazy.map(\.request.ticket))
+        deadlines.keep { parked.contains($0) }
+    }
+
     mutating func drop(_ connection: ConnectionID) {
-        for ticket in Array(fetches.keys) where ticket.connection == connection { _ = take(ticket) }
-        nextDeadline = fetches.values.lazy.map(\.deadline).min()
+        for fetch in fetches[connection] ?? [] { _ = take(fetch.request.ticket) }
+    }
+
+    private func isParked(_ ticket: ReplyTicket) -> Bool {
+        fetches[ticket.connection]?.contains { $0.request.ticket == ticket } ?? false
     }
 
     private mutating func take(_ ticket: ReplyTicket) -> ParkedFetch? {
-        guard let fetch = fetches.removeValue(forKey: ticket) else { return nil }
-        for interest in fetch.plan.interests {
-            waiting[interest.topicPartition]?.remove(ticket)
-            if waiting[interest.topicPartition]?.isEmpty ?? false { waiting[interest.topicPartition] = nil }
-        }
+        guard let place = fetches[ticket.connection]?.firstIndex(where: { $0.request.ticket == ticket }),
+            let fetch = fetches[ticket.connection]?.remove(at: place)
+        else { return nil }
+        if fetches[ticket.connection]?.isEmpty ?? false { fetches[ticket.connection] = nil }
+        count -= 1
+        for partition in fetch.watched { Self.remove(ticket, at: partition, from: &waiting) }
+        if fetch.plan.isIncremental { Self.remove(ticket, at: fetch.plan.sessionID, from: &waitingSessions) }
         return fetch
+    }
+
+    private static func remove<Key: Hashable>(
+        _ ticket: ReplyTicket, at key: Key, from sets: inout [Key: Set<ReplyTicket>]
+    ) {
+        sets[key]?.remove(ticket)
+        if sets[key]?.isEmpty ?? false { sets[key] = nil }
     }
 }

@@ -21,6 +21,8 @@ package final class Partition {
     var scheduledTick = Instant.never
     /// Whether the log grew in this step, so that fetches waiting for it are looked at.
     var hasGrown = false
+    /// The fetch sessions whose clients know all there is to know of it now.
+    var quietSessions: Set<Int32> = []
 
     init(name: TopicPartition, topicID: KafkaUUID, log: PartitionLog) {
         self.name = name

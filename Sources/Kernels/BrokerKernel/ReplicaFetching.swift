@@ -158,14 +158,14 @@ extension BrokerKernel {
         if case .inMemory(let batches)? = told.records, batches.readableBytes > 0 {
             guard append(batches, fetchedFor: partition, from: leader) else { return nil }
         }
-        let highWatermark = log.highWatermark
+        let (highWatermark, start) = (log.highWatermark, log.logStartOffset)
         log.advanceHighWatermark(to: told.highWatermark)
-        if log.highWatermark != highWatermark { parkedFetches.note(partition) }
         if told.logStartOffset > log.logStartOffset {
             _ = onLog { () throws(LogFailure) in
                 try log.raiseLogStart(to: min(told.logStartOffset, log.logEndOffset))
             }
         }
+        if log.highWatermark != highWatermark || log.logStartOffset != start { parkedFetches.note(partition) }
         return nil
     }
 

@@ -47,11 +47,7 @@ extension BrokerKernel {
     mutating func keepUp() {
         if upkeep.takeFlushCheck(at: now) { serveDueLogs() }
         if upkeep.takeRetention(at: now) {
-            onEachLog { log, now throws(LogFailure) in
-                _ = try log.retain(at: now)
-                log.expireProducers(at: now)
-                log.letGoOfFiles()
-            }
+            removeOldRecords()
             onStore { store, _ throws(LogFailure) in try store.writeLogStartOffsets() }
         }
         if upkeep.takeCheckpoint(at: now) {
@@ -87,11 +83,14 @@ extension BrokerKernel {
         }
     }
 
-    private mutating func onEachLog(_ body: (PartitionLog, Instant) throws(LogFailure) -> Void) {
-        let now = now
-        for name in partitions.keys.sorted() {
-            guard let log = partitions[name]?.log else { continue }
-            _ = onLog { () throws(LogFailure) in try body(log, now) }
+    private mutating func removeOldRecords() {
+        for partition in partitions.values.sorted(by: { $0.name < $1.name }) {
+            let log = partition.log
+            let start = log.logStartOffset
+            _ = onLog { [now] () throws(LogFailure) in try log.retain(at: now) }
+            log.expireProducers(at: now)
+            log.letGoOfFiles()
+            if log.logStartOffset != start { parkedFetches.note(partition) }
         }
     }
 }
