@@ -202,6 +202,55 @@ import WireCoding
         try await listener.close()
     }
 
+    /// The end of what comes is read together with the last bytes only when those fill the buffer; which NIO's debug
+    /// builds do not stand when the channel may outlive its input.
+    @Test func aConnectionIsClosedInTheBurstThatHoldsItsEnd() async throws {
+        let server = RecordingHandler(answer: { _, connection in connection.close(.badInput("nonsense")) })
+        let listener = try await listener { connection in
+            // Only the end makes it read.
+            connection.pauseReading()
+            return server
+        }
+        let connection = try await dial(listener, RecordingHandler())
+        let bytes = [UInt8](repeating: 1, count: SocketOptions.firstReadSize - 4)
+        connection.send(frame(bytes))
+        connection.close(.ended)
+        #expect(await server.frames(1) == [bytes])
+        #expect(await server.closeReason() == .badInput("nonsense"))
+        #expect(listener.connectionCount == 0)
+        try await listener.close()
+    }
+
+    @Test func whoHasTakenOverAnswersAPeerThatHasSaidItsLast() async throws {
+        let listener = try await listener { _ in
+            RecordingHandler(takeOver: { _, connection in
+                // Later than the end of what comes, which is read right after the word.
+                connection.eventLoop.scheduleTask(in: .milliseconds(50)) {
+                    connection.send(ByteBuffer(string: "imok"))
+                    connection.close(.ended)
+                }
+                return true
+            })
+        }
+        let socket = try await ClientBootstrap(group: group).channelOption(.allowRemoteHalfClosure, value: true)
+            .connect(host: "127.0.0.1", port: listener.port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel,
+                        configuration: .init(isOutboundHalfClosureEnabled: true))
+                }
+            }
+        let answer = try await socket.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: "ruok"))
+            outbound.finish()
+            var answer = ""
+            for try await part in inbound { answer += String(buffer: part) }
+            return answer
+        }
+        #expect(answer == "imok")
+        try await listener.close()
+    }
+
     @Test func whoDoesNotReadIsNotReadFurther() async throws {
         let listener = try await listener({ $0.unsentBytesBound = 1 << 20 }) { _ in RecordingHandler.echo() }
         let client = RecordingHandler()

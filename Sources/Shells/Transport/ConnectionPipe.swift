@@ -101,7 +101,7 @@ final class ConnectionPipe: ChannelInboundHandler {
             begin(context, certificate: established.peerCertificate, session: established.session)
         case ChannelEvent.inputClosed:
             if case .takenOver = phase { return }
-            // Under TLS the end comes in the same burst as the last frames.
+            // TLS's end, which comes in the same burst as the last frames.
             handOver()
             close(.endedByPeer)
         default:
@@ -144,6 +144,7 @@ final class ConnectionPipe: ChannelInboundHandler {
             }
             if handler.takesOver(firstFourBytes: first, on: connection) {
                 phase = .takenOver
+                outliveInput(context)
                 begun.moveReaderIndex(forwardBy: 4)
                 if begun.readableBytes > 0 { handler.receivedUnframed(begun, on: connection) }
             } else if case .firstBytes = phase {
@@ -154,6 +155,18 @@ final class ConnectionPipe: ChannelInboundHandler {
             if ending == nil, let connection { handler?.receivedUnframed(bytes, on: connection) }
         case .opening, .over:
             break
+        }
+    }
+
+    /// Whoever has taken over answers also a peer that has nothing more to say (`echo ruok | nc`). Nobody else needs
+    /// that, and a channel that allows it must not be closed at the end of a burst: NIO trips over it (an assertion of
+    /// its debug builds) when the input's end came with the burst.
+    private func outliveInput(_ context: ChannelHandlerContext) {
+        guard !isClosingChannel else { return }
+        do {
+            try context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+        } catch {
+            close(.failed("cannot answer beyond the end of what comes: \(error)"))
         }
     }
 

@@ -65,7 +65,6 @@ package enum Connector {
             .channelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
             .channelOption(.writeBufferWaterMark, value: SocketOptions.waterMark)
             .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls = settings.tls {

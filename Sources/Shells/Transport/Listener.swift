@@ -118,14 +118,15 @@ extension ServerBootstrap {
         childChannelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
             .childChannelOption(.writeBufferWaterMark, value: SocketOptions.waterMark)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
     }
 }
 
 /// What server and client connections have in common at the socket.
 enum SocketOptions {
     /// Grows to 1 MiB for bulk: measured 40 % less CPU than NIO's default, and nothing for idle connections.
-    static let receiveBuffers = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 1 << 20)
+    static let receiveBuffers = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024, initial: firstReadSize, maximum: 1 << 20)
+    static let firstReadSize = 4096
     static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
         low: ConnectionPipe.channelBound / 4, high: ConnectionPipe.channelBound)
 }
