@@ -105,14 +105,18 @@ final class PeerLink: ConnectionHandler, Sendable {
         tell(awaited.map { .peerFailed($0.ticket) })
     }
 
+    /// What was taken while dialling goes out first; until then the link takes more of it.
     private func stands(_ connection: Connection) {
-        let unsent: [RecordBytes]? = state.withLock { state in
-            guard case .dialling(let unsent) = state.phase else { return nil }
-            state.phase = .standing(connection)
-            return unsent
+        while true {
+            let unsent: [RecordBytes]? = state.withLock { state in
+                guard case .dialling(let unsent) = state.phase else { return nil }
+                state.phase = unsent.isEmpty ? .standing(connection) : .dialling(unsent: [])
+                return unsent
+            }
+            guard let unsent else { return connection.close(.ended) }
+            if unsent.isEmpty { break }
+            connection.send(unsent)
         }
-        guard let unsent else { return connection.close(.ended) }
-        connection.send(unsent)
         checkLater(connection)
     }
 
