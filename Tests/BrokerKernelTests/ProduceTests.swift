@@ -50,6 +50,42 @@ struct ProduceTests {
         #expect(bench.stopReason == nil)
     }
 
+    @Test("A partition of a request has one batch, of magic 2, as a producer makes it")
+    func forms() throws {
+        let bench = try BrokerBench()
+        try bench.createTopic("t", configs: ["message.timestamp.after.max.ms": "1000"])
+        func refusal(_ bytes: ByteBuffer) throws -> (ErrorCode, String?) {
+            let told = try bench.produce(bytes, to: "t")
+            return (.of(told.errorCode), told.errorMessage)
+        }
+        var two = batch(["a"])
+        two.writeImmutableBuffer(batch(["b"]))
+        let version = ProduceRequest.validVersions.upperBound
+        #expect(
+            try refusal(two) == (
+                .invalidRecord,
+                "Produce requests with version \(version) are only allowed to contain exactly one record batch per partition"
+            ))
+        var old = batch(["a"])
+        old.setInteger(UInt8(1), at: old.readerIndex + 16)
+        #expect(
+            try refusal(old) == (
+                .invalidRecord,
+                "Produce requests with version \(version) are only allowed to contain record batches with magic version 2"
+            ))
+        var forged = batch(["a"])
+        forged.setInteger(Int64(5), at: forged.readerIndex)
+        #expect(try refusal(forged).0 == .invalidRecord)
+        let late = try bench.produce(batch(["a", "b"], from: 1_700_000_001_000), to: "t")
+        #expect(ErrorCode.of(late.errorCode) == .invalidTimestamp)
+        #expect(late.errorMessage == "One or more records have been rejected due to invalid timestamp")
+        #expect(late.recordErrors.map(\.batchIndex) == [1])
+        #expect(
+            late.recordErrors.first?.batchIndexErrorMessage?.hasPrefix(
+                "Timestamp 1700000001001 of message with offset 1 is out of range.") == true)
+        #expect(try bench.values(in: "t").isEmpty)
+    }
+
     @Test("min.insync.replicas asks for no more replicas than there are, as in Apache Kafka 3.9")
     func moreInSyncThanReplicas() throws {
         let bench = try BrokerBench()

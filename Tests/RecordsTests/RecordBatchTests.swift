@@ -158,6 +158,7 @@ import Testing
         }
         batch = try RecordBatch(reading: buffer)
         try batch.checkCRC()
+        #expect(batch.header.baseOffset == 0)
         #expect(batch.header.producerID == 55)
         #expect(batch.header.producerEpoch == 3)
         #expect(batch.header.baseSequence == 12)

@@ -76,13 +76,24 @@ import Testing
         if count != 1 { #expect(try refuse(altered(bytes, at: 23))?.errorCode == 87) }
     }
 
-    @Test func absurdOffsetsAreReplaced() throws {
-        let log = try opened(SimulatedDisk())
-        for offset in [Int64.min, -1, .max] {
-            let bytes = withUnsafeBytes(of: offset.bigEndian) { Array($0) }
-            #expect(try log.append(altered(bytes, at: 0)).appended != nil)
-        }
-        #expect(try log.values(from: 0).map(\.offset) == Array(0..<6))
+    @Test(arguments: [Int64.min, -1, 1, .max]) func forgedOffset(offset: Int64) throws {
+        let bytes = withUnsafeBytes(of: offset.bigEndian) { Array($0) }
+        let refusal = try refuse(altered(bytes, at: 0))
+        #expect(refusal == .baseOffsetOfProducer(offset) && refusal?.errorCode == 87)
+    }
+
+    /// Header and last offset agree, but there are two records.
+    @Test(arguments: [Int32(1), 3, 1000, .max]) func countThatTheRecordsDoNotBear(count: Int32) throws {
+        var forged = altered(withUnsafeBytes(of: count.bigEndian) { Array($0) }, at: 57)
+        forged.setInteger(count - 1, at: forged.readerIndex + 23)
+        forged.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
+        let refusal = try refuse(forged)
+        #expect(refusal == .invalid(.malformedRecord(index: Int(min(count, 2)))) && refusal?.errorCode == 87)
+    }
+
+    /// The first record's length, of which the others' places depend.
+    @Test(arguments: [UInt8(0), 1, 2, 0x7f, 0x80, 0xff]) func recordLengthThatIsNone(length: UInt8) throws {
+        #expect(try refuse(altered([length], at: 61))?.errorCode == 87)
     }
 
     @Test func unknownCodec() throws {
@@ -108,7 +119,8 @@ import Testing
 
     @Test func compactedTopicsNeedKeys() throws {
         let refusal = try refuse(batch(["x"], keys: false, codec: .gzip)) { $0.cleanupPolicy = .compact }
-        #expect(refusal == .keyMissing(recordIndex: 0) && refusal?.errorCode == 87)
+        #expect(refusal == .keysMissing(recordIndexes: [0]) && refusal?.errorCode == 87)
+        #expect(refusal?.recordErrors.map(\.message) == ["Compacted topic cannot accept message without key"])
     }
 
     @Test func timestampsNearTheClock() throws {
@@ -121,6 +133,20 @@ import Testing
             #expect(refusal?.errorCode == 32)
         }
         #expect(try refuse(batch(["x"], from: .max), change)?.errorCode == 32)
+        // What the header says of the largest is not believed.
+        var forged = batch(["x"], from: moment(11).unixMilliseconds)
+        forged.setInteger(moment().unixMilliseconds, at: forged.readerIndex + 35)
+        forged.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
+        let refusal = try refuse(forged) { $0.timestampAfterLimitInMilliseconds = 10 }
+        let now = moment().unixMilliseconds
+        #expect(refusal?.errorCode == 32)
+        #expect(refusal?.description == "One or more records have been rejected due to invalid timestamp")
+        #expect(refusal?.recordErrors.map(\.recordIndex) == [0])
+        #expect(
+            refusal?.recordErrors.first?.message.hasPrefix(
+                "Timestamp \(now + 11) of message with offset 0 is out of range. The timestamp should be within [")
+                == true)
+        #expect(refusal?.recordErrors.first?.message.hasSuffix(", \(now + 10)]") == true)
         let log = try opened(SimulatedDisk(), settings { change(&$0) })
         #expect(try log.append(batch(["x"], from: moment(10).unixMilliseconds)).appended != nil)
     }

@@ -50,14 +50,16 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case batchTooLarge(sizeInBytes: Int, limit: Int)
     /// All batches together exceed a segment.
     case tooLargeForSegment(sizeInBytes: Int, limit: Int)
-    /// A record's timestamp is too far from the broker's clock, in milliseconds since 1970.
-    case timestampOutOfRange(timestamp: Int64, now: Int64)
+    /// A producer's batch begins at offset 0, whatever offsets it gets.
+    case baseOffsetOfProducer(Offset)
+    /// Records whose timestamps are too far from the broker's clock; all in milliseconds since 1970.
+    case timestampsOutOfRange([RefusedTimestamp], earliest: Int64, latest: Int64)
     /// Only brokers stamp records with the time of append.
     case timestampTypeOfBrokers
     /// Only brokers write control batches.
     case controlBatchFromClient
-    /// A record without a key for a compacted topic; its place in the batch.
-    case keyMissing(recordIndex: Int)
+    /// Records without a key for a compacted topic, by their places in the batch.
+    case keysMissing(recordIndexes: [Int])
     /// Producer id, epoch and sequence contradict each other.
     case inconsistentProducer(producerID: ProducerID, epoch: Int16, sequence: Int32)
     /// Sequences go on at `expected`.
@@ -77,11 +79,11 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .invalid(.unknownCodec): 76
         case .invalid(.wrongRecordCount), .invalid(.malformedRecord), .invalid(.malformedControlRecord): 87
         case .invalid: 2
-        case .empty, .controlBatchFromClient, .keyMissing, .inconsistentProducer: 87
+        case .empty, .baseOffsetOfProducer, .controlBatchFromClient, .keysMissing, .inconsistentProducer: 87
         case .oldFormat: 43
         case .batchTooLarge: 10
         case .tooLargeForSegment: 18
-        case .timestampOutOfRange, .timestampTypeOfBrokers: 32
+        case .timestampsOutOfRange, .timestampTypeOfBrokers: 32
         case .outOfOrderSequence: 45
         case .fencedProducer: 47
         case .transactionOpen: 48
@@ -97,10 +99,13 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .oldFormat(let magic): "batches of magic \(magic) are not taken"
         case .batchTooLarge(let size, let limit): "a batch of \(size) bytes exceeds max.message.bytes=\(limit)"
         case .tooLargeForSegment(let size, let limit): "batches of \(size) bytes exceed segment.bytes=\(limit)"
-        case .timestampOutOfRange(let timestamp, let now): "timestamp \(timestamp) is too far from the clock's \(now)"
+        case .baseOffsetOfProducer(let offset): "the base offset of a producer's batch is 0, not \(offset)"
+        case .timestampsOutOfRange: "One or more records have been rejected due to invalid timestamp"
         case .timestampTypeOfBrokers: "only brokers stamp records with LogAppendTime"
         case .controlBatchFromClient: "only brokers write control batches"
-        case .keyMissing(let index): "record \(index) of the batch lacks the key that a compacted topic needs"
+        case .keysMissing(let indexes):
+            "One or more records have been rejected due to \(indexes.count) record errors in total: a compacted topic "
+                + "takes no records without keys"
         case .inconsistentProducer(let id, let epoch, let sequence):
             "producer \(id) with epoch \(epoch) and sequence \(sequence) makes no sense"
         case .outOfOrderSequence(let id, let expected, let found):
@@ -111,6 +116,38 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .fencedCoordinator(let current, let found):
             "a marker of coordinator epoch \(found) came after one of epoch \(current)"
         case .offsetsOutOfOrder(let expected, let found): "batches at offset \(found) came where \(expected) is next"
+        }
+    }
+}
+
+/// A record's timestamp that a topic does not take.
+package struct RefusedTimestamp: Sendable, Equatable {
+    /// The record's place in its batch.
+    package var recordIndex: Int
+    /// In milliseconds since 1970.
+    package var timestamp: Int64
+
+    package init(recordIndex: Int, timestamp: Int64) {
+        self.recordIndex = recordIndex
+        self.timestamp = timestamp
+    }
+}
+
+extension AppendRefusal {
+    /// What is wrong with single records, by their places in the batch, in Apache Kafka's words (KIP-467).
+    package var recordErrors: [(recordIndex: Int, message: String)] {
+        switch self {
+        case .timestampsOutOfRange(let records, let earliest, let latest):
+            records.map { record in
+                (
+                    record.recordIndex,
+                    "Timestamp \(record.timestamp) of message with offset \(record.recordIndex) is out of range. The "
+                        + "timestamp should be within [\(earliest), \(latest)]"
+                )
+            }
+        case .keysMissing(let indexes):
+            indexes.map { ($0, "Compacted topic cannot accept message without key") }
+        default: []
         }
     }
 }

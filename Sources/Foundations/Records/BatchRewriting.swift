@@ -37,7 +37,8 @@ package enum BatchRewriting {
         renewCRC(of: batch)
     }
 
-    /// Replaces the producer in `header`, the first 61 bytes of a batch, and takes the batch out of its transaction.
+    /// Replaces the producer in `header`, the first 61 bytes of a batch, and takes the batch out of its transaction and
+    /// from its place: producers send batches with offset 0.
     /// The rest of the batch is not read: the stored CRC is corrected for the difference, so that bytes which did not
     /// match it still do not.
     package static func setProducer(
@@ -52,6 +53,7 @@ package enum BatchRewriting {
         var attributes = BatchAttributes(
             bits: UInt16(bigEndian: header.loadUnaligned(fromByteOffset: 21, as: UInt16.self)))
         attributes.isTransactional = false
+        header.storeBytes(of: 0, toByteOffset: 0, as: Offset.self)
         header.storeBytes(of: attributes.bits.bigEndian, toByteOffset: 21, as: UInt16.self)
         header.storeBytes(of: id.bigEndian, toByteOffset: 43, as: ProducerID.self)
         header.storeBytes(of: epoch.bigEndian, toByteOffset: 51, as: Int16.self)

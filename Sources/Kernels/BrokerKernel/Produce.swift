@@ -1,6 +1,7 @@
 import ClusterModel
 import KafkaProtocol
 import NIOCore
+import Records
 import SegmentedLog
 import WireCoding
 
@@ -74,9 +75,19 @@ extension BrokerKernel {
         guard case .inMemory(let batches)? = data.records, batches.readableBytes > 0 else {
             return refused(.invalidRecord, "the request holds no record batch for partition \(partition.name)")
         }
+        if request.version >= 3, let objection = Self.objection(toForm: batches, version: request.version) {
+            return refused(.invalidRecord, objection)
+        }
         switch append(batches, to: partition, origin: .client) {
         case nil: return refused(.kafkaStorageError)
-        case .refused(let refusal): return refused(ErrorCode(rawValue: refusal.errorCode), refusal.description)
+        case .refused(let refusal):
+            finding.told.recordErrors = refusal.recordErrors.map { place, message in
+                var error = ProduceResponse.BatchIndexAndErrorMessage()
+                error.batchIndex = Int32(clamping: place)
+                error.batchIndexErrorMessage = message
+                return error
+            }
+            return refused(ErrorCode(rawValue: refusal.errorCode), refusal.description)
         case .appended(let range), .duplicate(let range):
             finding.told.baseOffset = range.firstOffset
             finding.told.logAppendTimeMs = range.logAppendTime
@@ -84,6 +95,18 @@ extension BrokerKernel {
             finding.appended = (partition, range.lastOffset + 1)
             return finding
         }
+    }
+
+    /// Why a request of version 3 or later must not hold these batches: each partition has exactly one, of magic 2.
+    /// Bytes that are no batch at all are not objected to here.
+    private static func objection(toForm batches: ByteBuffer, version: Int16) -> String? {
+        let only = "Produce requests with version \(version) are only allowed to contain"
+        if FormatConversion.isOld(batches) { return "\(only) record batches with magic version 2" }
+        let smallest = RecordBatchHeader.sizeInBytes - RecordBatchHeader.overheadInBytes
+        guard let length = batches.getInteger(at: batches.readerIndex + 8, as: Int32.self).map(Int.init),
+            length >= smallest, batches.readableBytes >= 2 * RecordBatchHeader.overheadInBytes + length
+        else { return nil }
+        return "\(only) exactly one record batch per partition"
     }
 
     /// Appends batches of a client's or the broker's own to a partition that this broker leads. Where `flush.messages`

@@ -2,8 +2,12 @@ import ClusterModel
 import NIOCore
 import Records
 
-/// What a log asks of batches before it takes them. Compressed records are not looked into unless their keys matter.
+/// What a log asks of batches before it takes them. Compressed records are not looked into unless their keys or
+/// timestamps matter.
 enum BatchValidation {
+    /// How many unsound records of a batch are named at most.
+    private static let namedRecords = 100
+
     /// Checks batches that get their offsets here, and gathers their headers.
     /// - Parameter now: in milliseconds since 1970.
     static func check(
@@ -17,13 +21,14 @@ enum BatchValidation {
             guard batch.count <= settings.maxBatchSizeInBytes || origin == .broker else {
                 throw .batchTooLarge(sizeInBytes: batch.count, limit: settings.maxBatchSizeInBytes)
             }
-            try AppendRefusal.ifInvalid { () throws(InvalidRecords) in try header.checkCount() }
+            try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
+                try header.checkCount()
+                if origin == .client { try header.checkFraming(of: batch) }
+            }
+            if origin == .client, header.baseOffset != 0 { throw .baseOffsetOfProducer(header.baseOffset) }
             try checkProducer(header, origin: origin)
             if settings.timestampType == .createTime, origin == .client {
-                try checkTimestamps(header, settings: settings, now: now)
-                if settings.timestampBeforeLimitInMilliseconds < .max {
-                    try checkEachTimestamp(header, batch, settings: settings, now: now)
-                }
+                try checkTimestamps(header, batch, settings: settings, now: now)
             }
             if settings.cleanupPolicy.contains(.compact), !header.attributes.isControl {
                 try checkKeys(header, batch)
@@ -76,49 +81,48 @@ enum BatchValidation {
         }
     }
 
-    /// The header tells the first record's timestamp and the largest; those between may lie before the first.
     private static func checkTimestamps(
-        _ header: RecordBatchHeader, settings: LogSettings, now: Int64
-    ) throws(AppendRefusal) {
-        if header.attributes.timestampType == .logAppendTime { throw .timestampTypeOfBrokers }
-        try checkTimestamp(header.baseTimestamp, settings: settings, now: now)
-        try checkTimestamp(header.maxTimestamp, settings: settings, now: now)
-    }
-
-    private static func checkTimestamp(
-        _ timestamp: Int64, settings: LogSettings, now: Int64
-    ) throws(AppendRefusal) {
-        guard timestamp >= 0 else { return }
-        let (age, _) = now.subtractingReportingOverflow(timestamp)
-        guard age <= settings.timestampBeforeLimitInMilliseconds, -age <= settings.timestampAfterLimitInMilliseconds
-        else { throw .timestampOutOfRange(timestamp: timestamp, now: now) }
-    }
-
-    private static func checkEachTimestamp(
         _ header: RecordBatchHeader, _ batch: UnsafeRawBufferPointer, settings: LogSettings, now: Int64
     ) throws(AppendRefusal) {
-        let oldest = try AppendRefusal.ifInvalid { () throws(InvalidRecords) -> Int64 in
-            var records = try RecordIterator(RecordBatch(header: header, bytes: ByteBuffer(bytes: batch)))
-            var oldest = Int64.max
-            while let record = try records.next() { oldest = min(oldest, record.timestamp) }
-            return oldest
+        if header.attributes.timestampType == .logAppendTime { throw .timestampTypeOfBrokers }
+        let before = settings.timestampBeforeLimitInMilliseconds
+        let after = settings.timestampAfterLimitInMilliseconds
+        guard before < .max || after < .max else { return }
+        // The header says which is the largest, but it is the producer who says so.
+        var refused: [RefusedTimestamp] = []
+        try eachRecord(of: batch, header) { index, record in
+            guard record.timestamp != -1 else { return true }
+            let (age, _) = now.subtractingReportingOverflow(record.timestamp)
+            if age > before || 0 &- age > after {
+                refused.append(RefusedTimestamp(recordIndex: index, timestamp: record.timestamp))
+            }
+            return refused.count < namedRecords
         }
-        try checkTimestamp(oldest, settings: settings, now: now)
+        if !refused.isEmpty {
+            throw .timestampsOutOfRange(refused, earliest: now &- before, latest: now &+ after)
+        }
     }
 
     private static func checkKeys(
         _ header: RecordBatchHeader, _ batch: UnsafeRawBufferPointer
     ) throws(AppendRefusal) {
-        let missing = try AppendRefusal.ifInvalid { () throws(InvalidRecords) -> Int? in
+        var missing: [Int] = []
+        try eachRecord(of: batch, header) { index, record in
+            if record.key == nil { missing.append(index) }
+            return missing.count < namedRecords
+        }
+        if !missing.isEmpty { throw .keysMissing(recordIndexes: missing) }
+    }
+
+    /// Calls `body` with each record and its place, until it returns false.
+    private static func eachRecord(
+        of batch: UnsafeRawBufferPointer, _ header: RecordBatchHeader, _ body: (Int, Record) -> Bool
+    ) throws(AppendRefusal) {
+        try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
             var records = try RecordIterator(RecordBatch(header: header, bytes: ByteBuffer(bytes: batch)))
             var index = 0
-            while let record = try records.next() {
-                if record.key == nil { return index }
-                index += 1
-            }
-            return nil
+            while let record = try records.next(), body(index, record) { index += 1 }
         }
-        if let missing { throw .keyMissing(recordIndex: missing) }
     }
 }
 
