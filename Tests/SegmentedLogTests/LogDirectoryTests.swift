@@ -64,12 +64,13 @@ import Testing
         #expect {
             _ = try directory(broker: 2)
         } throws: { error in
-            "\(error)" == "/data belongs to broker 1, this is broker 2"
+            "\(error)" == "/data belongs to broker 1, this is broker 2 (InconsistentBrokerId)"
         }
         #expect {
             _ = try directory(cluster: "other")
         } throws: { error in
-            "\(error)" == "/data belongs to cluster c, this broker to cluster other"
+            "\(error)"
+                == "/data belongs to cluster c, this broker to cluster other (InconsistentClusterId): zookeeper.connect may be wrong"
         }
         // The two syncs are the test's own.
         #expect(disk.changeCount == changes + 2)

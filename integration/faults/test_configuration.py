@@ -158,7 +158,9 @@ def test_coordinator_with_an_unreadable_certificate(coordinator_config, stage):
 def test_a_data_directory_of_another_broker(stage, coordinator, broker_config):
     first = stage.broker(coordinator, broker_id=5).start()
     assert first.stop() == 0
-    assert_refused("martlet-broker", broker_config(**{"log.dirs": first.data, "broker.id": 6}), first.data, "5", "6")
+    assert_refused(
+        "martlet-broker", broker_config(**{"log.dirs": first.data, "broker.id": 6}), first.data, "5", "6",
+        "InconsistentBrokerId")
 
 
 def test_a_data_directory_of_another_cluster(stage, coordinator, broker_config):
@@ -166,7 +168,7 @@ def test_a_data_directory_of_another_cluster(stage, coordinator, broker_config):
     first = stage.broker(other, broker_id=5).start()
     assert first.stop() == 0
     before = snapshot(first.data)
-    assert_refused("martlet-broker", broker_config(**{"log.dirs": first.data}), first.data, "cluster")
+    assert_refused("martlet-broker", broker_config(**{"log.dirs": first.data}), first.data, "InconsistentClusterId")
     assert snapshot(first.data) == before
 
 

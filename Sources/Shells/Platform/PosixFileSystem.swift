@@ -54,7 +54,7 @@ package struct PosixFileSystem: FileSystem {
         case EEXIST:
             guard let found = try attributes(path), found.isDirectory else {
                 throw FileSystemError(
-                    operation: "create directory", path: path, code: EEXIST, reason: "a file is in its place")
+                    operation: "create directory", path: path, code: ENOTDIR, reason: "a file is in its place")
             }
         case ENOENT:
             guard let slash = path.utf8.dropLast().lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else {

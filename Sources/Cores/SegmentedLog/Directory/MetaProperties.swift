@@ -62,9 +62,10 @@ package enum LogDirectoryFailure: Error, Sendable, Equatable, CustomStringConver
         case .log(let failure): failure.description
         case .unusableMetaProperties(let reason): "meta.properties cannot be used: \(reason)"
         case .ofAnotherCluster(let directory, let found, let expected):
-            "\(directory) belongs to cluster \(found), this broker to cluster \(expected)"
+            "\(directory) belongs to cluster \(found), this broker to cluster \(expected) (InconsistentClusterId): "
+                + "zookeeper.connect may be wrong"
         case .ofAnotherBroker(let directory, let found, let expected):
-            "\(directory) belongs to broker \(found), this is broker \(expected)"
+            "\(directory) belongs to broker \(found), this is broker \(expected) (InconsistentBrokerId)"
         }
     }
 }

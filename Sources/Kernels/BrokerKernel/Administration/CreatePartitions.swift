@@ -60,8 +60,7 @@ extension BrokerKernel {
         guard added > 0 else {
             throw AdminRefusal(
                 .invalidPartitions,
-                "The topic \(wanted.name) currently has \(existing) partition(s); \(wanted.count) would not be an increase."
-            )
+                "Topic currently has \(existing) partitions, which is higher than the requested \(wanted.count).")
         }
         let replicaCount = topic.partitions.first?.replicas.count ?? 1
         guard let assignments = wanted.assignments else {
