@@ -40,14 +40,14 @@ def join(access, filled):
         consumer.close()
 
 
-def poll_until(consumers, check, what):
-    """Polls all until check() holds; returns (partition, offset) of what was read, in order."""
+def poll_until(consumer, check, what):
+    """Polls until check() holds; returns (partition, offset) of what was read, in order."""
     read = []
 
     def step():
-        for consumer in consumers:
-            for records in consumer.poll(100).values():
-                read.extend((record.partition, record.offset) for record in records)
+        # Longer than a rebalance takes (see polling()); what can be read is returned at once.
+        for records in consumer.poll(10_000).values():
+            read.extend((record.partition, record.offset) for record in records)
         return check(read)
     eventually(step, what)
     return read
@@ -60,7 +60,8 @@ def polling(consumer):
 
     def poll():
         while not ending.is_set():
-            # Longer than a rebalance takes: kafka-python forgets a rebalance that outlasts a poll.
+            # Longer than a rebalance takes: kafka-python forgets one that outlasts a poll when it began because the
+            # topic's partitions had just become known (need_rejoin() is false by then, so that nobody awaits its end).
             consumer.poll(3000)
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()
@@ -87,16 +88,16 @@ def test_two_members_share_and_one_takes_over(join):
 
 def test_committed_offsets_are_resumed(join, filled):
     first = join(max_poll_records=10)
-    read = poll_until([first], lambda read: len(read) >= 40, "some records are read")
+    read = poll_until(first, lambda read: len(read) >= 40, "some records are read")
     first.commit()
     first.close()
-    rest = poll_until([join()], lambda rest: len(read) + len(rest) >= 100, "the rest is read")
+    rest = poll_until(join(), lambda rest: len(read) + len(rest) >= 100, "the rest is read")
     assert sorted(read + rest) == [(p, o) for p in range(4) for o in range(25)]
 
 
 def test_offsets_are_committed_and_fetched_with_metadata(join, filled):
     consumer = join()
-    poll_until([consumer], lambda _: len(consumer.assignment()) == 4, "it has joined")
+    poll_until(consumer, lambda _: len(consumer.assignment()) == 4, "it has joined")
     partition = TopicPartition(filled, 2)
     consumer.commit({partition: OffsetAndMetadata(7, "told", -1)})
     assert consumer.committed(partition) == 7
@@ -118,7 +119,7 @@ def test_a_static_member_returns_to_its_partitions(join):
 
 def test_groups_are_listed_described_and_deleted(access, join, filled):
     consumer = join(client_id="the-client")
-    poll_until([consumer], lambda _: len(consumer.assignment()) == 4, "it has joined")
+    poll_until(consumer, lambda _: len(consumer.assignment()) == 4, "it has joined")
     consumer.commit({TopicPartition(filled, 0): OffsetAndMetadata(5, "", -1)})
     consumer.close()
     admin = KafkaAdminClient(**access)
@@ -134,7 +135,7 @@ def test_groups_are_listed_described_and_deleted(access, join, filled):
 
 def test_offsets_of_a_group_are_deleted(access, join, filled):
     consumer = join()
-    poll_until([consumer], lambda _: len(consumer.assignment()) == 4, "it has joined")
+    poll_until(consumer, lambda _: len(consumer.assignment()) == 4, "it has joined")
     partitions = [TopicPartition(filled, number) for number in range(2)]
     consumer.commit({partition: OffsetAndMetadata(5, "", -1) for partition in partitions})
     admin = KafkaAdminClient(**access)
