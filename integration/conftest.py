@@ -1,16 +1,15 @@
 """Fixtures: servers that one test file shares, and servers of a test's own that it may harm."""
 
 import contextlib
-import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
 import uuid
 
 import pytest
 
 import kerberos
+import sarama_clients
 from martlet import Process
 from servers import Broker, Certificates, Cluster, Coordinator, Ensemble, Mirror
 
@@ -128,12 +127,7 @@ def topic(request):
 @pytest.fixture(scope="session")
 def sarama(tmp_path_factory):
     """The program of clients/sarama, built with Debian's Go and sarama."""
-    folder = tmp_path_factory.mktemp("sarama")
-    environment = os.environ | {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(folder / "cache")}
-    source = pathlib.Path(__file__).parent / "clients/sarama/numbers.go"
-    subprocess.run(
-        ["go", "build", "-o", folder / "numbers", source], env=environment, check=True, capture_output=True)
-    return folder / "numbers"
+    return sarama_clients.build(tmp_path_factory.mktemp("sarama"))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -13,9 +13,9 @@ PARTITIONS = 3
 class Load:
     """A producer in a thread that notes what was acknowledged: per partition, the numbers in order of sending."""
 
-    def __init__(self, address, topic, per_second=None, **settings):
+    def __init__(self, address, topic, per_second=None, partitions=range(PARTITIONS), **settings):
         self.topic = topic
-        self.acknowledged = {partition: [] for partition in range(PARTITIONS)}
+        self.acknowledged = {partition: [] for partition in partitions}
         self.count = 0
         self.failures = []
         self._producer = Producer({
@@ -28,6 +28,7 @@ class Load:
 
     def _run(self):
         number = 0
+        partitions = list(self.acknowledged)
         begun = time.monotonic()
         while not self._ending.is_set():
             # A bound on what is under way, so that the load goes on during the whole fault.
@@ -35,12 +36,18 @@ class Load:
             if is_ahead or len(self._producer) > 300:
                 self._producer.poll(0.05)
                 continue
-            partition = number % PARTITIONS
+            partition = partitions[number % len(partitions)]
             self._producer.produce(
                 self.topic, str(number).encode(), partition=partition,
                 on_delivery=lambda error, message, n=number, p=partition: self._delivered(error, p, n))
             self._producer.poll(0)
             number += 1
+
+    def assert_agrees(self, found):
+        """Compares what was acknowledged with what is there."""
+        for partition, numbers in self.acknowledged.items():
+            # The producer is idempotent: nothing twice, nothing out of order, nothing missing.
+            assert found[partition] == numbers, f"partition {partition}: {_difference(found[partition], numbers)}"
 
     def _delivered(self, error, partition, number):
         if error:
@@ -52,7 +59,8 @@ class Load:
     def wait_for(self, more):
         """Waits until as many records more are acknowledged."""
         target = self.count + more
-        eventually(lambda: self.count >= target, f"{target} records are acknowledged")
+        eventually(lambda: self.count >= target or self.failures, f"{target} records are acknowledged")
+        assert not self.failures, self.failures[:3]
 
     def abandon(self):
         """Ends the load, whatever has become of what was sent."""
@@ -72,12 +80,12 @@ class Load:
 class Reader:
     """A consumer in a thread that reads all partitions while they are written, and notes what it was shown."""
 
-    def __init__(self, address, topic):
+    def __init__(self, address, topic, **settings):
         self.numbers = {partition: [] for partition in range(PARTITIONS)}
         self.faults = []
         self._consumer = Consumer({
             "bootstrap.servers": address, "group.id": f"reader-of-{topic}", "enable.auto.commit": False,
-            "auto.offset.reset": "error", "reconnect.backoff.max.ms": 500})
+            "auto.offset.reset": "error", "reconnect.backoff.max.ms": 500} | settings)
         self._consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -98,17 +106,22 @@ class Reader:
                 self.faults.append(f"partition {message.partition()}: offset {message.offset()} after {len(seen)} records")
             seen.append(int(message.value()))
 
-    def end(self):
+    def abandon(self):
+        """Reads no further."""
         self._ending.set()
         self._thread.join(DEADLINE)
+
+    def end(self):
+        self.abandon()
         assert not self._thread.is_alive()
         self._consumer.close()
 
 
-def read_all(address, topic):
+def read_all(address, topic, **settings):
     """All numbers of a topic by partition, in order of offsets."""
     consumer = Consumer({
-        "bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False, "enable.partition.eof": False})
+        "bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False,
+        "enable.partition.eof": False} | settings)
     found = {}
     for partition in range(PARTITIONS):
         _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=DEADLINE)
@@ -123,19 +136,26 @@ def read_all(address, topic):
     return found
 
 
-def assert_all_arrived(load, address, reader=None):
+def _difference(held, told):
+    """In words: two lists of some hundred thousand numbers are no help."""
+    place = next((place for place, (one, other) in enumerate(zip(held, told)) if one != other), min(len(held), len(told)))
+    return (
+        f"{len(held)} records are there, {len(told)} were told, and they part at {place}: "
+        f"{held[place:place + 3]} are there, {told[place:place + 3]} were told")
+
+
+def assert_all_arrived(load, address, reader=None, **settings):
     """Compares what was acknowledged with what is there, and both with what a reader was shown meanwhile."""
-    found = read_all(address, load.topic)
-    for partition, numbers in load.acknowledged.items():
-        # The producer is idempotent: nothing twice, nothing out of order, nothing missing.
-        assert found[partition] == numbers
+    found = read_all(address, load.topic, **settings)
+    load.assert_agrees(found)
     if reader is None:
         return
     reader.end()
     assert not reader.faults, reader.faults[:5]
     for partition, numbers in reader.numbers.items():
         assert numbers, f"nothing of partition {partition} was read"
-        assert found[partition][:len(numbers)] == numbers, f"partition {partition} was read as it is not"
+        held = found[partition][:len(numbers)]
+        assert held == numbers, f"partition {partition} was read as it is not: {_difference(held, numbers)}"
 
 
 def assert_replicas_equal(cluster, topic):
@@ -155,5 +175,5 @@ def assert_nothing_lost(cluster, load, reader):
     load.wait_for(500)
     load.end()
     cluster.wait_until_in_sync(load.topic)
-    assert_all_arrived(load, cluster.address, reader)
+    assert_all_arrived(load, cluster.address, reader, **cluster.security)
     assert_replicas_equal(cluster, load.topic)

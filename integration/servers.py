@@ -48,6 +48,38 @@ class Certificates:
     def key(self, name):
         return self.directory / f"{name}.key"
 
+    def client(self, name="alice", authority=None):
+        """The settings of a librdkafka client of a user's."""
+        return {
+            "security.protocol": "SSL", "ssl.ca.location": str(authority or self.authority),
+            "ssl.certificate.location": str(self.certificate(name)), "ssl.key.location": str(self.key(name))}
+
+
+class CertificateFiles:
+    """What a host shows and whom it trusts, in files of its own that are replaced under its hands, each at once."""
+
+    def __init__(self, directory, certificates):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir()
+        self.authority = self.directory / "trusted.pem"
+        self.trust(certificates)
+        self.show(certificates)
+
+    def _write(self, path, text):
+        new = path.with_suffix(".new")
+        new.write_text(text)
+        os.replace(new, path)
+
+    def trust(self, *certificates):
+        self._write(self.authority, "".join(one.authority.read_text() for one in certificates))
+
+    def show(self, certificates, name="server"):
+        self._write(self.bundle("server"), certificates.bundle(name).read_text())
+
+    def bundle(self, name):
+        assert name == "server"
+        return self.directory / "own.pem"
+
 
 class Coordinator(Process):
     """martlet-coordinator, or with apache=True the ZooKeeper of Debian, over the same kind of configuration."""
@@ -193,34 +225,44 @@ class Ensemble:
 
 
 class Broker(Process):
-    """martlet-broker with a PLAINTEXT listener and, with certificates, a mutual TLS listener."""
+    """martlet-broker with a PLAINTEXT listener and, with certificates, a mutual TLS listener.
 
-    def __init__(self, directory, coordinator, certificates=None, broker_id=1, host="127.0.0.1", **settings):
+    With only_tls it speaks nothing else, also to other brokers and to the coordinators, which must have certificates.
+    """
+
+    def __init__(
+            self, directory, coordinator, certificates=None, broker_id=1, host="127.0.0.1", only_tls=False, **settings):
         directory = pathlib.Path(directory)
         self.id = broker_id
         self.host = host
-        self.port = free_port()
+        self.port = None if only_tls else free_port()
         self.tls_port = free_port() if certificates else None
         self.data = directory / "data"
-        listeners = f"PLAINTEXT://{host}:{self.port}"
+        listeners = [] if only_tls else [f"PLAINTEXT://{host}:{self.port}"]
         values = {
             "broker.id": broker_id, "log.dirs": self.data, "zookeeper.connect": coordinator.address,
             "zookeeper.session.timeout.ms": 6000, "num.partitions": 3, "offsets.topic.num.partitions": 4,
             "offsets.topic.replication.factor": 1, "group.initial.rebalance.delay.ms": 0}
         if certificates:
-            listeners += f",SSL://{host}:{self.tls_port}"
+            listeners.append(f"SSL://{host}:{self.tls_port}")
             values |= {
                 "ssl.keystore.type": "PEM", "ssl.keystore.location": certificates.bundle("server"),
                 "ssl.truststore.type": "PEM", "ssl.truststore.location": certificates.authority,
                 "ssl.client.auth": "required"}
+        if only_tls:
+            values |= {
+                "security.inter.broker.protocol": "SSL", "zookeeper.connect": coordinator.secure_address,
+                "zookeeper.ssl.client.enable": "true", "zookeeper.ssl.keystore.type": "PEM",
+                "zookeeper.ssl.keystore.location": certificates.bundle("server"), "zookeeper.ssl.truststore.type": "PEM",
+                "zookeeper.ssl.truststore.location": certificates.authority}
         self.config = write_properties(
             directory / "server.properties",
-            values | {"listeners": listeners} | {key.replace("_", "."): value for key, value in settings.items()})
+            values | {"listeners": ",".join(listeners)} | {key.replace("_", "."): value for key, value in settings.items()})
         super().__init__(f"broker{broker_id}", directory, [BINARIES / "martlet-broker", self.config])
 
     @property
     def address(self):
-        return f"{self.host}:{self.port}"
+        return f"{self.host}:{self.port or self.tls_port}"
 
     @property
     def tls_address(self):
@@ -234,10 +276,15 @@ class Broker(Process):
 
 
 class Cluster:
-    """Brokers of one cluster, numbered from 1, whose topics have three replicas of which two must be in sync."""
+    """Brokers of one cluster, numbered from 1, whose topics have three replicas of which two must be in sync.
+
+    `security` is what clients need to be let in besides the address.
+    """
 
     def __init__(self, directory, coordinator, size=3, certificates=None, hosts=None, **settings):
         directory = pathlib.Path(directory)
+        self.coordinator = coordinator
+        self.security = {}
         values = {
             "default.replication.factor": min(size, 3), "offsets.topic.replication.factor": min(size, 3),
             "min.insync.replicas": min(size, 2)}
@@ -262,10 +309,14 @@ class Cluster:
 
     def metadata(self):
         """As a client is told by whoever answers."""
-        return AdminClient({"bootstrap.servers": self.address}).list_topics(timeout=10)
+        return self.admin().list_topics(timeout=10)
+
+    def admin(self):
+        return AdminClient({"bootstrap.servers": self.address} | self.security)
 
     def controller(self):
-        return self.broker(self.metadata().controller_id)
+        """The broker that holds the office; waits until one does."""
+        return self.broker(eventually(lambda: max(self.metadata().controller_id, 0), "there is a controller"))
 
     def partitions(self, topic):
         return self.metadata().topics[topic].partitions
@@ -277,7 +328,7 @@ class Cluster:
 
     def create(self, topic, partitions):
         """Makes a topic of three replicas, and waits until all of them are in sync."""
-        admin = AdminClient({"bootstrap.servers": self.address})
+        admin = self.admin()
         admin.create_topics([NewTopic(topic, partitions, 3)])[topic].result(DEADLINE)
         self.wait_until_in_sync(topic)
 

@@ -1,8 +1,10 @@
 // A client on sarama: produces numbered records, reads them back, and asks as an administrator.
 //
 //	numbers create ADDRESSES TOPIC PARTITIONS REPLICAS
-//	numbers produce ADDRESSES TOPIC PARTITIONS CODEC COUNT   COUNT 0: until standard input ends
+//	numbers produce ADDRESSES TOPIC PARTITIONS CODEC COUNT
+//	numbers load ADDRESSES TOPIC PARTITIONS PER-SECOND       until standard input ends
 //	numbers consume ADDRESSES TOPIC
+//	numbers follow ADDRESSES TOPIC                           until standard input ends
 //	numbers group ADDRESSES TOPIC GROUP COUNT
 //
 // Of each record that was acknowledged or read it prints one line: partition, offset, number.
@@ -34,9 +36,20 @@ func main() {
 	case "create":
 		create(addresses, topic, number(rest[0]), number(rest[1]), config)
 	case "produce":
-		produce(addresses, topic, number(rest[0]), rest[1], number(rest[2]), config)
+		config.Producer.Idempotent = true
+		config.Producer.Compression = codecs[rest[1]]
+		produce(addresses, topic, number(rest[0]), counted(number(rest[2])), config)
+	case "load":
+		// Not idempotent: when a connection breaks, this version of sarama sends the same records again in other
+		// batches, in which no broker recognizes them.
+		config.Producer.Timeout = 3 * time.Second
+		config.Net.ReadTimeout = 5 * time.Second
+		produce(addresses, topic, number(rest[0]), paced(number(rest[1]), inputEnd()), config)
 	case "consume":
 		consume(addresses, topic, config)
+	case "follow":
+		config.Net.ReadTimeout = 5 * time.Second
+		follow(addresses, topic, inputEnd(), config)
 	case "group":
 		joinGroup(addresses, topic, rest[0], number(rest[1]), config)
 	default:
@@ -84,9 +97,49 @@ var codecs = map[string]sarama.CompressionCodec{
 	"lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD,
 }
 
-// produce is idempotent and waits for all replicas.
-func produce(addresses []string, topic string, partitions int, codec string, count int, config *sarama.Config) {
-	config.Producer.Idempotent = true
+// inputEnd is closed when standard input ends.
+func inputEnd() <-chan struct{} {
+	over := make(chan struct{})
+	go func() {
+		_, _ = ioutil.ReadAll(os.Stdin)
+		close(over)
+	}()
+	return over
+}
+
+// counted gives the numbers below count.
+func counted(count int) <-chan int {
+	numbers := make(chan int)
+	go func() {
+		for next := 0; next < count; next++ {
+			numbers <- next
+		}
+		close(numbers)
+	}()
+	return numbers
+}
+
+// paced gives numbers at most as often as told.
+func paced(perSecond int, over <-chan struct{}) <-chan int {
+	numbers := make(chan int)
+	go func() {
+		begun := time.Now()
+		for next := 0; ; next++ {
+			ahead := time.Duration(next)*time.Second/time.Duration(perSecond) - time.Since(begun)
+			select {
+			case <-over:
+				close(numbers)
+				return
+			case <-time.After(ahead):
+				numbers <- next
+			}
+		}
+	}()
+	return numbers
+}
+
+// produce sends numbers to all partitions in turn, and waits for all replicas.
+func produce(addresses []string, topic string, partitions int, numbers <-chan int, config *sarama.Config) {
 	config.Net.MaxOpenRequests = 1
 	config.Producer.RequiredAcks = sarama.WaitForAll
 	config.Producer.Retry.Max = 1000
@@ -94,12 +147,12 @@ func produce(addresses []string, topic string, partitions int, codec string, cou
 	config.Producer.Return.Successes = true
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	config.Producer.Flush.Frequency = 5 * time.Millisecond
-	config.Producer.Compression = codecs[codec]
 	producer, err := sarama.NewAsyncProducer(addresses, config)
 	check(err)
 
 	var told sync.WaitGroup
 	told.Add(2)
+	// A bound on what is under way, so that a load goes on during the whole fault.
 	underWay := make(chan struct{}, 300)
 	go func() {
 		defer told.Done()
@@ -117,20 +170,8 @@ func produce(addresses []string, topic string, partitions int, codec string, cou
 			fail(failure)
 		}
 	}()
-	over := make(chan struct{})
-	if count == 0 {
-		go func() {
-			_, _ = ioutil.ReadAll(os.Stdin)
-			close(over)
-		}()
-	}
-	for next := 0; count == 0 || next < count; next++ {
-		select {
-		case <-over:
-			count = next
-			continue
-		case underWay <- struct{}{}:
-		}
+	for next := range numbers {
+		underWay <- struct{}{}
 		producer.Input() <- &sarama.ProducerMessage{
 			Topic: topic, Partition: int32(next % partitions), Metadata: next,
 			Key:     sarama.StringEncoder(fmt.Sprint("key-", next%7)),
@@ -167,6 +208,32 @@ func consume(addresses []string, topic string, config *sarama.Config) {
 		}
 		check(reader.Close())
 	}
+}
+
+// follow reads every partition from its begin, and goes on with what comes.
+func follow(addresses []string, topic string, over <-chan struct{}, config *sarama.Config) {
+	client, err := sarama.NewClient(addresses, config)
+	check(err)
+	consumer, err := sarama.NewConsumerFromClient(client)
+	check(err)
+	partitions, err := client.Partitions(topic)
+	check(err)
+	for _, partition := range partitions {
+		reader, err := consumer.ConsumePartition(topic, partition, 0)
+		check(err)
+		go func(partition int32) {
+			for message := range reader.Messages() {
+				printing.Lock()
+				print(message)
+				printing.Unlock()
+			}
+			// It gives up only when what it was to read next is not there.
+			fail(fmt.Errorf("partition %d is read no further", partition))
+		}(partition)
+	}
+	<-over
+	// What is being printed is printed as a whole.
+	printing.Lock()
 }
 
 type member struct {

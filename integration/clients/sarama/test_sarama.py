@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import sarama_clients
 from martlet import DEADLINE
 
 PARTITIONS = 3
@@ -13,9 +14,7 @@ PARTITIONS = 3
 @pytest.fixture
 def run(sarama, broker, certificates, security):
     """Runs a command of the sarama program against the broker, and returns its lines as numbers."""
-    environment = os.environ | ({} if security == "PLAINTEXT" else {
-        "AUTHORITY": str(certificates.authority), "CERTIFICATE": str(certificates.certificate("alice")),
-        "KEY": str(certificates.key("alice"))})
+    environment = os.environ | ({} if security == "PLAINTEXT" else sarama_clients.security(certificates))
     address = broker.address if security == "PLAINTEXT" else broker.tls_address
 
     def command(name, *arguments):
