@@ -3,12 +3,16 @@ import ClusterModel
 /// What opening a log found and mended.
 package struct RecoveryReport: Sendable, Equatable {
     /// Bytes that were no sound batches, with all after them.
-    package struct Cut: Sendable, Equatable {
+    package struct Cut: Sendable, Equatable, CustomStringConvertible {
         package var path: String
         /// Where the file ends now.
         package var position: Int
         package var removedBytes: Int
         package var reason: String
+
+        package var description: String {
+            "\(path) was cut off at byte \(position), with \(removedBytes) bytes behind it: \(reason)"
+        }
     }
 
     /// Segments whose batches were all read again.

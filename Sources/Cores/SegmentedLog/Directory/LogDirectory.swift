@@ -17,7 +17,7 @@ package final class LogDirectory {
     package let wasClosed: Bool
     /// Partitions of which there are only directories that were put aside.
     package private(set) var unusable: Set<TopicPartition> = []
-    /// What was put aside when the directory was opened, as sentences.
+    /// What was put aside or cut off when the directory was opened, as sentences.
     package private(set) var reports: [String] = []
     private var deletions: [DelayedDeletion] = []
     /// Partitions of which the file of recovery points speaks.
@@ -166,6 +166,7 @@ package final class LogDirectory {
         let log = try PartitionLog.open(
             directory: directory, fileSystem: disk, settings: settings, checkpoint: checkpoint, at: now)
         log.letGoOfFiles()
+        reports += log.recovery.cuts.map(\.description)
         logs[partition] = log
         let metadata = directory + "/" + PartitionMetadata.fileName
         guard let bytes = try onDisk({ () throws(FileSystemError) in try disk.contents(of: metadata) }) else { return }
