@@ -22,7 +22,11 @@ import Testing
         #expect(warnings.isEmpty)
     }
 
-    @Test(arguments: ["two-regions-tls/us-east/server.properties", "two-regions-tls/eu-west/server.properties"])
+    @Test(arguments: [
+        "two-regions-tls/us-east/server.properties", "two-regions-tls/eu-west/server.properties",
+        "cluster/one.properties", "cluster/two.properties", "cluster/three.properties", "cluster-tls/one.properties",
+        "cluster-tls/two.properties", "cluster-tls/three.properties",
+    ])
     func examplesAreConfigurationsThatRun(file: String) throws {
         let (_, warnings) = try BrokerSettings.read(PropertiesFile(reading: "\(Self.configs)/examples/\(file)"))
         #expect(warnings.isEmpty)

@@ -28,14 +28,16 @@ import Testing
         #expect(warnings.isEmpty)
     }
 
-    @Test(arguments: ["one", "two", "three"]) func theExampleOfAnEnsembleRuns(member: String) throws {
-        let path = "\(Self.configs)/examples/ensemble/\(member).cfg"
+    @Test(arguments: ["ensemble", "cluster-tls"], ["one", "two", "three"])
+    func theExampleOfAnEnsembleRuns(folder: String, member: String) throws {
+        let path = "\(Self.configs)/examples/\(folder)/\(member).cfg"
         let number = try #require(["one", "two", "three"].firstIndex(of: member)) + 1
         let (settings, warnings) = try CoordinatorSettings.read(PropertiesFile(reading: path)) { path in
             PropertiesFile(path: path, text: "\(number)\n")
         }
         #expect(warnings.isEmpty)
         #expect(settings.ensemble?.membership.members.count == 3)
-        #expect(settings.plaintext?.port == 2180 + number)
+        let listener = try #require(settings.plaintext ?? settings.secure)
+        #expect(listener.port == (folder == "ensemble" ? 2180 : 2280) + number)
     }
 }
