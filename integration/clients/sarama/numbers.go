@@ -220,7 +220,11 @@ func follow(addresses []string, topic string, over <-chan struct{}, config *sara
 	check(err)
 	for _, partition := range partitions {
 		reader, err := consumer.ConsumePartition(topic, partition, 0)
-		check(err)
+		for err != nil {
+			// The broker that leads it may be the one that is harmed just now.
+			time.Sleep(config.Metadata.Retry.Backoff)
+			reader, err = consumer.ConsumePartition(topic, partition, 0)
+		}
 		go func(partition int32) {
 			for message := range reader.Messages() {
 				printing.Lock()
