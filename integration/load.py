@@ -159,14 +159,18 @@ def assert_all_arrived(load, address, reader=None, **settings):
 
 
 def assert_replicas_equal(cluster, topic):
-    """Compares what all replicas hold, byte by byte; nothing may be under way, and all must be in sync."""
+    """Compares what all replicas hold, byte by byte; nothing may be under way.
+
+    Waits a while: a broker that was stopped says for a moment still that all are in sync, as it was told before.
+    """
+    def held(broker, partition):
+        segments = sorted((broker.data / f"{topic}-{partition}").glob("*.log"))
+        return b"".join(segment.read_bytes() for segment in segments)
     for partition in range(PARTITIONS):
-        contents = {}
-        for broker in cluster.brokers:
-            segments = sorted((broker.data / f"{topic}-{partition}").glob("*.log"))
-            contents[broker.id] = b"".join(segment.read_bytes() for segment in segments)
-        assert len(set(contents.values())) == 1, {number: len(held) for number, held in contents.items()}
-        assert all(contents.values()), f"partition {partition} is empty"
+        eventually(
+            lambda: len({held(broker, partition) for broker in cluster.brokers}) == 1,
+            f"all brokers hold the same of {topic}-{partition}")
+        assert held(cluster.brokers[0], partition), f"partition {partition} is empty"
 
 
 def assert_nothing_lost(cluster, load, reader):
