@@ -124,7 +124,9 @@ def read_all(address, topic, **settings):
         "enable.partition.eof": False} | settings)
     found = {}
     for partition in range(PARTITIONS):
-        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=DEADLINE)
+        place = TopicPartition(topic, partition)
+        # Who is asked may have handed its leadership over just now.
+        _, end = eventually(lambda: consumer.get_watermark_offsets(place, timeout=DEADLINE), f"{place} has a leader")
         consumer.assign([TopicPartition(topic, partition, 0)])
         numbers = found[partition] = []
         while len(numbers) < end:

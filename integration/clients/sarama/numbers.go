@@ -42,6 +42,7 @@ func main() {
 	case "load":
 		// Not idempotent: when a connection breaks, this version of sarama sends the same records again in other
 		// batches, in which no broker recognizes them.
+		config.Metadata.Retry.Max = 1000
 		config.Producer.Timeout = 3 * time.Second
 		config.Net.ReadTimeout = 5 * time.Second
 		produce(addresses, topic, number(rest[0]), paced(number(rest[1]), inputEnd()), config)
