@@ -7,11 +7,11 @@
 //	numbers follow ADDRESSES TOPIC                           until standard input ends
 //	numbers group ADDRESSES TOPIC GROUP COUNT
 //
-// Of each record that was acknowledged or read it prints one line: partition, offset, number.
+// Of each record that was acknowledged or read it prints one line: partition, offset, number; -1 -1 number of one that a
+// load gave up.
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -38,14 +38,14 @@ func main() {
 	case "produce":
 		config.Producer.Idempotent = true
 		config.Producer.Compression = codecs[rest[1]]
-		produce(addresses, topic, number(rest[0]), counted(number(rest[2])), config)
+		produce(addresses, topic, number(rest[0]), counted(number(rest[2])), fail, config)
 	case "load":
 		// Not idempotent: when a connection breaks, this version of sarama sends the same records again in other
 		// batches, in which no broker recognizes them.
 		config.Metadata.Retry.Max = 1000
 		config.Producer.Timeout = 3 * time.Second
 		config.Net.ReadTimeout = 5 * time.Second
-		produce(addresses, topic, number(rest[0]), paced(number(rest[1]), inputEnd()), config)
+		produce(addresses, topic, number(rest[0]), paced(number(rest[1]), inputEnd()), giveUp, config)
 	case "consume":
 		consume(addresses, topic, config)
 	case "follow":
@@ -139,8 +139,22 @@ func paced(perSecond int, over <-chan struct{}) <-chan int {
 	return numbers
 }
 
+// giveUp prints a number of which nobody knows what became of it: partition and offset are -1. This version of sarama
+// gives up what it was about to send when it forgets a leader, whose connection broke, while it looks for it.
+func giveUp(err error) {
+	failure, known := err.(*sarama.ProducerError)
+	if !known || failure.Err != sarama.ErrLeaderNotAvailable {
+		fail(err)
+	}
+	printing.Lock()
+	defer printing.Unlock()
+	fmt.Println(-1, -1, failure.Msg.Metadata)
+}
+
 // produce sends numbers to all partitions in turn, and waits for all replicas.
-func produce(addresses []string, topic string, partitions int, numbers <-chan int, config *sarama.Config) {
+func produce(
+	addresses []string, topic string, partitions int, numbers <-chan int, failed func(error), config *sarama.Config,
+) {
 	config.Net.MaxOpenRequests = 1
 	config.Producer.RequiredAcks = sarama.WaitForAll
 	config.Producer.Retry.Max = 1000
@@ -157,18 +171,18 @@ func produce(addresses []string, topic string, partitions int, numbers <-chan in
 	underWay := make(chan struct{}, 300)
 	go func() {
 		defer told.Done()
-		out := bufio.NewWriter(os.Stdout)
-		defer out.Flush()
 		for message := range producer.Successes() {
-			fmt.Fprintln(out, message.Partition, message.Offset, message.Metadata)
-			check(out.Flush())
+			printing.Lock()
+			fmt.Println(message.Partition, message.Offset, message.Metadata)
+			printing.Unlock()
 			<-underWay
 		}
 	}()
 	go func() {
 		defer told.Done()
 		for failure := range producer.Errors() {
-			fail(failure)
+			failed(failure)
+			<-underWay
 		}
 	}()
 	for next := range numbers {
