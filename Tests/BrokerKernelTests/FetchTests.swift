@@ -99,6 +99,43 @@ struct FetchTests {
         #expect(ErrorCode.of(try bench.call(next, version: version).errorCode) == .fetchSessionIdNotFound)
     }
 
+    @Test("A session that names topics by their ids goes on when the broker hears of a topic late, or of its end early")
+    func sessionsAndUnknownTopics() throws {
+        let same = try BrokerBench()
+        try same.createTopic("t")
+        let id = try #require(same.image.topics["t"]?.id)
+
+        let bench = try BrokerBench()
+        var first = bench.fetchRequest("t", from: 0, maxWait: 0)
+        first.topics[0].topicId = id
+        first.sessionEpoch = 0
+        let opened = try bench.call(first)
+        func error(_ response: FetchResponse) -> ErrorCode? {
+            response.responses.first?.partitions.first.map { .of($0.errorCode) }
+        }
+        #expect(error(opened) == .unknownTopicId)
+        try bench.createTopic("t")
+        try #require(bench.image.topics["t"]?.id == id)
+        try bench.produce(batch(["a"]), to: "t")
+        var next = first
+        next.sessionId = opened.sessionId
+        next.sessionEpoch = 1
+        let told = try bench.call(next).responses
+        #expect(told.count == 1)
+        #expect(try told.first?.partitions.first?.values() == ["a"])
+
+        #expect(try bench.deleteTopic("t") == .none)
+        next.topics = []
+        next.sessionEpoch = 2
+        #expect(try error(bench.call(next)) != ErrorCode.none)
+        var forgotten = FetchRequest.ForgottenTopic()
+        forgotten.topicId = id
+        forgotten.partitions = [0]
+        next.forgottenTopicsData = [forgotten]
+        next.sessionEpoch = 3
+        #expect(try bench.call(next).responses.isEmpty)
+    }
+
     @Test("A session of before a restart is not taken for one that was opened after it")
     func sessionsAndRestart() throws {
         let bench = try BrokerBench()

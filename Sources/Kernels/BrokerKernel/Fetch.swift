@@ -92,11 +92,13 @@ extension BrokerKernel {
             guard session.usesTopicIDs == usesTopicIDs else { return .failure(.fetchSessionTopicIdError) }
             let forgotten = Set(
                 body.forgottenTopicsData.flatMap { topic in
-                    let name = usesTopicIDs ? image.topicName(of: topic.topicId) ?? "" : topic.topic
-                    return topic.partitions.map { TopicPartition(topic: name, partition: $0) }
+                    topic.partitions.map {
+                        FetchInterest.Key(topic: topic.topic, topicID: topic.topicId, partition: $0)
+                    }
                 })
-            fetchSessions[body.sessionId]?.forget(forgotten)
-            for name in forgotten { partitions[name]?.quietSessions.remove(body.sessionId) }
+            leaveInPeace(session.id, fetchSessions[body.sessionId]?.forget(forgotten) ?? [])
+            let image = image
+            fetchSessions[body.sessionId]?.nameTopics { image.topicName(of: $0) }
             for interest in interests { fetchSessions[body.sessionId]?.update(interest) }
             let now = now
             fetchSessions[body.sessionId]?.advanceEpoch(at: now)
@@ -106,10 +108,19 @@ extension BrokerKernel {
         return .success(plan)
     }
 
-    /// Has partitions stir a session no more.
     private func leaveInPeace(_ ended: FetchSession?) {
-        guard let ended else { return }
-        for name in ended.partitions { partitions[name]?.quietSessions.remove(ended.id) }
+        if let ended { leaveInPeace(ended.id, ended.interests) }
+    }
+
+    /// Has partitions stir a session no more.
+    private func leaveInPeace(_ session: Int32, _ interests: some Sequence<FetchInterest>) {
+        for interest in interests {
+            // Another topic may have the name by now.
+            guard let partition = partitions[interest.topicPartition],
+                interest.topicID == .zero || interest.topicID == partition.topicID
+            else { continue }
+            partition.quietSessions.remove(session)
+        }
     }
 
     private func interests(of body: FetchRequest, usesTopicIDs: Bool) -> [FetchInterest] {
@@ -276,20 +287,22 @@ extension BrokerKernel {
     private mutating func settle(
         _ session: Int32, _ interests: [FetchInterest], _ findings: [FetchFinding], areTold: Bool
     ) {
-        var quiet: [TopicPartition] = []
-        var served: Set<TopicPartition> = []
+        var quiet: [FetchInterest.Key] = []
+        var served: Set<FetchInterest.Key> = []
         for (var interest, finding) in zip(interests, findings) {
-            let name = interest.topicPartition
+            let key = interest.key
             if areTold {
                 interest.toldHighWatermark = finding.error == .none ? finding.highWatermark : -1
                 interest.toldLogStartOffset = finding.logStartOffset
                 fetchSessions[session]?.noteTold(
-                    name, highWatermark: interest.toldHighWatermark, logStartOffset: interest.toldLogStartOffset)
-                if finding.byteCount > 0 { served.insert(name) }
+                    key, highWatermark: interest.toldHighWatermark, logStartOffset: interest.toldLogStartOffset)
+                if finding.byteCount > 0 { served.insert(key) }
             }
-            if finding.isExhausted && !isNews(finding, for: interest), let partition = partitions[name] {
+            if finding.isExhausted && !isNews(finding, for: interest),
+                let partition = partitions[interest.topicPartition]
+            {
                 partition.quietSessions.insert(session)
-                quiet.append(name)
+                quiet.append(key)
             }
         }
         fetchSessions[session]?.settle(quiet: quiet, behind: served)

@@ -3,6 +3,22 @@ import Seams
 
 /// What a fetch asks of one partition.
 struct FetchInterest {
+    /// What tells a partition from others of its session: the topic's id where requests name topics by it, for the name
+    /// may not be known yet, or be another topic's by now.
+    struct Key: Hashable {
+        var topicID: KafkaUUID
+        /// Empty where the id tells.
+        var topic: String
+        var partition: Int32
+
+        init(topic: String, topicID: KafkaUUID, partition: Int32) {
+            self.topicID = topicID
+            self.topic = topicID == .zero ? topic : ""
+            self.partition = partition
+        }
+    }
+
+    /// Empty while no topic of the id is known.
     var topic: String
     var topicID: KafkaUUID
     var partition: Int32
@@ -16,6 +32,7 @@ struct FetchInterest {
     var toldLogStartOffset: Offset = -1
 
     var topicPartition: TopicPartition { TopicPartition(topic: topic, partition: partition) }
+    var key: Key { Key(topic: topic, topicID: topicID, partition: partition) }
 }
 
 /// The partitions that a client fetches again and again, told once and remembered (KIP-227).
@@ -36,9 +53,9 @@ struct FetchSession {
     /// Whether requests name topics by id (version 13 and up); may not change within a session.
     let usesTopicIDs: Bool
     private(set) var lastUsed: Instant
-    private var kept: [TopicPartition: Kept] = [:]
+    private var kept: [FetchInterest.Key: Kept] = [:]
     /// Those that are not quiet, in the order in which their turn comes.
-    private var queue: [TopicPartition] = []
+    private var queue: [FetchInterest.Key] = []
 
     init(id: Int32, usesTopicIDs: Bool, interests: [FetchInterest], now: Instant) {
         self.id = id
@@ -50,7 +67,7 @@ struct FetchSession {
     var count: Int { kept.count }
 
     /// In no order.
-    var partitions: some Sequence<TopicPartition> { kept.keys }
+    var interests: some Sequence<FetchInterest> { kept.values.lazy.map(\.interest) }
 
     /// What is to be looked at, in order.
     var unsettled: [FetchInterest] { queue.compactMap { kept[$0]?.interest } }
@@ -62,41 +79,53 @@ struct FetchSession {
 
     /// Adds a partition or moves a known one to a new position; it is not quiet then.
     mutating func update(_ interest: FetchInterest) {
-        let name = interest.topicPartition
-        guard let known = kept[name] else {
-            kept[name] = Kept(interest: interest)
-            return queue.append(name)
+        let key = interest.key
+        guard let known = kept[key] else {
+            kept[key] = Kept(interest: interest)
+            return queue.append(key)
         }
         var moved = Kept(interest: interest)
         moved.interest.toldHighWatermark = known.interest.toldHighWatermark
         moved.interest.toldLogStartOffset = known.interest.toldLogStartOffset
-        kept[name] = moved
-        if !known.isQueued { queue.append(name) }
+        kept[key] = moved
+        if !known.isQueued { queue.append(key) }
     }
 
     /// Something has happened to a partition.
-    mutating func stir(_ partition: TopicPartition) {
-        guard let known = kept[partition], !known.isQueued else { return }
-        kept[partition]?.isQueued = true
-        queue.append(partition)
+    mutating func stir(_ partition: Partition) {
+        let key = FetchInterest.Key(
+            topic: partition.name.topic, topicID: usesTopicIDs ? partition.topicID : .zero,
+            partition: partition.name.partition)
+        guard let known = kept[key], !known.isQueued else { return }
+        kept[key]?.isQueued = true
+        queue.append(key)
     }
 
-    mutating func forget(_ partitions: Set<TopicPartition>) {
-        guard !partitions.isEmpty else { return }
-        queue.removeAll { partitions.contains($0) }
-        for partition in partitions { kept[partition] = nil }
+    /// Returns those that were there.
+    mutating func forget(_ keys: Set<FetchInterest.Key>) -> [FetchInterest] {
+        guard !keys.isEmpty else { return [] }
+        queue.removeAll { keys.contains($0) }
+        return keys.compactMap { kept.removeValue(forKey: $0)?.interest }
+    }
+
+    /// Gives topics their names that were not known when the client told their ids.
+    mutating func nameTopics(_ name: (KafkaUUID) -> String?) {
+        // What has no name is never quiet.
+        for key in queue where kept[key]?.interest.topic.isEmpty ?? false {
+            kept[key]?.interest.topic = name(key.topicID) ?? ""
+        }
     }
 
     /// Notes what the client knows of a partition now.
-    mutating func noteTold(_ partition: TopicPartition, highWatermark: Offset, logStartOffset: Offset) {
-        kept[partition]?.interest.toldHighWatermark = highWatermark
-        kept[partition]?.interest.toldLogStartOffset = logStartOffset
+    mutating func noteTold(_ key: FetchInterest.Key, highWatermark: Offset, logStartOffset: Offset) {
+        kept[key]?.interest.toldHighWatermark = highWatermark
+        kept[key]?.interest.toldLogStartOffset = logStartOffset
     }
 
     /// Ends a look at all in the queue: some of them are quiet now; those that had their turn go behind the others, so
     /// that each is first at some time.
-    mutating func settle(quiet: [TopicPartition], behind served: Set<TopicPartition>) {
-        for partition in quiet { kept[partition]?.isQueued = false }
+    mutating func settle(quiet: [FetchInterest.Key], behind served: Set<FetchInterest.Key>) {
+        for key in quiet { kept[key]?.isQueued = false }
         let rest = queue.filter { kept[$0]?.isQueued ?? false }
         queue = served.isEmpty ? rest : rest.filter { !served.contains($0) } + rest.filter { served.contains($0) }
     }

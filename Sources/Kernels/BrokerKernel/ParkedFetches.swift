@@ -57,7 +57,7 @@ struct ParkedFetches {
             partition.hasGrown = false
             if let found = waiting[partition.name] { tickets.formUnion(found) }
             for session in partition.quietSessions {
-                sessions[session]?.stir(partition.name)
+                sessions[session]?.stir(partition)
                 if let found = waitingSessions[session] { tickets.formUnion(found) }
             }
             partition.quietSessions.removeAll(keepingCapacity: true)
