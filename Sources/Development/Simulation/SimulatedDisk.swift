@@ -64,6 +64,16 @@ package final class SimulatedDisk: FileSystem {
     /// The stop is over and nothing was lost: as when a process is killed and another one takes its place.
     package func endStop() { state.withLock { $0.changesLeft = nil } }
 
+    /// Whatever was to fail works from now on.
+    package func heal() {
+        state.withLock { state in
+            state.faults.removeAll()
+            state.changesLeft = nil
+            state.capacityInBytes = .max
+            state.longestFileInBytes = .max
+        }
+    }
+
     /// Whether all operations fail, because of ``stop(afterChanges:)``.
     package var isStopped: Bool { state.withLock { $0.changesLeft == 0 } }
 

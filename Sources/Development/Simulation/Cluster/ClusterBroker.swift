@@ -6,7 +6,7 @@ import Seams
 import SegmentedLog
 import WireCoding
 
-/// A machine of a simulated cluster with its disk, and the broker that runs on it, if one does.
+/// A machine of a simulated cluster with its disks, and the broker that runs on it, if one does.
 final class ClusterBroker {
     /// A connection to this broker, from another one or from a client.
     struct Incoming {
@@ -22,20 +22,32 @@ final class ClusterBroker {
         case client(Int)
     }
 
-    static let directory = "/data"
+    /// A disk with one data directory.
+    struct DataDisk {
+        let directory: String
+        var disk: SimulatedDisk
+        /// Broken for good: an empty one takes its place before the next process starts.
+        var isLost = false
+    }
 
     let id: BrokerID
-    let disk: SimulatedDisk
+    var disks: [DataDisk] = []
     var kernel: BrokerKernel?
     /// Counts the processes: what was meant for an earlier one does not reach a later one.
     var life = 0
-    /// Whether it has been out of in-sync sets since it lost power; the scenario's.
+    /// Whether it has been out of in-sync sets since it lost power or a disk; the scenario's.
     var isCatchingUp = false
     /// Stopped by a signal, or starved: does nothing, and what comes waits.
     var pausedUntil: Instant?
-    /// Whether the disk may have forgotten what was written to it since the last process began.
+    /// Whether the disks may have forgotten what was written to them since the last process began.
     var hasLostTail = false
     var isReachingTree = true
+    /// Whether a disk may fail; from then on, for what failed shows late.
+    var hasDiskTrouble = false
+    /// Whether it asked the controller to take its leaderships, before it stops.
+    var isLeaving = false
+    /// What it said that it cannot serve.
+    var offline: [TopicPartition] = []
     /// When its session ends unless it reaches the tree again.
     var sessionEnd: Instant?
     var isImageDue = false
@@ -48,30 +60,55 @@ final class ClusterBroker {
 
     init(_ id: BrokerID, seed: UInt64) throws(FileSystemError) {
         self.id = id
-        disk = SimulatedDisk(seed: seed)
-        try disk.createDirectory(Self.directory)
+        for number in 1...2 {
+            let directory = "/data\(number)"
+            disks.append(
+                DataDisk(directory: directory, disk: try Self.disk(directory, seed: seed &* 7 &+ UInt64(number))))
+        }
+    }
+
+    private static func disk(_ directory: String, seed: UInt64) throws(FileSystemError) -> SimulatedDisk {
+        let disk = SimulatedDisk(seed: seed)
+        try disk.createDirectory(directory)
         try disk.synchronizeDirectory("/")
+        return disk
     }
 
     var isRunning: Bool { kernel != nil }
 
-    func start(_ settings: BrokerKernelSettings, seed: UInt64, at now: Instant) throws(LogDirectoryFailure) {
+    /// Whether some of what its logs held is gone, or may be, and its next process has not told the others yet.
+    var hasLostSomething: Bool { hasLostTail || disks.contains(where: \.isLost) }
+
+    func start(_ settings: BrokerKernelSettings, seed: UInt64, at now: Instant) throws {
         var random = SeededRandom(seed: seed)
-        let owner = LogDirectory.Owner(
-            brokerID: id, clusterID: settings.clusterID, newDirectoryID: .random(using: &random))
+        for place in disks.indices where disks[place].isLost {
+            disks[place].disk = try Self.disk(disks[place].directory, seed: random.next())
+            disks[place].isLost = false
+            hasLostTail = true
+        }
+        var owners: [String: LogDirectory.Owner] = [:]
+        for disk in disks {
+            owners[disk.directory] = LogDirectory.Owner(
+                brokerID: id, clusterID: settings.clusterID, newDirectoryID: .random(using: &random))
+        }
         let logSettings = TopicConfigs(own: [:], broker: settings.configured).logSettings(
             producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
-        let logs = try LogDirectory(
-            Self.directory, fileSystem: disk, owner: owner, at: now, settings: { _ in logSettings })
-        kernel = BrokerKernel(settings: settings, logStore: LogStore([logs]), generator: random, at: now)
+        let store = try LogStore(
+            disks.map(\.directory), fileSystem: MountedDisks(disks.map { ($0.directory, $0.disk) }), owners: owners,
+            at: now, settings: { _ in logSettings })
+        kernel = BrokerKernel(settings: settings, logStore: store, generator: random, at: now)
         life += 1
     }
+
+    func setTime(_ now: Instant) { for disk in disks { disk.disk.setTime(unixMilliseconds: now.unixMilliseconds) } }
 
     /// The process is gone.
     func end() {
         kernel = nil
         life += 1
         pausedUntil = nil
+        isLeaving = false
+        offline = []
         incoming = [:]
         outgoing = [:]
         waitingEvents = []

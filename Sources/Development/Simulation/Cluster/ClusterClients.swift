@@ -3,70 +3,152 @@ import KafkaProtocol
 import NIOCore
 import Records
 import Seams
-import WireCoding
 
-/// A producer with acks=all and one request under way: it sends a batch again until it is acknowledged.
+/// A producer with one request under way: it sends a batch again until it is acknowledged.
 struct ClusterProducer {
     let client: Int
+    let topic: ClusterTopic
     let partition: Int32
     /// A plain producer's batch may stand in the log more often than once.
     let isIdempotent: Bool
-    /// Values of the batch under way.
-    var batch: [String] = []
+    /// -1 or 1.
+    let acks: Int16
+    /// The batch under way.
+    var batch: [ClientRecord] = []
+    /// How often the batch was sent.
+    var attempts = 0
     var sentCount = 0
+    /// When a batch was acknowledged last.
+    var lastSuccess = Instant(nanoseconds: 0, unixMilliseconds: 0)
     /// Whom the request under way was sent to.
     var target = BrokerID(0)
+    /// The topic that the receiver served when the request under way was sent.
+    var targetTopic: KafkaUUID?
     /// Ticket of the request under way; nil while none is.
     var awaited: UInt64?
 
-    /// The batch under way, or a new one.
-    mutating func request(_ topic: String, batchSize: Int, at now: Instant) -> ProduceRequest {
-        if batch.isEmpty {
-            batch = (0..<batchSize).map { "\(client)-\(sentCount + $0)" }
+    init(client: Int, topic: ClusterTopic, partition: Int32, isIdempotent: Bool, acks: Int16 = -1) {
+        self.client = client
+        self.topic = topic
+        self.partition = partition
+        self.isIdempotent = isIdempotent
+        self.acks = acks
+    }
+
+    /// Makes the next batch.
+    mutating func fill(_ random: inout SeededRandom) {
+        for number in 0..<Int.random(in: 1...4, using: &random) {
+            var record = ClientRecord(key: nil, value: "\(client)-\(sentCount + number)")
+            if topic.kind == .compacted {
+                record.key = "\(client)k\(Int.random(in: 0..<6, using: &random))"
+                if Int.random(in: 0..<4, using: &random) == 0 { record.value = nil }
+            }
+            batch.append(record)
         }
+    }
+
+    /// The batch under way.
+    func request(at now: Instant) -> ProduceRequest {
         var builder = RecordBatchBuilder()
         if isIdempotent {
             builder.producerID = ProducerID(1_000_000 + client)
             builder.producerEpoch = 0
             builder.baseSequence = Int32(sentCount)
         }
-        for value in batch {
-            builder.append(timestamp: now.unixMilliseconds, key: nil, value: ByteBuffer(string: value))
+        for record in batch {
+            builder.append(
+                timestamp: now.unixMilliseconds, key: record.key.map { ByteBuffer(string: $0) },
+                value: record.value.map { ByteBuffer(string: $0) })
         }
         var data = ProduceRequest.PartitionProduceData()
         data.index = partition
         data.records = .inMemory(builder.finish())
         var topicData = ProduceRequest.TopicProduceData()
-        topicData.name = topic
+        topicData.name = topic.name
         topicData.partitionData = [data]
         var request = ProduceRequest()
-        request.acks = -1
+        request.acks = acks
         request.timeoutMs = 1500
         request.topicData = [topicData]
         return request
     }
 
-    mutating func acknowledge() {
+    mutating func acknowledge(at now: Instant) {
         sentCount += batch.count
         batch = []
+        attempts = 0
+        lastSuccess = now
     }
 }
 
 /// A consumer that reads a partition from its beginning and goes on for ever.
 struct ClusterReader {
     let client: Int
+    let topic: ClusterTopic
     let partition: Int32
     var offset: Offset = 0
     var awaited: UInt64?
+    /// The topic that the receiver served when the request under way was sent.
+    var targetTopic: KafkaUUID?
     /// Whether the request under way asks for the end instead of records.
     var asksForEnd = false
+    /// The leader epoch that the request under way names.
+    var askedEpoch: LeaderEpoch = -1
     /// The largest end that was told, and in which leader epoch.
     var end: Offset = 0
     var endEpoch: LeaderEpoch = -1
+    var pass: Pass
+
+    /// One reading of a compacted topic from its beginning.
+    struct Pass {
+        var began: Instant
+        /// That of the leader all along; nil before the first answer.
+        var epoch: LeaderEpoch?
+        /// The deletions that were acknowledged when it began, by key.
+        var deletions: [String: Offset] = [:]
+        /// The latest that was read of each key.
+        var latest: [String: (offset: Offset, record: ClientRecord)] = [:]
+    }
+
+    init(client: Int, topic: ClusterTopic, partition: Int32, at now: Instant) {
+        self.client = client
+        self.topic = topic
+        self.partition = partition
+        pass = Pass(began: now)
+    }
+
+    /// Begins to read anew.
+    mutating func beginAnew(at now: Instant) {
+        offset = 0
+        pass = Pass(began: now)
+        var latest: [String: Offset] = [:]
+        for (offset, record) in topic.histories[Int(partition)].acknowledged {
+            guard let key = record.key, offset > latest[key] ?? -1 else { continue }
+            latest[key] = offset
+            pass.deletions[key] = record.value == nil ? offset : nil
+        }
+    }
 }
 
-/// What is known to have been promised of one partition, by offset.
-struct PartitionHistory {
-    var acknowledged: [Offset: String] = [:]
-    var read: [Offset: String] = [:]
+/// A client that commits rising offsets for a group, and asks for them in between.
+struct ClusterCommitter {
+    let client: Int
+    let group: String
+    /// The largest that was sent.
+    var sent: Offset = 0
+    /// The largest that was acknowledged or told.
+    var known: Offset = -1
+    /// What the request under way commits; nil when it asks.
+    var committing: Offset?
+    /// What was known when the request under way was sent.
+    var knownBefore: Offset = -1
+    var target = BrokerID(0)
+    /// The epoch in which `target` led when the request under way was sent; nil when it did not.
+    var targetEpoch: LeaderEpoch?
+    var awaited: UInt64?
+
+    init(client: Int, group: String) {
+        self.client = client
+        self.group = group
+    }
 }

@@ -15,6 +15,11 @@ struct SimulatedTree {
 
     func node(_ path: String) -> NodeReading? { nodes[path] }
 
+    /// A node with all below it, children first; empty when it is not there.
+    func subtree(_ path: String) -> [String] {
+        nodes.keys.filter { $0 == path || $0.hasPrefix(path + "/") }.sorted { $0 > $1 }
+    }
+
     /// Makes all writes, or none when one of their conditions does not hold. Returns whether it did.
     mutating func perform(_ transaction: TreeTransaction) -> Bool {
         var after = nodes
@@ -40,14 +45,25 @@ struct SimulatedTree {
         }
         zxid += 1
         nodes = after
-        for path in changed {
-            guard let node = TreeNode(path: path) else { continue }
-            do {
-                try image.take(node, nodes[path])
-            } catch {
-                preconditionFailure("\(path) was written and cannot be read: \(error)")
+        for path in changed { show(path) }
+        return true
+    }
+
+    /// Takes into the image what a node holds now.
+    private mutating func show(_ path: String) {
+        if path.hasPrefix(TreePath.deletedTopics + "/"), nodes[path] != nil {
+            if let id = KafkaUUID(String(path.dropFirst(TreePath.deletedTopics.count + 1))) {
+                image.deletedTopics.insert(id)
             }
         }
-        return true
+        guard let node = TreeNode(path: path) else { return }
+        do {
+            try image.take(node, nodes[path])
+            // Whoever reads a topic reads these next.
+            guard case .topic(let name) = node, nodes[path] != nil else { return }
+            for node in image.nodesToRead(afterTopic: name) { try image.take(node, nodes[node.path]) }
+        } catch {
+            preconditionFailure("\(path) was written and cannot be read: \(error)")
+        }
     }
 }
