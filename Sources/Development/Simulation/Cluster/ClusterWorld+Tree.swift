@@ -118,12 +118,27 @@ extension ClusterWorld {
 
     /// Lets the brokers read the tree soon, each in its own time.
     func treeChanged() {
+        noteStates()
         for broker in brokers where broker.isRunning && broker.isReachingTree && !broker.isImageDue {
             broker.isImageDue = true
             let delay = Int.random(in: 0..<10, using: &random) == 0 ? milliseconds(50...900) : milliseconds(1...20)
             after(delay, in: broker) { [self] in
                 broker.isImageDue = false
                 if broker.isReachingTree { show(tree.image, to: broker) }
+            }
+        }
+    }
+
+    /// Says which states of partitions are new.
+    private func noteStates() {
+        guard traces else { return }
+        for (name, topic) in tree.image.topics.sorted(by: { $0.key < $1.key }) {
+            for (index, partition) in topic.partitions.enumerated() {
+                let leader = partition.leader.map { "\($0) leads" } ?? "nobody leads"
+                let state = "\(leader) in epoch \(partition.leaderEpoch), in sync \(partition.isr)"
+                guard statesTold["\(name)-\(index)"] != state else { continue }
+                statesTold["\(name)-\(index)"] = state
+                note("tree: \(name)-\(index) of \(partition.replicas): \(state)")
             }
         }
     }

@@ -26,7 +26,9 @@ final class ClusterWorld {
     var controllers: [BrokerID: ClusterController] = [:]
     /// Whether process and disk failures are over, and nothing else may be amiss.
     var isMended = false
-    private let traces: Bool
+    let traces: Bool
+    /// The states of partitions that the trace has told.
+    var statesTold: [String: String] = [:]
     private var queue = Timeline()
     private var nextProducerID: ProducerID = 0
     /// Who was seen to lead in an epoch.
