@@ -99,6 +99,24 @@ import Testing
         #expect(store.reports.count == 1)
     }
 
+    @Test(
+        "A directory that comes back may hold logs of topics that were deleted since, or of replicas that moved away and back"
+    )
+    func theLogThatWasBegunLastIsServed() throws {
+        let ids = [KafkaUUID(high: 5, low: 1), KafkaUUID(high: 5, low: 2)]
+        for (number, path) in ["/b", "/a"].enumerated() {
+            disk.setTime(unixMilliseconds: moment(Int64(number) * 1000).unixMilliseconds)
+            let one = try store([path])
+            let log = try one.create(first, topicID: ids[number], settings: settings(), at: moment())
+            for _ in 0..<(2 - number) { try log.append(batch(["a", "b"])) }
+            disk.setTime(unixMilliseconds: moment(5000 - Int64(number)).unixMilliseconds)
+            try one.close(at: moment())
+        }
+        let store = try store()
+        #expect(store.topicID(of: first) == ids[1] && store.log(of: first)?.logEndOffset == 2)
+        #expect(store.reports.count == 1)
+    }
+
     @Test func aFailedDirectoryTakesItsPartitionsOnly() throws {
         let opened = try store()
         _ = try filled(opened, first)

@@ -148,7 +148,13 @@ package final class LogDirectory {
 
     func forgetUnusable(_ partition: TopicPartition) { unusable.remove(partition) }
 
-    /// Likewise for a log of which another directory has a longer one: the partition is served from there.
+    /// When the partition's log was begun here, in milliseconds since 1970; nil for one that knows no topic id.
+    func timeBegun(_ partition: TopicPartition) throws(LogFailure) -> Int64? {
+        let metadata = "\(path)/\(partition)/\(PartitionMetadata.fileName)"
+        return try onDisk { () throws(FileSystemError) in try disk.attributes(metadata)?.modifiedUnixMilliseconds }
+    }
+
+    /// Likewise for a log of which another directory has a better one: the partition is served from there.
     func putAsideDuplicate(
         _ partition: TopicPartition, because failure: LogFailure, at now: Instant
     ) throws(LogFailure) {

@@ -52,14 +52,21 @@ package final class LogStore {
         try putDuplicatesAside(at: now)
     }
 
-    /// A partition that is in two directories is served from the one whose log is longer.
+    /// A partition that is in two directories is served from the one in which it was begun last: the other one had failed
+    /// then, and what is there is of before, perhaps of an earlier topic of the name. Where that is not known the longer
+    /// log is served.
     private func putDuplicatesAside(at now: Instant) throws(LogDirectoryFailure) {
         do throws(LogFailure) {
             for (place, directory) in directories.enumerated() {
                 for (partition, log) in directory.logs.sorted(by: { $0.key < $1.key }) {
                     for other in directories[(place + 1)...] {
                         guard let otherLog = other.logs[partition] else { continue }
-                        let loser = otherLog.logEndOffset > log.logEndOffset ? directory : other
+                        let ages = (try directory.timeBegun(partition), try other.timeBegun(partition))
+                        let isOtherBetter =
+                            if let time = ages.0, let otherTime = ages.1, time != otherTime {
+                                otherTime > time
+                            } else { otherLog.logEndOffset > log.logEndOffset }
+                        let loser = isOtherBetter ? directory : other
                         let found = LogFailure.corrupt(
                             path: loser.path, position: 0, reason: "\(partition) is in another directory as well")
                         try loser.putAsideDuplicate(partition, because: found, at: now)
