@@ -4,7 +4,7 @@ import Testing
 @Suite struct ClusterRunTests {
     @Test(arguments: 1...8) func nothingAcknowledgedIsLostAndNoReplicasDiffer(seed: UInt64) throws {
         let run = try ClusterRun(seed: seed)
-        #expect(run.violations.isEmpty)
+        #expect(run.violations == [])
         #expect(run.acknowledgedCount > 100)
         #expect(run.faultCount > 5)
     }

@@ -74,6 +74,14 @@ package final class SimulatedDisk: FileSystem {
         }
     }
 
+    /// Whether nothing was set up to fail.
+    package var isSound: Bool {
+        state.withLock { state in
+            state.faults.isEmpty && state.changesLeft == nil && state.capacityInBytes == .max
+                && state.longestFileInBytes == .max
+        }
+    }
+
     /// Whether all operations fail, because of ``stop(afterChanges:)``.
     package var isStopped: Bool { state.withLock { $0.changesLeft == 0 } }
 

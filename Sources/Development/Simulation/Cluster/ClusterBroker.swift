@@ -76,6 +76,8 @@ final class ClusterBroker {
 
     var isRunning: Bool { kernel != nil }
 
+    var hasSoundDisks: Bool { disks.allSatisfy { $0.disk.isSound } }
+
     /// Whether some of what its logs held is gone, or may be, and its next process has not told the others yet.
     var hasLostSomething: Bool { hasLostTail || disks.contains(where: \.isLost) }
 

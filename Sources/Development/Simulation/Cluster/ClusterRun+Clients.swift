@@ -106,7 +106,7 @@ extension ClusterRun {
     private func note(_ baseOffset: Offset, of producer: ClusterProducer) {
         let topic = producer.topic
         let index = Int(producer.partition)
-        guard producer.targetTopic == topic.id else {
+        guard topic.kind != .passing || producer.targetTopic == topic.id else {
             // By a topic that is gone. What was sent twice may come once more.
             if producer.attempts == 1 { topic.buried.formUnion(producer.batch.compactMap(\.value)) }
             return
@@ -184,9 +184,11 @@ extension ClusterRun {
         guard let told = response.responses.first?.partitions.first else { return }
         let reader = readers[place]
         let topic = reader.topic
-        guard reader.targetTopic == topic.id else { return readers[place].beginAnew(at: world.now) }
+        if topic.kind == .passing {
+            let isGone = told.errorCode == ErrorCode.offsetOutOfRange.rawValue
+            guard reader.targetTopic == topic.id, !isGone else { return readers[place].beginAnew(at: world.now) }
+        }
         if told.errorCode == ErrorCode.offsetOutOfRange.rawValue {
-            if topic.kind == .passing { return readers[place].beginAnew(at: world.now) }
             world.violate(
                 "offset \(reader.offset) of \(topic.name)-\(reader.partition) was readable, and is out of range")
         }
@@ -201,14 +203,14 @@ extension ClusterRun {
             readers[place].offset = offset + 1
             if let key = record.key { readers[place].pass.latest[key] = (offset, record) }
         }
-        if topic.kind == .compacted { followPass(place, isAtEnd: records.isEmpty, epoch: reader.askedEpoch) }
+        if topic.kind == .compacted { followPass(place, upTo: told.highWatermark, epoch: reader.askedEpoch) }
         // Now and then one begins anew, and must find the same.
         if Int.random(in: 0..<40, using: &random) == 0 { readers[place].beginAnew(at: world.now) }
     }
 
     /// Who reads a compacted topic from its beginning to its end learns of each deletion, if it takes less time than
     /// they are kept for. Another leader may have forgotten them earlier.
-    private func followPass(_ place: Int, isAtEnd: Bool, epoch: LeaderEpoch) {
+    private func followPass(_ place: Int, upTo end: Offset, epoch: LeaderEpoch) {
         let reader = readers[place]
         let pass = reader.pass
         if let first = pass.epoch, first != epoch {
@@ -216,12 +218,14 @@ extension ClusterRun {
         } else {
             readers[place].pass.epoch = epoch
         }
-        guard isAtEnd, !pass.deletions.isEmpty, pass.epoch == epoch, world.now - pass.began < .seconds(12) else {
+        guard reader.offset >= end, !pass.deletions.isEmpty, pass.epoch == epoch, world.now - pass.began < .seconds(12)
+        else {
             return
         }
         readers[place].pass.deletions = [:]
         for (key, offset) in pass.deletions.sorted(by: { $0.key < $1.key }) {
-            guard let latest = pass.latest[key], latest.offset < offset, reader.offset > 0 else { continue }
+            guard offset < end, let latest = pass.latest[key], latest.offset < offset, latest.record.value != nil
+            else { continue }
             world.violate(
                 "\(reader.topic.name)-\(reader.partition): \(latest.record) was read at \(latest.offset), and not its "
                     + "deletion at \(offset)")

@@ -6,6 +6,8 @@ extension ClusterRun {
     func misfortune() {
         faultCount += 1
         let broker = world.brokers[Int.random(in: 0..<world.brokers.count, using: &random)]
+        // Until the tree knows who has lost something, nobody else may be taken out of in-sync sets on purpose.
+        let isWhole = !world.brokers.contains(where: \.hasLostSomething)
         switch Int.random(in: 0..<20, using: &random) {
         case 0, 1:
             world.kill(broker)
@@ -17,10 +19,10 @@ extension ClusterRun {
         case 4, 5: world.pause(broker, for: world.milliseconds(100...9000))
         case 6, 7, 8, 9: cutOff(broker)
         case 10, 11: loseTree(broker)
-        case 12: world.shutDown(broker)
-        case 13, 14: harmDisk(of: broker)
+        case 12: if isWhole { world.shutDown(broker) }
+        case 13, 14: if isWhole { harmDisk(of: broker) }
         case 15: breakDisk(of: broker)
-        case 16, 17: move()
+        case 16, 17: if isWhole { move() }
         case 18:
             world.note("leaderships are balanced")
             world.rebalance()
@@ -98,7 +100,7 @@ extension ClusterRun {
     /// Whether a broker will be counted on for a partition in the next seconds.
     private func has(_ broker: ClusterBroker, _ name: TopicPartition) -> Bool {
         broker.isRunning && broker.isReachingTree && broker.pausedUntil == nil && !broker.isLeaving
-            && broker.kernel?.partitions[name] != nil
+            && broker.hasSoundDisks && broker.kernel?.partitions[name] != nil
     }
 
     // MARK: - What admins do

@@ -13,7 +13,8 @@ import Seams
 /// everybody writes again, and all replicas hold the same.
 ///
 /// Faults pile up but for one: a machine loses power or a disk only while each of its partitions has another member in
-/// sync, and no machine is still catching up after such a loss. Nobody promises more.
+/// sync that is well, and no machine is still catching up after such a loss; and until the loser is back, nobody else
+/// has trouble with disks or is taken out of service. Nobody promises more.
 package final class ClusterRun {
     private static let brokerCount = 4
     private static let replicationFactor = 3
