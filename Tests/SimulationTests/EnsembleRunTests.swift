@@ -6,7 +6,7 @@ import Testing
     #if DEBUG
         static let twenties: Range<UInt64> = 0..<3
     #else
-        static let twenties: Range<UInt64> = 0..<16
+        static let twenties: Range<UInt64> = 0..<60
     #endif
 
     @Test(arguments: twenties) func clientsFindWhatTheyWerePromised(_ twenty: UInt64) {

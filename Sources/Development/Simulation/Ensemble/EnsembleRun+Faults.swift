@@ -7,7 +7,7 @@ import ZNodes
 extension EnsembleRun {
     mutating func fault() {
         let server = random.below(servers.count)
-        switch random.below(26) {
+        switch random.below(27) {
         case 0...3:
             end(
                 server, losesPower: random.happens(1, in: 2), until: .milliseconds(random.within(10...2500)))
@@ -28,6 +28,7 @@ extension EnsembleRun {
         case 19, 20: loseDisk(server)
         case 21: cutPower()
         case 22: slowDisks()
+        case 23: isolateLeader()
         default: reconfigure()
         }
         if random.happens(1, in: 25) { killClient() }
@@ -43,6 +44,19 @@ extension EnsembleRun {
     private mutating func slowDisks() {
         let longest = Duration.milliseconds(random.within(20...400))
         for server in servers.indices { servers[server].longestSync = longest }
+    }
+
+    /// Cuts the leader off from the others, who learn of it long before it does.
+    private mutating func isolateLeader() {
+        let isLeading = servers.map { $0.kernel?.ensembleStatus?.quorum.role == .leading }
+        guard let leader = isLeading.firstIndex(of: true) else { return }
+        trace?.note(now, "\(leader + 1) is cut off, and leads")
+        for other in servers.indices where other != leader {
+            network.cut(from: leader, to: other)
+            network.cut(from: other, to: leader)
+            planLoss(other, of: leader, within: 50)
+            planLoss(leader, of: other, within: 2000)
+        }
     }
 
     private mutating func breakStream(_ server: Int) {

@@ -21,7 +21,7 @@ extension EnsembleRun {
         if !isSmall { agenda.plan(.linkMade(sender, to: receiver), at: again) }
     }
 
-    private mutating func planLoss(_ server: Int, of other: Int, within milliseconds: Int) {
+    mutating func planLoss(_ server: Int, of other: Int, within milliseconds: Int) {
         let time = now + Duration.milliseconds(random.below(milliseconds)).nanoseconds
         agenda.plan(.linkLost(server, life: servers[server].life, of: other), at: time)
     }

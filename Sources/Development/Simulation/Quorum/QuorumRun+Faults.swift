@@ -55,9 +55,24 @@ extension QuorumRun {
         for member in members.indices { members[member].longestSync = longest }
     }
 
-    /// Everybody has to connect with a member anew, which itself goes on.
+    /// Everybody has to connect with a member anew, which takes a moment, and which the member itself does not notice.
     private mutating func loseConnections(of member: Int) {
-        for other in members.indices where other != member { reset(member, other) }
+        trace?.note(now, "\(member + 1) loses its connections")
+        let again = now + Duration.milliseconds(random.within(50...300)).nanoseconds
+        for other in members.indices where other != member {
+            reset(member, other)
+            network.stall(from: member, to: other, until: again)
+        }
+    }
+
+    /// Somebody gets a vote, and before anybody hears of it who has given it does not know any more.
+    mutating func forgetVote(of voter: Int, for candidate: Int) {
+        guard !isCalm else { return }
+        agenda.plan(.diskLost(voter), at: now + Duration.milliseconds(random.within(3...10)).nanoseconds)
+        let heard = now + Duration.milliseconds(random.within(100...600)).nanoseconds
+        for other in members.indices where other != candidate {
+            network.stall(from: candidate, to: other, until: heard)
+        }
     }
 
     private mutating func partition() {

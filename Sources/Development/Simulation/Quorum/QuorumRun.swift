@@ -219,10 +219,7 @@ package struct QuorumRun {
             members[member].truncationCount += 1
         case .send(let message, let receiver):
             send(message, from: member, to: Int(receiver.number) - 1)
-            // What hurts most is a member that does not know any more whom it has made a leader.
-            if message.isVote, random.happens(1, in: 20) {
-                agenda.plan(.diskLost(member), at: now + Duration.milliseconds(random.within(1...10)).nanoseconds)
-            }
+            if message.isVote, random.happens(1, in: 12) { forgetVote(of: member, for: Int(receiver.number) - 1) }
         case .sendSnapshot(let receiver): sendSnapshot(from: member, to: Int(receiver.number) - 1)
         case .commit(let zxid):
             members[member].applied = oracle.member(
