@@ -55,13 +55,16 @@ extension QuorumRun {
         for member in members.indices { members[member].longestSync = longest }
     }
 
-    /// Everybody has to connect with a member anew, which takes a moment, and which the member itself does not notice.
+    /// Everybody has to connect with a member anew, which itself does not notice. That takes each of them a moment in
+    /// either direction.
     private mutating func loseConnections(of member: Int) {
         trace?.note(now, "\(member + 1) loses its connections")
-        let again = now + Duration.milliseconds(random.within(50...300)).nanoseconds
         for other in members.indices where other != member {
             reset(member, other)
-            network.stall(from: member, to: other, until: again)
+            network.stall(
+                from: member, to: other, until: now + Duration.milliseconds(random.within(50...300)).nanoseconds)
+            network.stall(
+                from: other, to: member, until: now + Duration.milliseconds(random.within(50...350)).nanoseconds)
         }
     }
 
