@@ -79,5 +79,10 @@ import Testing
         gap.withUnsafeMutableReadableBytes { BatchRewriting.place($0, at: 1 << 40, leaderEpoch: 3) }
         #expect(try copy.appendKeepingOffsets(gap, at: moment()).appended?.firstOffset == 1 << 40)
         #expect(try copy.values(from: 30).map(\.offset) == [1 << 40])
+        var later = batch(["of a successor"])
+        later.withUnsafeMutableReadableBytes { BatchRewriting.place($0, at: 1 << 41, leaderEpoch: 4) }
+        let refused = try copy.appendKeepingOffsets(later, newestEpoch: 3, at: moment()).refusal
+        #expect(refused == .leaderEpochAhead(newest: 3, found: 4))
+        #expect(try copy.appendKeepingOffsets(later, newestEpoch: 4, at: moment()).appended?.firstOffset == 1 << 41)
     }
 }

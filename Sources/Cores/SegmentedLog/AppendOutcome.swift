@@ -72,6 +72,8 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case fencedCoordinator(current: Int32, found: Int32)
     /// Batches that keep their offsets must go on where the log ends.
     case offsetsOutOfOrder(expected: Offset, found: Offset)
+    /// Batches of a later epoch than that of the leader that sent them.
+    case leaderEpochAhead(newest: LeaderEpoch, found: LeaderEpoch)
 
     /// Apache Kafka's code for a produce response's partition.
     package var errorCode: Int16 {
@@ -89,6 +91,7 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .transactionOpen: 48
         case .fencedCoordinator: 52
         case .offsetsOutOfOrder: 2
+        case .leaderEpochAhead: 75
         }
     }
 
@@ -115,6 +118,8 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .transactionOpen(let id): "producer \(id) sent a plain batch inside its transaction"
         case .fencedCoordinator(let current, let found):
             "a marker of coordinator epoch \(found) came after one of epoch \(current)"
+        case .leaderEpochAhead(let newest, let found):
+            "batches of leader epoch \(found) came from a leader of epoch \(newest)"
         case .offsetsOutOfOrder(let expected, let found): "batches at offset \(found) came where \(expected) is next"
         }
     }

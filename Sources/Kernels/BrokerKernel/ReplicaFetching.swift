@@ -175,7 +175,8 @@ extension BrokerKernel {
     ) -> Bool {
         let now = now
         let outcome = onLog { () throws(LogFailure) in
-            let outcome = try partition.log.appendKeepingOffsets(batches, at: now)
+            let outcome = try partition.log.appendKeepingOffsets(
+                batches, newestEpoch: partition.leaderEpoch, at: now)
             if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
             return outcome
         }

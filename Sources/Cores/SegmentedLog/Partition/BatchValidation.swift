@@ -38,12 +38,16 @@ enum BatchValidation {
 
     /// Checks batches that keep their offsets, and gathers their headers.
     static func checkReplicated(
-        _ bytes: UnsafeRawBufferPointer, startingAt start: Offset, into headers: inout [RecordBatchHeader]
+        _ bytes: UnsafeRawBufferPointer, startingAt start: Offset, newestEpoch: LeaderEpoch,
+        into headers: inout [RecordBatchHeader]
     ) throws(AppendRefusal) {
         var next = start
         try eachBatch(of: bytes, into: &headers) { header, _ throws(AppendRefusal) in
             guard header.baseOffset >= next, header.lastOffsetDelta >= 0 else {
                 throw .offsetsOutOfOrder(expected: next, found: header.baseOffset)
+            }
+            guard header.leaderEpoch <= newestEpoch else {
+                throw .leaderEpochAhead(newest: newestEpoch, found: header.leaderEpoch)
             }
             next = header.nextOffset
         }

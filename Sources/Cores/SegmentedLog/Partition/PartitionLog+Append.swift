@@ -36,14 +36,17 @@ extension PartitionLog {
 
     /// Appends batches that have their offsets: from a partition's leader, or from the cluster that is mirrored.
     ///
-    /// - Parameter leaderEpoch: when given, written into the batches in the place of theirs.
+    /// - Parameters:
+    ///   - newestEpoch: that of the leader that sent them. It reads its file as it sends: when it was deposed meanwhile,
+    ///     there may be records of its successor, behind which nobody would find where this log parts from that one's.
+    ///   - leaderEpoch: when given, written into the batches in the place of theirs.
     package func appendKeepingOffsets(
-        _ batches: ByteBuffer, leaderEpoch: LeaderEpoch? = nil, at now: Instant
+        _ batches: ByteBuffer, newestEpoch: LeaderEpoch = .max, leaderEpoch: LeaderEpoch? = nil, at now: Instant
     ) throws(LogFailure) -> AppendOutcome {
         try rewriting(batches) { bytes throws(LogFailure) in
             do throws(AppendRefusal) {
                 try BatchValidation.checkReplicated(
-                    UnsafeRawBufferPointer(bytes), startingAt: logEndOffset, into: &headers)
+                    UnsafeRawBufferPointer(bytes), startingAt: logEndOffset, newestEpoch: newestEpoch, into: &headers)
             } catch {
                 return .refused(error)
             }
