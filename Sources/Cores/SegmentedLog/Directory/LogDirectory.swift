@@ -15,6 +15,10 @@ package final class LogDirectory {
     package let metaProperties: MetaProperties
     /// Whether the last process ended as it should.
     package let wasClosed: Bool
+    /// To be written once the cluster counts on no more than what is here.
+    package let bootMark: BootMark
+    /// Whether nothing that was written to the logs here can have been lost.
+    private let keptWrites: Bool
     /// Partitions of which there are only directories that were put aside.
     package private(set) var unusable: Set<TopicPartition> = []
     /// What was put aside or cut off when the directory was opened, as sentences.
@@ -39,11 +43,14 @@ package final class LogDirectory {
         package var clusterID: String
         /// Written down when the directory is new.
         package var newDirectoryID: KafkaUUID
+        /// Names the boot of the machine that the owner runs in; empty where it is not known.
+        package var boot: [UInt8]
 
-        package init(brokerID: BrokerID, clusterID: String, newDirectoryID: KafkaUUID) {
+        package init(brokerID: BrokerID, clusterID: String, newDirectoryID: KafkaUUID, boot: [UInt8] = []) {
             self.brokerID = brokerID
             self.clusterID = clusterID
             self.newDirectoryID = newDirectoryID
+            self.boot = boot
         }
     }
 
@@ -56,15 +63,21 @@ package final class LogDirectory {
         self.path = path
         disk = fileSystem
         metaProperties = try Self.claim(path, on: fileSystem, for: owner)
+        let bootMark = BootMark(of: path, in: owner.boot, on: fileSystem)
+        self.bootMark = bootMark
         do throws(LogFailure) {
             let marker = path + "/" + Self.cleanShutdownFile
             wasClosed = try onDisk { () throws(FileSystemError) in try fileSystem.attributes(marker) != nil }
+            let isOfThisBoot = try onDisk { () throws(FileSystemError) in try bootMark.isOfThisBoot() }
+            keptWrites = wasClosed || isOfThisBoot
             let stored = try StoredOffsets(path, on: fileSystem)
             reports = stored.reports
             let names = try onDisk { () throws(FileSystemError) in try fileSystem.list(path) }
-            // Before anything is written: should this process end, the next must not think all is closed.
+            // Before anything is written: should this process end, the next must not think that all is closed, nor that
+            // the cluster has heard of what is cut from logs here.
             try onDisk { () throws(FileSystemError) in
                 try fileSystem.remove(marker)
+                try bootMark.remove()
                 for name in names where name.hasSuffix("-delete") { try Self.removeAll(path + "/" + name, on: disk) }
                 try fileSystem.synchronizeDirectory(path)
             }
@@ -145,6 +158,9 @@ package final class LogDirectory {
         unusable.insert(partition)
         return "\(partition) cannot be served from \(path), its directory is kept as \(name): \(failure)"
     }
+
+    /// The partitions whose logs hold all that was ever written to them.
+    var wholeLogs: [TopicPartition] { keptWrites ? logs.filter { $0.value.recovery.cuts.isEmpty }.map(\.key) : [] }
 
     func forgetUnusable(_ partition: TopicPartition) { unusable.remove(partition) }
 
@@ -288,6 +304,7 @@ package final class LogDirectory {
         try onDisk { () throws(FileSystemError) in
             try disk.replace(
                 path + "/" + Self.cleanShutdownFile, with: Array("{\"version\":0,\"brokerEpoch\":-1}".utf8))
+            try bootMark.remove()
         }
     }
 }

@@ -94,6 +94,10 @@ package final class LogStore {
         directories.reduce(into: [:]) { all, directory in all.merge(directory.topicIDs) { first, _ in first } }
     }
 
+    /// The partitions whose logs hold all that was ever written to them, as far as was known when they were opened. Of
+    /// any other partition something may be lost: its log's end, or all of it.
+    package var wholeLogs: Set<TopicPartition> { Set(directories.flatMap(\.wholeLogs)) }
+
     package func log(of partition: TopicPartition) -> PartitionLog? {
         for directory in directories { if let log = directory.logs[partition] { return log } }
         return nil
