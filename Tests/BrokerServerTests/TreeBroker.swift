@@ -66,10 +66,14 @@ final class TreeBroker: Sendable {
         return broker
     }
 
-    func register(port: Int32, logDirectoryID: KafkaUUID? = nil) async throws {
+    func register(
+        port: Int32, logDirectoryID: KafkaUUID? = nil,
+        isWhole: @escaping @Sendable (TopicPartition) -> Bool = { _ in true }
+    ) async throws {
         let endpoint = BrokerEndpoint(
             listenerName: "PLAINTEXT", securityProtocol: "PLAINTEXT", host: "127.0.0.1", port: port)
-        try await session.register(BrokerRegistration(endpoints: [endpoint], logDirectoryID: logDirectoryID))
+        try await session.register(
+            BrokerRegistration(endpoints: [endpoint], logDirectoryID: logDirectoryID), isWhole: isWhole)
     }
 
     /// The newest image it was told.

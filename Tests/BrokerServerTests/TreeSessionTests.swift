@@ -390,6 +390,58 @@ import Testing
         }
     }
 
+    /// Broker 1, which led all partitions, starts again while its last session lives: 2 is in sync in the first two.
+    private func restarted(
+        _ coordinator: MemoryCoordinator, isWhole: @escaping @Sendable (TopicPartition) -> Bool
+    ) async throws -> (broker: TreeBroker, other: TreeBroker) {
+        let (one, two) = (BrokerID(1), BrokerID(2))
+        let directory = KafkaUUID(high: 3, low: 4)
+        let other = try await TreeBroker.registered(2, coordinator.connect)
+        let dead = BrokerRegistration(
+            endpoints: [
+                BrokerEndpoint(
+                    listenerName: "PLAINTEXT", securityProtocol: "PLAINTEXT", host: "127.0.0.1", port: 9001)
+            ], logDirectoryID: directory)
+        coordinator.put(TreePath.broker(one), String(decoding: dead.text(at: 0), as: UTF8.self), ephemeralOwner: 99)
+        await other.image { $0.brokers.count == 2 && $0.controllerID == two }
+        #expect(await other.change(createTopic("orders", on: [[one, two], [one, two], [one]])) == .done)
+        await other.image { $0.topics["orders"]?.partitions.allSatisfy { $0.leader == one } == true }
+        let broker = try await TreeBroker(1, coordinator.connect, sessionTimeout: .seconds(600))
+        try await broker.register(port: 9002, logDirectoryID: directory, isWhole: isWhole)
+        #expect(broker.image.brokers[one]?.endpoints.first?.port == 9002)
+        return (broker, other)
+    }
+
+    @Test func aBrokerLeavesTheInSyncSetsOfLogsThatAreNotWholeBeforeItRegisters() async throws {
+        try await withCoordinator { coordinator in
+            let (one, two) = (BrokerID(1), BrokerID(2))
+            let whole = TopicPartition(topic: "orders", partition: 1)
+            let alone = TopicPartition(topic: "orders", partition: 2)
+            let lacking = TopicPartition(topic: "orders", partition: 0)
+            let (broker, other) = try await restarted(coordinator) { $0 == whole }
+            #expect(broker.image.partition(lacking)?.isr == [two], "when it is registered it is in sync no more")
+            #expect(broker.image.partition(alone)?.isr == [one], "nobody has more")
+            let image = await other.image {
+                $0.partition(lacking)?.leader == two && $0.partition(alone)?.leader == one
+            }
+            #expect(image.partition(lacking)?.isr == [two])
+            #expect(image.partition(lacking)?.leaderEpoch ?? 0 > 0)
+            #expect(image.partition(alone)?.leaderEpoch ?? 0 > 0, "it leads in a new epoch")
+            await broker.session.close()
+            await other.session.close()
+        }
+    }
+
+    @Test func whoseLogsAreWholeStaysInSync() async throws {
+        try await withCoordinator { coordinator in
+            let (one, two) = (BrokerID(1), BrokerID(2))
+            let (broker, other) = try await restarted(coordinator) { _ in true }
+            #expect(broker.image.topics["orders"]?.partitions.map(\.isr) == [[one, two], [one, two], [one]])
+            await broker.session.close()
+            await other.session.close()
+        }
+    }
+
     @Test func aRegistrationThatSomebodyDeletedIsMadeAgain() async throws {
         try await withCoordinator { coordinator in
             let broker = try await TreeBroker.registered(1, coordinator.connect)

@@ -73,7 +73,8 @@ package final class Broker: Sendable {
                 }, onLost: whenFailed)
             do {
                 let broker = try await serve(
-                    settings, treeSettings.broker, tree, peers, shard, listeners, endpoints, whenFailed: whenFailed)
+                    settings, treeSettings.broker, tree, peers, shard, listeners, endpoints, logger: logger,
+                    whenFailed: whenFailed)
                 logger.info(
                     "broker \(broker.brokerID) of cluster \(tree.clusterID) is ready",
                     metadata: [
@@ -94,14 +95,16 @@ package final class Broker: Sendable {
 
     private static func serve(
         _ settings: BrokerSettings, _ brokerID: BrokerID, _ tree: TreeSession, _ peers: PeerLinks,
-        _ shard: Shard, _ listeners: [Listener], _ endpoints: [BrokerEndpoint],
+        _ shard: Shard, _ listeners: [Listener], _ endpoints: [BrokerEndpoint], logger: Logger,
         whenFailed: @escaping @Sendable (String) -> Void
     ) async throws -> Broker {
         var kernelSettings = settings.kernel
         kernelSettings.brokerID = brokerID
         kernelSettings.clusterID = tree.clusterID
         let directories = try DataDirectories(settings.dataDirectories)
-        let store = try directories.open(kernelSettings)
+        let store = try directories.open(kernelSettings, boot: boot(logger))
+        let wholeLogs = store.wholeLogs
+        let bootMarks = store.directories.map(\.bootMark)
         let directoryID = store.directories.first?.metaProperties.directoryID
         let kernel = BrokerKernel(
             settings: kernelSettings, logStore: store, generator: SystemRandomNumberGenerator(),
@@ -117,7 +120,9 @@ package final class Broker: Sendable {
         let thread = shard.start(kernel, surroundings)
         do {
             try await tree.register(
-                BrokerRegistration(endpoints: endpoints, rack: settings.rack, logDirectoryID: directoryID))
+                BrokerRegistration(endpoints: endpoints, rack: settings.rack, logDirectoryID: directoryID),
+                isWhole: { wholeLogs.contains($0) })
+            write(bootMarks, logger)
         } catch {
             shard.post(.shutDown)
             thread.join()
@@ -141,6 +146,26 @@ package final class Broker: Sendable {
     }
 
     // MARK: - Steps of the start
+
+    /// Names this boot of the machine; empty when that cannot be told, and then every crash counts as a power cut.
+    private static func boot(_ logger: Logger) -> [UInt8] {
+        do {
+            return try MachineBoot.id()
+        } catch {
+            logger.warning("after a crash of the broker its logs will count as incomplete: \(error)")
+            return []
+        }
+    }
+
+    private static func write(_ marks: [BootMark], _ logger: Logger) {
+        for mark in marks {
+            do {
+                try mark.write()
+            } catch {
+                logger.warning("after a crash of the broker logs will count as incomplete: \(error)")
+            }
+        }
+    }
 
     /// Towards other brokers a broker shows the certificate, and trusts the authorities, of the listener they meet at.
     private static func peerNetwork(

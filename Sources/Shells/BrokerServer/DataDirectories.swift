@@ -53,7 +53,8 @@ final class DataDirectories: Sendable {
     }
 
     /// Opens the logs, recovering them where needed.
-    func open(_ settings: BrokerKernelSettings) throws -> sending LogStore {
+    /// - Parameter boot: names the boot of the machine; empty where it is not known.
+    func open(_ settings: BrokerKernelSettings, boot: [UInt8]) throws -> sending LogStore {
         var generator = SystemRandomNumberGenerator()
         // Until the tree tells the topics' own.
         let logSettings = TopicConfigs(own: [:], broker: settings.configured).logSettings(
@@ -62,7 +63,7 @@ final class DataDirectories: Sendable {
             uniqueKeysWithValues: paths.map { path in
                 let owner = LogDirectory.Owner(
                     brokerID: settings.brokerID, clusterID: settings.clusterID,
-                    newDirectoryID: .random(using: &generator))
+                    newDirectoryID: .random(using: &generator), boot: boot)
                 return (path, owner)
             })
         return try LogStore(

@@ -105,9 +105,11 @@ struct TreeMember: Sendable {
     func leave() async { await session.close() }
 
     /// Registers the broker, and publishes the first image.
-    mutating func register(_ registration: BrokerRegistration) async throws(TreeFailure) {
+    mutating func register(
+        _ registration: BrokerRegistration, isWhole: @escaping @Sendable (TopicPartition) -> Bool
+    ) async throws(TreeFailure) {
         self.registration = registration
-        try await takePlace()
+        try await takePlace(isWhole: isWhole)
         while current == nil {
             do {
                 try await follow()
@@ -117,10 +119,12 @@ struct TreeMember: Sendable {
         }
     }
 
-    private mutating func takePlace() async throws(TreeFailure) {
+    private mutating func takePlace(
+        isWhole: (@Sendable (TopicPartition) -> Bool)? = nil
+    ) async throws(TreeFailure) {
         guard let registration else { return }
         let registering = TreeRegistering(settings: settings, session: session, logger: logger)
-        registrationEpoch = try await registering.takePlace(registration)
+        registrationEpoch = try await registering.takePlace(registration, isWhole: isWhole)
     }
 
     // MARK: - At work

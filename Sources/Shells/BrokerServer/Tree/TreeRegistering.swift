@@ -27,13 +27,20 @@ struct TreeRegistering {
     private var path: String { TreePath.broker(settings.broker) }
 
     /// Registers the broker. Returns the zxid of the registration.
-    func takePlace(_ registration: BrokerRegistration) async throws(TreeFailure) -> Int64 {
+    /// - Parameter isWhole: of a process that starts, whether a partition's log holds all that was written to it; what
+    ///   others count on and is lost is given up first.
+    func takePlace(
+        _ registration: BrokerRegistration, isWhole: (@Sendable (TopicPartition) -> Bool)? = nil
+    ) async throws(TreeFailure) -> Int64 {
+        let leaving = isWhole.map {
+            LeavingInSyncSets(broker: settings.broker, isWhole: $0, tree: tree, logger: logger)
+        }
         while true {
             do {
                 try await tree.createAbsent(TreePath.persistent)
                 try await tree.createAbsent(TreePath.feature, FeatureNode.text)
                 try await refuseApache()
-                let epoch = try await create(registration)
+                let epoch = try await create(registration, after: leaving)
                 logger.info("registered broker \(settings.broker)")
                 return epoch
             } catch CoordinatorError.connectionLost {
@@ -58,12 +65,23 @@ struct TreeRegistering {
 
     /// A process that was killed leaves its registration until its session expires, which is waited for unless the
     /// process is known to be dead.
-    private func create(_ registration: BrokerRegistration) async throws -> Int64 {
+    private func create(
+        _ registration: BrokerRegistration, after leaving: LeavingInSyncSets?
+    ) async throws -> Int64 {
         let deadline = clock.now() + session.timeout + Self.expirySlack
+        var mustLeave = try await leaving?.isDue() ?? false
         var removals: [TreeWrite] = []
         var isWaiting = false
         while true {
-            try await createOnce(registration, after: removals)
+            if let leaving, mustLeave {
+                try await remove(removals)
+                if try await !tree.exists(path) {
+                    try await leaving.leave()
+                    mustLeave = false
+                }
+            } else {
+                try await createOnce(registration, after: removals)
+            }
             removals = []
             guard let stat = try await tree.stat(path), let other = try await tree.read(.broker(settings.broker)),
                 stat.czxid == other.created
@@ -80,6 +98,12 @@ struct TreeRegistering {
             isWaiting = true
             try await Task.sleep(for: Self.checkInterval)
         }
+    }
+
+    /// What has gone meanwhile need not be removed.
+    private func remove(_ removals: [TreeWrite]) async throws(CoordinatorError) {
+        guard !removals.isEmpty else { return }
+        do { try await tree.perform(TreeTransaction(removals)) } catch .refused(.noNode, _) { return }
     }
 
     /// Whether it was done shows in the tree: the reply to an earlier attempt may have been lost.

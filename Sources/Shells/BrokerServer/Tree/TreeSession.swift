@@ -62,7 +62,11 @@ final class TreeSession: Sendable {
     /// A registration that a killed process left behind is replaced when it names the same log directory, whose lock
     /// this process holds; another one is waited for, as long as a session lives. Called once; on an error the session
     /// is closed.
-    func register(_ registration: BrokerRegistration) async throws(TreeFailure) {
+    /// - Parameter isWhole: whether a partition's log holds all that was ever written to it. The broker leaves the in-sync
+    ///   sets of all other partitions first, as far as others are in them (``LostTail``).
+    func register(
+        _ registration: BrokerRegistration, isWhole: @escaping @Sendable (TopicPartition) -> Bool
+    ) async throws(TreeFailure) {
         let taken = phase.withLock { phase -> TreeMember? in
             guard case .connected(let member) = phase else { return nil }
             phase = .registering
@@ -70,7 +74,7 @@ final class TreeSession: Sendable {
         }
         guard var member = taken else { preconditionFailure("a broker registers once, before it is closed") }
         do {
-            try await member.register(registration)
+            try await member.register(registration, isWhole: isWhole)
         } catch {
             phase.withLock { $0 = .closed }
             await member.leave()

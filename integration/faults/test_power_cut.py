@@ -1,0 +1,83 @@
+"""A machine of a cluster loses power: what its broker wrote and did not sync is gone when it comes back."""
+
+import os
+import signal
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from load import PARTITIONS, assert_nothing_lost, read_all
+from martlet import eventually
+
+BOOT_MARK = "martlet.boot"
+
+
+@pytest.fixture
+def cluster(stage, topic):
+    # Sessions that outlive the restart: the tree still says who was in sync.
+    cluster = stage.cluster(stage.coordinator().start(), zookeeper_session_timeout_ms=30_000).start()
+    cluster.create(topic, PARTITIONS)
+    return cluster
+
+
+def kill_at_once(cluster):
+    """Ends all brokers before one can tell the tree of another's death."""
+    for broker in cluster.brokers:
+        os.kill(broker.process.pid, signal.SIGSTOP)
+    cluster.kill()
+
+
+def forget_what_was_not_synced(broker, topic):
+    """Segments that are written to are synced when they are full; none is here."""
+    logs = list(broker.data.glob(f"{topic}-*/*.log"))
+    assert len(logs) == PARTITIONS and all(log.stat().st_size for log in logs)
+    for log in logs:
+        log.write_bytes(b"")
+
+
+def partitions(broker, topic):
+    """As the broker has them."""
+    metadata = AdminClient({"bootstrap.servers": broker.address}).list_topics(topic, timeout=10)
+    return list(metadata.topics[topic].partitions.values())
+
+
+def test_a_leader_that_lost_its_log_does_not_lead(cluster, topic, load, reader):
+    load.wait_for(1000)
+    first, *others = cluster.brokers
+    kill_at_once(cluster)
+    forget_what_was_not_synced(first, topic)
+    (first.data / BOOT_MARK).write_text("of another boot\n")
+    # Alone it could be made the leader of everything it is in sync in.
+    first.start()
+    assert all(one.isrs and first.id not in one.isrs for one in partitions(first, topic))
+    assert "left the in-sync sets of" in first.log()
+    for broker in others:
+        broker.start()
+    assert_nothing_lost(cluster, load, reader)
+
+
+def test_a_killed_broker_stays_in_sync(cluster, topic, load, reader):
+    load.wait_for(1000)
+    first, *others = cluster.brokers
+    kill_at_once(cluster)
+    first.start()
+    assert all(first.id in one.isrs for one in partitions(first, topic))
+    assert "left the in-sync sets of" not in first.log()
+    for broker in others:
+        broker.start()
+    assert_nothing_lost(cluster, load, reader)
+
+
+def test_a_power_cut_that_is_overlooked_loses_records(cluster, topic, load):
+    load.wait_for(1000)
+    load.end()
+    first, *others = cluster.brokers
+    kill_at_once(cluster)
+    forget_what_was_not_synced(first, topic)
+    first.start()
+    eventually(lambda: any(one.leader == first.id for one in partitions(first, topic)), "it leads")
+    for broker in others:
+        broker.start()
+    # New leaders tell the end of their logs when they know it to be committed.
+    found = eventually(lambda: read_all(cluster.address, topic), "everything can be read")
+    assert any(len(found[partition]) < len(numbers) for partition, numbers in load.acknowledged.items())
