@@ -190,6 +190,28 @@ struct GroupTests {
         #expect(String(buffer: synced.assignment) == "all")
     }
 
+    @Test("A long log is loaded in turns; who asks meanwhile is told to ask again")
+    func longLog() throws {
+        let bench = try bench()
+        try bench.createTopic("u", partitions: 1)
+        #expect(try commit(bench, 7, topic: "u") == .none)
+        let metadata = String(repeating: "m", count: 4000)
+        for offset in 1...300 { #expect(try commit(bench, Int64(offset), metadata: metadata) == .none) }
+        try bench.restart()
+        #expect(try commit(bench, 301) == .coordinatorLoadInProgress)
+        #expect(ErrorCode.of(try bench.call(ListGroupsRequest()).errorCode) == .coordinatorLoadInProgress)
+        #expect(bench.kernel.nextDeadline <= bench.now, "it goes on when nothing else is to be done")
+        try bench.changeImage { $0.setTopic("u", nil) }
+        var turns = 0
+        while try commit(bench, 301) == .coordinatorLoadInProgress {
+            try bench.advance(milliseconds: 0)
+            turns += 1
+        }
+        #expect(turns > 1 && turns < 100)
+        #expect(try committed(bench) == ["t-0": 301], "what was deleted meanwhile is forgotten")
+        #expect(ErrorCode.of(try bench.call(ListGroupsRequest()).errorCode) == .none)
+    }
+
     @Test("Offsets and the group itself survive a restart")
     func restart() throws {
         let bench = try bench()

@@ -158,6 +158,7 @@ package struct BrokerKernel: ProtocolCore {
         tickLeaders()
         endLateProduceWaits()
         compactWhenDue()
+        loadGroups()
         tickGroups()
         giveUpImageWaits()
     }

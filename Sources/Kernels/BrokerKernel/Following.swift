@@ -32,6 +32,7 @@ extension BrokerKernel {
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
         hasFollowed = true
         tellLeaders(of: changes.brokersChanged, since: older)
+        loadGroups()
         forgetInGroups(changes.topicsRemoved)
         endImageWaits()
     }

@@ -6,6 +6,8 @@ import KafkaProtocolGroups
 extension BrokerKernel {
     mutating func listGroups(_ request: Request, _ body: ListGroupsRequest) {
         var response = ListGroupsResponse()
+        // A list that lacks groups must not look like all there are.
+        if !groups.loading.isEmpty { response.errorCode = ErrorCode.coordinatorLoadInProgress.rawValue }
         response.groups = groups.registries.values.flatMap {
             $0.listing(states: body.statesFilter, types: body.typesFilter)
         }.sorted { $0.groupId < $1.groupId }
@@ -29,6 +31,7 @@ extension BrokerKernel {
         refused.groupId = group
         refused.errorCode = ErrorCode.notCoordinator.rawValue
         guard let partition = coordinatedPartition(of: group), let registry = groups.registries[partition] else {
+            refused.errorCode = refusal(of: group).rawValue
             return tell(&self, refused)
         }
         let described = registry.description(of: group)
@@ -44,7 +47,7 @@ extension BrokerKernel {
             } else {
                 var result = DeleteGroupsResponse.DeletableGroupResult()
                 result.groupId = group
-                result.errorCode = ErrorCode.notCoordinator.rawValue
+                result.errorCode = refusal(of: group).rawValue
                 response.results.append(result)
             }
         }

@@ -10,11 +10,16 @@ import SegmentedLog
 struct GroupCoordinators {
     /// By partition. A registry is here exactly while its partition is led and its log has been replayed.
     fileprivate(set) var registries: [Int32: GroupRegistry] = [:]
+    /// By partition: registries that will be here when they know all that their logs hold.
+    var loading: [Int32: GroupLoading] = [:]
     /// What to do with the answers that registries still owe.
     fileprivate var awaited: [GroupTicket: (inout BrokerKernel, GroupReply) -> Void] = [:]
     private var lastTicket: UInt64 = 0
 
-    var nextDeadline: Instant { registries.values.lazy.map(\.nextDeadline).min() ?? .never }
+    var nextDeadline: Instant {
+        if let begun = loading.values.lazy.map(\.begun).min() { return begun }
+        return registries.values.lazy.map(\.nextDeadline).min() ?? .never
+    }
 
     fileprivate mutating func newTicket() -> GroupTicket {
         lastTicket += 1
@@ -25,11 +30,20 @@ struct GroupCoordinators {
 extension BrokerKernel {
     // MARK: - Where a group lives
 
-    /// The partition of `__consumer_offsets` that holds `group`, if this broker coordinates it.
+    /// The partition of `__consumer_offsets` that holds `group`, if this broker coordinates it and has loaded it.
     func coordinatedPartition(of group: String) -> Int32? {
+        partition(of: group).flatMap { groups.registries[$0] == nil ? nil : $0 }
+    }
+
+    /// What is to be said of a group for which there is no ``coordinatedPartition(of:)``.
+    func refusal(of group: String) -> ErrorCode {
+        let isLoading = partition(of: group).map { groups.loading[$0] != nil } ?? false
+        return isLoading ? .coordinatorLoadInProgress : .notCoordinator
+    }
+
+    private func partition(of group: String) -> Int32? {
         guard let topic = image.topics[InternalTopics.committedOffsets], !topic.partitions.isEmpty else { return nil }
-        let partition = GroupPlacement.partition(of: group, among: Int32(topic.partitions.count))
-        return groups.registries[partition] == nil ? nil : partition
+        return GroupPlacement.partition(of: group, among: Int32(topic.partitions.count))
     }
 
     // MARK: - Asking a registry
@@ -57,6 +71,7 @@ extension BrokerKernel {
     mutating func forgetInGroups(_ topics: [String]) {
         guard !topics.isEmpty else { return }
         for partition in groups.registries.keys.sorted() { decide(.topicsDeleted(Set(topics)), in: partition) }
+        for partition in groups.loading.keys { groups.loading[partition]?.noteDeletion(of: topics) }
     }
 
     private mutating func decide(_ event: GroupEvent, in partition: Int32) {
@@ -126,12 +141,16 @@ extension BrokerKernel {
             // What its registry says from now on is that it knows nothing.
             decide(.deposed, in: index)
             groups.registries[index] = nil
-        } else if groups.registries[index] == nil {
-            var registry = GroupRegistry(
-                settings: settings.groups, generator: SeededGenerator(seed: generator.next()))
-            guard replay(partition.log, into: &registry) else { return }
-            groups.registries[index] = registry
-            decide(.loaded, in: index)
+            groups.loading[index] = nil
+        } else if groups.registries[index] == nil && groups.loading[index] == nil {
+            beginLoadingGroups(of: partition)
         }
+    }
+
+    /// Lets a registry speak that knows all that its log holds.
+    mutating func takeUp(_ registry: GroupRegistry, of index: Int32, without deletedTopics: Set<String>) {
+        groups.registries[index] = registry
+        decide(.loaded, in: index)
+        if !deletedTopics.isEmpty { decide(.topicsDeleted(deletedTopics), in: index) }
     }
 }

@@ -7,7 +7,7 @@ extension BrokerKernel {
     mutating func joinGroup(_ request: Request, _ body: JoinGroupRequest) {
         guard let partition = coordinatedPartition(of: body.groupId) else {
             var response = JoinGroupResponse()
-            response.errorCode = ErrorCode.notCoordinator.rawValue
+            response.errorCode = refusal(of: body.groupId).rawValue
             response.memberId = body.memberId
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
@@ -25,7 +25,7 @@ extension BrokerKernel {
     mutating func syncGroup(_ request: Request, _ body: SyncGroupRequest) {
         guard let partition = coordinatedPartition(of: body.groupId) else {
             var response = SyncGroupResponse()
-            response.errorCode = ErrorCode.notCoordinator.rawValue
+            response.errorCode = refusal(of: body.groupId).rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
         ask(partition) {
@@ -39,7 +39,7 @@ extension BrokerKernel {
     mutating func heartbeat(_ request: Request, _ body: HeartbeatRequest) {
         guard let partition = coordinatedPartition(of: body.groupId) else {
             var response = HeartbeatResponse()
-            response.errorCode = ErrorCode.notCoordinator.rawValue
+            response.errorCode = refusal(of: body.groupId).rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
         ask(partition) {
@@ -55,7 +55,7 @@ extension BrokerKernel {
     mutating func leaveGroup(_ request: Request, _ body: LeaveGroupRequest) {
         guard let partition = coordinatedPartition(of: body.groupId) else {
             var response = LeaveGroupResponse()
-            response.errorCode = ErrorCode.notCoordinator.rawValue
+            response.errorCode = refusal(of: body.groupId).rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
         // Versions before 3 are of one member, and say how it went in the place of the whole response's error.

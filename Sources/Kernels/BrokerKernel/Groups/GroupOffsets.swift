@@ -14,7 +14,7 @@ extension BrokerKernel {
                 told.partitions = topic.partitions.map { partition in
                     var one = OffsetCommitResponse.OffsetCommitResponsePartition()
                     one.partitionIndex = partition.partitionIndex
-                    one.errorCode = ErrorCode.notCoordinator.rawValue
+                    one.errorCode = refusal(of: body.groupId).rawValue
                     return one
                 }
                 return told
@@ -38,7 +38,7 @@ extension BrokerKernel {
     mutating func offsetDelete(_ request: Request, _ body: OffsetDeleteRequest) {
         guard let partition = coordinatedPartition(of: body.groupId) else {
             var response = OffsetDeleteResponse()
-            response.errorCode = ErrorCode.notCoordinator.rawValue
+            response.errorCode = refusal(of: body.groupId).rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
         let refused = unknown(
@@ -119,21 +119,21 @@ extension BrokerKernel {
         then tell: @escaping (inout BrokerKernel, OffsetFetchResponse.OffsetFetchResponseGroup) -> Void
     ) {
         guard let partition = coordinatedPartition(of: group.groupId), let registry = groups.registries[partition]
-        else { return tell(&self, Self.refused(group)) }
+        else { return tell(&self, Self.refused(group, refusal(of: group.groupId))) }
         var told = OffsetFetchResponse.OffsetFetchResponseGroup()
         told.groupId = group.groupId
         told.topics = registry.committedOffsets(of: group.groupId, topics: group.topics, requireStable: requireStable)
         whenGroupsCommitted(partition) { [told] kernel, isCommitted in
-            tell(&kernel, isCommitted ? told : Self.refused(group))
+            tell(&kernel, isCommitted ? told : Self.refused(group, .notCoordinator))
         }
     }
 
     private static func refused(
-        _ group: OffsetFetchRequest.OffsetFetchRequestGroup
+        _ group: OffsetFetchRequest.OffsetFetchRequestGroup, _ error: ErrorCode
     ) -> OffsetFetchResponse.OffsetFetchResponseGroup {
         var told = OffsetFetchResponse.OffsetFetchResponseGroup()
         told.groupId = group.groupId
-        told.errorCode = ErrorCode.notCoordinator.rawValue
+        told.errorCode = error.rawValue
         // Versions 0 and 1 have no other place for the error than the partitions.
         told.topics = (group.topics ?? []).map { topic in
             var answer = OffsetFetchResponse.OffsetFetchResponseTopics()
@@ -143,7 +143,7 @@ extension BrokerKernel {
                 one.partitionIndex = index
                 one.committedOffset = -1
                 one.metadata = ""
-                one.errorCode = ErrorCode.notCoordinator.rawValue
+                one.errorCode = error.rawValue
                 return one
             }
             return answer
