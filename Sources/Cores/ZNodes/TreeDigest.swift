@@ -43,7 +43,7 @@ package struct TreeDigest: Sendable, Equatable {
         writer.int32(node.version)
         writer.int32(node.createdChildCount)
         writer.int32(node.aversion)
-        writer.int64(node.lifetime.owner)
+        writer.int64(NodeOwner(node.lifetime).rawValue)
         // The root has the empty path there.
         let path = path == "/" ? "" : path
         var crc = path.withPathBytes { checksum(0, $0) }
@@ -54,18 +54,6 @@ package struct TreeDigest: Sendable, Equatable {
     private static func checksum(_ before: UInt, _ bytes: UnsafeRawBufferPointer) -> UInt {
         // Without bytes zlib would begin anew.
         bytes.isEmpty ? before : crc32_z(before, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-    }
-}
-
-extension ZNode.Lifetime {
-    /// What Apache ZooKeeper keeps as the owner of such a node.
-    fileprivate var owner: Int64 {
-        switch self {
-        case .persistent: 0
-        case .ephemeral(let session): session
-        case .container: .min
-        case .ttl(let milliseconds): Int64(bitPattern: 0xff00_0000_0000_0000) | milliseconds
-        }
     }
 }
 

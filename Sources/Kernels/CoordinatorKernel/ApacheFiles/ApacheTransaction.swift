@@ -1,5 +1,6 @@
 import NIOCore
 import WireCoding
+import ZNodes
 import ZooKeeperProtocol
 
 /// One entry of Apache ZooKeeper's transaction log.
@@ -149,29 +150,6 @@ extension ApacheTransaction {
             }
         }
         return hasFailed ? .nothing : .multi(changes)
-    }
-}
-
-/// Whom a node of Apache ZooKeeper goes with, in the one number that its files keep.
-struct NodeOwner: Equatable {
-    /// 0 for none, a session, or one of the marks below.
-    var rawValue: Int64
-
-    static let none = NodeOwner(rawValue: 0)
-    static let container = NodeOwner(rawValue: .min)
-    private static let ttlMark: UInt64 = 0xff
-    private static let ttlBits: Int64 = 0xff_ffff_ffff
-
-    init(rawValue: Int64) { self.rawValue = rawValue }
-
-    init(ttl milliseconds: Int64) {
-        rawValue = Int64(bitPattern: Self.ttlMark << 56) | (milliseconds & Self.ttlBits)
-    }
-
-    /// The time to live in milliseconds; nil when the number has not its mark. A server whose own number is 255 gives
-    /// sessions such numbers, too, if it keeps no times to live.
-    var ttl: Int64? {
-        UInt64(bitPattern: rawValue) >> 48 == Self.ttlMark << 8 ? rawValue & Self.ttlBits : nil
     }
 }
 

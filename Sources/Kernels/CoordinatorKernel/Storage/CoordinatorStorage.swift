@@ -212,13 +212,36 @@ package struct CoordinatorStorage: Sendable {
         let snapshots = snapshotZxids(try snapshotFileNames())
         let kept = snapshots.suffix(max(1, settings.retainedSnapshotCount))
         guard let oldest = kept.first else { return }
-        for zxid in snapshots where zxid < oldest { try removeSnapshotFile(.snapshot(zxid: zxid)) }
+        for zxid in snapshots where zxid < oldest { try removeGradually(snapshot: zxid) }
         try onDisk { () throws(FileSystemError) in
             let files = try log.firstZxids()
             for (firstZxid, next) in zip(files, files.dropFirst()) where next <= oldest + 1 {
                 try log.remove(firstZxid)
             }
         }
+    }
+
+    /// So much of a superfluous snapshot is given back at a time. All at once would keep the log's syncs waiting: a file
+    /// system that discards freed blocks does so within the commit that they wait for.
+    private static let releasedAtOnceInBytes = 8 << 20
+
+    /// Removes a snapshot, which is not one any more as soon as this begins.
+    private func removeGradually(snapshot zxid: Int64) throws(StorageFailure) {
+        let directory = settings.snapshotDirectory
+        let doomed = StorageFileName.partialSnapshot(zxid: zxid)
+        let path = "\(directory)/\(doomed.text)"
+        try onDisk { () throws(FileSystemError) in
+            try fileSystem.rename("\(directory)/\(StorageFileName.snapshot(zxid: zxid).text)", to: path)
+            try fileSystem.synchronizeDirectory(directory)
+            let file = try fileSystem.open(path, .readWrite)
+            var size = try file.size()
+            while size > Self.releasedAtOnceInBytes {
+                size -= Self.releasedAtOnceInBytes
+                try file.truncate(to: size)
+                try file.synchronize()
+            }
+        }
+        try removeSnapshotFile(doomed)
     }
 
     func snapshotFileNames() throws(StorageFailure) -> [StorageFileName] {
