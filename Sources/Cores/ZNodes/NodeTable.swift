@@ -21,7 +21,7 @@ struct NodeTable: Sendable {
 
     func reference(of path: String) -> NodeReference? { path.withPathBytes { reference(of: $0) } }
 
-    private func reference(of path: UnsafeRawBufferPointer) -> NodeReference? {
+    func reference(of path: UnsafeRawBufferPointer) -> NodeReference? {
         let hash = path.lastingHash
         let shelf = Self.shelf(of: hash)
         return shelves[shelf].find(path, hash: hash).map { NodeReference(shelf: shelf, row: $0) }
@@ -57,6 +57,19 @@ struct NodeTable: Sendable {
     func data(of path: String) -> ByteBuffer? { reference(of: path).flatMap { data(at: $0) } }
 
     func data(at place: NodeReference) -> ByteBuffer? { shelves[place.shelf].data(of: place.row) }
+
+    /// Everything of a node without copying it; no bytes for null data.
+    func withContents<Value>(
+        of place: NodeReference,
+        _ body: (
+            _ path: UnsafeRawBufferPointer, _ data: UnsafeRawBufferPointer, NodeShelf.Row, ZNode.Lifetime
+        ) -> Value
+    ) -> Value {
+        let shelf = shelves[place.shelf]
+        return shelf.withPath(of: place.row) { path in
+            shelf.withData(of: place.row) { body(path, $0, shelf[place.row], shelf.lifetime(of: place.row)) }
+        }
+    }
 
     // MARK: Changing
 
@@ -229,6 +242,13 @@ struct NodeTable: Sendable {
                 let place = NodeReference(shelf: shelf, row: row)
                 body(path(of: place), node(at: place), data(at: place))
             }
+        }
+    }
+
+    /// Visits every node, in no order.
+    func forEachPlace(_ body: (NodeReference) -> Void) {
+        for shelf in shelves.indices {
+            for row in shelves[shelf].occupiedNumbers { body(NodeReference(shelf: shelf, row: row)) }
         }
     }
 

@@ -1,6 +1,5 @@
 import CZlib
 import NIOCore
-import WireCoding
 
 /// A tree's digest after one change.
 package struct ZxidDigest: Sendable, Equatable {
@@ -25,30 +24,34 @@ package struct TreeDigest: Sendable, Equatable {
 
     package private(set) var value: UInt64 = 0
 
-    static func counts(_ path: String) -> Bool { !path.hasPrefix("/zookeeper/") }
+    static func counts(_ path: UnsafeRawBufferPointer) -> Bool { !path.starts(with: "/zookeeper/".utf8) }
 
-    mutating func add(_ node: ZNode, _ data: ByteBuffer?, at path: String) { value &+= Self.of(node, data, at: path) }
+    /// Takes up what nodes give now in the place of what they gave before.
+    mutating func replace(_ before: UInt64, by after: UInt64) { value = value &- before &+ after }
 
-    mutating func remove(_ node: ZNode, _ data: ByteBuffer?, at path: String) {
-        value &-= Self.of(node, data, at: path)
-    }
-
-    private static func of(_ node: ZNode, _ data: ByteBuffer?, at path: String) -> UInt64 {
-        var writer = WireWriter(capacity: 60)
-        writer.int64(node.czxid)
-        writer.int64(node.mzxid)
-        writer.int64(node.pzxid)
-        writer.int64(node.ctime)
-        writer.int64(node.mtime)
-        writer.int32(node.version)
-        writer.int32(node.createdChildCount)
-        writer.int32(node.aversion)
-        writer.int64(NodeOwner(node.lifetime).rawValue)
+    /// What a node gives.
+    static func of(
+        _ path: UnsafeRawBufferPointer, _ data: UnsafeRawBufferPointer, _ row: NodeShelf.Row, _ owner: NodeOwner
+    ) -> UInt64 {
         // The root has the empty path there.
-        let path = path == "/" ? "" : path
-        var crc = path.withPathBytes { checksum(0, $0) }
-        if let data { crc = data.withUnsafeReadableBytes { checksum(crc, $0) } }
-        return UInt64(writer.buffer().withUnsafeReadableBytes { checksum(crc, $0) })
+        let crc = checksum(path.count == 1 ? 0 : checksum(0, path), data)
+        return withUnsafeTemporaryAllocation(byteCount: 60, alignment: 8) { stat in
+            var end = 0
+            func put(_ value: some FixedWidthInteger) {
+                stat.storeBytes(of: value.bigEndian, toByteOffset: end, as: type(of: value))
+                end += value.bitWidth / 8
+            }
+            put(row.czxid)
+            put(row.mzxid)
+            put(row.pzxid)
+            put(row.ctime)
+            put(row.mtime)
+            put(row.version)
+            put(row.createdChildCount)
+            put(row.aversion)
+            put(owner.rawValue)
+            return UInt64(checksum(crc, UnsafeRawBufferPointer(stat)))
+        }
     }
 
     private static func checksum(_ before: UInt, _ bytes: UnsafeRawBufferPointer) -> UInt {
@@ -57,13 +60,29 @@ package struct TreeDigest: Sendable, Equatable {
     }
 }
 
-extension TreeChange {
-    /// The nodes that become different, by this change alone.
-    var touchedPaths: [String] {
-        switch self {
-        case .created(let path, _, _, _), .deleted(let path): [path] + (NodePath.parent(of: path).map { [$0] } ?? [])
-        case .dataSet(let path, _), .aclSet(let path, _): [path]
-        default: []
+extension NodeTable {
+    /// What the nodes that `change` touches give to the digest.
+    func digest(touchedBy change: TreeChange) -> UInt64 {
+        switch change {
+        case .created(let path, _, _, _), .deleted(let path):
+            path.withPathBytes { digest(of: $0) &+ ($0.parentPath.map { digest(of: $0) } ?? 0) }
+        case .dataSet(let path, _), .aclSet(let path, _): path.withPathBytes { digest(of: $0) }
+        default: 0
+        }
+    }
+
+    /// What all nodes give to the digest; takes time for each there is.
+    func digestOfAll() -> UInt64 {
+        var sum: UInt64 = 0
+        forEachPlace { place in sum &+= digest(of: place) }
+        return sum
+    }
+
+    private func digest(of path: UnsafeRawBufferPointer) -> UInt64 { reference(of: path).map { digest(of: $0) } ?? 0 }
+
+    private func digest(of place: NodeReference) -> UInt64 {
+        withContents(of: place) { path, data, row, lifetime in
+            TreeDigest.counts(path) ? TreeDigest.of(path, data, row, NodeOwner(lifetime)) : 0
         }
     }
 }

@@ -76,30 +76,16 @@ package struct TreeState: Sendable, Equatable {
     /// Keeps the digest from now on; takes time for each node there is.
     mutating func keepDigest() {
         var digest = TreeDigest()
-        func add(_ place: NodeReference) {
-            let path = nodes.path(of: place)
-            if TreeDigest.counts(path) { digest.add(nodes.node(at: place), nodes.data(at: place), at: path) }
-        }
-        if let root = nodes.reference(of: "/") { add(root) }
-        nodes.forEachDescendant(of: "/", add)
+        digest.replace(0, by: nodes.digestOfAll())
         self.digest = digest
     }
 
     /// Applies one change of the record that ``advance(to:)`` was told of.
     mutating func apply(_ change: TreeChange, zxid: Int64, time: Int64) {
         guard digest != nil else { return perform(change, zxid: zxid, time: time) }
-        let touched = change.touchedPaths.filter(TreeDigest.counts)
-        for path in touched {
-            if let place = nodes.reference(of: path) {
-                digest?.remove(nodes.node(at: place), nodes.data(at: place), at: path)
-            }
-        }
+        let before = nodes.digest(touchedBy: change)
         perform(change, zxid: zxid, time: time)
-        for path in touched {
-            if let place = nodes.reference(of: path) {
-                digest?.add(nodes.node(at: place), nodes.data(at: place), at: path)
-            }
-        }
+        digest?.replace(before, by: nodes.digest(touchedBy: change))
     }
 
     private mutating func perform(_ change: TreeChange, zxid: Int64, time: Int64) {

@@ -30,6 +30,9 @@ package struct Recovery<State> {
 package struct CoordinatorStorage: Sendable {
     let fileSystem: any FileSystem
     package let settings: StorageSettings
+    /// So much of a superfluous snapshot is given back at a time. All at once would keep the log's syncs waiting: a file
+    /// system that discards freed blocks does so within the commit that they wait for.
+    var releasedAtOnceInBytes = 8 << 20
 
     var log: LogDirectory { LogDirectory(fileSystem, settings) }
 
@@ -221,10 +224,6 @@ package struct CoordinatorStorage: Sendable {
         }
     }
 
-    /// So much of a superfluous snapshot is given back at a time. All at once would keep the log's syncs waiting: a file
-    /// system that discards freed blocks does so within the commit that they wait for.
-    private static let releasedAtOnceInBytes = 8 << 20
-
     /// Removes a snapshot, which is not one any more as soon as this begins.
     private func removeGradually(snapshot zxid: Int64) throws(StorageFailure) {
         let directory = settings.snapshotDirectory
@@ -235,8 +234,8 @@ package struct CoordinatorStorage: Sendable {
             try fileSystem.synchronizeDirectory(directory)
             let file = try fileSystem.open(path, .readWrite)
             var size = try file.size()
-            while size > Self.releasedAtOnceInBytes {
-                size -= Self.releasedAtOnceInBytes
+            while size > releasedAtOnceInBytes {
+                size -= releasedAtOnceInBytes
                 try file.truncate(to: size)
                 try file.synchronize()
             }

@@ -57,7 +57,6 @@ struct WordAnswers: Sendable {
             kernel.lookIfServing { _, _ in () }.map {
                 "datadir_size: \(surroundings.snapshotDirectorySize)\nlogdir_size: \(surroundings.logDirectorySize)\n"
             }
-        // No digests are kept, as by an Apache ZooKeeper with digest.enabled=false.
         case .hash:
             kernel.lookIfServing { loop, _ in loop.kernel.digests }.map { digests in
                 digests.map { "\(String(UInt64(bitPattern: $0.zxid), radix: 16)): \($0.digest)\n" }.joined()

@@ -45,7 +45,7 @@ package struct CoordinatorSettings: Sendable {
     /// Whether hard limits of quotas refuse changes (`enforceQuota`).
     package var enforcesQuotas = false
     /// Whether a digest of the tree is kept (`digest.enabled`).
-    package var keepsDigest = false
+    package var keepsDigest = true
     /// Whether access lists are looked at (`skipACL=no`).
     package var checksACLs = true
     /// Whether members look at them before they ask their leader (`enableEagerACLCheck`).

@@ -43,7 +43,7 @@ extension CoordinatorSchema {
             "cnxTimeout", .integer(1...Int64(Int32.max)), default: "1000",
             "Milliseconds until dialling a member is given up, TLS included; it is dialled again at once."),
         SettingKey(
-            "digest.enabled", .boolean, default: "false",
+            "digest.enabled", .boolean, default: "true",
             "Whether a digest of the tree is kept, which the word hash shows and by which members notice that their trees "
                 + "differ. It makes changes dearer, the more the longer data is."),
         SettingKey(
