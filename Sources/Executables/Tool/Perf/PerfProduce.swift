@@ -48,12 +48,19 @@ struct PerfProduce: AsyncParsableCommand {
                 throw CommandFailure("topic '\(topic)' does not exist")
             }
             let work = PerfWork(records: numRecords, perSecond: throughput)
-            let partitions = found.partitions.map { TopicPartition(topic: topic, partition: $0.index) }
+            var placed: [BrokerID: [TopicPartition]] = [:]
+            for index in found.partitions.map(\.index) {
+                let partition = TopicPartition(topic: topic, partition: index)
+                placed[try await client.leader(of: partition), default: []].append(partition)
+            }
             let began = ContinuousClock.now
             let latencies = try await withThrowingTaskGroup(of: LatencyRecord.self) { group in
-                for worker in 0..<inFlight {
-                    group.addTask {
-                        try await send(batch, to: partitions, from: worker, acks: acknowledged, work, client)
+                for (leader, partitions) in placed {
+                    for worker in 0..<inFlight {
+                        group.addTask {
+                            try await send(
+                                batch, to: partitions, of: leader, from: worker, acks: acknowledged, work, client)
+                        }
                     }
                 }
                 return try await group.reduce(into: LatencyRecord()) { $0.add($1) }
@@ -68,34 +75,40 @@ struct PerfProduce: AsyncParsableCommand {
         return value
     }
 
-    /// Sends one batch after the other, each to the next partition, until all work is done.
+    /// Sends requests to one broker until all work is done, each when the one before is answered: as a producer does, with
+    /// a batch for each partition that the broker leads, or, at a given rate, with one for one of them.
     private func send(
-        _ batch: PerfBatch, to partitions: [TopicPartition], from worker: Int, acks: Int16, _ work: PerfWork,
-        _ client: KafkaClient
+        _ batch: PerfBatch, to partitions: [TopicPartition], of leader: BrokerID, from worker: Int, acks: Int16,
+        _ work: PerfWork, _ client: KafkaClient
     ) async throws -> LatencyRecord {
         var produce = RawProduce()
         produce.acks = acks
         var latencies = LatencyRecord()
         var turn = worker
-        while let share = work.take(batch.recordCount) {
-            if let due = share.due { try await Task.sleep(until: due, clock: .continuous) }
-            let batch = share.count == batch.recordCount ? batch : try batch.shortened(to: share.count)
-            let partition = partitions[turn % partitions.count]
-            turn += 1
-            let bytes = batch.stamped(WallClock.milliseconds())
+        while true {
+            var parts: [(TopicPartition, RecordBytes)] = []
+            var count = 0
+            while parts.count < partitions.count, let share = work.take(batch.recordCount) {
+                if let due = share.due { try await Task.sleep(until: due, clock: .continuous) }
+                let batch = share.count == batch.recordCount ? batch : try batch.shortened(to: share.count)
+                parts.append((partitions[turn % partitions.count], .inMemory(batch.stamped(WallClock.milliseconds()))))
+                turn += 1
+                count += share.count
+                if share.due != nil { break }
+            }
+            guard !parts.isEmpty else { return latencies }
             let began = ContinuousClock.now
-            let connection = try await client.connection(for: .leader(partition))
+            let connection = try await client.connection(to: leader)
             if acks == 0 {
                 while connection.unsentBytes > Self.unsentBound { try await Task.sleep(for: .milliseconds(1)) }
-                try produce.withoutAnswer([(partition, .inMemory(bytes))], on: connection)
+                try produce.withoutAnswer(parts, on: connection)
             } else {
-                for outcome in try await produce([(partition, .inMemory(bytes))], on: connection) {
-                    try ClientFault.check(outcome.error.rawValue, "\(partition)", outcome.message)
+                for outcome in try await produce(parts, on: connection) {
+                    try ClientFault.check(outcome.error.rawValue, "\(outcome.partition)", outcome.message)
                 }
             }
-            latencies.add(milliseconds: began.duration(to: .now) / .milliseconds(1), count: batch.recordCount)
+            latencies.add(milliseconds: began.duration(to: .now) / .milliseconds(1), count: count)
         }
-        return latencies
     }
 
     private func report(_ latencies: LatencyRecord, _ seconds: Double) {
