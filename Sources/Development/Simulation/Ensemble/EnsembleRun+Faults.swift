@@ -19,9 +19,7 @@ extension EnsembleRun {
         case 11: breakStream(server)
         case 12: stall(server)
         case 13: changeWeather()
-        case 14, 15:
-            servers[server].pausedUntil = now + Duration.milliseconds(random.within(50...2000)).nanoseconds
-            trace?.note(now, "\(server + 1) is stopped until \(servers[server].pausedUntil / 1_000_000)")
+        case 14, 15: pause(server, for: .milliseconds(random.within(50...2000)))
         case 16: servers[server].longestSync = .milliseconds(random.within(1...200))
         case 17: servers[server].clock.calendarOffsetInMilliseconds = Int64(random.within(-10_000_000...10_000_000))
         case 18: fill(server)
@@ -46,11 +44,12 @@ extension EnsembleRun {
         for server in servers.indices { servers[server].longestSync = longest }
     }
 
-    /// Cuts the leader off from the others, who learn of it long before it does.
+    /// Cuts the leader off from the others, who learn of it long before it does, the more so if it is stopped.
     private mutating func isolateLeader() {
         let isLeading = servers.map { $0.kernel?.ensembleStatus?.quorum.role == .leading }
         guard let leader = isLeading.firstIndex(of: true) else { return }
         trace?.note(now, "\(leader + 1) is cut off, and leads")
+        if random.happens(1, in: 2) { pause(leader, for: .milliseconds(random.within(300...1500))) }
         for other in servers.indices where other != leader {
             network.cut(from: leader, to: other)
             network.cut(from: other, to: leader)
@@ -62,6 +61,14 @@ extension EnsembleRun {
     private mutating func breakStream(_ server: Int) {
         let other = random.below(servers.count)
         if other != server { breakStream(from: server, to: other, isSmall: random.happens(1, in: 2)) }
+    }
+
+    /// Stops a process that is not stopped already: what waits for the end of one pause must not be overtaken by what waits
+    /// for that of another.
+    private mutating func pause(_ server: Int, for duration: Duration) {
+        guard servers[server].pausedUntil <= now else { return }
+        servers[server].pausedUntil = now + duration.nanoseconds
+        trace?.note(now, "\(server + 1) is stopped until \(servers[server].pausedUntil / 1_000_000)")
     }
 
     /// Its session is to expire, and its node to go.

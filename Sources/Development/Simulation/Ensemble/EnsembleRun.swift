@@ -31,6 +31,10 @@ package struct EnsembleRun {
         case act(client: Int)
         case fault
         case roomReturns(Int)
+
+        var isTick: Bool {
+            if case .tick = self { true } else { false }
+        }
     }
 
     static let registerCount = 3
@@ -123,7 +127,8 @@ package struct EnsembleRun {
         guard let (time, item) = agenda.next() else { preconditionFailure("nothing is to happen any more") }
         now = max(now, time)
         if let server = server(of: item), servers[server].pausedUntil > now {
-            return agenda.plan(item, at: servers[server].pausedUntil)
+            return agenda.plan(
+                item, at: servers[server].pausedUntil + (item.isTick ? Int64(random.below(25_000_000)) : 0))
         }
         switch item {
         case .told(let messages, let sender, let receiver, let passage):
