@@ -54,7 +54,7 @@ import WireCoding
         bystander.send(frame([1]))
         #expect(await innocent.frames(1) == [[1]])
         try await listener.close()
-        return await lines.containing("closed a connection of 127.0.0.1")
+        return try await lines.containing("closed a connection of 127.0.0.1")
     }
 
     @Test func whatIsNoFrameEndsThatConnectionWithOneLine() async throws {
@@ -89,7 +89,7 @@ import WireCoding
         let connection = try await dial(listener, client)
         connection.send(frame([1]))
         #expect(await client.closeReason() == .endedByPeer)
-        #expect(await lines.containing("nonsense").count == 1)
+        #expect(try await lines.containing("nonsense").count == 1)
         try await listener.close()
     }
 
@@ -105,7 +105,7 @@ import WireCoding
         let second = RecordingHandler()
         _ = try await dial(listener, second)
         #expect(await second.closeReason() == .endedByPeer)
-        #expect(await lines.containing("there are already 1 connections, the limit").count == 1)
+        #expect(try await lines.containing("there are already 1 connections, the limit").count == 1)
         first.close(.ended)
         #expect(await server.closeReason() == .endedByPeer)
         #expect(listener.connectionCount == 0)
@@ -122,7 +122,7 @@ import WireCoding
         let second = RecordingHandler()
         _ = try await dial(listener, second)
         #expect(await second.closeReason() == .endedByPeer)
-        #expect(await !lines.containing("connections of 127.0.0.1, the limit for one address").isEmpty)
+        #expect(try await !lines.containing("connections of 127.0.0.1, the limit for one address").isEmpty)
         try await listener.close()
     }
 

@@ -33,6 +33,8 @@ import WireCoding
             name: "TLS", host: "127.0.0.1", port: 0, securityProtocol: .ssl, tls: tls,
             principals: try PrincipalMapping(rules), maximumFrameSizeInBytes: 64 << 20)
         settings.fileCheckInterval = .zero
+        // Simulations in other tests may keep this one waiting for minutes.
+        settings.handshakeTimeout = .seconds(600)
         adjust(&settings)
         return try await Listener.bind(settings, on: group, logger: lines.logger, makeHandler: makeHandler)
     }
@@ -144,7 +146,7 @@ import WireCoding
         } catch let failure as Connector.Failure {
             #expect(failure.cause.hasPrefix("TLS: "))
         }
-        let refusals = await lines.containing("listener TLS")
+        let refusals = try await lines.containing("listener TLS")
         #expect(refusals.count == 1)
         let expected =
             name.isEmpty
@@ -191,14 +193,14 @@ import WireCoding
         connection.send(frame([1, 2, 3]))
         _ = await client.closeReason()
         try await secure.close()
-        let refusals = await lines.containing("plaintext on a TLS listener")
+        let refusals = try await lines.containing("plaintext on a TLS listener")
         #expect(refusals.count == 1)
         #expect(refusals.allSatisfy { $0.contains("of \(connection.localAddress) ") })
 
         let plain = try await listener(serverTLS) { $0.securityProtocol = .plaintext }
         await #expect(throws: Connector.Failure.self) { _ = try await dial(plain, clientTLS, RecordingHandler()) }
         try await plain.close()
-        #expect(await lines.containing("a TLS hello on a plaintext listener").count == 1)
+        #expect(try await lines.containing("a TLS hello on a plaintext listener").count == 1)
     }
 
     @Test func changedFilesAreUsedForNewConnectionsAndLivingOnesStay() async throws {
@@ -219,7 +221,7 @@ import WireCoding
         try Data("nonsense".utf8).write(to: URL(filePath: current), options: .atomic)
         _ = try await dial(listener, trustsOne, RecordingHandler())
         _ = try await dial(listener, trustsOne, RecordingHandler())
-        #expect(await lines.containing("cannot be used, the old ones stay in use").count == 1)
+        #expect(try await lines.containing("cannot be used, the old ones stay in use").count == 1)
 
         try Data(contentsOf: folder.appending(path: "other.pem")).write(to: URL(filePath: current), options: .atomic)
         let after = try await dial(listener, trustsTwo, RecordingHandler())
@@ -234,7 +236,7 @@ import WireCoding
         let client = RecordingHandler()
         _ = try await dial(listener, nil, host: "127.0.0.1", client)
         #expect(await client.closeReason() == .endedByPeer)
-        #expect(await !lines.containing("no handshake within").isEmpty)
+        #expect(try await !lines.containing("no handshake within").isEmpty)
         try await listener.close()
     }
 
