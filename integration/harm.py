@@ -1,4 +1,5 @@
-"""What can happen to the processes of a cluster, each as something that begins and ends, chosen by a seed.
+"""What can happen to the processes of a cluster, each as something that begins and ends, for tests and, chosen by a seed,
+for soaks.
 
 What is down or stopped is never more than what the choice says: a fault takes its victims from those that are well, and
 gives them back well.
@@ -11,37 +12,44 @@ from martlet import eventually
 
 
 class Fault:
-    """What is done to victims, and undone."""
+    """What is done to victims, and undone: by calls, or for as long as a `with` lasts."""
 
     def __init__(self, *victims):
         self.victims = victims
+
+    def __enter__(self):
+        self.begin()
+        return self
+
+    def __exit__(self, *_):
+        self.end()
 
     def __str__(self):
         return f"{type(self).__name__.lower()}: {', '.join(map(name, self.victims))}"
 
 
-class Killed(Fault):
-    """Processes that end without a warning, all at once, and start again."""
+class Down(Fault):
+    """Processes that end, and start again."""
+
+    def end(self):
+        for victim in self.victims:
+            victim.launch()
+
+
+class Killed(Down):
+    """Without a warning, all at once."""
 
     def begin(self):
         for victim in self.victims:
             victim.kill()
 
-    def end(self):
-        for victim in self.victims:
-            victim.launch()
 
-
-class Restarted(Fault):
-    """Processes that are asked to end, one after the other, and start again."""
+class Restarted(Down):
+    """When they are asked to, one after the other."""
 
     def begin(self):
         for victim in self.victims:
             assert victim.stop() == 0, f"{name(victim)} did not end well:\n{victim.tail()}"
-
-    def end(self):
-        for victim in self.victims:
-            victim.launch()
 
 
 class Paused(Fault):
@@ -111,6 +119,26 @@ def choose(random, cluster, ensemble, well, network=None):
     except (IndexError, ValueError):
         return None
     return fault if set(fault.victims) <= well else None
+
+
+def kill_leaders_in_turn(cluster, topic, partitions, load):
+    """Kills the leader of one partition after the other, under load, and waits until it is back in sync."""
+    for partition in partitions:
+        load.wait_for(1000)
+        leader = cluster.leader(topic, partition)
+        leader.kill()
+        load.wait_for(1000)
+        leader.start()
+        cluster.wait_until_in_sync(topic)
+
+
+def restart_in_turn(cluster, topic, load):
+    """Stops one broker after the other as an operator does, under load, and waits until it is back in sync."""
+    for broker in cluster.brokers:
+        load.wait_for(500)
+        assert broker.stop() == 0
+        broker.start()
+        cluster.wait_until_in_sync(topic)
 
 
 def wait_until_all_serve(cluster, ensemble):

@@ -1,8 +1,21 @@
-"""A load of records on the cluster that a test file makes and harms."""
+"""A cluster to harm, and a load of records on it."""
 
 import pytest
 
-from load import Load, Reader
+from load import PARTITIONS, Load, Reader
+
+
+@pytest.fixture
+def cluster_settings():
+    """What a test file's brokers are told besides."""
+    return {}
+
+
+@pytest.fixture
+def cluster(stage, topic, cluster_settings):
+    cluster = stage.cluster(stage.coordinator().start(), **cluster_settings).start()
+    cluster.create(topic, PARTITIONS)
+    return cluster
 
 
 @pytest.fixture

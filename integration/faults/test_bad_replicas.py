@@ -7,17 +7,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType
 from kazoo.client import KazooClient
 
-from load import PARTITIONS, Load, assert_all_arrived, assert_replicas_equal
+from load import Load, assert_all_arrived, assert_replicas_equal
 from martlet import DEADLINE, eventually
 
 NOISE = bytes(range(256)) * 64
-
-
-@pytest.fixture
-def cluster(stage, topic):
-    cluster = stage.cluster(stage.coordinator().start()).start()
-    cluster.create(topic, PARTITIONS)
-    return cluster
 
 
 @pytest.fixture

@@ -1,30 +1,16 @@
 """Clusters of three brokers that lose members while records are produced with acks=all and read."""
 
-import os
-import signal
 import time
 
 import pytest
 
+from harm import Paused, kill_leaders_in_turn, restart_in_turn
 from load import PARTITIONS, Load, Reader, assert_all_arrived, assert_nothing_lost
 from martlet import eventually
 
 
-@pytest.fixture
-def cluster(stage, topic):
-    cluster = stage.cluster(stage.coordinator().start()).start()
-    cluster.create(topic, PARTITIONS)
-    return cluster
-
-
 def test_leaders_killed_in_turn(cluster, topic, load, reader):
-    for partition in range(PARTITIONS):
-        load.wait_for(1000)
-        leader = cluster.leader(topic, partition)
-        leader.kill()
-        load.wait_for(1000)
-        leader.start()
-        cluster.wait_until_in_sync(topic)
+    kill_leaders_in_turn(cluster, topic, range(PARTITIONS), load)
     assert_nothing_lost(cluster, load, reader)
 
 
@@ -57,23 +43,16 @@ def test_all_brokers_killed_at_once(cluster, topic, load, reader):
 def test_a_stopped_leader_is_replaced_and_comes_back(cluster, topic, load, reader):
     load.wait_for(1000)
     leader = cluster.leader(topic)
-    os.kill(leader.process.pid, signal.SIGSTOP)
-    try:
+    with Paused(leader):
         # Longer than its session: others lead, and what it still believes must not count.
         load.wait_for(1000)
         eventually(lambda: cluster.leader(topic) is not leader, "another broker leads")
-    finally:
-        os.kill(leader.process.pid, signal.SIGCONT)
     assert_nothing_lost(cluster, load, reader)
 
 
 def test_rolling_restarts_refuse_nothing(cluster, topic, load, reader):
     for _ in range(2):
-        for broker in cluster.brokers:
-            load.wait_for(500)
-            assert broker.stop() == 0
-            broker.start()
-            cluster.wait_until_in_sync(topic)
+        restart_in_turn(cluster, topic, load)
     assert_nothing_lost(cluster, load, reader)
 
 
@@ -111,10 +90,8 @@ def test_too_few_replicas_in_sync_refuse_what_must_be_safe(cluster, topic):
     assert_all_arrived(load, cluster.address)
 
 
-def test_the_checker_sees_what_is_lost_without_acks(stage, topic):
+def test_the_checker_sees_what_is_lost_without_acks(cluster, topic):
     """Records that nobody waits for are lost with their leader: the same comparison has to say so."""
-    cluster = stage.cluster(stage.coordinator().start()).start()
-    cluster.create(topic, PARTITIONS)
     load = Load(cluster.address, topic, acks="0", **{"enable.idempotence": False})
     for _ in range(2):
         load.wait_for(3000)

@@ -1,12 +1,11 @@
 """Members of an ensemble that are killed and stopped while clients write and read."""
 
 import contextlib
-import os
-import signal
 import time
 
 import pytest
 
+from harm import Paused
 from martlet import eventually
 from registers import History
 
@@ -68,14 +67,11 @@ def test_a_leader_that_is_stopped_is_replaced_and_comes_back(stage):
     with history(ensemble) as clients:
         clients.wait_for(100)
         leader = _leader(ensemble)
-        os.kill(leader.process.pid, signal.SIGSTOP)
-        try:
+        with Paused(leader):
             # Those connected to it need the time in which they give up a silent server.
             others = [member for member in ensemble.members if member is not leader]
             eventually(lambda: [m for m in others if m.mode() == "leader"], "another member leads", 10)
             time.sleep(2)
-        finally:
-            os.kill(leader.process.pid, signal.SIGCONT)
         eventually(lambda: leader.mode() == "follower", "the old leader follows")
         clients.wait_for(100)
         clients.assert_consistent()

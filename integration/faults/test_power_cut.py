@@ -13,11 +13,9 @@ BOOT_MARK = "martlet.boot"
 
 
 @pytest.fixture
-def cluster(stage, topic):
+def cluster_settings():
     # Sessions that outlive the restart: the tree still says who was in sync.
-    cluster = stage.cluster(stage.coordinator().start(), zookeeper_session_timeout_ms=30_000).start()
-    cluster.create(topic, PARTITIONS)
-    return cluster
+    return {"zookeeper_session_timeout_ms": 30_000}
 
 
 def kill_at_once(cluster):

@@ -43,8 +43,8 @@ extension BrokerKernel {
     /// Whether a broker that fetches with this epoch of its own is the one that is registered (KIP-903): one that was
     /// started again may have lost what its predecessor had; and is not about to leave (KIP-841).
     private func mayBeInSync(_ broker: BrokerID, brokerEpoch: Int64) -> Bool {
-        guard let registration = image.brokers[broker] else { return false }
-        return !registration.isShuttingDown && (brokerEpoch == -1 || registration.epoch == brokerEpoch)
+        guard let epoch = image.epochOfStaying(broker) else { return false }
+        return brokerEpoch == -1 || brokerEpoch == epoch
     }
 }
 

@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 import zk
+from harm import Paused
 from martlet import eventually
 from zk import Terminal
 
@@ -44,27 +45,23 @@ def test_ctrl_c_ends_a_long_command_and_then_the_shell(single, tmp_path, path):
     with Terminal(single.address, tmp_path) as terminal:
         terminal.see(prompt(single, 0))
         # It goes on with the servers' answers, of which there are none.
-        os.kill(single.process.pid, signal.SIGSTOP)
-        try:
+        with Paused(single):
             terminal.type(f"deleteall {path}\r")
             eventually(lambda: terminal.makes_signals, "the command runs")
             terminal.type(CTRL_C)
             terminal.see("^C")
-        finally:
-            os.kill(single.process.pid, signal.SIGCONT)
         terminal.see("interrupted\n" + prompt(single, 1))
         terminal.enter(f"getAllChildrenNumber {path}", "\n2000\n")
-        os.kill(single.process.pid, signal.SIGSTOP)
-        try:
+        with Paused(single):
             terminal.type("ls /\r")
             eventually(lambda: terminal.makes_signals, "the command runs")
+
             def pressed():
                 terminal.type(CTRL_C)
                 return terminal.has_ended
+
             eventually(pressed, "the shell ends")
             assert terminal.status == -signal.SIGINT
-        finally:
-            os.kill(single.process.pid, signal.SIGCONT)
 
 
 def test_tab_completes_commands_and_paths(any_server, tmp_path, path):

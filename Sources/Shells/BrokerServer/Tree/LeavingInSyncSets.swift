@@ -63,15 +63,6 @@ struct LeavingInSyncSets {
     }
 
     private func read(_ nodes: [TreeNode], into image: inout ClusterImage) async throws {
-        for (node, reading) in zip(nodes, try await tree.read(nodes)) { take(node, reading, into: &image) }
-    }
-
-    /// What makes no sense is as if it were not there: nobody can act on it.
-    private func take(_ node: TreeNode, _ reading: NodeReading?, into image: inout ClusterImage) {
-        do throws(MalformedNode) {
-            try image.take(node, reading)
-        } catch {
-            logger.error("\(node.path) is not taken over: \(error)")
-        }
+        for (node, reading) in zip(nodes, try await tree.read(nodes)) { image.take(node, reading, logger) }
     }
 }

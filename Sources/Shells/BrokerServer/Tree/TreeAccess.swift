@@ -1,6 +1,7 @@
 import ClusterModel
 import Controller
 import CoordinatorClient
+import Logging
 import NIOCore
 import ZooKeeperProtocol
 
@@ -149,6 +150,20 @@ struct TreeAccess: Sendable {
             return .setData(path: path, data: buffer(data), version: version)
         case .delete(let path, let version): return .delete(path: path, version: version)
         case .check(let path, let version): return .check(path: path, version: version)
+        }
+    }
+}
+
+extension ClusterImage {
+    /// Takes over what a node holds now; nil: it is not there. What makes no sense changes nothing, for nobody can act on
+    /// it: it is logged, and the result is false.
+    @discardableResult mutating func take(_ node: TreeNode, _ reading: NodeReading?, _ logger: Logger) -> Bool {
+        do throws(MalformedNode) {
+            try take(node, reading)
+            return true
+        } catch {
+            logger.error("\(node.path) is not taken over: \(error)")
+            return false
         }
     }
 }

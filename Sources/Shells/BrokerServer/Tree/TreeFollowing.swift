@@ -133,12 +133,8 @@ struct TreeFollowing {
     }
 
     private mutating func take(_ node: TreeNode, _ reading: NodeReading?) {
-        do throws(MalformedNode) {
-            try image.take(node, reading)
-            if node == .controllerEpoch { controllerEpochVersion = reading?.version ?? -1 }
-        } catch {
-            logger.error("\(node.path) is not taken over: \(error)")
-        }
+        let isTaken = image.take(node, reading, logger)
+        if isTaken, node == .controllerEpoch { controllerEpochVersion = reading?.version ?? -1 }
         if case .broker(let id) = node, let broker = image.brokers[id], !broker.isMartlet {
             logger.error("\(TreeFailure.sharedWithApache([id])); it is given no partitions")
             image.brokers[id] = nil
