@@ -114,7 +114,15 @@ class Reader:
     def end(self):
         self.abandon()
         assert not self._thread.is_alive()
-        self._consumer.close()
+        close(self._consumer)
+
+
+def close(consumer):
+    """Closes a consumer, or leaves it to a thread that never ends: while a request for the end of a leader's epoch is under
+    way, librdkafka can wait for itself (its issue 5476)."""
+    closing = threading.Thread(target=consumer.close, daemon=True)
+    closing.start()
+    closing.join(10)
 
 
 def read_all(address, topic, **settings):
@@ -134,7 +142,7 @@ def read_all(address, topic, **settings):
             assert message is not None and message.error() is None
             assert message.offset() == len(numbers)
             numbers.append(int(message.value()))
-    consumer.close()
+    close(consumer)
     return found
 
 
