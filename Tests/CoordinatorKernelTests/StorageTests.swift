@@ -101,7 +101,10 @@ struct Notebook: Restorable, Equatable {
         for zxid: Int64 in [30, 60, 80] { try snapshot(notebook(1...zxid), zxid: zxid) }
         let before = try disk.list("/l").count
         try storage.purge()
-        #expect(try disk.list("/d") == ["snapshot.000000000000003c", "snapshot.0000000000000050"])
+        #expect(
+            try disk.list("/d") == [
+                "snapshot.000000000000001e.partial", "snapshot.000000000000003c", "snapshot.0000000000000050",
+            ])
         #expect(try disk.list("/l").count < before)
         #expect(try storage.recover { Notebook() }.state == notebook(1...100))
         disk.rot("/d/snapshot.0000000000000050", at: 500)
@@ -112,19 +115,34 @@ struct Notebook: Restorable, Equatable {
         #expect(throws: StorageFailure.self) { try storage.recover { Notebook() } }
     }
 
-    @Test func aLargeSnapshotIsGivenBackPieceByPiece() throws {
-        try fill(1...10)
+    @Test(arguments: 0...15)
+    func aSuperfluousSnapshotIsWrittenOver(_ changesUntilTheCrash: Int) throws {
+        try fill(1...12)
         for zxid: Int64 in [3, 6, 9] { try snapshot(notebook(1...zxid), zxid: zxid) }
-        try disk.open("/d/snapshot.0000000000000003", .readWrite).truncate(to: 2000)
-        var storage = storage
-        storage.releasedAtOnceInBytes = 800
-        // The rename, and one cut; both are made durable.
-        disk.stop(afterChanges: 4)
-        #expect(throws: StorageFailure.self) { try storage.purge() }
-        disk.endStop()
-        #expect(try disk.attributes("/d/snapshot.0000000000000003.partial")?.sizeInBytes == 1200)
-        #expect(try storage.recover { Notebook() }.state == notebook(1...10))
-        #expect(try disk.list("/d") == ["snapshot.0000000000000006", "snapshot.0000000000000009"])
+        // Two of the pieces in which room is given back.
+        try disk.open("/d/snapshot.0000000000000003", .readWrite).truncate(to: 9 << 20)
+        disk.stop(afterChanges: changesUntilTheCrash)
+        var isWritten = false
+        do {
+            try storage.purge()
+            try snapshot(notebook(1...12), zxid: 12)
+            isWritten = true
+        } catch {
+            #expect(changesUntilTheCrash < 14)
+        }
+        disk.crash()
+        if isWritten {
+            #expect(
+                try disk.list("/d") == [
+                    "snapshot.0000000000000006", "snapshot.0000000000000009", "snapshot.000000000000000c",
+                ])
+            let size = try disk.attributes("/d/snapshot.000000000000000c")?.sizeInBytes
+            #expect(size.map { $0 < 2000 } == true)
+        }
+        let recovery = try storage.recover { Notebook() }
+        #expect(recovery.state == notebook(1...12))
+        #expect(recovery.warnings.isEmpty)
+        #expect(recovery.snapshotZxid.map { $0 >= 9 } == true)
     }
 
     @Test func damageBeforeSoundChangesIsRefused() throws {

@@ -59,7 +59,8 @@ package struct DirectoryCheck: Sendable {
                 return Finding(path: path, text: text, isSound: true)
             case .partialSnapshot, .receivingSnapshot:
                 return Finding(
-                    path: path, text: "a snapshot that was never finished; a start removes it", isSound: true)
+                    path: path, text: "a snapshot that is not finished, or superfluous; a start removes it",
+                    isSound: true)
             }
         } catch {
             guard case .damaged(_, let position, let cause) = error else { throw error }

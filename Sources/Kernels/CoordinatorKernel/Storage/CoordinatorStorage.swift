@@ -30,9 +30,6 @@ package struct Recovery<State> {
 package struct CoordinatorStorage: Sendable {
     let fileSystem: any FileSystem
     package let settings: StorageSettings
-    /// So much of a superfluous snapshot is given back at a time. All at once would keep the log's syncs waiting: a file
-    /// system that discards freed blocks does so within the commit that they wait for.
-    var releasedAtOnceInBytes = 8 << 20
 
     var log: LogDirectory { LogDirectory(fileSystem, settings) }
 
@@ -211,11 +208,19 @@ package struct CoordinatorStorage: Sendable {
     // MARK: Names
 
     /// Removes all but the newest snapshots, and the log files that lie wholly before the oldest that is kept.
+    ///
+    /// The last of the superfluous snapshots stays as a partial one, for the next to be written over it: where a file
+    /// system discards the blocks of a large file that is removed, the disk is busy for so long that the log's syncs wait.
     package func purge() throws(StorageFailure) {
         let snapshots = snapshotZxids(try snapshotFileNames())
         let kept = snapshots.suffix(max(1, settings.retainedSnapshotCount))
         guard let oldest = kept.first else { return }
-        for zxid in snapshots where zxid < oldest { try removeGradually(snapshot: zxid) }
+        var superfluous = snapshots.prefix { $0 < oldest }
+        if try partialSnapshot() == nil, let last = superfluous.popLast() {
+            try rename(.snapshot(zxid: last), to: .partialSnapshot(zxid: last))
+            try onDisk { () throws(FileSystemError) in try fileSystem.synchronizeDirectory(settings.snapshotDirectory) }
+        }
+        for zxid in superfluous { try removeSnapshotFile(.snapshot(zxid: zxid)) }
         try onDisk { () throws(FileSystemError) in
             let files = try log.firstZxids()
             for (firstZxid, next) in zip(files, files.dropFirst()) where next <= oldest + 1 {
@@ -224,23 +229,17 @@ package struct CoordinatorStorage: Sendable {
         }
     }
 
-    /// Removes a snapshot, which is not one any more as soon as this begins.
-    private func removeGradually(snapshot zxid: Int64) throws(StorageFailure) {
+    /// A snapshot that is not finished, or not wanted any more.
+    func partialSnapshot() throws(StorageFailure) -> StorageFileName? {
+        try snapshotFileNames().first { if case .partialSnapshot = $0 { true } else { false } }
+    }
+
+    /// It is not durable on return.
+    func rename(_ name: StorageFileName, to target: StorageFileName) throws(StorageFailure) {
         let directory = settings.snapshotDirectory
-        let doomed = StorageFileName.partialSnapshot(zxid: zxid)
-        let path = "\(directory)/\(doomed.text)"
         try onDisk { () throws(FileSystemError) in
-            try fileSystem.rename("\(directory)/\(StorageFileName.snapshot(zxid: zxid).text)", to: path)
-            try fileSystem.synchronizeDirectory(directory)
-            let file = try fileSystem.open(path, .readWrite)
-            var size = try file.size()
-            while size > releasedAtOnceInBytes {
-                size -= releasedAtOnceInBytes
-                try file.truncate(to: size)
-                try file.synchronize()
-            }
+            try fileSystem.rename("\(directory)/\(name.text)", to: "\(directory)/\(target.text)")
         }
-        try removeSnapshotFile(doomed)
     }
 
     func snapshotFileNames() throws(StorageFailure) -> [StorageFileName] {

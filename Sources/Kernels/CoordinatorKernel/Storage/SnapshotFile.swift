@@ -10,6 +10,8 @@ import ZNodes
 package struct SnapshotWriter {
     /// So much is made durable at a time: what had gathered in memory would, all at once, keep the log's syncs waiting.
     private static let syncedAtOnceInBytes = 1 << 20
+    /// So much is given back at a time, for the same reason.
+    private static let releasedAtOnceInBytes = 8 << 20
 
     private let fileSystem: any FileSystem
     private let directory: String
@@ -22,10 +24,16 @@ package struct SnapshotWriter {
     private var syncedPosition = 0
     private var totalSize = 0
 
+    /// Writes over a superfluous snapshot where `CoordinatorStorage.purge` has left one.
+    ///
     /// - Parameter zxid: of the last change that the snapshot holds.
     package init(_ fileSystem: any FileSystem, _ settings: StorageSettings, zxid: Int64) throws(StorageFailure) {
-        try self.init(
-            fileSystem, settings, zxid: zxid, unfinished: .partialSnapshot(zxid: zxid), finished: .snapshot(zxid: zxid))
+        let unfinished = StorageFileName.partialSnapshot(zxid: zxid)
+        let storage = CoordinatorStorage(fileSystem: fileSystem, settings: settings)
+        if let superfluous = try storage.partialSnapshot(), superfluous != unfinished {
+            try storage.rename(superfluous, to: unfinished)
+        }
+        try self.init(fileSystem, settings, zxid: zxid, unfinished: unfinished, finished: .snapshot(zxid: zxid))
     }
 
     init(
@@ -47,11 +55,7 @@ package struct SnapshotWriter {
         self.zxid = zxid
         unfinishedPath = path
         finishedPath = finished
-        file = try onDisk { () throws(FileSystemError) in
-            // What an interrupted attempt has left would show behind the end of a shorter one.
-            try fileSystem.remove(path)
-            return try fileSystem.open(path, .createNew)
-        }
+        file = try onDisk { () throws(FileSystemError) in try fileSystem.open(path, .readWrite) }
         try write(StorageFileHeader.bytes(.snapshot, zxid: zxid), at: 0)
     }
 
@@ -95,8 +99,19 @@ package struct SnapshotWriter {
 
     /// Makes durable what is in the file, which can be read from now on.
     func complete() throws(StorageFailure) {
-        try write(SnapshotReader.endMark(totalSize: totalSize), at: position)
-        try orGiveUp { () throws(FileSystemError) in try file.synchronize() }
+        let endMark = SnapshotReader.endMark(totalSize: totalSize)
+        try write(endMark, at: position)
+        let end = position + endMark.readableBytes
+        try orGiveUp { () throws(FileSystemError) in
+            // Of what the file held before.
+            var size = try file.size()
+            while size > end {
+                size = max(end, size - Self.releasedAtOnceInBytes)
+                try file.truncate(to: size)
+                try file.synchronize()
+            }
+            try file.synchronize()
+        }
     }
 
     func rename() throws(StorageFailure) {

@@ -1,7 +1,7 @@
 /// The names of the coordinator's files: `log.<zxid>` holds changes from that zxid on, `snapshot.<zxid>` the tree as
-/// it was after that zxid. A snapshot is a `.partial` one until it is finished; one that a leader sends is `.receiving`
-/// until it is complete, and `.installing` until it has taken the place of everything else. Zxids in 16 hexadecimal digits, so
-/// that names sort as zxids do.
+/// it was after that zxid. A snapshot is a `.partial` one until it is finished, and again when it is superfluous; one that a
+/// leader sends is `.receiving` until it is complete, and `.installing` until it has taken the place of everything else.
+/// Zxids in 16 hexadecimal digits, so that names sort as zxids do.
 package enum StorageFileName: Equatable {
     case log(firstZxid: Int64)
     case snapshot(zxid: Int64)
@@ -35,7 +35,7 @@ package enum StorageFileName: Equatable {
         }
     }
 
-    /// Whether it was being written when the process ended, so that it is of no use.
+    /// Whether what it holds is of no use: it was being written when the process ended, or was superfluous.
     var isUnfinished: Bool {
         switch self {
         case .partialSnapshot, .receivingSnapshot: true
