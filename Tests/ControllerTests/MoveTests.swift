@@ -189,7 +189,8 @@ import Testing
         func refusal(_ partition: PartitionImage, brokers: [BrokerID], isUnclean: Bool) -> ChangeRefusal.Reason? {
             let image = image(brokers: brokers, [partition])
             do throws(ChangeRefusal) {
-                _ = try partition.election(isUnclean: isUnclean, in: image)
+                _ = try partition.election(
+                    of: TopicPartition(topic: "t", partition: 0), isUnclean: isUnclean, in: image)
                 return nil
             } catch {
                 return error.reason

@@ -44,4 +44,29 @@ import Testing
         let other = TopicPartition(topic: "a-b", partition: 2)
         #expect(brokers.serving(other) == brokers)
     }
+
+    @Test func nobodyIsElectedWhereItsReplicaIsOffline() throws {
+        let (first, second) = (BrokerID(1), BrokerID(2))
+        var image = ClusterImage(clusterID: "c")
+        image.brokers[first] = registration(offline: [partition])
+        image.brokers[second] = registration()
+        #expect(image.isOffline(partition, on: first) && !image.isOffline(partition, on: second))
+        #expect(image.isOffline(partition, on: BrokerID(3)))
+        func elected(_ id: TopicPartition, leader: BrokerID?, isr: [BrokerID], isUnclean: Bool) -> BrokerID? {
+            var one = PartitionImage(replicas: [first, second])
+            (one.leader, one.leaderEpoch, one.isr, one.stateVersion) = (leader, 5, isr, 0)
+            do throws(ChangeRefusal) {
+                return try one.election(of: id, isUnclean: isUnclean, in: image).leader
+            } catch {
+                return nil
+            }
+        }
+        let other = TopicPartition(topic: "a-b", partition: 2)
+        #expect(elected(other, leader: second, isr: [first, second], isUnclean: false) == first)
+        #expect(elected(partition, leader: second, isr: [first, second], isUnclean: false) == nil)
+        #expect(elected(other, leader: nil, isr: [first], isUnclean: true) == first)
+        #expect(elected(partition, leader: nil, isr: [first], isUnclean: true) == second)
+        // A leader that lives and cannot serve it leads nothing.
+        #expect(elected(partition, leader: first, isr: [first], isUnclean: true) == second)
+    }
 }

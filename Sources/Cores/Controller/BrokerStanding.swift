@@ -34,6 +34,11 @@ package struct BrokerStanding: Sendable, Equatable {
 }
 
 extension ClusterImage {
+    /// Whether `broker` cannot serve its replica of the partition: it is not registered, or its disk failed.
+    package func isOffline(_ partition: TopicPartition, on broker: BrokerID) -> Bool {
+        brokers[broker]?.offlineReplicas.contains(partition) ?? true
+    }
+
     /// Whether the controller can do no more for `broker`, which is about to stop: nothing that another broker in sync
     /// could lead is led by it, and no in-sync set waits for it that others are in.
     package func isRelieved(_ broker: BrokerID) -> Bool {

@@ -41,7 +41,7 @@ extension TreeChange {
             return [TreeTransaction(try Self.reassignment(of: name, to: targets, on: image))]
         case .electLeader(let id, let isUnclean):
             guard let partition = image.partition(id) else { throw ChangeRefusal(.unknownTopicOrPartition) }
-            let state = try partition.election(isUnclean: isUnclean, in: image)
+            let state = try partition.election(of: id, isUnclean: isUnclean, in: image)
             return [TreeTransaction([partition.write(state, of: id)])]
         case .setInSync(let id, let isr, let leaderEpoch, let stateVersion):
             guard let partition = image.partition(id), var state = partition.state else {
@@ -139,8 +139,10 @@ extension TreeChange: CustomStringConvertible {
 
 extension PartitionImage {
     /// The state after the election of a leader that somebody asked for.
-    package func election(isUnclean: Bool, in image: ClusterImage) throws(ChangeRefusal) -> PartitionState {
-        let brokers = BrokerStanding(image)
+    package func election(
+        of id: TopicPartition, isUnclean: Bool, in image: ClusterImage
+    ) throws(ChangeRefusal) -> PartitionState {
+        let brokers = BrokerStanding(image).serving(id)
         return isUnclean
             ? try PartitionLeadership.uncleanElection(of: self, brokers, controllerEpoch: image.controllerEpoch)
             : try PartitionLeadership.preferredElection(of: self, brokers, controllerEpoch: image.controllerEpoch)

@@ -67,7 +67,8 @@ extension BrokerKernel {
             one.errorCode = (partition.leader == nil ? ErrorCode.leaderNotAvailable : .none).rawValue
             one.replicaNodes = partition.replicas.map(\.value)
             one.isrNodes = partition.isr.map(\.value)
-            one.offlineReplicas = partition.replicas.filter { image.brokers[$0] == nil }.map(\.value)
+            let id = TopicPartition(topic: name, partition: Int32(index))
+            one.offlineReplicas = partition.replicas.filter { image.isOffline(id, on: $0) }.map(\.value)
             return one
         }
         return told

@@ -53,22 +53,24 @@ extension BrokerKernel {
         told.topicId = topic.id
         told.isInternal = InternalTopics.names.contains(name)
         let page = topic.partitions.enumerated().dropFirst(first).prefix(atMost)
-        told.partitions = page.map { index, partition in described(partition, Int32(index)) }
+        told.partitions = page.map { index, partition in
+            described(partition, TopicPartition(topic: name, partition: Int32(index)))
+        }
         let next = first + page.count
         return (told, next < topic.partitions.count ? next : nil)
     }
 
     private func described(
-        _ partition: PartitionImage, _ index: Int32
+        _ partition: PartitionImage, _ id: TopicPartition
     ) -> DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponsePartition {
         var told = DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponsePartition()
-        told.partitionIndex = index
+        told.partitionIndex = id.partition
         told.leaderId = partition.leader?.value ?? -1
         told.leaderEpoch = partition.leaderEpoch
         told.errorCode = (partition.leader == nil ? ErrorCode.leaderNotAvailable : .none).rawValue
         told.replicaNodes = partition.replicas.map(\.value)
         told.isrNodes = partition.isr.map(\.value)
-        told.offlineReplicas = partition.replicas.filter { image.brokers[$0] == nil }.map(\.value)
+        told.offlineReplicas = partition.replicas.filter { image.isOffline(id, on: $0) }.map(\.value)
         return told
     }
 }

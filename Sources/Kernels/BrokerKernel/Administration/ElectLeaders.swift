@@ -50,7 +50,7 @@ extension BrokerKernel {
         try checkIsController()
         let partition = try partitionToChange(id)
         do throws(ChangeRefusal) {
-            _ = try partition.election(isUnclean: type == .unclean, in: image)
+            _ = try partition.election(of: id, isUnclean: type == .unclean, in: image)
         } catch {
             throw AdminRefusal(error)
         }
