@@ -36,7 +36,7 @@ package struct ReassignmentNode: Sendable, Equatable {
 
 extension NodeFields {
     /// The items of the list `partitions`.
-    fileprivate func partitions() throws(MalformedNode) -> [(TopicPartition, JSONObject)] {
+    func partitions() throws(MalformedNode) -> [(TopicPartition, JSONObject)] {
         guard let items = object["partitions"]?.asArray else { throw malformed("partitions") }
         var partitions: [(TopicPartition, JSONObject)] = []
         for item in items {

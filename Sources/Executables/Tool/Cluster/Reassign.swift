@@ -15,7 +15,10 @@ struct Reassign: AsyncParsableCommand {
     @OptionGroup var cluster: ClusterOptions
     @Flag(help: "What to do.") var action: Action
     @Option(
-        help: "Where partitions are to live: {\"version\":1,\"partitions\":[{\"topic\",\"partition\",\"replicas\"}]}.")
+        help: """
+            Where partitions are to live: {"version":1,"partitions":[{"topic","partition","replicas","log_dirs"}]}. \
+            log_dirs, which may be left out, names for each replica the data directory of its broker, or "any".
+            """)
     var reassignmentJsonFile: String?
 
     func validate() throws {
@@ -25,24 +28,29 @@ struct Reassign: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let targets = try targets()
+        let plan = try plan()
         try await cluster.withClient { client in
             let administrator = Administrator(client)
             switch action {
             case .list: for move in try await administrator.moves() { print(Self.line(move)) }
-            case .execute: try await begin(targets, administrator)
-            case .cancel: try await begin(targets.mapValues { _ in nil }, administrator)
-            case .verify: try await verify(targets, administrator)
+            case .execute:
+                let placement = DirectoryPlacement(plan.directories, administrator)
+                // First, so that new replicas begin where they belong.
+                try await placement.begin()
+                try await begin(plan.targets, administrator)
+                try await placement.finishBeginning()
+            case .cancel: try await begin(plan.targets.mapValues { _ in nil }, administrator)
+            case .verify: try await verify(plan, administrator)
             }
         }
     }
 
-    private func targets() throws -> [TopicPartition: [BrokerID]] {
-        guard let file = reassignmentJsonFile else { return [:] }
+    private func plan() throws -> ReassignmentPlan {
+        guard let file = reassignmentJsonFile else { return ReassignmentPlan() }
         guard let bytes = try PosixFileSystem().contents(of: file) else {
             throw ValidationError("There is no file \(file).")
         }
-        return try ReassignmentNode(parsing: bytes).targets
+        return try ReassignmentPlan(parsing: bytes)
     }
 
     private func begin(_ targets: [TopicPartition: [BrokerID]?], _ administrator: Administrator) async throws {
@@ -53,7 +61,8 @@ struct Reassign: AsyncParsableCommand {
         if !refusals.isEmpty { throw ExitCode.failure }
     }
 
-    private func verify(_ targets: [TopicPartition: [BrokerID]], _ administrator: Administrator) async throws {
+    private func verify(_ plan: ReassignmentPlan, _ administrator: Administrator) async throws {
+        let targets = plan.targets
         let moving = Dictionary(uniqueKeysWithValues: try await administrator.moves().map { ($0.partition, $0) })
         let topics = try await administrator.topics(Set(targets.keys.map(\.topic)).sorted())
         var isDone = true
@@ -69,6 +78,7 @@ struct Reassign: AsyncParsableCommand {
             }
             isDone = false
         }
+        if try await !DirectoryPlacement(plan.directories, administrator).verify() { isDone = false }
         if !isDone { throw ExitCode.failure }
     }
 
