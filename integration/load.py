@@ -174,7 +174,7 @@ def assert_replicas_equal(cluster, topic):
     Waits a while: a broker that was stopped says for a moment still that all are in sync, as it was told before.
     """
     def held(broker, partition):
-        segments = sorted((broker.data / f"{topic}-{partition}").glob("*.log"))
+        segments = sorted(broker.partition(f"{topic}-{partition}").glob("*.log"))
         return b"".join(segment.read_bytes() for segment in segments)
     for partition in range(PARTITIONS):
         eventually(

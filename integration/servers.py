@@ -231,16 +231,19 @@ class Broker(Process):
     """
 
     def __init__(
-            self, directory, coordinator, certificates=None, broker_id=1, host="127.0.0.1", only_tls=False, **settings):
+            self, directory, coordinator, certificates=None, broker_id=1, host="127.0.0.1", only_tls=False,
+            data=("data",), **settings):
         directory = pathlib.Path(directory)
         self.id = broker_id
         self.host = host
         self.port = None if only_tls else free_port()
         self.tls_port = free_port() if certificates else None
-        self.data = directory / "data"
+        self.directories = [directory / name for name in data]
+        self.data = self.directories[0]
         listeners = [] if only_tls else [f"PLAINTEXT://{host}:{self.port}"]
         values = {
-            "broker.id": broker_id, "log.dirs": self.data, "zookeeper.connect": coordinator.address,
+            "broker.id": broker_id, "log.dirs": ",".join(map(str, self.directories)),
+            "zookeeper.connect": coordinator.address,
             "zookeeper.session.timeout.ms": 6000, "num.partitions": 3, "offsets.topic.num.partitions": 4,
             "offsets.topic.replication.factor": 1, "group.initial.rebalance.delay.ms": 0}
         if certificates:
@@ -267,6 +270,10 @@ class Broker(Process):
     @property
     def tls_address(self):
         return f"{self.host}:{self.tls_port}"
+
+    def partition(self, name):
+        """Where the log of a partition lies."""
+        return next(folder / name for folder in self.directories if (folder / name).exists())
 
     def start(self):
         ready = self.log().count("is ready")

@@ -28,6 +28,10 @@ final class BrokerBench {
     private let directories: [String]
     /// Whether the tree answers; what it is asked meanwhile is lost.
     var isTreeAvailable = true
+    /// Whether jobs for disk threads wait until ``performDiskJobs(atMost:)``.
+    var holdsDiskJobs = false
+    private(set) var heldDiskJobs: [DiskJob] = []
+    private(set) var reports: [String] = []
     private var replies: [ReplyTicket: ByteBuffer] = [:]
     private var lastPlace: UInt64 = 0
     private var startCount: UInt64 = 1
@@ -62,6 +66,8 @@ final class BrokerBench {
     /// Kills the broker and starts it again on what it left, in a tree that `change` has changed meanwhile.
     func restart(_ change: (inout ClusterImage) -> Void = { _ in }) throws {
         startCount += 1
+        heldDiskJobs = []
+        reports = []
         change(&image)
         kernel = try Self.started(directories, on: disk, settings, at: now, seed: startCount)
         try step(.imageChanged(image))
@@ -159,15 +165,29 @@ final class BrokerBench {
                     events.append(.producerIDsAllocated(nextProducerID..<(nextProducerID + 1000)))
                     nextProducerID += 1000
                 case .onDiskThread(let job):
-                    var news: [DiskNews] = []
-                    job.perform(pace: { _ in }, tell: { news.append($0) })
-                    for one in news { try step(.diskReported(one)) }
+                    if holdsDiskJobs { heldDiskJobs.append(job) } else { events += news(of: job) }
                 case .replicasOffline(let partitions): toldOffline = partitions
                 case .stop(let reason): stopReason = reason
                 case .send(let request): events.append(.peerFailed(request.ticket))
-                case .report, .note, .disconnectPeer: break
+                case .report(let text): reports.append(text)
+                case .note, .disconnectPeer: break
                 }
             }
+        }
+    }
+
+    private func news(of job: DiskJob) -> [BrokerKernel.Event] {
+        var events: [BrokerKernel.Event] = []
+        job.perform(pace: { _ in }, tell: { events.append(.diskReported($0)) })
+        return events
+    }
+
+    /// Lets disk threads do what waits for them, and what comes of it, up to so many jobs.
+    func performDiskJobs(atMost count: Int = .max) throws {
+        var left = count
+        while left > 0, !heldDiskJobs.isEmpty {
+            left -= 1
+            for event in news(of: heldDiskJobs.removeFirst()) { try step(event) }
         }
     }
 

@@ -21,6 +21,13 @@ func batch(
     return builder.finish()
 }
 
+/// A batch of one record with a key.
+func keyed(_ key: String, _ value: String) -> ByteBuffer {
+    var builder = RecordBatchBuilder()
+    builder.append(timestamp: 1_700_000_000_000, key: ByteBuffer(string: key), value: ByteBuffer(string: value))
+    return builder.finish()
+}
+
 extension ErrorCode {
     static func of(_ rawValue: Int16) -> ErrorCode { ErrorCode(rawValue: rawValue) }
 }
@@ -118,6 +125,19 @@ extension BrokerBench {
         let part = try #require(response.responses.first?.partitions.first)
         #expect(ErrorCode.of(part.errorCode) == .none)
         return try part.values()
+    }
+
+    /// The values of all records of a topic's first partition, fetched segment by segment.
+    func allValues(in topic: String, from offset: Offset = 0) throws -> [String] {
+        var (values, next): ([String], Offset) = ([], offset)
+        while true {
+            let response = try call(fetchRequest(topic, from: next, maxWait: 0))
+            let part = try #require(response.responses.first?.partitions.first)
+            guard case .inMemory(let bytes)? = part.records, bytes.readableBytes > 0 else { return values }
+            values += try part.values()
+            var batches = RecordBatches(bytes)
+            while let batch = try batches.next() { next = batch.header.nextOffset }
+        }
     }
 }
 

@@ -187,6 +187,20 @@ def test_our_tool_moves_elects_and_configures(stage, cluster, topic):
         lambda: "done" in run_tool(cluster, "reassign", "--verify", "--reassignment-json-file", plan), "it is moved")
     assert run_tool(cluster, "reassign", "--list") == ""
     run_tool(cluster, "reassign", "--cancel", "--reassignment-json-file", plan, code=1)
+    # Data directories: where it is already, one of another broker's that it does not have, and a plan that is short.
+    wanted["partitions"][0]["log_dirs"] = ["any", str(cluster.brokers[1].data)]
+    plan.write_text(json.dumps(wanted))
+    told = run_tool(cluster, "reassign", "--execute", "--reassignment-json-file", plan)
+    assert f"{topic}-0 on broker 1: moves to {cluster.brokers[1].data}" in told
+    told = run_tool(cluster, "reassign", "--verify", "--reassignment-json-file", plan)
+    assert f"{topic}-0 on broker 1: done" in told
+    wanted["partitions"][0]["log_dirs"] = [str(cluster.brokers[1].data), "any"]
+    plan.write_text(json.dumps(wanted))
+    assert "LOG_DIR_NOT_FOUND" in run_tool(
+        cluster, "reassign", "--execute", "--reassignment-json-file", plan, code=1)
+    wanted["partitions"][0]["log_dirs"] = ["any"]
+    plan.write_text(json.dumps(wanted))
+    assert "log_dirs" in run_tool(cluster, "reassign", "--execute", "--reassignment-json-file", plan, code=1)
     told = run_tool(cluster, "elect-leaders", "--election-type", "preferred", "--topic", topic)
     assert "elected" in told or "not needed" in told
     assert cluster.state(topic)["leader"] == 3

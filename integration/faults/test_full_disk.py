@@ -2,13 +2,13 @@
 
 import os
 import resource
-import subprocess
 import time
 
 import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import OperationTimeoutError
 
+from disks import fill, small_disk
 from martlet import DEADLINE, eventually
 
 OUT_OF_ROOM = "the disk has no room for more changes"
@@ -16,14 +16,9 @@ ROOM_AGAIN = "the disk has room again"
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of its own, of 16 MiB."""
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "small-disk", tmp_path], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"file systems cannot be mounted here: {mounted.stderr}")
-    yield tmp_path
-    subprocess.run(["umount", "--lazy", tmp_path], check=True)
+def small(tmp_path):
+    with small_disk(tmp_path) as path:
+        yield path
 
 
 @pytest.fixture
@@ -41,17 +36,6 @@ def clients():
         client.close()
 
 
-def fill(path):
-    """Takes all the room there is."""
-    with open(path, "ab", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while file.write(bytes(size)):
-                    pass
-            except OSError:
-                pass
-
-
 def write_until_refused(client, prefix):
     """Returns the names of what was acknowledged."""
     created = []
@@ -63,12 +47,12 @@ def write_until_refused(client, prefix):
         created.append(f"{prefix}-{len(created)}")
 
 
-def test_a_full_disk_and_room_again(stage, small_disk, clients):
-    coordinator = stage.coordinator(dataDir=small_disk, preAllocSize=1024).start()
+def test_a_full_disk_and_room_again(stage, small, clients):
+    coordinator = stage.coordinator(dataDir=small, preAllocSize=1024).start()
     client, other = clients(coordinator), clients(coordinator)
     client.create("/own", ephemeral=True)
     other.create("/others", ephemeral=True)
-    fill(small_disk / "ballast")
+    fill(small / "ballast")
     created = write_until_refused(client, "first")
     # Longer than the sessions' timeout: their clients are there, and theirs stays.
     until = time.monotonic() + 6
@@ -80,7 +64,7 @@ def test_a_full_disk_and_room_again(stage, small_disk, clients):
         time.sleep(0.2)
     assert client.connected and other.connected
     assert coordinator.log().count(OUT_OF_ROOM) == 1, coordinator.tail()
-    os.remove(small_disk / "ballast")
+    os.remove(small / "ballast")
     coordinator.wait_for_log(ROOM_AGAIN)
     client.set("/own", b"accepted")
     other.stop()
@@ -92,22 +76,22 @@ def test_a_full_disk_and_room_again(stage, small_disk, clients):
     assert client.retry(client.get, "/own")[0] == b"accepted"
 
 
-def test_a_start_on_a_full_disk(stage, small_disk, clients):
-    coordinator = stage.coordinator(dataDir=small_disk, preAllocSize=1024).start()
+def test_a_start_on_a_full_disk(stage, small, clients):
+    coordinator = stage.coordinator(dataDir=small, preAllocSize=1024).start()
     client = clients(coordinator)
     created = write_until_refused(client, "first")
     coordinator.kill()
     # A start gives back what the log had kept for itself.
     coordinator.start()
     coordinator.kill()
-    fill(small_disk / "ballast")
+    fill(small / "ballast")
     coordinator.start()
     coordinator.wait_for_log(OUT_OF_ROOM, count=2)
     # The session goes on, and reads are answered.
     assert set(created) <= set(client.retry(client.get_children, "/"))
     with pytest.raises(OperationTimeoutError):
         client.create("/refused")
-    os.remove(small_disk / "ballast")
+    os.remove(small / "ballast")
     eventually(lambda: ROOM_AGAIN in coordinator.log(), "there is room again")
     client.retry(client.create, "/accepted")
 

@@ -15,6 +15,11 @@ package enum LogFailure: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether the disk has no room for what was written.
+    package var isLackOfRoom: Bool {
+        if case .disk(let error) = self { error.isLackOfRoom } else { false }
+    }
+
     /// The file or directory that the failure was met at.
     package var path: String {
         switch self {

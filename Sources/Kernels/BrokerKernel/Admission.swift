@@ -15,6 +15,7 @@ extension BrokerKernel {
         .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
         .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeProducers, .describeLogDirs,
+        .alterReplicaLogDirs,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -96,6 +97,8 @@ extension BrokerKernel {
             describeProducers(request, try read(request, DescribeProducersRequest.init(reading:version:)))
         case .describeLogDirs:
             describeLogDirs(request, try read(request, DescribeLogDirsRequest.init(reading:version:)))
+        case .alterReplicaLogDirs:
+            alterReplicaLogDirs(request, try read(request, AlterReplicaLogDirsRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }
     }

@@ -93,6 +93,7 @@ package struct BrokerKernel: ProtocolCore {
     var groups = GroupCoordinators()
     var upkeep: Upkeep
     var compaction: Compaction
+    var moves: DirectoryMoves
     /// What to do when the outcome of a tree change is known.
     var treeContinuations: [TreeTicket: (inout BrokerKernel, TreeOutcome) -> Void] = [:]
     var peerRequests = PeerRequests()
@@ -117,6 +118,7 @@ package struct BrokerKernel: ProtocolCore {
         self.generator = generator
         self.upkeep = Upkeep(settings: settings, at: now)
         self.compaction = Compaction(settings: settings.compaction, at: now)
+        self.moves = DirectoryMoves(at: now)
         self.now = now
     }
 
@@ -138,6 +140,7 @@ package struct BrokerKernel: ProtocolCore {
         retireFailedLogs()
         answerParkedFetches()
         fetchFromLeaders()
+        goOnMoving()
         retireFailedLogs()
         tellOfflineReplicas()
         swap(&self.effects, &effects)
@@ -145,7 +148,7 @@ package struct BrokerKernel: ProtocolCore {
 
     /// When the next `tick` is due at the latest.
     package var nextDeadline: Instant {
-        var deadline = min(upkeep.nextDeadline, groups.nextDeadline, compaction.nextDeadline)
+        var deadline = min(upkeep.nextDeadline, groups.nextDeadline, compaction.nextDeadline, moves.nextDeadline)
         deadline = min(
             deadline, waitingProduces.nextDeadline, leaderDeadlines.next, parkedFetches.nextDeadline,
             fetchers.nextDeadline(in: image))

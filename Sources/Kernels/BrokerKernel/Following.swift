@@ -13,6 +13,7 @@ extension BrokerKernel {
         dropStrayLogs()
         let hasNewDefaults = defaults != brokerValues
         for name in changes.topicsRemoved {
+            moves.forgetPreferred(ofTopic: name)
             dropPartitions(of: name, (older.topics[name]?.partitions ?? []).indices) { _ in true }
         }
         let names = hasNewDefaults ? image.topics.keys.sorted() : changes.topicsChanged + changes.topicsAdded
@@ -93,12 +94,14 @@ extension BrokerKernel {
     private mutating func open(_ name: TopicPartition, _ topicID: KafkaUUID, _ logSettings: LogSettings) -> Partition? {
         // What an earlier topic of the name has left here is none of this one's.
         if let id = logStore.topicID(of: name), id != topicID, topicID != .zero { deleteLog(of: name) }
+        let preferred = moves.takePreferred(name)
         let log = onLog { [logStore, now] () throws(LogFailure) in
-            try logStore.create(name, topicID: topicID, settings: logSettings, at: now)
+            try logStore.create(name, topicID: topicID, settings: logSettings, in: preferred, at: now)
         }
         guard let log else { return nil }
         let partition = Partition(name: name, topicID: topicID, log: log)
         partitions[name] = partition
+        resumeMove(of: partition)
         return partition
     }
 
@@ -120,6 +123,7 @@ extension BrokerKernel {
         stopFollowing(partition)
         parkedFetches.note(partition)
         leadershipChanged(partition)
+        moves.end(partition.name)
         partitions[partition.name] = nil
     }
 

@@ -7,7 +7,8 @@ import SegmentedLog
 package final class Partition {
     package let name: TopicPartition
     package let topicID: KafkaUUID
-    package let log: PartitionLog
+    /// Another one once the replica has moved to another directory.
+    package internal(set) var log: PartitionLog
     /// As the tree has it; -1 before it was read.
     package internal(set) var leaderEpoch: LeaderEpoch = -1
     /// Set while this broker leads.

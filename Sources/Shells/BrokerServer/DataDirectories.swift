@@ -1,5 +1,6 @@
 import BrokerKernel
 import ClusterModel
+import Glibc
 import Platform
 import Seams
 import SegmentedLog
@@ -14,6 +15,7 @@ final class DataDirectories: Sendable {
 
     /// Claims the directories; absent ones are created.
     init(_ paths: [String]) throws {
+        let paths = paths.map(Self.absolute)
         var claimed: [String] = []
         var locks: [DirectoryLock] = []
         var failures: [LogStore.Failure] = []
@@ -33,6 +35,13 @@ final class DataDirectories: Sendable {
         self.paths = claimed
         self.locks = locks
         self.failures = failures
+    }
+
+    /// By absolute paths others name them (`AlterReplicaLogDirs`).
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        return "\(String(cString: current))/\(path)"
     }
 
     /// No data directory can be used.

@@ -2,23 +2,26 @@ import BrokerKernel
 import Platform
 import Seams
 
-/// Threads that do a shard's slow work on the disk: one flushes, one compacts.
+/// Threads that do a shard's slow work on the disk: one flushes, one compacts, one copies logs
+/// from directory to directory.
 final class DiskThreads: Sendable {
     private let flushes = Mailbox<DiskJob?>()
     private let compactions = Mailbox<DiskJob?>()
+    private let copies = Mailbox<DiskJob?>()
     private let threads: [OwnThread]
 
     /// - Parameters:
     ///   - bytesPerSecond: what compaction may read and write.
-    ///   - tell: called on either thread.
+    ///   - tell: called on any of the threads.
     init(bytesPerSecond: Double, clock: SystemClock, tell: @escaping @Sendable (DiskNews) -> Void) {
-        let (flushes, compactions) = (flushes, compactions)
+        let (flushes, compactions, copies) = (flushes, compactions, copies)
         threads = [
             OwnThread(name: "flush") { Self.run(flushes, pace: { _ in }, tell) },
             OwnThread(name: "compact") {
                 var pace = Pace(bytesPerSecond: bytesPerSecond, clock: clock)
                 Self.run(compactions, pace: { pace.use($0) }, tell)
             },
+            OwnThread(name: "copy") { Self.run(copies, pace: { _ in }, tell) },
         ]
     }
 
@@ -26,13 +29,15 @@ final class DiskThreads: Sendable {
         switch job {
         case .flush: flushes.post(job)
         case .compact: compactions.post(job)
+        case .copy: copies.post(job)
         }
     }
 
-    /// Lets both threads end what they do and waits for them; the kernel has cancelled what takes long.
+    /// Lets the threads end what they do and waits for them; the kernel has cancelled what takes long.
     func stop() {
         flushes.post(nil)
         compactions.post(nil)
+        copies.post(nil)
         for thread in threads { thread.join() }
     }
 

@@ -15,8 +15,10 @@ extension Administrator {
 
     /// The replicas in each data directory of a broker, by its path; nil for a directory that has failed.
     package func directories(of broker: BrokerID) async throws -> [String: [TopicPartition: StoredReplica]?] {
-        try await client.retrying {
-            let answer = try await client.send(DescribeLogDirsRequest(), to: .broker(broker))
+        var request = DescribeLogDirsRequest()
+        request.topics = nil
+        return try await client.retrying { [request] in
+            let answer = try await client.send(request, to: .broker(broker))
             var found: [String: [TopicPartition: StoredReplica]?] = [:]
             for directory in answer.results {
                 guard directory.errorCode == 0 else {

@@ -9,9 +9,11 @@ package final class LogDirectory {
 
     package let path: String
     let disk: any FileSystem
-    package private(set) var logs: [TopicPartition: PartitionLog] = [:]
+    package internal(set) var logs: [TopicPartition: PartitionLog] = [:]
+    /// Copies of logs in other directories that are to take their place here.
+    package internal(set) var futures: [TopicPartition: FutureLog] = [:]
     /// The topic ids in the partitions' directories.
-    package private(set) var topicIDs: [TopicPartition: KafkaUUID] = [:]
+    package internal(set) var topicIDs: [TopicPartition: KafkaUUID] = [:]
     package let metaProperties: MetaProperties
     /// Whether the last process ended as it should.
     package let wasClosed: Bool
@@ -20,22 +22,14 @@ package final class LogDirectory {
     /// Whether nothing that was written to the logs here can have been lost.
     private let keptWrites: Bool
     /// Partitions of which there are only directories that were put aside.
-    package private(set) var unusable: Set<TopicPartition> = []
+    package internal(set) var unusable: Set<TopicPartition> = []
     /// What was put aside or cut off when the directory was opened, as sentences.
-    package private(set) var reports: [String] = []
-    private var deletions: [DelayedDeletion] = []
-    /// Partitions of which the file of recovery points speaks.
-    private var recoveryPointsWritten: Set<TopicPartition> = []
+    package internal(set) var reports: [String] = []
+    var deletions: [DelayedDeletion] = []
+    /// What each checkpoint file says.
+    var checkpointed: [String: [TopicPartition: Offset]] = [:]
     /// Files that name partitions of which some came or went since they were written.
-    private var partitionsChanged: CheckpointFiles = .all
-
-    private struct CheckpointFiles: OptionSet {
-        let rawValue: UInt8
-
-        static let recoveryPoints = CheckpointFiles(rawValue: 1)
-        static let highWatermarks = CheckpointFiles(rawValue: 2)
-        static let all: CheckpointFiles = [.recoveryPoints, .highWatermarks]
-    }
+    var partitionsChanged: CheckpointFiles = .all
 
     /// Whose a data directory is to be.
     package struct Owner: Sendable {
@@ -86,11 +80,13 @@ package final class LogDirectory {
                 let checkpoint = stored.checkpoint(of: partition, wasClosed: wasClosed)
                 try openOrPutAside(partition, settings(partition), checkpoint, at: now)
             }
+            for name in names { try openFuture(in: name, settings, stored, at: now) }
             unusable.formUnion(names.compactMap(LogFileName.partition(ofQuarantined:)))
             unusable.subtract(logs.keys)
             // What a crash left behind must not pass for synced once there are new records in its place.
-            recoveryPointsWritten = stored.partitionsWithRecoveryPoint
-            if logs.values.contains(where: { $0.durableRecoveryPoint < $0.rememberedRecoveryPoint }) {
+            checkpointed = stored.byFile
+            if !futures.isEmpty || logs.values.contains(where: { $0.durableRecoveryPoint < $0.rememberedRecoveryPoint })
+            {
                 try writeRecoveryPoints()
             }
         } catch {
@@ -190,12 +186,18 @@ package final class LogDirectory {
         log.letGoOfFiles()
         reports += log.recovery.cuts.map(\.description)
         logs[partition] = log
+        topicIDs[partition] = try storedTopicID(in: directory)
+    }
+
+    /// The topic id in a directory of a log; nil when there is none.
+    func storedTopicID(in directory: String) throws(LogFailure) -> KafkaUUID? {
         let metadata = directory + "/" + PartitionMetadata.fileName
-        guard let bytes = try onDisk({ () throws(FileSystemError) in try disk.contents(of: metadata) }) else { return }
+        let bytes = try onDisk { () throws(FileSystemError) in try disk.contents(of: metadata) }
+        guard let bytes else { return nil }
         guard let id = PartitionMetadata.read(bytes) else {
             throw .corrupt(path: metadata, position: 0, reason: "it names no topic id")
         }
-        topicIDs[partition] = id
+        return id
     }
 
     /// The log of a partition, begun when there is none. Durable on return.
@@ -203,14 +205,9 @@ package final class LogDirectory {
         _ partition: TopicPartition, topicID: KafkaUUID?, settings: LogSettings, at now: Instant
     ) throws(LogFailure) -> PartitionLog {
         if let log = logs[partition] { return log }
+        try forgetCheckpoints(of: partition)
         let directory = path + "/" + partition.description
-        try onDisk { () throws(FileSystemError) in
-            try disk.createDirectory(directory)
-            if let topicID {
-                try disk.replace(
-                    directory + "/" + PartitionMetadata.fileName, with: PartitionMetadata.write(topicID))
-            }
-        }
+        try createDirectory(directory, topicID: topicID)
         let log = try PartitionLog.open(
             directory: directory, fileSystem: disk, settings: settings, checkpoint: LogCheckpoint(), at: now)
         try log.flush(at: now)
@@ -220,9 +217,16 @@ package final class LogDirectory {
         partitionsChanged = .all
         topicIDs[partition] = topicID
         unusable.remove(partition)
-        // Those of an earlier log of the partition say nothing about this one.
-        if recoveryPointsWritten.contains(partition) { try writeRecoveryPoints() }
         return log
+    }
+
+    /// A directory for a partition's log, durable when it and the one above it are synced.
+    func createDirectory(_ directory: String, topicID: KafkaUUID?) throws(LogFailure) {
+        try onDisk { () throws(FileSystemError) in
+            try disk.createDirectory(directory)
+            guard let topicID else { return }
+            try disk.put(PartitionMetadata.write(topicID), into: directory + "/" + PartitionMetadata.fileName)
+        }
     }
 
     /// Takes a partition's directory out of use; its files go with ``removeDeletedFiles(at:)``. Durable on return.
@@ -234,13 +238,20 @@ package final class LogDirectory {
         partitionsChanged = .all
         topicIDs[partition] = nil
         log.cancelCleaning()
+        let delay = Duration.milliseconds(log.settings.fileDeleteDelayInMilliseconds)
+        try putInLine(log.directory, of: partition, uniqueID: uniqueID, due: now + delay)
+    }
+
+    /// Takes a directory out of use, to be removed later. Durable on return.
+    func putInLine(
+        _ directory: String, of partition: TopicPartition, uniqueID: KafkaUUID, due: Instant
+    ) throws(LogFailure) {
         let target = path + "/" + LogFileName.deletedDirectory(of: partition, uniqueID: uniqueID)
         try onDisk { () throws(FileSystemError) in
-            try disk.rename(path + "/" + partition.description, to: target)
+            try disk.rename(directory, to: target)
             try disk.synchronizeDirectory(path)
         }
-        let delay = Duration.milliseconds(log.settings.fileDeleteDelayInMilliseconds)
-        deletions.append(DelayedDeletion(paths: [target], due: now + delay))
+        deletions.append(DelayedDeletion(paths: [target], due: due))
     }
 
     /// Removes the files of directories and segments that went `file.delete.delay.ms` ago or earlier.
@@ -255,48 +266,16 @@ package final class LogDirectory {
         for (_, log) in due.sorted(by: { $0.key < $1.key }) { try log.removeDeletedFiles(at: now) }
     }
 
-    private static func removeAll(_ path: String, on disk: any FileSystem) throws(FileSystemError) {
+    static func removeAll(_ path: String, on disk: any FileSystem) throws(FileSystemError) {
         guard try disk.attributes(path) != nil else { return }
         for name in try disk.list(path) { try disk.remove(path + "/" + name) }
         try disk.remove(path)
     }
 
-    /// Writes down up to where each log is synced, so that recovery reads no more than what follows.
-    package func writeRecoveryPoints() throws(LogFailure) {
-        guard partitionsChanged.remove(.recoveryPoints) != nil || logs.values.contains(where: \.hasNewRecoveryPoint)
-        else { return }
-        try write(CheckpointText.recoveryPointFile, logs.mapValues(\.recoveryPoint))
-        for log in logs.values { log.rememberRecoveryPoint() }
-        recoveryPointsWritten = Set(logs.keys)
-    }
-
-    package func writeHighWatermarks() throws(LogFailure) {
-        guard partitionsChanged.remove(.highWatermarks) != nil || logs.values.contains(where: \.hasNewHighWatermark)
-        else { return }
-        try write(CheckpointText.highWatermarkFile, logs.mapValues(\.highWatermark))
-        for log in logs.values { log.rememberHighWatermark() }
-    }
-
-    /// Writes down how far logs were compacted.
-    package func writeCleanedOffsets() throws(LogFailure) {
-        try write(CheckpointText.cleanerOffsetFile, logs.compactMapValues(\.cleanedUpTo))
-    }
-
-    /// Writes down where logs begin that begin inside a segment; the others' files tell.
-    package func writeLogStartOffsets() throws(LogFailure) {
-        let offsets = logs.filter { $0.value.logStartOffset > $0.value.firstSegmentOffset }
-        try write(CheckpointText.logStartOffsetFile, offsets.mapValues(\.logStartOffset))
-    }
-
-    private func write(_ file: String, _ offsets: [TopicPartition: Offset]) throws(LogFailure) {
-        try onDisk { () throws(FileSystemError) in
-            try disk.replace(path + "/" + file, with: CheckpointText.write(offsets))
-        }
-    }
-
     /// Closes all logs and leaves the mark that says so. Nothing may be changed afterwards.
     package func close(at now: Instant) throws(LogFailure) {
         for (_, log) in logs.sorted(by: { $0.key < $1.key }) { try log.close(at: now) }
+        for (_, future) in futures.sorted(by: { $0.key < $1.key }) { try future.close(at: now) }
         try writeRecoveryPoints()
         try writeHighWatermarks()
         try writeLogStartOffsets()

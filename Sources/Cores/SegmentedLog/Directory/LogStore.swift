@@ -49,30 +49,9 @@ package final class LogStore {
             }
         }
         self.init(directories, failures: failures)
-        try putDuplicatesAside(at: now)
-    }
-
-    /// A partition that is in two directories is served from the one in which it was begun last: the other one had failed
-    /// then, and what is there is of before, perhaps of an earlier topic of the name. Where that is not known the longer
-    /// log is served.
-    private func putDuplicatesAside(at now: Instant) throws(LogDirectoryFailure) {
         do throws(LogFailure) {
-            for (place, directory) in directories.enumerated() {
-                for (partition, log) in directory.logs.sorted(by: { $0.key < $1.key }) {
-                    for other in directories[(place + 1)...] {
-                        guard let otherLog = other.logs[partition] else { continue }
-                        let ages = (try directory.timeBegun(partition), try other.timeBegun(partition))
-                        let isOtherBetter =
-                            if let time = ages.0, let otherTime = ages.1, time != otherTime {
-                                otherTime > time
-                            } else { otherLog.logEndOffset > log.logEndOffset }
-                        let loser = isOtherBetter ? directory : other
-                        let found = LogFailure.corrupt(
-                            path: loser.path, position: 0, reason: "\(partition) is in another directory as well")
-                        try loser.putAsideDuplicate(partition, because: found, at: now)
-                    }
-                }
-            }
+            try settleDuplicates(at: now)
+            try settleFutures(at: now)
         } catch {
             throw .log(error)
         }
@@ -89,9 +68,14 @@ package final class LogStore {
         directories.reduce(into: [:]) { all, directory in all.merge(directory.logs) { first, _ in first } }
     }
 
-    /// The topic ids in the directories of all logs that have one.
+    /// The topic ids in the directories of all logs that have one, and of copies whose logs are missing.
     package var topicIDs: [TopicPartition: KafkaUUID] {
-        directories.reduce(into: [:]) { all, directory in all.merge(directory.topicIDs) { first, _ in first } }
+        let ids: [TopicPartition: KafkaUUID] = directories.reduce(into: [:]) { all, directory in
+            all.merge(directory.topicIDs) { first, _ in first }
+        }
+        return directories.reduce(into: ids) { all, directory in
+            all.merge(directory.futures.compactMapValues(\.topicID)) { first, _ in first }
+        }
     }
 
     /// The partitions whose logs hold all that was ever written to them, as far as was known when they were opened. Of
@@ -120,18 +104,26 @@ package final class LogStore {
         log(of: partition) == nil && directories.contains { $0.unusable.contains(partition) }
     }
 
-    /// The log of a partition, begun when there is none: in the directory that has the fewest. Durable on return.
+    /// The log of a partition, begun when there is none. Durable on return.
+    /// - Parameter preferred: the path of the directory where it is to be; otherwise, or when that cannot be used, it is
+    ///   the one that has the fewest.
     package func create(
-        _ partition: TopicPartition, topicID: KafkaUUID?, settings: LogSettings, at now: Instant
+        _ partition: TopicPartition, topicID: KafkaUUID?, settings: LogSettings, in preferred: String? = nil,
+        at now: Instant
     ) throws(LogFailure) -> PartitionLog {
         if let log = log(of: partition) { return log }
-        var fewest = directories[0]
-        for directory in directories where directory.logs.count < fewest.logs.count { fewest = directory }
-        return try fewest.create(partition, topicID: topicID, settings: settings, at: now)
+        // A copy is of no use without what it is a copy of.
+        try cancelMove(of: partition, uniqueID: Self.uniqueID(at: now), at: now)
+        var chosen = directories[0]
+        for directory in directories where directory.logs.count < chosen.logs.count { chosen = directory }
+        chosen = directories.first { $0.path == preferred } ?? chosen
+        return try chosen.create(partition, topicID: topicID, settings: settings, at: now)
     }
 
-    /// Takes a partition's directory out of use; its files go with ``removeDeletedFiles(at:)``. Durable on return.
+    /// Takes a partition's directory, and that of a copy of it, out of use; files go with ``removeDeletedFiles(at:)``.
+    /// Durable on return.
     package func delete(_ partition: TopicPartition, uniqueID: KafkaUUID, at now: Instant) throws(LogFailure) {
+        try cancelMove(of: partition, uniqueID: uniqueID, at: now)
         try directory(of: partition)?.delete(partition, uniqueID: uniqueID, at: now)
     }
 

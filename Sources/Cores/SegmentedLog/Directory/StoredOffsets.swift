@@ -28,7 +28,13 @@ struct StoredOffsets {
         self.reports = reports
     }
 
-    var partitionsWithRecoveryPoint: Set<TopicPartition> { Set(recoveryPoints.keys) }
+    /// What each file says.
+    var byFile: [String: [TopicPartition: Offset]] {
+        [
+            CheckpointText.recoveryPointFile: recoveryPoints, CheckpointText.highWatermarkFile: highWatermarks,
+            CheckpointText.logStartOffsetFile: logStartOffsets, CheckpointText.cleanerOffsetFile: cleanedOffsets,
+        ]
+    }
 
     /// What is not remembered is 0: then all is read again.
     func checkpoint(of partition: TopicPartition, wasClosed: Bool) -> LogCheckpoint {

@@ -40,13 +40,18 @@ extension FileSystem {
 
     /// Puts a small file in the place of another so that after a crash one of them is there, whole; durable on return.
     func replace(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        try put(bytes, into: path)
+        guard let slash = path.lastIndex(of: "/") else { return }
+        try synchronizeDirectory(String(path[..<slash]))
+    }
+
+    /// Likewise, but after a crash the file may not be there at all if none was before; until its directory is synced.
+    func put(_ bytes: [UInt8], into path: String) throws(FileSystemError) {
         let temporary = path + ".tmp"
         let file = try open(temporary, .readWrite)
         try file.truncate(to: 0)
         try file.write(bytes, at: 0)
         try file.synchronize()
         try rename(temporary, to: path)
-        guard let slash = path.lastIndex(of: "/") else { return }
-        try synchronizeDirectory(String(path[..<slash]))
     }
 }

@@ -55,6 +55,29 @@ package enum LogFileName {
         return partition(of: String(directory[..<dot]))
     }
 
+    /// What ends the names of directories that hold a copy of a log on its way to another data directory.
+    private static let future = "-future"
+
+    /// In the directory of a copy from before it gets its partition's name until the log that it is a copy of is gone.
+    static let takingOver = "taking-over"
+
+    /// The name of the directory of a copy that is to take its partition's place, as Apache's; nil when it would be too
+    /// long for a file name.
+    package static func futureDirectory(of partition: TopicPartition, uniqueID: KafkaUUID) -> String? {
+        let digits = [uniqueID.high, uniqueID.low].map { half in
+            let text = String(half, radix: 16)
+            return String(repeating: "0", count: 16 - text.utf8.count) + text
+        }
+        let name = "\(partition).\(digits.joined())\(future)"
+        return name.utf8.count <= 255 ? name : nil
+    }
+
+    /// The partition of a directory with such a name; nil when it is none.
+    static func partition(ofFuture directory: String) -> TopicPartition? {
+        guard directory.hasSuffix(future), let dot = directory.lastIndex(of: ".") else { return nil }
+        return partition(of: String(directory[..<dot]))
+    }
+
     /// The name under which a partition's directory waits for its removal; topics' names have up to 249 characters,
     /// so they are cut to what a file name holds.
     package static func deletedDirectory(of partition: TopicPartition, uniqueID: KafkaUUID) -> String {

@@ -38,11 +38,12 @@ enum BatchValidation {
 
     /// Checks batches that keep their offsets, and gathers their headers.
     static func checkReplicated(
-        _ bytes: UnsafeRawBufferPointer, startingAt start: Offset, newestEpoch: LeaderEpoch,
+        _ bytes: UnsafeRawBufferPointer, startingAt start: Offset, newestEpoch: LeaderEpoch, allowsOldFormats: Bool,
         into headers: inout [RecordBatchHeader]
     ) throws(AppendRefusal) {
         var next = start
-        try eachBatch(of: bytes, into: &headers) { header, _ throws(AppendRefusal) in
+        try eachBatch(of: bytes, allowsOldFormats: allowsOldFormats, into: &headers) {
+            header, _ throws(AppendRefusal) in
             guard header.baseOffset >= next, header.lastOffsetDelta >= 0 else {
                 throw .offsetsOutOfOrder(expected: next, found: header.baseOffset)
             }
@@ -54,7 +55,7 @@ enum BatchValidation {
     }
 
     private static func eachBatch(
-        of bytes: UnsafeRawBufferPointer, into headers: inout [RecordBatchHeader],
+        of bytes: UnsafeRawBufferPointer, allowsOldFormats: Bool = false, into headers: inout [RecordBatchHeader],
         _ body: (RecordBatchHeader, UnsafeRawBufferPointer) throws(AppendRefusal) -> Void
     ) throws(AppendRefusal) {
         headers.removeAll(keepingCapacity: true)
@@ -64,7 +65,7 @@ enum BatchValidation {
             let header = try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
                 try RecordBatchHeader(reading: rest)
             }
-            guard header.magic == 2 else { throw .oldFormat(magic: header.magic) }
+            guard header.magic == 2 || allowsOldFormats else { throw .oldFormat(magic: header.magic) }
             try AppendRefusal.ifInvalid { () throws(InvalidRecords) in try header.checkCRC(of: rest) }
             try body(header, UnsafeRawBufferPointer(rebasing: rest[..<header.sizeInBytes]))
             headers.append(header)

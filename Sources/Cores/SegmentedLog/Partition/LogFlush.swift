@@ -4,7 +4,7 @@ import Seams
 /// The slow part of a flush, for another thread.
 package struct LogFlush: Sendable {
     let files: [any File]
-    let directory: String
+    package let directory: String
     let isDirectoryUnsynced: Bool
     let disk: any FileSystem
     /// All before it survives a crash once this is done, unless the log was truncated meanwhile.

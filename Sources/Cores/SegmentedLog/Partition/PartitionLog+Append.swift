@@ -39,14 +39,16 @@ extension PartitionLog {
     /// - Parameters:
     ///   - newestEpoch: that of the leader that sent them. It reads its file as it sends: when it was deposed meanwhile,
     ///     there may be records of its successor, behind which nobody would find where this log parts from that one's.
-    ///   - leaderEpoch: when given, written into the batches in the place of theirs.
+    ///   - leaderEpoch: when given, written into the batches in the place of theirs. Those of magic 0 and 1, which logs of
+    ///     old brokers hold, have no place for it and are taken only without.
     package func appendKeepingOffsets(
         _ batches: ByteBuffer, newestEpoch: LeaderEpoch = .max, leaderEpoch: LeaderEpoch? = nil, at now: Instant
     ) throws(LogFailure) -> AppendOutcome {
         try rewriting(batches) { bytes throws(LogFailure) in
             do throws(AppendRefusal) {
                 try BatchValidation.checkReplicated(
-                    UnsafeRawBufferPointer(bytes), startingAt: logEndOffset, newestEpoch: newestEpoch, into: &headers)
+                    UnsafeRawBufferPointer(bytes), startingAt: logEndOffset, newestEpoch: newestEpoch,
+                    allowsOldFormats: leaderEpoch == nil, into: &headers)
             } catch {
                 return .refused(error)
             }

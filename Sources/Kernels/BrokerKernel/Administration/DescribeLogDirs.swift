@@ -30,19 +30,31 @@ extension BrokerKernel {
     ) -> DescribeLogDirsResponse.DescribeLogDirsResult {
         var result = DescribeLogDirsResponse.DescribeLogDirsResult()
         result.logDir = directory.path
-        for (name, log) in directory.logs.sorted(by: { $0.key < $1.key })
-        where partitions[name] != nil && wanted?.contains(name) ?? true {
+        let names = Set(directory.logs.keys).union(directory.futures.keys)
+        for name in names.sorted() where partitions[name] != nil && wanted?.contains(name) ?? true {
             if result.topics.last?.name != name.topic {
                 var topic = DescribeLogDirsResponse.DescribeLogDirsTopic()
                 topic.name = name.topic
                 result.topics.append(topic)
             }
-            var told = DescribeLogDirsResponse.DescribeLogDirsPartition()
-            told.partitionIndex = name.partition
-            told.partitionSize = Int64(log.sizeInBytes)
-            told.offsetLag = max(0, log.highWatermark - log.logEndOffset)
-            result.topics[result.topics.count - 1].partitions.append(told)
+            result.topics[result.topics.count - 1].partitions.append(described(name, in: directory))
         }
         return result
+    }
+
+    private func described(
+        _ name: TopicPartition, in directory: LogDirectory
+    ) -> DescribeLogDirsResponse.DescribeLogDirsPartition {
+        var told = DescribeLogDirsResponse.DescribeLogDirsPartition()
+        told.partitionIndex = name.partition
+        if let log = directory.logs[name] {
+            told.partitionSize = Int64(log.sizeInBytes)
+            told.offsetLag = max(0, log.highWatermark - log.logEndOffset)
+        } else if let copy = directory.futures[name]?.progress {
+            told.partitionSize = Int64(copy.sizeInBytes)
+            told.offsetLag = max(0, (partitions[name]?.log.logEndOffset ?? 0) - copy.logEndOffset)
+            told.isFutureKey = true
+        }
+        return told
     }
 }

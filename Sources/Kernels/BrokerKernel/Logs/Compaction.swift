@@ -61,10 +61,13 @@ extension BrokerKernel {
         begin(found, of: partition)
     }
 
-    /// The log of which the largest part is new among those that are to be compacted.
+    /// The log of which the largest part is new among those that are to be compacted. One that moves to another
+    /// directory is compacted there: its copy was made of what was compacted so far.
     private mutating func filthiestLog() -> (Partition, Cleanability)? {
         var filthiest: (partition: Partition, found: Cleanability)?
-        let compacted = partitions.values.filter { $0.log.settings.cleanupPolicy.contains(.compact) }
+        let compacted = partitions.values.filter {
+            $0.log.settings.cleanupPolicy.contains(.compact) && !moves.contains($0.name)
+        }
         for partition in compacted.sorted(by: { $0.name < $1.name }) {
             let found = onLog { [now] () throws(LogFailure) in try partition.log.cleanability(at: now) }
             guard let found, let found, found.isDue, found.dirtyRatio > filthiest?.found.dirtyRatio ?? -1 else {
@@ -97,6 +100,7 @@ extension BrokerKernel {
         case .segmentCompacted(let name, let round, let segment):
             guard let log = partitions[name]?.log else { return }
             _ = onLog { [now] () throws(LogFailure) in try log.swapIn(segment, of: round, at: now) }
+        case .copied(let name, let future, let step, let result): receive(result, of: step, into: future, of: name)
         case .compactionEnded(let name, let round, let result):
             compaction.end(at: now)
             guard let log = partitions[name]?.log else { return }
@@ -107,7 +111,8 @@ extension BrokerKernel {
     private mutating func finish(_ flush: LogFlush, of name: TopicPartition, _ failure: FileSystemError?) {
         let isForCompaction = compaction.isFlushing(name)
         if isForCompaction { compaction.end(at: now) }
-        guard let log = partitions[name]?.log else { return }
+        // The log of before a move to another directory has nothing to do with that of after it.
+        guard let log = partitions[name]?.log, log.directory == flush.directory else { return }
         if let failure { return logFailures.append(.disk(failure)) }
         log.finishFlush(flush, at: now)
         guard isForCompaction else { return }

@@ -7,6 +7,8 @@ package enum DiskJob: Sendable {
     case flush(TopicPartition, LogFlush)
     /// One at a time.
     case compact(TopicPartition, LogCleaning)
+    /// Goes on with the copy of a log that moves to another directory. One at a time.
+    case copy(TopicPartition, FutureLog, CatchUp, at: Instant)
 
     /// Does the job, telling the kernel what it needs to know of it, the end last.
     /// - Parameter pace: told bytes that compaction reads or writes; may take its time.
@@ -26,6 +28,13 @@ package enum DiskJob: Sendable {
             } catch {
                 tell(.compactionEnded(partition, round, .failure(error)))
             }
+        case .copy(let partition, let future, let step, let now):
+            do throws(LogFailure) {
+                let refusal = try future.perform(step, at: now)
+                tell(.copied(partition, future, step, .success(refusal)))
+            } catch {
+                tell(.copied(partition, future, step, .failure(error)))
+            }
         }
     }
 }
@@ -36,4 +45,6 @@ package enum DiskNews: Sendable {
     /// A new segment waits for its place.
     case segmentCompacted(TopicPartition, LogCleaning, CleanedSegment)
     case compactionEnded(TopicPartition, LogCleaning, Result<Offset?, LogFailure>)
+    /// Why the batches that were copied could not be appended, if they could not.
+    case copied(TopicPartition, FutureLog, CatchUp, Result<AppendRefusal?, LogFailure>)
 }

@@ -34,6 +34,8 @@ extension BrokerKernel {
             if image.topics[name.topic]?.places(name.partition, on: settings.brokerID) ?? false { continue }
             offline[name] = nil
             logStore.forgetUnusable(name)
+            // A copy that was to take its place, in a directory that is in use.
+            if logStore.future(of: name) != nil { deleteLog(of: name) }
         }
     }
 

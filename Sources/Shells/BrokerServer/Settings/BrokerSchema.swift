@@ -43,7 +43,8 @@ package enum BrokerSchema {
         SettingKey("broker.rack", .text, default: nil, "Where this broker stands: replicas spread over racks."),
         SettingKey(
             "log.dirs", .list, default: nil,
-            "The data directories, one a disk, created if absent; a new partition goes where the fewest are."),
+            "The data directories, one a disk, created if absent; a new partition goes where the fewest are. One that "
+                + "fails or is full takes its partitions offline until the broker starts again."),
         SettingKey("log.dir", .text, default: "/tmp/kafka-logs", "The data directory when log.dirs is not set."),
     ]
 
