@@ -85,4 +85,51 @@ import Testing
         #expect(refused == .leaderEpochAhead(newest: 3, found: 4))
         #expect(try copy.appendKeepingOffsets(later, newestEpoch: 4, at: moment()).appended?.firstOffset == 1 << 41)
     }
+
+    /// Records were deleted up to the middle of a batch, which goes as a whole.
+    @Test(arguments: [(start: Int64(13), cut: Int64(14)), (13, 13), (14, 14)])
+    func aCutInsideTheFirstBatchLeavesALogWithoutRecords(_ start: Int64, _ cut: Int64) throws {
+        let log = try filled()
+        _ = try log.deleteRecords(before: start)
+        try log.truncate(to: cut, at: moment())
+        #expect(log.logStartOffset == start && log.logEndOffset == start && log.highWatermark == start)
+        try log.append(batch(["n"]), epoch: 9)
+        #expect(try log.values(from: start).map(\.offset) == [start])
+        try log.flush(at: moment())
+        let again = try opened(disk, log.settings, LogCheckpoint(logStartOffset: start))
+        #expect(try again.values(from: start).map(\.value) == ["n"])
+    }
+
+    /// Records were deleted up to the middle of a batch before the follower began.
+    @Test func aFollowerBeginsInsideABatchAsItsLeaderDoes() throws {
+        let log = try filled()
+        _ = try log.deleteRecords(before: 13)
+        let copy = try opened(SimulatedDisk())
+        try copy.truncateFully(startingAt: 13, at: moment())
+        for _ in 0..<6 {
+            guard
+                case .slice(let slice) = try log.read(
+                    from: copy.logEndOffset, maxBytes: 1, minOneBatch: true, upTo: .max)
+            else {
+                Issue.record("offset \(copy.logEndOffset) is out of range")
+                return
+            }
+            let outcome = try copy.appendKeepingOffsets(try #require(slice.range).bytes(), at: moment())
+            #expect(outcome.appended != nil)
+            #expect(copy.logStartOffset == 13)
+        }
+        #expect(try copy.values(from: 13).map(\.value) == log.values(from: 13).map(\.value))
+        // Not where there are records, nor what ends before.
+        let begun = try opened(SimulatedDisk())
+        try begun.truncateFully(startingAt: 13, at: moment())
+        var early = batch(["x"])
+        early.withUnsafeMutableReadableBytes { BatchRewriting.place($0, at: 12, leaderEpoch: 3) }
+        #expect(
+            try begun.appendKeepingOffsets(early, at: moment()).refusal == .offsetsOutOfOrder(expected: 13, found: 12))
+        try begun.append(batch(["y"]), epoch: 3)
+        var around = batch(["x", "y", "z"])
+        around.withUnsafeMutableReadableBytes { BatchRewriting.place($0, at: 12, leaderEpoch: 3) }
+        #expect(
+            try begun.appendKeepingOffsets(around, at: moment()).refusal == .offsetsOutOfOrder(expected: 14, found: 12))
+    }
 }

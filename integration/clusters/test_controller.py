@@ -6,6 +6,7 @@ import time
 
 import pytest
 from confluent_kafka import Consumer, Producer
+from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AdminClient
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import InvalidReplicationAssignmentError
@@ -78,6 +79,23 @@ def test_a_partition_moves_under_load(cluster, topic):
     assert_all_arrived(load, cluster.address)
     eventually(
         lambda: not list(cluster.brokers[1].data.glob(f"{topic}-[0-9]")), "the old replica's log goes")
+
+
+def test_a_replica_begins_in_the_middle_of_a_batch(cluster, topic):
+    cluster.create(topic, [[1, 2]])
+    producer = Producer({"bootstrap.servers": cluster.address, "linger.ms": 1000})
+    for number in range(20):
+        producer.produce(topic, str(number).encode(), partition=0)
+    assert producer.flush(30) == 0
+    partition = TopicPartition(topic, 0)
+    assert cluster.admin.delete_records({partition: 13})[partition]["low_watermark"] == 13
+    assert set(cluster.admin.alter_partition_reassignments({partition: [3]}).values()) == {None}
+    eventually(lambda: cluster.state(topic)["isr"] == [3], "the new replica has all of it")
+    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": topic, "auto.offset.reset": "error"})
+    consumer.assign([Place(topic, 0, 13)])
+    records = [consumer.poll(30) for _ in range(7)]
+    assert [(record.offset(), int(record.value())) for record in records] == [(number, number) for number in range(13, 20)]
+    consumer.close()
 
 
 def test_moves_to_brokers_that_there_are_not_write_nothing(cluster, topic):

@@ -211,21 +211,25 @@ extension BrokerKernel {
             fetchers.byLeader[leader]?.delay(partition.name, at: now)
             return nil
         }
-        _ = onLog { () throws(LogFailure) in
+        let start = log.logStartOffset
+        _ = onLog { [logStore] () throws(LogFailure) in
             try log.truncateFully(startingAt: told.logStartOffset, at: now)
+            guard log.logStartOffset < start else { return }
+            try logStore.writeRecoveryPoints()
+            try logStore.writeLogStartOffsets()
         }
         fetchers.byLeader[leader]?.moved(partition.name)
         return nil
     }
 
-    /// Cuts logs, and sees to it that no recovery point that was written down lies beyond an end.
+    /// Cuts logs, and sees to it that no recovery point that was written down lies beyond an end, and no start either.
     private mutating func truncate(_ cuts: [(Partition, Offset)]) {
         guard !cuts.isEmpty else { return }
-        var arePointsStale = false
+        var (arePointsStale, areStartsStale) = (false, false)
         for (partition, offset) in cuts {
             let log = partition.log
             let end = log.logEndOffset
-            let recoveryPoint = log.recoveryPoint
+            let (start, recoveryPoint) = (log.logStartOffset, log.recoveryPoint)
             if offset < log.highWatermark {
                 perform(
                     .report(
@@ -236,9 +240,12 @@ extension BrokerKernel {
             }
             _ = onLog { [now] () throws(LogFailure) in try log.truncate(to: offset, at: now) }
             arePointsStale = arePointsStale || recoveryPoint > offset
+            areStartsStale = areStartsStale || log.logStartOffset < start
             if let leader = partition.followedLeader { fetchers.byLeader[leader]?.moved(partition.name) }
         }
-        guard arePointsStale else { return }
-        _ = onLog { [logStore] () throws(LogFailure) in try logStore.writeRecoveryPoints() }
+        _ = onLog { [logStore] () throws(LogFailure) in
+            if arePointsStale { try logStore.writeRecoveryPoints() }
+            if areStartsStale { try logStore.writeLogStartOffsets() }
+        }
     }
 }

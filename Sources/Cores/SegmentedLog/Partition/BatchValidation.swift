@@ -37,14 +37,18 @@ enum BatchValidation {
     }
 
     /// Checks batches that keep their offsets, and gathers their headers.
+    /// - Parameter isFirst: whether `start` may lie inside the first of them.
     static func checkReplicated(
-        _ bytes: UnsafeRawBufferPointer, startingAt start: Offset, newestEpoch: LeaderEpoch, allowsOldFormats: Bool,
-        into headers: inout [RecordBatchHeader]
+        _ bytes: UnsafeRawBufferPointer, startingAt start: Offset, isFirst: Bool, newestEpoch: LeaderEpoch,
+        allowsOldFormats: Bool, into headers: inout [RecordBatchHeader]
     ) throws(AppendRefusal) {
         var next = start
+        var mayHoldStart = isFirst
         try eachBatch(of: bytes, allowsOldFormats: allowsOldFormats, into: &headers) {
             header, _ throws(AppendRefusal) in
-            guard header.baseOffset >= next, header.lastOffsetDelta >= 0 else {
+            let holdsStart = mayHoldStart && header.baseOffset >= 0 && header.lastOffset >= start
+            mayHoldStart = false
+            guard header.baseOffset >= next || holdsStart, header.lastOffsetDelta >= 0 else {
                 throw .offsetsOutOfOrder(expected: next, found: header.baseOffset)
             }
             guard header.leaderEpoch <= newestEpoch else {

@@ -36,6 +36,8 @@ extension PartitionLog {
 
     /// Appends batches that have their offsets: from a partition's leader, or from the cluster that is mirrored.
     ///
+    /// A log without records takes a first batch that begins before its end and goes beyond: records are deleted up to
+    /// any offset, and replicated by the batch.
     /// - Parameters:
     ///   - newestEpoch: that of the leader that sent them. It reads its file as it sends: when it was deposed meanwhile,
     ///     there may be records of its successor, behind which nobody would find where this log parts from that one's.
@@ -47,8 +49,8 @@ extension PartitionLog {
         try rewriting(batches) { bytes throws(LogFailure) in
             do throws(AppendRefusal) {
                 try BatchValidation.checkReplicated(
-                    UnsafeRawBufferPointer(bytes), startingAt: logEndOffset, newestEpoch: newestEpoch,
-                    allowsOldFormats: leaderEpoch == nil, into: &headers)
+                    UnsafeRawBufferPointer(bytes), startingAt: logEndOffset, isFirst: logStartOffset == logEndOffset,
+                    newestEpoch: newestEpoch, allowsOldFormats: leaderEpoch == nil, into: &headers)
             } catch {
                 return .refused(error)
             }
@@ -58,7 +60,14 @@ extension PartitionLog {
                     header.leaderEpoch = leaderEpoch
                 }
             }
-            return try write(bytes, checked: nil, at: now)
+            guard let first = headers.first, first.baseOffset < logEndOffset else {
+                return try write(bytes, checked: nil, at: now)
+            }
+            let start = logStartOffset
+            try truncateFully(startingAt: first.baseOffset, at: now)
+            let outcome = try write(bytes, checked: nil, at: now)
+            try raiseLogStart(to: min(start, logEndOffset))
+            return outcome
         }
     }
 

@@ -16,8 +16,19 @@ extension PartitionLog {
         segments.removeSubrange((place + 1)...)
         for segment in removed.reversed() { try remove(segment, at: now) }
         let firstRemoved = try active.truncate(to: offset)
-        try ended(at: min(offset, firstRemoved ?? offset), at: now)
+        let end = min(offset, firstRemoved ?? offset)
+        try ended(at: max(end, logStartOffset), at: now)
+        if end < logStartOffset { try beginAnewAtStart(at: now) }
         try flush(at: now)
+    }
+
+    /// With its first batch all has gone that can be read. What stands before must go too: in front of the next records
+    /// a recovery would take it for a log with a hole.
+    private func beginAnewAtStart(at now: Instant) throws(LogFailure) {
+        try roll(startingAt: logStartOffset, at: now)
+        let removed = segments.dropLast()
+        segments.removeFirst(removed.count)
+        for segment in removed { try remove(segment, at: now) }
     }
 
     /// An epoch in which this broker led and appended nothing is in the history and not in the log. A leader that never
