@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import Seams
+import Synchronization
 import Testing
 
 /// A directory of its own for each test, gone afterwards.
@@ -109,4 +110,43 @@ private func read(_ count: Int, from file: any File, at position: Int) throws ->
         #expect(first <= second)
         #expect(first.unixMilliseconds > 1_700_000_000_000)
     }
+
+    @Test func manyFilesAndDirectoriesAreSyncedOnceAndAnErrorIsTold() throws {
+        let scratch = Scratch()
+        let files = (0..<100).map { CountingFile("\($0)") }
+        let directories = Array(repeating: scratch.path, count: 20)
+        try disk.synchronize(files, thenDirectories: directories)
+        #expect(files.allSatisfy { $0.syncCount == 1 })
+        try disk.synchronize([], thenDirectories: [])
+        let broken = CountingFile("broken", fails: true)
+        #expect(throws: broken.error) { try disk.synchronize(files + [broken], thenDirectories: []) }
+        #expect(throws: FileSystemError.self) {
+            try disk.synchronize(files, thenDirectories: directories + [scratch.path + "/absent"])
+        }
+    }
+}
+
+/// Counts its syncs.
+private final class CountingFile: File {
+    let path: String
+    private let fails: Bool
+    private let count = Mutex(0)
+
+    init(_ path: String, fails: Bool = false) {
+        self.path = path
+        self.fails = fails
+    }
+
+    var syncCount: Int { count.withLock { $0 } }
+    var error: FileSystemError { FileSystemError(operation: "synchronize", path: path, code: 5, reason: "broken") }
+
+    func synchronize() throws(FileSystemError) {
+        count.withLock { $0 += 1 }
+        if fails { throw error }
+    }
+
+    func size() throws(FileSystemError) -> Int { 0 }
+    func read(into target: UnsafeMutableRawBufferPointer, at position: Int) throws(FileSystemError) -> Int { 0 }
+    func write(_ source: UnsafeRawBufferPointer, at position: Int) throws(FileSystemError) {}
+    func truncate(to size: Int) throws(FileSystemError) {}
 }

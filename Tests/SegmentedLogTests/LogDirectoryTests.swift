@@ -92,4 +92,110 @@ import Testing
         #expect(again.reports.count == 1)
         #expect(again.reports.first?.contains("recovery-point-offset-checkpoint") == true)
     }
+
+    // MARK: - Many logs
+
+    private func partitions(_ count: Int32) -> [TopicPartition] {
+        (0..<count).map { TopicPartition(topic: "many", partition: $0) }
+    }
+
+    private func new(_ count: Int32) -> [NewLog] {
+        partitions(count).map { NewLog($0, topicID: id, settings: LogSettings()) }
+    }
+
+    /// A broker that was killed finds all its logs with ends that are not synced, and has to open them all.
+    @Test func logsHoldNoFilesAfterTheyWereBegunOrRecovered() throws {
+        let first = try directory()
+        try first.create(new(20), at: moment())
+        #expect(disk.openFileCount == 0)
+        for (_, log) in first.logs { try log.append(batch(["a"])) }
+        #expect(disk.openFileCount == 20)
+        for (_, log) in first.logs { log.letGoOfFiles() }
+        #expect(disk.openFileCount == 20, "what was written and not synced stays open")
+        let second = try withExtendedLifetime(first) { try directory() }
+        #expect(disk.openFileCount == 20)
+        for (_, log) in second.logs {
+            #expect(log.logEndOffset == 1 && log.recoveryPoint == 0)
+            try log.flush(at: moment())
+            log.letGoOfFiles()
+        }
+        #expect(disk.openFileCount == 20)
+        disk.crash()
+        let third = try directory()
+        for (_, log) in third.logs { #expect(try log.firstValue(from: 0) == "a") }
+        #expect(third.logs.count == 20)
+    }
+
+    @Test func logsThatNeverHadARecordCostTwoSyncsAtTheirBeginningAndNoneAtTheirEnd() throws {
+        let data = try directory()
+        var before = disk.syncCount
+        try data.create(new(1000), at: moment())
+        #expect(disk.syncCount - before <= 2 * 1000 + 4)
+        before = disk.syncCount
+        try data.close(at: moment())
+        #expect(disk.syncCount - before < 20)
+        let again = try directory()
+        #expect(again.wasClosed && again.logs.count == 1000)
+        before = disk.syncCount
+        try again.close(at: moment())
+        #expect(disk.syncCount - before < 20)
+    }
+
+    @Test func aLogThatIsClosedAsItWasOpenedIsNotSynced() throws {
+        let first = try directory()
+        try first.create(new(30), at: moment())
+        for (_, log) in first.logs { try log.append(batch(["a"], producer: 5, epoch: 0, sequence: 0)) }
+        var before = disk.syncCount
+        try first.close(at: moment())
+        // The log, its snapshot, the two indexes and their directory.
+        #expect(disk.syncCount - before < 30 * 5 + 20)
+        #expect(disk.openFileCount == 0)
+        try disk.synchronizeDirectory("/")
+        disk.crash()
+        let second = try directory()
+        #expect(second.wasClosed)
+        before = disk.syncCount
+        try second.close(at: moment())
+        #expect(disk.syncCount - before < 20)
+        let third = try directory()
+        for (_, log) in third.logs {
+            #expect(try log.firstValue(from: 0) == "a")
+            #expect(log.activeProducers.map(\.producerID) == [5] && log.recovery == RecoveryReport())
+        }
+    }
+
+    @Test(arguments: UInt64(0)..<40) func aPowerCutWhileLogsBeginLeavesNothingUnsound(seed: UInt64) throws {
+        var random = SeededRandom(seed: seed)
+        let disk = SimulatedDisk(seed: seed)
+        func directory() throws -> LogDirectory {
+            let owner = LogDirectory.Owner(brokerID: BrokerID(1), clusterID: "c", newDirectoryID: id)
+            return try LogDirectory("/data", fileSystem: disk, owner: owner, at: moment()) { _ in LogSettings() }
+        }
+        let first = try directory()
+        try disk.synchronizeDirectory("/")
+        disk.stop(afterChanges: Int.random(in: 0..<140, using: &random))
+        var failure: LogFailure?
+        do throws(LogFailure) { try first.create(new(8), at: moment()) } catch { failure = error }
+        if Bool.random(using: &random) { disk.crash() } else { disk.endStop() }
+        let second = try directory()
+        #expect(second.reports.isEmpty)
+        if failure == nil { #expect(second.topicIDs.count == 8) }
+        // What another process left half made is made whole, at the latest by the next.
+        try LogStore([second]).create(new(8), at: moment())
+        disk.crash()
+        let third = try directory()
+        #expect(third.reports.isEmpty && third.logs.count == 8)
+        try LogStore([third]).create(new(8), at: moment())
+        disk.crash()
+        #expect(try directory().topicIDs == Dictionary(uniqueKeysWithValues: partitions(8).map { ($0, id) }))
+    }
+
+    @Test func aPartitionThatCannotBeginDoesNotKeepOthersFromTheirLogs() throws {
+        let data = try directory()
+        try disk.createDirectory("/data/many-3")
+        let file = try disk.open("/data/many-3/leader-epoch-checkpoint", .createNew)
+        try Array("nonsense".utf8).withUnsafeBytes { try file.write($0, at: 0) }
+        #expect(throws: LogFailure.self) { try data.create(new(8), at: moment()) }
+        #expect(data.logs.count == 7 && data.logs[TopicPartition(topic: "many", partition: 3)] == nil)
+    }
 }

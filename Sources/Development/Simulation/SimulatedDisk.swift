@@ -43,6 +43,8 @@ package final class SimulatedDisk: FileSystem {
         /// How many changes are still made before all operations fail; nil for no limit.
         var changesLeft: Int?
         var changes = 0
+        var syncs = 0
+        var openFiles = 0
         var capacityInBytes = Int.max
         var longestFileInBytes = Int.max
         var unixMilliseconds: Int64 = 0
@@ -87,6 +89,12 @@ package final class SimulatedDisk: FileSystem {
 
     /// All changes that were tried so far.
     package var changeCount: Int { state.withLock { $0.changes } }
+
+    /// All syncs of files and directories that were tried so far.
+    package var syncCount: Int { state.withLock { $0.syncs } }
+
+    /// The open files that somebody holds.
+    package var openFileCount: Int { state.withLock { $0.openFiles } }
 
     /// Writes that make the files together longer than this fail with `ENOSPC` and are made in part.
     package func limitCapacity(to sizeInBytes: Int) { state.withLock { $0.capacityInBytes = sizeInBytes } }
@@ -134,6 +142,7 @@ package final class SimulatedDisk: FileSystem {
             if let inode = state.inode(at: path) {
                 if mode == .createNew { throw Self.error(.open, path, EEXIST) }
                 guard case .file = state.inodes[inode] else { throw Self.error(.open, path, EISDIR) }
+                state.openFiles += 1
                 return SimulatedFile(path, inode: inode, life: state.life, on: self)
             }
             guard mode != .read else { throw Self.error(.open, path, ENOENT) }
@@ -142,6 +151,7 @@ package final class SimulatedDisk: FileSystem {
             contents.modifiedUnixMilliseconds = state.unixMilliseconds
             state.inodes.append(.file(contents))
             state.rename(in: parent, [(name, state.inodes.count - 1)])
+            state.openFiles += 1
             return SimulatedFile(path, inode: state.inodes.count - 1, life: state.life, on: self)
         }
     }
@@ -215,6 +225,8 @@ package final class SimulatedDisk: FileSystem {
 
     // MARK: - For open files
 
+    func fileClosed() { state.withLock { $0.openFiles -= 1 } }
+
     func contents<Value: Sendable>(
         _ inode: Int, of life: Int, for operation: Operation, _ path: String,
         _ body: (inout SimulatedContents) -> Value
@@ -265,6 +277,7 @@ package final class SimulatedDisk: FileSystem {
     ) throws(FileSystemError) -> Value {
         try state.withLock { state throws(FileSystemError) in
             if operation.changesDisk { state.changes += 1 }
+            if operation == .synchronize || operation == .synchronizeDirectory { state.syncs += 1 }
             if let left = state.changesLeft {
                 guard left > 0 else { throw Self.error(operation, path, EIO) }
                 if operation.changesDisk { state.changesLeft = left - 1 }

@@ -105,6 +105,8 @@ final class SimulatedFile: File {
         self.disk = disk
     }
 
+    deinit { disk.fileClosed() }
+
     func size() throws(FileSystemError) -> Int {
         try disk.contents(inode, of: life, for: .read, path) { $0.live.count }
     }

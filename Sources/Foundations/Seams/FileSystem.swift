@@ -16,6 +16,16 @@ package protocol FileSystem: Sendable {
     func rename(_ path: String, to target: String) throws(FileSystemError)
     /// Makes creations, renames and removals in this directory durable.
     func synchronizeDirectory(_ path: String) throws(FileSystemError)
+    /// Makes many files durable, and then what many directories say of their names; beside each other where that is
+    /// faster. After an error nothing is known about any of them.
+    func synchronize(_ files: [any File], thenDirectories directories: [String]) throws(FileSystemError)
+}
+
+extension FileSystem {
+    package func synchronize(_ files: [any File], thenDirectories directories: [String]) throws(FileSystemError) {
+        for file in files { try file.synchronize() }
+        for directory in directories { try synchronizeDirectory(directory) }
+    }
 }
 
 package enum OpenMode: Sendable {

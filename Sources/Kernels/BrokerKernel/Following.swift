@@ -17,6 +17,7 @@ extension BrokerKernel {
             dropPartitions(of: name, (older.topics[name]?.partitions ?? []).indices) { _ in true }
         }
         let names = hasNewDefaults ? image.topics.keys.sorted() : changes.topicsChanged + changes.topicsAdded
+        var due: [DuePartitions] = []
         for name in names {
             guard let topic = image.topics[name] else { continue }
             let hasNewConfigs = hasNewDefaults || older.topics[name]?.configs != topic.configs
@@ -26,9 +27,14 @@ extension BrokerKernel {
             dropPartitions(of: name, changed ?? Array((older.topics[name]?.partitions ?? []).indices)) {
                 $0.topicID != topic.id || !topic.places($0.name.partition, on: brokerID)
             }
-            for partition in changed ?? Array(topic.partitions.indices) {
-                follow(topic, TopicPartition(topic: name, partition: Int32(partition)), hasNewConfigs: hasNewConfigs)
+            let partitions = (changed ?? Array(topic.partitions.indices)).map {
+                TopicPartition(topic: name, partition: Int32($0))
             }
+            due.append(DuePartitions(topic: topic, partitions: partitions, hasNewConfigs: hasNewConfigs))
+        }
+        beginLogs(for: due)
+        for one in due {
+            for name in one.partitions { follow(one.topic, name, hasNewConfigs: one.hasNewConfigs) }
         }
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
         hasFollowed = true
@@ -49,17 +55,44 @@ extension BrokerKernel {
         }
     }
 
+    /// Begins the logs of partitions that come to this broker, all at once: each takes a few syncs, and thousands may
+    /// come together.
+    private mutating func beginLogs(for due: [DuePartitions]) {
+        var new: [NewLog] = []
+        for one in due {
+            let settings = logSettings(of: TopicConfigs(own: one.topic.configs, broker: brokerValues))
+            for name in one.partitions where partitions[name] == nil {
+                let state = one.topic.partitions[Int(name.partition)]
+                guard isPlacedHere(state), !mustStayOffline(name, inSync: state.isr) else { continue }
+                // What an earlier topic of the name has left here is none of this one's.
+                if let id = logStore.topicID(of: name), id != one.topic.id, one.topic.id != .zero {
+                    deleteLog(of: name)
+                }
+                new.append(
+                    NewLog(name, topicID: one.topic.id, settings: settings, in: moves.takePreferred(name)))
+            }
+        }
+        guard !new.isEmpty else { return }
+        _ = onLog { [logStore, now] () throws(LogFailure) in try logStore.create(new, at: now) }
+    }
+
+    private func isPlacedHere(_ state: PartitionImage) -> Bool {
+        state.replicas.contains(settings.brokerID) && state.state != nil
+    }
+
+    private func logSettings(of configs: TopicConfigs) -> LogSettings {
+        configs.logSettings(
+            producerExpirationInMilliseconds: brokerValues.number("producer.id.expiration.ms")
+                ?? settings.producerIDExpirationInMilliseconds)
+    }
+
     private mutating func follow(_ topic: TopicImage, _ name: TopicPartition, hasNewConfigs: Bool) {
         let state = topic.partitions[Int(name.partition)]
-        guard state.replicas.contains(settings.brokerID), state.state != nil else { return }
+        guard isPlacedHere(state) else { return }
         if partitions[name] == nil || hasNewConfigs {
             let configs = TopicConfigs(own: topic.configs, broker: brokerValues)
-            let logSettings = configs.logSettings(
-                producerExpirationInMilliseconds: brokerValues.number("producer.id.expiration.ms")
-                    ?? settings.producerIDExpirationInMilliseconds)
-            if partitions[name] == nil, mustStayOffline(name, inSync: state.isr) { return }
-            guard let partition = partitions[name] ?? open(name, topic.id, logSettings) else { return }
-            partition.log.settings = logSettings
+            guard let partition = partitions[name] ?? open(name, topic.id) else { return }
+            partition.log.settings = logSettings(of: configs)
             if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
                 partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
                 step(partition, .minimumChanged(configs.minimumInSyncReplicas))
@@ -91,14 +124,9 @@ extension BrokerKernel {
         }
     }
 
-    private mutating func open(_ name: TopicPartition, _ topicID: KafkaUUID, _ logSettings: LogSettings) -> Partition? {
-        // What an earlier topic of the name has left here is none of this one's.
-        if let id = logStore.topicID(of: name), id != topicID, topicID != .zero { deleteLog(of: name) }
-        let preferred = moves.takePreferred(name)
-        let log = onLog { [logStore, now] () throws(LogFailure) in
-            try logStore.create(name, topicID: topicID, settings: logSettings, in: preferred, at: now)
-        }
-        guard let log else { return nil }
+    /// Serves a partition, if there is a log of it: it may have to stay offline, or its directory have failed.
+    private mutating func open(_ name: TopicPartition, _ topicID: KafkaUUID) -> Partition? {
+        guard let log = logStore.log(of: name) else { return nil }
         let partition = Partition(name: name, topicID: topicID, log: log)
         partitions[name] = partition
         resumeMove(of: partition)
@@ -138,4 +166,11 @@ extension TopicImage {
     func places(_ partition: Int32, on broker: BrokerID) -> Bool {
         partitions.indices.contains(Int(partition)) && partitions[Int(partition)].replicas.contains(broker)
     }
+}
+
+/// Partitions of a topic that are to be looked at.
+private struct DuePartitions {
+    let topic: TopicImage
+    let partitions: [TopicPartition]
+    let hasNewConfigs: Bool
 }

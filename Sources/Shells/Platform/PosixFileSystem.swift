@@ -84,4 +84,11 @@ package struct PosixFileSystem: FileSystem {
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw .last("synchronize", path) }
     }
+
+    package func synchronize(_ files: [any File], thenDirectories directories: [String]) throws(FileSystemError) {
+        try SynchronousCalls.perform(files.count) { place throws(FileSystemError) in try files[place].synchronize() }
+        try SynchronousCalls.perform(directories.count) { place throws(FileSystemError) in
+            try synchronizeDirectory(directories[place])
+        }
+    }
 }

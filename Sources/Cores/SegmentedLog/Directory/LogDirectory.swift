@@ -183,7 +183,7 @@ package final class LogDirectory {
         let directory = path + "/" + partition.description
         let log = try PartitionLog.open(
             directory: directory, fileSystem: disk, settings: settings, checkpoint: checkpoint, at: now)
-        log.letGoOfFiles()
+        log.letGoOfOpenedFiles()
         reports += log.recovery.cuts.map(\.description)
         logs[partition] = log
         topicIDs[partition] = try storedTopicID(in: directory)
@@ -198,26 +198,6 @@ package final class LogDirectory {
             throw .corrupt(path: metadata, position: 0, reason: "it names no topic id")
         }
         return id
-    }
-
-    /// The log of a partition, begun when there is none. Durable on return.
-    package func create(
-        _ partition: TopicPartition, topicID: KafkaUUID?, settings: LogSettings, at now: Instant
-    ) throws(LogFailure) -> PartitionLog {
-        if let log = logs[partition] { return log }
-        try forgetCheckpoints(of: partition)
-        let directory = path + "/" + partition.description
-        try createDirectory(directory, topicID: topicID)
-        let log = try PartitionLog.open(
-            directory: directory, fileSystem: disk, settings: settings, checkpoint: LogCheckpoint(), at: now)
-        try log.flush(at: now)
-        try onDisk { () throws(FileSystemError) in try disk.synchronizeDirectory(path) }
-        log.letGoOfFiles()
-        logs[partition] = log
-        partitionsChanged = .all
-        topicIDs[partition] = topicID
-        unusable.remove(partition)
-        return log
     }
 
     /// A directory for a partition's log, durable when it and the one above it are synced.
@@ -270,20 +250,5 @@ package final class LogDirectory {
         guard try disk.attributes(path) != nil else { return }
         for name in try disk.list(path) { try disk.remove(path + "/" + name) }
         try disk.remove(path)
-    }
-
-    /// Closes all logs and leaves the mark that says so. Nothing may be changed afterwards.
-    package func close(at now: Instant) throws(LogFailure) {
-        for (_, log) in logs.sorted(by: { $0.key < $1.key }) { try log.close(at: now) }
-        for (_, future) in futures.sorted(by: { $0.key < $1.key }) { try future.close(at: now) }
-        try writeRecoveryPoints()
-        try writeHighWatermarks()
-        try writeLogStartOffsets()
-        try writeCleanedOffsets()
-        try onDisk { () throws(FileSystemError) in
-            try disk.replace(
-                path + "/" + Self.cleanShutdownFile, with: Array("{\"version\":0,\"brokerEpoch\":-1}".utf8))
-            try bootMark.remove()
-        }
     }
 }

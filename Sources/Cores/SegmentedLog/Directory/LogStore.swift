@@ -105,19 +105,35 @@ package final class LogStore {
     }
 
     /// The log of a partition, begun when there is none. Durable on return.
-    /// - Parameter preferred: the path of the directory where it is to be; otherwise, or when that cannot be used, it is
-    ///   the one that has the fewest.
     package func create(
-        _ partition: TopicPartition, topicID: KafkaUUID?, settings: LogSettings, in preferred: String? = nil,
+        _ partition: TopicPartition, topicID: KafkaUUID?, settings: LogSettings, in directory: String? = nil,
         at now: Instant
     ) throws(LogFailure) -> PartitionLog {
-        if let log = log(of: partition) { return log }
-        // A copy is of no use without what it is a copy of.
-        try cancelMove(of: partition, uniqueID: Self.uniqueID(at: now), at: now)
-        var chosen = directories[0]
-        for directory in directories where directory.logs.count < chosen.logs.count { chosen = directory }
-        chosen = directories.first { $0.path == preferred } ?? chosen
-        return try chosen.create(partition, topicID: topicID, settings: settings, at: now)
+        try create([NewLog(partition, topicID: topicID, settings: settings, in: directory)], at: now)
+        guard let log = log(of: partition) else { preconditionFailure("there is no log of \(partition)") }
+        return log
+    }
+
+    /// Begins logs of the partitions that have none: in the directory that is named, or else, also when that cannot be
+    /// used, in the one that has the fewest. Durable on return.
+    /// - Throws: the first failure, when all directories had their turn.
+    package func create(_ new: [NewLog], at now: Instant) throws(LogFailure) {
+        var counts = directories.map(\.logs.count)
+        var chosen: [String: [NewLog]] = [:]
+        for var one in new {
+            if one.topicID == .zero { one.topicID = nil }
+            if let directory = directory(of: one.partition) {
+                try directory.name(one.topicID, of: one.partition)
+                continue
+            }
+            // A copy is of no use without what it is a copy of.
+            try cancelMove(of: one.partition, uniqueID: Self.uniqueID(at: now), at: now)
+            let fewest = counts.indices.reduce(0) { counts[$1] < counts[$0] ? $1 : $0 }
+            let place = directories.firstIndex { $0.path == one.directory } ?? fewest
+            counts[place] += 1
+            chosen[directories[place].path, default: []].append(one)
+        }
+        try each { directory throws(LogFailure) in try directory.create(chosen[directory.path] ?? [], at: now) }
     }
 
     /// Takes a partition's directory, and that of a copy of it, out of use; files go with ``removeDeletedFiles(at:)``.

@@ -3,6 +3,8 @@ import ClusterModel
 /// What `partition.metadata` says: of which topic a partition's directory is (KIP-516).
 package enum PartitionMetadata {
     package static let fileName = "partition.metadata"
+    /// While it is not known to survive a crash.
+    static let unsyncedFileName = "partition.metadata.tmp"
 
     /// - Returns: nil when the bytes are no such text.
     package static func read(_ bytes: [UInt8]) -> KafkaUUID? {

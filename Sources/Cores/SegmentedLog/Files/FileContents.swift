@@ -48,10 +48,15 @@ extension FileSystem {
     /// Likewise, but after a crash the file may not be there at all if none was before; until its directory is synced.
     func put(_ bytes: [UInt8], into path: String) throws(FileSystemError) {
         let temporary = path + ".tmp"
-        let file = try open(temporary, .readWrite)
+        try write(bytes, anew: temporary).synchronize()
+        try rename(temporary, to: path)
+    }
+
+    /// Makes a file of these bytes, in the place of what is there; nothing is durable.
+    func write(_ bytes: [UInt8], anew path: String) throws(FileSystemError) -> any File {
+        let file = try open(path, .readWrite)
         try file.truncate(to: 0)
         try file.write(bytes, at: 0)
-        try file.synchronize()
-        try rename(temporary, to: path)
+        return file
     }
 }

@@ -42,8 +42,8 @@ final class IndexFile<Entry: IndexEntry> {
         letGo()
     }
 
-    /// Closes the file until it is needed; nothing may be unsynced.
-    func letGo() { if !isUnsynced { file = nil } }
+    /// Closes the file until it is needed, and even what is unsynced only if `evenUnsynced`.
+    func letGo(evenUnsynced: Bool = false) { if evenUnsynced || !isUnsynced { file = nil } }
 
     /// A complete index of `count` entries, which its file holds, synced.
     init(sealed path: String, count: Int, on disk: any FileSystem) {
@@ -141,8 +141,9 @@ final class IndexFile<Entry: IndexEntry> {
     }
 
     /// The file, when it holds something unsynced; it counts as synced from here on.
-    func takeUnsynced() -> (any File)? {
+    func takeUnsynced() throws(FileSystemError) -> (any File)? {
         guard isUnsynced else { return nil }
+        let file = try opened()
         isUnsynced = false
         return file
     }

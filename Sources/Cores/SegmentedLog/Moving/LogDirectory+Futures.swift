@@ -21,7 +21,7 @@ extension LogDirectory {
             let log = try PartitionLog.open(
                 directory: directory, fileSystem: disk, settings: settings(partition),
                 checkpoint: stored.checkpoint(of: partition, wasClosed: wasClosed), at: now)
-            log.letGoOfFiles()
+            log.letGoOfOpenedFiles()
             futures[partition] = FutureLog(log, topicID: try storedTopicID(in: directory))
         } catch {
             guard error.concernsOnePartition else { throw error }

@@ -39,6 +39,8 @@ struct LoadedLog {
     var logEndOffset: Offset = 0
     var recoveryPoint: Offset
     var report = RecoveryReport()
+    /// Whether files came, went or were written anew.
+    private(set) var hasChangedFiles = false
     /// Where the last segment ends, when it was read again; what is known of producers is as of there.
     private var recoveredEnd: Offset?
 
@@ -77,6 +79,7 @@ struct LoadedLog {
     private mutating func remove(_ name: String) throws(LogFailure) {
         try onDisk { () throws(FileSystemError) in try disk.remove(directory + "/" + name) }
         report.removedFiles.append(name)
+        hasChangedFiles = true
     }
 
     /// Puts what a cleaner had completed in the place of the segments it was made of. Where it had also begun with
@@ -91,6 +94,7 @@ struct LoadedLog {
                 if base >= firstCleaned ?? .max {
                     try remove(name)
                 } else {
+                    hasChangedFiles = true
                     if suffix == LogFileName.log { try removeReplaced(by: base, names) }
                     try onDisk { () throws(FileSystemError) in
                         try disk.rename(
@@ -180,6 +184,7 @@ struct LoadedLog {
             LogSegment(rebuilding: base, in: directory, on: disk, jitter: jitter, at: now), producers, leaderEpochs)
         try recovery.run(
             interval: settings.indexIntervalInBytes, recoveryPoint: recoveryPoint, &report)
+        hasChangedFiles = true
         producers = recovery.producers
         leaderEpochs = recovery.leaderEpochs
         segments.append(recovery.segment)
@@ -216,6 +221,7 @@ struct LoadedLog {
             }
             segments = [segment]
             logEndOffset = logStartOffset
+            hasChangedFiles = true
         }
         try onDisk { () throws(FileSystemError) in
             for segment in segments.dropLast() { try segment.writeIndexes(sealing: true) }

@@ -59,6 +59,9 @@ extension PartitionLog {
                 files += try segment.takeUnsynced()
             }
         }
+        for offset in unsyncedSnapshots.keys.sorted() where offset <= end {
+            if let file = unsyncedSnapshots.removeValue(forKey: offset) { files.append(file) }
+        }
         let flush = LogFlush(
             files: files, directory: directory,
             isDirectoryUnsynced: isDirectoryUnsynced || flushUnderWay?.isDirectoryUnsynced ?? false, disk: disk,

@@ -154,12 +154,14 @@ final class LogSegment {
         return log
     }
 
-    /// Closes the segment's files until they are needed, but those with unsynced contents. Readers keep what they have.
-    func letGo() {
-        if !isUnsynced { openedLog = nil }
-        offsetIndex.letGo()
-        timeIndex.letGo()
-        transactionIndex.letGo()
+    /// Closes the segment's files until they are needed; readers keep what they have.
+    /// - Parameter evenUnsynced: whether those with unsynced contents too. A system that could not write them in the
+    ///   meantime may not tell whoever opens them again to sync them.
+    func letGo(evenUnsynced: Bool) {
+        if evenUnsynced || !isUnsynced { openedLog = nil }
+        offsetIndex.letGo(evenUnsynced: evenUnsynced)
+        timeIndex.letGo(evenUnsynced: evenUnsynced)
+        transactionIndex.letGo(evenUnsynced: evenUnsynced)
     }
 
     /// Whether indexes can speak of a record at `offset`.
@@ -238,9 +240,9 @@ final class LogSegment {
         var files: [any File] = []
         if isUnsynced { files.append(try log()) }
         isUnsynced = false
-        if let file = offsetIndex.takeUnsynced() { files.append(file) }
-        if let file = timeIndex.takeUnsynced() { files.append(file) }
-        if let file = transactionIndex.takeUnsynced() { files.append(file) }
+        if let file = try offsetIndex.takeUnsynced() { files.append(file) }
+        if let file = try timeIndex.takeUnsynced() { files.append(file) }
+        if let file = try transactionIndex.takeUnsynced() { files.append(file) }
         return files
     }
 

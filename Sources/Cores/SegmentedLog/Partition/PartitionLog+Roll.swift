@@ -49,19 +49,21 @@ extension PartitionLog {
         }
     }
 
-    /// Writes down what is known of producers, so that recovery need not read what came before `offset`.
+    /// Writes down what is known of producers, so that recovery need not read what came before `offset` once that is
+    /// flushed. What a crash leaves of it before shows by its checksum.
     func takeSnapshot(at offset: Offset) throws(LogFailure) {
         guard snapshots.last ?? -1 < offset else { return }
-        try onDisk { () throws(FileSystemError) in
-            try disk.replace(
-                directory + "/" + LogFileName.name(offset, LogFileName.snapshot),
-                with: ProducerSnapshot.write(producers.snapshot))
+        let path = directory + "/" + LogFileName.name(offset, LogFileName.snapshot)
+        unsyncedSnapshots[offset] = try onDisk { () throws(FileSystemError) in
+            try disk.write(ProducerSnapshot.write(producers.snapshot), anew: path)
         }
+        isDirectoryUnsynced = true
         snapshots.append(offset)
     }
 
     func removeSnapshots(where isObsolete: (Offset) -> Bool) throws(LogFailure) {
         for offset in snapshots where isObsolete(offset) {
+            unsyncedSnapshots[offset] = nil
             try onDisk { () throws(FileSystemError) in
                 try disk.remove(directory + "/" + LogFileName.name(offset, LogFileName.snapshot))
             }

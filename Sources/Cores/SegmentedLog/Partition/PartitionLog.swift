@@ -39,6 +39,8 @@ package final class PartitionLog {
     var hints = PositionHints()
     /// Offsets of the producer snapshots on disk, rising.
     var snapshots: [Offset]
+    /// Those that a crash may take.
+    var unsyncedSnapshots: [Offset: any File] = [:]
     var deletions: [DelayedDeletion] = []
     var isDirectoryUnsynced: Bool
     /// How often records were taken off the end, so that a flush that was under way is known not to count.
@@ -66,7 +68,7 @@ package final class PartitionLog {
         cleanedUpTo = checkpoint.cleanedUpTo
         recovery = loaded.report
         snapshots = loaded.snapshots
-        isDirectoryUnsynced = true
+        isDirectoryUnsynced = loaded.hasChangedFiles || !checkpoint.wasClosed
         lastFlush = now
         self.highWatermark = min(max(checkpoint.highWatermark, loaded.logStartOffset), loaded.logEndOffset)
         producers.highWatermarkAdvanced(to: self.highWatermark)
@@ -90,7 +92,11 @@ package final class PartitionLog {
     }
 
     /// Closes files that are not in use, so that a log that nobody reads or writes costs no descriptors.
-    package func letGoOfFiles() { for segment in segments { segment.letGo() } }
+    package func letGoOfFiles() { for segment in segments { segment.letGo(evenUnsynced: false) } }
+
+    /// Closes all files of a log that was just opened or begun. It holds no more than another process has left, whose
+    /// files are closed as well, than indexes, which can be made again, or than nothing.
+    func letGoOfOpenedFiles() { for segment in segments { segment.letGo(evenUnsynced: true) } }
 
     /// Notes that the recovery point has been written down.
     package func rememberRecoveryPoint() { rememberedRecoveryPoint = recoveryPoint }
