@@ -163,15 +163,29 @@ import Testing
             brokers: [a, b, c], leaving: [a],
             [
                 partition([a, b, c], leader: a, isr: [c, a, b]), partition([b, a], leader: b, isr: [b, a]),
-                partition([a, c], leader: a, isr: [a]),
+                partition([a, c], leader: a, isr: [a]), partition([a, b], leader: a, isr: [a, b]),
             ])
+        let before = image.topics["t"]?.partitions[1]
         #expect(!image.isRelieved(a))
         try settle(&image)
-        let states = image.topics["t"]?.partitions.map(\.state)
+        var states = image.topics["t"]?.partitions.map(\.state)
         #expect(states?[0] == PartitionState(leader: b, leaderEpoch: 5, isr: [c, b], controllerEpoch: 3))
-        #expect(states?[1] == PartitionState(leader: b, leaderEpoch: 5, isr: [b], controllerEpoch: 3))
         // Nobody else has all of it.
         #expect(states?[2]?.leader == a)
+        // The last one that stays takes the other out itself, when its log is synced.
+        #expect(states?[1] == before?.state)
+        #expect(states?[3] == PartitionState(leader: b, leaderEpoch: 5, isr: [a, b], controllerEpoch: 3))
+        #expect(!image.isRelieved(a))
+        for index in [1, 3] {
+            let partition = try #require(image.topics["t"]?.partitions[index])
+            try change(
+                .setInSync(
+                    TopicPartition(topic: "t", partition: Int32(index)), isr: [b], leaderEpoch: partition.leaderEpoch,
+                    stateVersion: partition.stateVersion), on: &image)
+        }
+        try settle(&image)
+        states = image.topics["t"]?.partitions.map(\.state)
+        #expect(states?[1]?.isr == [b] && states?[3]?.isr == [b])
         #expect(image.isRelieved(a))
         #expect(!image.isRelieved(b))
     }

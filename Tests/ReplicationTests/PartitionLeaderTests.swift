@@ -9,16 +9,19 @@ private struct Led {
     var now = Instant(nanoseconds: 1_000_000_000, unixMilliseconds: 1)
     var effects: [PartitionLeader.Effect] = []
 
-    /// Broker 1 leads, of replicas 1 to `replicas`; those of `inSync` are.
+    /// Broker 1 leads, of replicas 1 to `replicas`; those of `inSync` are. Its log is synced as it is written, unless
+    /// `synced` says how far.
     init(
-        replicas: Int32 = 3, inSync: [Int32] = [1, 2, 3], end: Offset = 0, highWatermark: Offset = 0, minimum: Int = 1
+        replicas: Int32 = 3, inSync: [Int32] = [1, 2, 3], end: Offset = 0, highWatermark: Offset = 0,
+        synced: Offset = .max, minimum: Int = 1
     ) {
         leader = PartitionLeader(
             broker: BrokerID(1),
             term: LeaderTerm(
                 epoch: 5, replicas: (1...replicas).map { BrokerID($0) }, inSync: inSync.map { BrokerID($0) },
                 stateVersion: 7),
-            logEnd: end, highWatermark: highWatermark, minimumInSync: minimum, lagLimit: .seconds(30), at: now)
+            logEnd: end, highWatermark: highWatermark, syncedEnd: synced, minimumInSync: minimum,
+            lagLimit: .seconds(30), at: now)
     }
 
     mutating func step(_ event: PartitionLeader.Event) -> [PartitionLeader.Effect] {
@@ -242,5 +245,82 @@ private func change(_ inSync: [Int32], _ version: Int32 = 7) -> PartitionLeader.
         _ = led.tree(inSync: [1, 2], version: 9)
         _ = led.tree(inSync: [1], version: 8)
         #expect(led.leader.term.inSync == [BrokerID(1), BrokerID(2)])
+    }
+
+    // MARK: - Alone in sync
+
+    @Test func aLeaderAloneInSyncCommitsWhatItHasSynced() {
+        var led = Led(inSync: [1], synced: 0)
+        #expect(led.step(.appended(end: 3)) == [.synchronize])
+        #expect(led.step(.appended(end: 5)).isEmpty, "one sync at a time")
+        #expect(led.step(.synced(upTo: 3)) == [.advanceHighWatermark(3), .synchronize])
+        #expect(led.step(.synced(upTo: 5)) == [.advanceHighWatermark(5)])
+        var only = Led(replicas: 1, inSync: [1], synced: 0)
+        #expect(only.step(.appended(end: 3)) == [.advanceHighWatermark(3)], "a topic of one replica asks for no more")
+    }
+
+    @Test func aLeaderSyncsBeforeItIsAlone() {
+        var led = Led(inSync: [1, 2], synced: 0)
+        _ = led.step(.appended(end: 5))
+        #expect(led.fetch(2, 5) == [.advanceHighWatermark(5)])
+        _ = led.step(.appended(end: 9))
+        led.now = led.leader.deadline
+        #expect(led.step(.tick) == [.synchronize])
+        #expect(led.leader.deadline == .never)
+        #expect(led.step(.appended(end: 12)).isEmpty)
+        #expect(led.step(.synced(upTo: 9)) == [change([1]), .synchronize])
+        // The tree may say already that nobody else is in sync.
+        #expect(led.fetch(2, 12) == [.advanceHighWatermark(9)])
+        #expect(led.step(.synced(upTo: 12)) == [.advanceHighWatermark(12)])
+    }
+
+    @Test func oneThatIsBackWhenTheLogIsSyncedStays() {
+        var led = Led(inSync: [1, 2], synced: 0)
+        _ = led.step(.appended(end: 5))
+        _ = led.fetch(2, 5)
+        _ = led.step(.appended(end: 9))
+        led.now = led.leader.deadline
+        #expect(led.step(.tick) == [.synchronize])
+        #expect(led.fetch(2, 9) == [.advanceHighWatermark(9)])
+        #expect(led.step(.synced(upTo: 9)).isEmpty)
+        #expect(led.step(.appended(end: 12)).isEmpty)
+    }
+
+    @Test func theLastThatStaysTakesOutWhoLeaves() {
+        var led = Led(inSync: [1, 2], synced: 0)
+        _ = led.step(.appended(end: 5))
+        #expect(led.fetch(2, 5) == [.advanceHighWatermark(5)])
+        #expect(led.step(.followerLeaves(BrokerID(2))) == [.synchronize])
+        #expect(led.step(.synced(upTo: 5)) == [change([1])])
+        var others = Led()
+        #expect(others.step(.followerLeaves(BrokerID(2))).isEmpty, "the controller's task while 3 stays")
+        #expect(others.step(.followerLeaves(BrokerID(3))) == [change([1])])
+    }
+
+    @Test func oneThatLeavesDuringAChangeIsTakenOutAfterIt() {
+        var led = Led(inSync: [1, 2])
+        #expect(led.fetch(3, 0) == [change([1, 2, 3])])
+        #expect(led.register(3, epoch: nil).isEmpty)
+        #expect(led.step(.followerLeaves(BrokerID(2))).isEmpty)
+        #expect(led.tree(inSync: [1, 2], version: 8).isEmpty)
+        #expect(led.leader.deadline == led.now)
+        #expect(led.step(.tick) == [change([1], 8)])
+        // Or it does not leave after all.
+        var back = Led(inSync: [1, 2])
+        _ = back.fetch(3, 0)
+        _ = back.step(.followerLeaves(BrokerID(2)))
+        _ = back.register(2, epoch: 5)
+        #expect(back.tree(inSync: [1, 2, 3], version: 8).isEmpty)
+        #expect(back.leader.deadline > back.now)
+    }
+
+    @Test("What an earlier leader told of may be more than the new one knows to be committed")
+    func aLeaderThatIsLeftAloneSyncsWhatWasPromised() {
+        var led = Led(inSync: [1], end: 10, highWatermark: 4, synced: 3, minimum: 2)
+        #expect(!led.leader.isDurable)
+        #expect(led.step(.tick) == [.synchronize])
+        #expect(led.step(.synced(upTo: 10)).isEmpty)
+        #expect(led.leader.isDurable)
+        #expect(led.step(.appended(end: 12)).isEmpty, "nothing is committed with so few, and nothing promised")
     }
 }

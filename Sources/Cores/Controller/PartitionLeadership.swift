@@ -16,9 +16,9 @@ package enum PartitionLeadership {
     /// The state after brokers came or went; nil when `state` may stay.
     ///
     /// A dead broker leaves the in-sync set, unless the set would be empty: its last members are kept, for whoever of
-    /// them returns first has every committed record. One that is leaving leaves the set as long as another that stays
-    /// is in it. A leader that is left in the set stays; otherwise the first replica in sync that lives takes over;
-    /// otherwise nobody leads, or with `uncleanAllowed` any replica that lives does, and is then the only one in sync.
+    /// them returns first has every committed record. One that is leaving leaves the set as long as two that stay are in
+    /// it; where only one is, that one leads and takes the other out itself, once its log is synced. A leader that is
+    /// left in the set stays; otherwise the first replica in sync that lives takes over; otherwise nobody leads, or with `uncleanAllowed` any replica that lives does, and is then the only one in sync.
     package static func nextState(
         of state: PartitionState, replicas: [BrokerID], uncleanAllowed: Bool, _ brokers: BrokerStanding,
         controllerEpoch: Int32
@@ -27,6 +27,7 @@ package enum PartitionLeadership {
         let staying = living.filter(brokers.stays)
         let candidates = staying.isEmpty ? living : staying
         var isr = candidates.isEmpty ? state.isr : candidates
+        if staying.count == 1 { isr = living }
         var leader = state.leader.flatMap { candidates.contains($0) ? $0 : nil }
         if leader == nil { leader = replicas.first(where: candidates.contains) }
         if leader == nil, uncleanAllowed,

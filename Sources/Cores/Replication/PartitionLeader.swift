@@ -8,6 +8,9 @@ import Seams
 /// both count: the high watermark waits for the members of the old set and of the new one (the maximal in-sync set,
 /// KIP-497), so that it was right whatever becomes of the change. One change at a time is under way.
 ///
+/// What only the leader has must survive a power cut of its machine: alone in sync, it commits what it has synced. So it
+/// syncs before it becomes alone, too; the others' logs count no more then.
+///
 /// Positions of followers are those of this epoch: in another epoch a follower may have cut its log to that of another
 /// leader. So a new epoch, also of the same leader, begins with a new value.
 ///
@@ -22,6 +25,10 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         case followerFetched(BrokerID, from: Offset, brokerEpoch: Int64 = -1, mayBeInSync: Bool)
         /// A broker's registration is another; `epoch` is nil when it is gone, or the broker is shutting down.
         case followerRegistered(BrokerID, epoch: Int64?)
+        /// A broker that is alive is about to stop. Where others stay in sync the controller takes it out of the set.
+        case followerLeaves(BrokerID)
+        /// All before this offset in the leader's own log survives a power cut.
+        case synced(upTo: Offset)
         /// A newer state of the tree, of the same leader epoch.
         case termChanged(LeaderTerm)
         /// `min.insync.replicas` of the topic.
@@ -34,6 +41,8 @@ package struct PartitionLeader: ProtocolCore, Sendable {
 
     package enum Effect: Sendable, Equatable {
         case advanceHighWatermark(Offset)
+        /// Asks for a sync of the leader's own log, up to where it ends; `synced` is to follow.
+        case synchronize
         /// Asks the tree for another in-sync set, on the condition that its state has this version. The outcome comes
         /// back as a `termChanged`, or as `inSyncChangeFailed`.
         case changeInSync([BrokerID], stateVersion: Int32)
@@ -52,6 +61,10 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     /// What the tree was asked for and has not shown yet.
     private var pending: [BrokerID]?
     private var retryAt: Instant?
+    private var syncedEnd: Offset
+    private var isSyncUnderWay = false
+    /// Whether there is nobody else to stay in sync, and what is committed has to be synced before the tree is asked.
+    private var awaitsSync = false
     private let lagLimit: Duration
 
     /// How long to wait before asking again for a change that failed.
@@ -60,17 +73,19 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     /// - Parameters:
     ///   - logEnd: where the leader's log ends as it takes over.
     ///   - highWatermark: what it knew to be committed until then.
+    ///   - syncedEnd: up to where its log is synced.
     ///   - minimumInSync: `min.insync.replicas` of the topic.
     ///   - lagLimit: `replica.lag.time.max.ms`.
     package init(
-        broker: BrokerID, term: LeaderTerm, logEnd: Offset, highWatermark: Offset, minimumInSync: Int,
-        lagLimit: Duration, at now: Instant
+        broker: BrokerID, term: LeaderTerm, logEnd: Offset, highWatermark: Offset, syncedEnd: Offset,
+        minimumInSync: Int, lagLimit: Duration, at now: Instant
     ) {
         self.broker = broker
         self.term = term
         epochStart = logEnd
         self.logEnd = logEnd
         self.highWatermark = highWatermark
+        self.syncedEnd = syncedEnd
         self.minimumInSync = minimumInSync
         self.lagLimit = lagLimit
         followers = term.replicas.filter { $0 != broker }.map {
@@ -90,6 +105,12 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         term.inSync.count + (pending?.count { !term.inSync.contains($0) } ?? 0)
     }
 
+    /// All that anybody was told of lies before it: an earlier leader may have told of more than this one knows.
+    private var promisedEnd: Offset { max(highWatermark, epochStart) }
+
+    /// Whether all that anybody was told of survives a power cut of the leader's machine.
+    package var isDurable: Bool { syncedEnd >= promisedEnd }
+
     package mutating func step(_ event: Event, at now: Instant, into effects: inout [Effect]) {
         switch event {
         case .appended(let end): append(end, at: now)
@@ -101,6 +122,17 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         case .followerRegistered(let follower, let epoch):
             guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
             followers[place].registered(epoch: epoch)
+        case .followerLeaves(let follower):
+            guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
+            followers[place].leaves()
+            if pending == nil { shrink(at: now, into: &effects) }
+        case .synced(let end):
+            syncedEnd = max(syncedEnd, end)
+            isSyncUnderWay = false
+            if awaitsSync {
+                awaitsSync = false
+                if pending == nil { shrink(at: now, into: &effects) }
+            }
         case .termChanged(let newer): take(newer, at: now)
         case .minimumChanged(let minimum): minimumInSync = minimum
         case .inSyncChangeFailed:
@@ -108,6 +140,7 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         case .tick: tick(at: now, into: &effects)
         }
         advance(at: now, into: &effects)
+        synchronize(into: &effects)
         // Who stands at the end has nothing to fetch, and would not be heard of again.
         ask(for: followers.lazy.filter { [logEnd] in $0.position >= logEnd }.map(\.broker), into: &effects)
         watch(at: now)
@@ -164,12 +197,27 @@ package struct PartitionLeader: ProtocolCore, Sendable {
             self.retryAt = nil
             return effects.append(.changeInSync(wanted, stateVersion: term.stateVersion))
         }
-        let lagging = followers.filter { follower in
-            term.inSync.contains(follower.broker)
-                && follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd).map { $0 <= now } ?? true
+        shrink(at: now, into: &effects)
+    }
+
+    /// Asks for an in-sync set without those that lag. Before it is without anybody else, what was committed has to be
+    /// synced.
+    private mutating func shrink(at now: Instant, into effects: inout [Effect]) {
+        let lost = lostMembers(at: now)
+        guard !lost.isEmpty else { return }
+        let inSync = term.inSync.filter { !lost.contains($0) }
+        awaitsSync = inSync == [broker] && !isDurable
+        if !awaitsSync { change(to: inSync, into: &effects) }
+    }
+
+    /// The members of the in-sync set that lag, and when nobody else is left, those about to stop.
+    private func lostMembers(at now: Instant) -> [BrokerID] {
+        let others = followers.filter { term.inSync.contains($0.broker) }
+        let lagging = others.filter { follower in
+            follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd).map { $0 <= now } ?? true
         }
-        guard !lagging.isEmpty else { return }
-        change(to: term.inSync.filter { member in !lagging.contains { $0.broker == member } }, into: &effects)
+        let staying = others.filter { other in !other.isLeaving && !lagging.contains { $0.broker == other.broker } }
+        return (staying.isEmpty ? others : lagging).map(\.broker)
     }
 
     private mutating func change(to inSync: [BrokerID], into effects: inout [Effect]) {
@@ -186,7 +234,7 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     /// `min.insync.replicas` nothing is committed.
     private mutating func advance(at now: Instant, into effects: inout [Effect]) {
         guard logEnd > highWatermark, !isUnderMinimum else { return }
-        var candidate = logEnd
+        var candidate = mayBeAlone ? min(logEnd, syncedEnd) : logEnd
         for follower in followers where follower.position < candidate {
             let counts =
                 isMaximallyInSync(follower.broker)
@@ -197,6 +245,17 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         guard candidate > highWatermark else { return }
         highWatermark = candidate
         effects.append(.advanceHighWatermark(candidate))
+    }
+
+    /// Whether the tree says that there are others and that none of them is in sync, or may say so soon.
+    private var mayBeAlone: Bool { !followers.isEmpty && (term.inSync == [broker] || pending == [broker]) }
+
+    /// Keeps a sync under way while one is waited for: each takes what came during the one before.
+    private mutating func synchronize(into effects: inout [Effect]) {
+        let wanted = isUnderMinimum ? promisedEnd : logEnd
+        guard mayBeAlone || awaitsSync, syncedEnd < wanted, !isSyncUnderWay else { return }
+        isSyncUnderWay = true
+        effects.append(.synchronize)
     }
 
     private func isMaximallyInSync(_ follower: BrokerID) -> Bool {
@@ -210,6 +269,11 @@ package struct PartitionLeader: ProtocolCore, Sendable {
             return
         }
         deadline = .never
+        if awaitsSync { return }
+        if followers.contains(where: \.isLeaving), !lostMembers(at: now).isEmpty {
+            deadline = now
+            return
+        }
         for follower in followers where follower.position < logEnd {
             let isInSync = term.inSync.contains(follower.broker)
             guard let end = follower.isCaughtUp(until: lagLimit, leaderEnd: logEnd),

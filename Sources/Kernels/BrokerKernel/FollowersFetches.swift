@@ -36,7 +36,10 @@ extension BrokerKernel {
         let changed = standings.filter { $0.1 != $0.2 && $0.0 != settings.brokerID }
         guard !changed.isEmpty else { return }
         for partition in partitions.values.filter(\.isLeader).sorted(by: { $0.name < $1.name }) {
-            for (broker, _, epoch) in changed { step(partition, .followerRegistered(broker, epoch: epoch)) }
+            for (broker, _, epoch) in changed {
+                step(partition, .followerRegistered(broker, epoch: epoch))
+                if image.brokers[broker]?.isShuttingDown ?? false { step(partition, .followerLeaves(broker)) }
+            }
         }
     }
 

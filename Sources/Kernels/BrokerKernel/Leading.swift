@@ -19,10 +19,13 @@ extension BrokerKernel {
         partition.log.beginLeaderEpoch(term.epoch)
         partition.leadership = PartitionLeader(
             broker: settings.brokerID, term: term, logEnd: partition.log.logEndOffset,
-            highWatermark: partition.log.highWatermark, minimumInSync: partition.minimumInSyncReplicas,
-            lagLimit: settings.replicaLagLimit, at: now)
+            highWatermark: partition.log.highWatermark, syncedEnd: partition.log.recoveryPoint,
+            minimumInSync: partition.minimumInSyncReplicas, lagLimit: settings.replicaLagLimit, at: now)
         partition.scheduledTick = .never
         step(partition, .tick)
+        for member in term.inSync where image.brokers[member]?.isShuttingDown ?? false {
+            step(partition, .followerLeaves(member))
+        }
     }
 
     /// Leads no more: nobody here will know what becomes of what was not committed.
@@ -44,6 +47,9 @@ extension BrokerKernel {
                 while let waiter = partition.gate.next(upTo: offset) {
                     release(waiter, of: partition, isCommitted: true)
                 }
+            case .synchronize:
+                let flush = onLog { () throws(LogFailure) in try partition.log.beginFlush() }
+                if let flush { perform(.onDiskThread(.flush(partition.name, flush))) }
             case .changeInSync(let inSync, let version):
                 change(of: partition, inSync, stateVersion: version)
             }

@@ -2,10 +2,14 @@ import BrokerKernel
 import Platform
 import Seams
 
-/// Threads that do a shard's slow work on the disk: one flushes, one compacts, one copies logs
-/// from directory to directory.
+/// Threads that do a shard's slow work on the disk: some flush, one compacts, one copies logs from directory to
+/// directory.
 final class DiskThreads: Sendable {
-    private let flushes = Mailbox<DiskJob?>()
+    /// A file system's journal takes what several of them wait for in one go.
+    private static let flushThreads = 8
+
+    /// Those of one partition go to one thread.
+    private let flushes = (0..<flushThreads).map { _ in Mailbox<DiskJob?>() }
     private let compactions = Mailbox<DiskJob?>()
     private let copies = Mailbox<DiskJob?>()
     private let threads: [OwnThread]
@@ -14,20 +18,20 @@ final class DiskThreads: Sendable {
     ///   - bytesPerSecond: what compaction may read and write.
     ///   - tell: called on any of the threads.
     init(bytesPerSecond: Double, clock: SystemClock, tell: @escaping @Sendable (DiskNews) -> Void) {
-        let (flushes, compactions, copies) = (flushes, compactions, copies)
-        threads = [
-            OwnThread(name: "flush") { Self.run(flushes, pace: { _ in }, tell) },
-            OwnThread(name: "compact") {
-                var pace = Pace(bytesPerSecond: bytesPerSecond, clock: clock)
-                Self.run(compactions, pace: { pace.use($0) }, tell)
-            },
-            OwnThread(name: "copy") { Self.run(copies, pace: { _ in }, tell) },
-        ]
+        let (compactions, copies) = (compactions, copies)
+        threads =
+            flushes.map { jobs in OwnThread(name: "flush") { Self.run(jobs, pace: { _ in }, tell) } } + [
+                OwnThread(name: "compact") {
+                    var pace = Pace(bytesPerSecond: bytesPerSecond, clock: clock)
+                    Self.run(compactions, pace: { pace.use($0) }, tell)
+                },
+                OwnThread(name: "copy") { Self.run(copies, pace: { _ in }, tell) },
+            ]
     }
 
     func post(_ job: DiskJob) {
         switch job {
-        case .flush: flushes.post(job)
+        case .flush(let partition, _): flushes[Int(partition.hashValue.magnitude % UInt(flushes.count))].post(job)
         case .compact: compactions.post(job)
         case .copy: copies.post(job)
         }
@@ -35,7 +39,7 @@ final class DiskThreads: Sendable {
 
     /// Lets the threads end what they do and waits for them; the kernel has cancelled what takes long.
     func stop() {
-        flushes.post(nil)
+        for thread in flushes { thread.post(nil) }
         compactions.post(nil)
         copies.post(nil)
         for thread in threads { thread.join() }

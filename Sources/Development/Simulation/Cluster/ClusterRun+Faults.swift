@@ -1,4 +1,5 @@
 import ClusterModel
+import Controller
 import Seams
 
 /// What happens to the cluster.
@@ -13,7 +14,7 @@ extension ClusterRun {
             world.kill(broker)
             world.restart(broker, in: 100...8000)
         case 2, 3:
-            guard mayLose(broker) else { return }
+            guard mayLose(broker, onlyWhatIsUnsynced: true) else { return }
             world.cutPower(broker)
             world.restart(broker, in: 100...8000)
         case 4, 5: world.pause(broker, for: world.milliseconds(100...9000))
@@ -62,7 +63,7 @@ extension ClusterRun {
     }
 
     private func breakDisk(of broker: ClusterBroker) {
-        guard broker.isRunning, mayLose(broker) else { return }
+        guard broker.isRunning, mayLose(broker, onlyWhatIsUnsynced: false) else { return }
         let place = Int.random(in: 0..<broker.disks.count, using: &random)
         world.breakDisk(place, of: broker)
         for topic in topics where topic.kind.isCompacted {
@@ -80,13 +81,13 @@ extension ClusterRun {
 
     /// Whether a machine may forget what it was told, for others remember. It counts for nothing then until it has
     /// caught up.
-    private func mayLose(_ broker: ClusterBroker) -> Bool {
+    private func mayLose(_ broker: ClusterBroker, onlyWhatIsUnsynced: Bool) -> Bool {
         guard broker.isRunning, !world.brokers.contains(where: \.hasLostSomething) else { return false }
         for topic in topics where topic.kind != .lossy {
             for (index, partition) in (world.tree.image.topics[topic.name]?.partitions ?? []).enumerated() {
                 let name = topic.partition(Int32(index))
                 let rest = partition.isr.filter { $0 != broker.id && has(world[$0], name) }
-                if rest.isEmpty { return false }
+                if rest.isEmpty, !(onlyWhatIsUnsynced && isAloneAndDurable(broker, name, partition)) { return false }
                 for lacking in world.brokers where lacking.isCatchingUp {
                     if partition.replicas.contains(lacking.id), !partition.isr.contains(lacking.id) { return false }
                 }
@@ -97,10 +98,20 @@ extension ClusterRun {
         return true
     }
 
+    /// Whether a broker needs nobody to remember what a power cut takes from it.
+    private func isAloneAndDurable(
+        _ broker: ClusterBroker, _ name: TopicPartition, _ partition: PartitionImage
+    ) -> Bool {
+        guard partition.isr == [broker.id], let leader = broker.kernel?.partitions[name]?.leadership else {
+            return false
+        }
+        return leader.term.inSync == [broker.id] && leader.term.epoch == partition.leaderEpoch && leader.isDurable
+    }
+
     /// Whether a broker will be counted on for a partition in the next seconds.
     private func has(_ broker: ClusterBroker, _ name: TopicPartition) -> Bool {
-        broker.isRunning && broker.isReachingTree && broker.pausedUntil == nil && !broker.isLeaving
-            && broker.hasSoundDisks && broker.kernel?.partitions[name] != nil
+        broker.isRunning && broker.isReachingTree && broker.pausedUntil == nil && broker.hasSoundDisks
+            && broker.kernel?.partitions[name] != nil
     }
 
     // MARK: - What admins do

@@ -12,9 +12,10 @@ import Seams
 /// leader tells never goes back, nor does a committed offset; in an epoch one broker leads; and when all is mended
 /// everybody writes again, and all replicas hold the same.
 ///
-/// Faults pile up but for one: a machine loses power or a disk only while each of its partitions has another member in
-/// sync that is well, and no machine is still catching up after such a loss; and until the loser is back, nobody else
-/// has trouble with disks or is taken out of service. Nobody promises more.
+/// Faults pile up but for one: a machine loses a disk only while each of its partitions has another member in sync that
+/// is well, and power also while it is alone in sync and has had the time to sync what was promised before; no machine is
+/// still catching up after such a loss then; and until the loser is back, nobody else has trouble with disks or is taken
+/// out of service. Nobody promises more.
 package final class ClusterRun {
     private static let brokerCount = 4
     private static let replicationFactor = 3

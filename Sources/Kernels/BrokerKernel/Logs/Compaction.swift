@@ -112,9 +112,10 @@ extension BrokerKernel {
         let isForCompaction = compaction.isFlushing(name)
         if isForCompaction { compaction.end(at: now) }
         // The log of before a move to another directory has nothing to do with that of after it.
-        guard let log = partitions[name]?.log, log.directory == flush.directory else { return }
+        guard let partition = partitions[name], partition.log.directory == flush.directory else { return }
         if let failure { return logFailures.append(.disk(failure)) }
-        log.finishFlush(flush, at: now)
+        partition.log.finishFlush(flush, at: now)
+        step(partition, .synced(upTo: partition.log.recoveryPoint))
         guard isForCompaction else { return }
         _ = onLog { [logStore] () throws(LogFailure) in try logStore.writeRecoveryPoints() }
     }

@@ -158,11 +158,11 @@ extension BrokerKernel {
     }
 
     /// Lets the copy take the log's place: nothing can be appended meanwhile.
-    private mutating func finishMove(of partition: Partition, into future: FutureLog, _ step: CatchUp) {
+    private mutating func finishMove(of partition: Partition, into future: FutureLog, _ last: CatchUp) {
         let name = partition.name
         let uniqueID = KafkaUUID.random(using: &generator)
         do throws(LogFailure) {
-            if let refusal = try future.perform(step, at: now) {
+            if let refusal = try future.perform(last, at: now) {
                 return giveUpMove(of: name, "it cannot be copied: \(refusal)")
             }
             let (log, failure) = try logStore.finishMove(of: name, uniqueID: uniqueID, at: now)
@@ -172,6 +172,7 @@ extension BrokerKernel {
             return moveFailed(name, into: future, error)
         }
         moves.end(name)
+        step(partition, .synced(upTo: partition.log.recoveryPoint))
         parkedFetches.note(partition)
         perform(.note("\(name) has moved to \(partition.log.directory)"))
     }
