@@ -51,9 +51,8 @@ struct CommitGate<Effect: Sendable>: Sendable {
     }
 
     private mutating func release(into effects: inout [Effect]) {
-        while let first = held.first, first.zxid <= committed, first.round <= confirmedRound {
-            held.removeFirst()
-            effects.append(first.effect)
+        while !held.isEmpty, held[held.startIndex].zxid <= committed, held[held.startIndex].round <= confirmedRound {
+            effects.append(held.removeFirst().effect)
         }
     }
 }

@@ -21,6 +21,9 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
     /// Let through by the gate, and not yet turned into effects.
     var leaving: [Outgoing] = []
     var clients: [ConnectionID: ClientConnection] = [:]
+    /// Of all clients. Apart from them, for with each turn they change: a large value that is changed inside a dictionary
+    /// is moved through memory that has to be found for it first.
+    var statistics: [ConnectionID: ConnectionStatistics] = [:]
     /// nil when any number of clients may come.
     var connectingTokens: ConnectingTokens?
     /// Requests that wait for the leader, or behind one that does.
@@ -98,7 +101,8 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
         switch event {
         case .connected(let id, let address, let host, let subject):
             clients[id] = ClientConnection(
-                address: address, host: host, subject: subject, superSubject: settings.superSubject, at: now)
+                address: address, host: host, subject: subject, superSubject: settings.superSubject)
+            statistics[id] = ConnectionStatistics(established: now)
         case .received(let id, let frames): received(frames, from: id, at: now, into: &effects)
         case .authenticated(let id, let outcome): authenticated(id, outcome, at: now, into: &effects)
         case .disconnected(let id):
@@ -106,6 +110,7 @@ package struct CoordinatorKernel: ProtocolCore, Sendable {
             dropToken(of: id)
             dropLine(of: id)
             clients[id] = nil
+            statistics[id] = nil
         case .synced(let zxid, let truncationCount):
             synced(upTo: zxid, truncationCount: truncationCount, at: now, into: &effects)
         case .ticked: ticked(at: now, into: &effects)

@@ -56,9 +56,9 @@ extension CoordinatorKernel {
             case .reply(let id, let frame, let request):
                 server.answered(request, frame, at: now)
                 if answered?.id != id {
-                    if let answered { clients[answered.id]?.statistics = answered.statistics }
+                    if let answered { statistics[answered.id] = answered.statistics }
                     answered = nil
-                    if let statistics = clients[id]?.statistics { answered = (id, statistics) }
+                    if let statistics = statistics[id] { answered = (id, statistics) }
                 }
                 answered?.statistics.answered(request, at: now)
                 effects.append(.send(id, frame))
@@ -68,7 +68,7 @@ extension CoordinatorKernel {
                 if answered?.id == id {
                     answered?.statistics.sent += 1
                 } else {
-                    clients[id]?.statistics.sent += 1
+                    statistics[id]?.sent += 1
                 }
                 effects.append(.send(id, frame))
             case .close(let id): effects.append(.close(id))
@@ -76,7 +76,7 @@ extension CoordinatorKernel {
             case .report(let news): effects.append(.report(news))
             }
         }
-        if let answered { clients[answered.id]?.statistics = answered.statistics }
+        if let answered { statistics[answered.id] = answered.statistics }
         leaving.removeAll(keepingCapacity: leaving.capacity <= 4096)
     }
 }

@@ -1,5 +1,4 @@
 import NIOCore
-import Seams
 import ZooKeeperProtocol
 
 /// One client's connection as the kernel sees it.
@@ -37,14 +36,12 @@ struct ClientConnection: Sendable {
     /// While it is being looked at, nothing that comes behind it is served.
     var pendingToken: PendingSASLToken?
     var timeoutInMilliseconds: Int32 = 0
-    var statistics: ConnectionStatistics
 
     /// - Parameters:
     ///   - host: the address without port; every client is at least somebody from there.
     ///   - subject: of a verified certificate.
-    init(address: String, host: String, subject: String?, superSubject: String?, at now: Instant) {
+    init(address: String, host: String, subject: String?, superSubject: String?) {
         self.address = address
-        statistics = ConnectionStatistics(established: now)
         identities = [ZooKeeperID(scheme: "ip", id: host)]
         guard let subject else { return }
         identities.append(ZooKeeperID(scheme: "x509", id: subject))

@@ -23,10 +23,10 @@ extension CoordinatorKernel {
     ///   - subject: of a verified certificate.
     ///   - credentials: what stands behind the scheme; nil for nothing, as with `ip` and `x509`.
     package func standing(
-        ofOperatorFrom host: String, subject: String?, scheme: String, credentials: String?, at now: Instant
+        ofOperatorFrom host: String, subject: String?, scheme: String, credentials: String?
     ) -> OperatorStanding {
         let connection = ClientConnection(
-            address: host, host: host, subject: subject, superSubject: settings.superSubject, at: now)
+            address: host, host: host, subject: subject, superSubject: settings.superSubject)
         guard credentials != nil || scheme != DigestIdentity.scheme,
             let proven = identities(
                 provenBy: ByteBuffer(string: credentials ?? ""), scheme: scheme, on: connection)

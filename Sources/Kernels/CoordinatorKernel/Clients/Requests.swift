@@ -8,7 +8,7 @@ extension CoordinatorKernel {
     mutating func received(
         _ frames: [ByteBuffer], from id: ConnectionID, at now: Instant, into effects: inout [CoordinatorEffect]
     ) {
-        guard clients[id]?.statistics.arrived(frames.count) != nil else { return }
+        guard statistics[id]?.arrived(frames.count) != nil else { return }
         server.received += Int64(frames.count)
         for frame in frames {
             server.receivedBytes += Int64(frame.readableBytes + 4)

@@ -53,10 +53,11 @@ extension CoordinatorKernel {
 
     /// In the order in which they came.
     package func connectionStatuses() -> [(id: ConnectionID, status: ConnectionStatus)] {
-        clients.sorted { $0.key < $1.key }.map { id, client in
+        statistics.sorted { $0.key < $1.key }.compactMap { id, statistics in
+            guard let client = clients[id] else { return nil }
             let status = ConnectionStatus(
                 address: client.address, session: client.session,
-                timeoutInMilliseconds: client.timeoutInMilliseconds, statistics: client.statistics)
+                timeoutInMilliseconds: client.timeoutInMilliseconds, statistics: statistics)
             return (id, status)
         }
     }
@@ -90,10 +91,10 @@ extension CoordinatorKernel {
     }
 
     package mutating func resetConnectionStatistics() {
-        for (id, client) in clients {
-            var fresh = ConnectionStatistics(established: client.statistics.established)
-            fresh.queued = client.statistics.queued
-            clients[id]?.statistics = fresh
+        statistics = statistics.mapValues { worn in
+            var fresh = ConnectionStatistics(established: worn.established)
+            fresh.queued = worn.queued
+            return fresh
         }
     }
 }

@@ -63,10 +63,10 @@ struct StateCommands: Sendable {
         }
         let parts = authorization.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         guard (1...2).contains(parts.count) else { throw Refusal(status: 401, sentence: "Not authenticated") }
-        let standing = kernel.lookIfServing { loop, now in
+        let standing = kernel.lookIfServing { loop, _ in
             loop.kernel.standing(
                 ofOperatorFrom: request.host, subject: request.subject, scheme: parts[0],
-                credentials: parts.count == 2 ? parts[1] : nil, at: now)
+                credentials: parts.count == 2 ? parts[1] : nil)
         }
         switch standing {
         // As Apache ZooKeeper has it for all commands.
