@@ -35,6 +35,9 @@ package struct BrokerKernelSettings: Sendable {
     package var replicaFetchBackoff = Duration.milliseconds(1_000)
     /// Whether `replica.selector.class` is the one that sends consumers to replicas of their rack (KIP-392).
     package var sendsConsumersToTheirRack = false
+    /// So soon after an answer a follower gets no other: what comes meanwhile goes in one, which under load saves most of
+    /// what replication costs. It is the most by which it delays acks=all.
+    package var followersPause = Duration.milliseconds(1)
     /// `producer.id.expiration.ms`
     package var producerIDExpirationInMilliseconds: Int64 = 86_400_000
     /// `offsets.topic.num.partitions`

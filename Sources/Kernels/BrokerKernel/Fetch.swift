@@ -143,12 +143,16 @@ extension BrokerKernel {
     /// Reads, and answers if there is enough, something is wrong, or the time is up; else has the fetch wait.
     private mutating func answerOrPark(_ fetch: ParkedFetch) {
         let plan = fetch.plan
+        let now = now
         var interests = plan.interests
         var mustAnswer = fetch.deadline <= now
         if plan.isIncremental {
             // Another session may have taken its slot while the fetch waited.
             guard let session = fetchSessions[plan.sessionID] else {
                 return refuse(fetch.request, .fetchSessionIdNotFound)
+            }
+            if plan.replica != nil, let due = session.answered.map({ $0 + settings.followersPause }), due > now {
+                return parkedFetches.hold(fetch, until: due)
             }
             interests = session.unsettled
             mustAnswer = mustAnswer || session.count == 0
@@ -170,6 +174,7 @@ extension BrokerKernel {
         if mustAnswer {
             let response = response(to: plan, interests, findings)
             reply(to: fetch.request) { response.write(to: &$0, version: fetch.request.version) }
+            fetchSessions[plan.sessionID]?.answered = now
         }
         if plan.sessionID != 0 { settle(plan.sessionID, interests, findings, areTold: mustAnswer) }
         if mustAnswer { return }

@@ -53,6 +53,8 @@ struct FetchSession {
     /// Whether requests name topics by id (version 13 and up); may not change within a session.
     let usesTopicIDs: Bool
     private(set) var lastUsed: Instant
+    /// When it was last answered.
+    var answered: Instant?
     private var kept: [FetchInterest.Key: Kept] = [:]
     /// Those that are not quiet, in the order in which their turn comes.
     private var queue: [FetchInterest.Key] = []

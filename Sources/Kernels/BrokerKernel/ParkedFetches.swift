@@ -38,7 +38,17 @@ struct ParkedFetches {
         fetch.isScheduled = true
         for partition in watched { waiting[partition, default: []].insert(ticket) }
         if fetch.plan.isIncremental { waitingSessions[fetch.plan.sessionID, default: []].insert(ticket) }
-        fetches[ticket.connection, default: []].append(fetch)
+        keep(fetch)
+    }
+
+    /// Parks a fetch that is not to be looked at before `due`, whatever happens.
+    mutating func hold(_ fetch: ParkedFetch, until due: Instant) {
+        deadlines.add(fetch.request.ticket, due: due)
+        keep(fetch)
+    }
+
+    private mutating func keep(_ fetch: ParkedFetch) {
+        fetches[fetch.request.ticket.connection, default: []].append(fetch)
         count += 1
     }
 
