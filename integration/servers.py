@@ -288,7 +288,7 @@ class Cluster:
     `security` is what clients need to be let in besides the address.
     """
 
-    def __init__(self, directory, coordinator, size=3, certificates=None, hosts=None, **settings):
+    def __init__(self, directory, coordinator, size=3, certificates=None, hosts=None, racks=None, **settings):
         directory = pathlib.Path(directory)
         self.coordinator = coordinator
         self.security = {}
@@ -297,7 +297,8 @@ class Cluster:
             "min.insync.replicas": min(size, 2)}
         self.brokers = [
             Broker(directory / str(number), coordinator, certificates, broker_id=number,
-                   host=hosts[number - 1] if hosts else "127.0.0.1", **(values | settings))
+                   host=hosts[number - 1] if hosts else "127.0.0.1",
+                   **(values | settings | ({"broker.rack": racks[number - 1]} if racks else {})))
             for number in range(1, size + 1)]
 
     def start(self):

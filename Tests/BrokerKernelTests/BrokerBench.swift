@@ -32,6 +32,11 @@ final class BrokerBench {
     var holdsDiskJobs = false
     private(set) var heldDiskJobs: [DiskJob] = []
     private(set) var reports: [String] = []
+    /// Requests to other brokers that have no answer yet, while those can be reached.
+    private(set) var asked: [PeerRequest] = []
+    var arePeersReachable = false
+    /// What others do to the tree just before the next changes that the kernel asks for, which are refused then.
+    var overtakings: ArraySlice<(inout ClusterImage) -> Void> = []
     private var replies: [ReplyTicket: ByteBuffer] = [:]
     private var lastPlace: UInt64 = 0
     private var startCount: UInt64 = 1
@@ -159,6 +164,15 @@ final class BrokerBench {
                         events.append(.treeChanged(ticket, .unavailable))
                         continue
                     }
+                    if let overtaking = overtakings.popFirst() {
+                        overtaking(&image)
+                        let version = ErrorCode.invalidUpdateVersion.rawValue
+                        events += [
+                            .treeChanged(ticket, .refused(errorCode: version, message: "overtaken")),
+                            .imageChanged(image),
+                        ]
+                        continue
+                    }
                     try make(change)
                     events += [.treeChanged(ticket, .done), .imageChanged(image)]
                 case .allocateProducerIDs:
@@ -168,7 +182,8 @@ final class BrokerBench {
                     if holdsDiskJobs { heldDiskJobs.append(job) } else { events += news(of: job) }
                 case .replicasOffline(let partitions): toldOffline = partitions
                 case .stop(let reason): stopReason = reason
-                case .send(let request): events.append(.peerFailed(request.ticket))
+                case .send(let request):
+                    if arePeersReachable { asked.append(request) } else { events.append(.peerFailed(request.ticket)) }
                 case .report(let text): reports.append(text)
                 case .note, .disconnectPeer: break
                 }
@@ -188,6 +203,16 @@ final class BrokerBench {
         while left > 0, !heldDiskJobs.isEmpty {
             left -= 1
             for event in news(of: heldDiskJobs.removeFirst()) { try step(event) }
+        }
+    }
+
+    /// Lets another broker answer the oldest request that it was sent: with a header and a body, or not at all.
+    func answerPeer(_ reply: ByteBuffer?) throws {
+        let request = asked.removeFirst()
+        if let reply {
+            try step(.peerReplied(request.ticket, reply))
+        } else {
+            try step(.peerFailed(request.ticket))
         }
     }
 
@@ -215,20 +240,29 @@ final class BrokerBench {
         case .deleteTopic(let name): image.setTopic(name, nil)
         case .createPartitions(let name, _, let assignment):
             image.updateTopic(name) { $0.partitions += assignment.map(led) }
-        case .setTopicConfigs(let name, let configs): image.updateTopic(name) { $0.configs = configs }
+        case .setTopicConfigs(let name, let configs, _): image.updateTopic(name) { $0.configs = configs }
         case .setInSync(let id, let isr, _, let version):
             image.updateTopic(id.topic) { topic in
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
         case .setConfigs, .reassign, .electLeader:
-            for transaction in try change.transactions(on: image, configNodeExists: true) {
+            let present = present(of: change)
+            let node = NodeReading(data: ConfigNode.text(present), version: 0, created: 1)
+            for transaction in try change.transactions(on: image, configNode: node) {
                 for case .set(let path, let data, let version) in transaction.writes {
                     let node = try #require(TreeNode(path: path))
                     try image.take(node, NodeReading(data: data, version: version + 1, created: 1))
                 }
             }
         }
+    }
+
+    /// The settings that a change is about.
+    private func present(of change: TreeChange) -> [String: String] {
+        guard case .setConfigs(let entity, _, _) = change else { return [:] }
+        guard entity.hasPrefix("brokers/") else { return image.entityConfigs[entity] ?? [:] }
+        return Int32(entity.dropFirst(8)).map { image.brokerConfigs[BrokerID($0)] ?? [:] } ?? image.defaultBrokerConfigs
     }
 
     /// Lets the tree change by another hand.

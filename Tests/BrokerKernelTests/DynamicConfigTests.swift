@@ -82,6 +82,19 @@ struct DynamicConfigTests {
         #expect(bench.image.brokerConfigs.isEmpty && bench.image.defaultBrokerConfigs.isEmpty)
     }
 
+    @Test("Who is overtaken by another hand alters what that has made of it")
+    func overtaken() throws {
+        let bench = try BrokerBench()
+        bench.overtakings = [
+            { $0.defaultBrokerConfigs["log.retention.ms"] = "5" }, { $0.defaultBrokerConfigs["log.roll.ms"] = "6" },
+        ]
+        #expect(try alter(bench, "", "log.segment.bytes", "16384").errorCode == 0)
+        #expect(
+            bench.image.defaultBrokerConfigs == [
+                "log.retention.ms": "5", "log.roll.ms": "6", "log.segment.bytes": "16384",
+            ])
+    }
+
     private func setQuota(
         _ bench: BrokerBench, _ entity: [(String, String?)], _ key: String, _ value: Double?
     ) throws -> ErrorCode {

@@ -160,6 +160,20 @@ struct FetchTests {
         #expect(part.errorCode != 0)
     }
 
+    @Test("Who does not know zstd gets nothing of a topic that is compressed so", arguments: ["zstd", "gzip"])
+    func oldReaders(codec: String) throws {
+        let bench = try BrokerBench()
+        try bench.createTopic("t", configs: ["compression.type": codec])
+        try bench.produce(batch(["a"]), to: "t")
+        for (version, isZstdKnown) in [(Int16(9), false), (10, true)] {
+            let told = try bench.call(bench.fetchRequest("t", from: 0), version: version)
+            let part = try #require(told.responses.first?.partitions.first)
+            let isRefused = codec == "zstd" && !isZstdKnown
+            #expect(ErrorCode.of(part.errorCode) == (isRefused ? .unsupportedCompressionType : .none))
+            #expect(try part.values().isEmpty == isRefused)
+        }
+    }
+
     @Test("Offsets are found by place and by time")
     func listOffsets() throws {
         let bench = try BrokerBench()

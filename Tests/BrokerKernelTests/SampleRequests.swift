@@ -6,12 +6,13 @@ import Records
 import Testing
 import WireCoding
 
-/// A batch as a producer sends it, one record a value, stamped a millisecond apart.
+/// A batch as a producer sends it, one record a value, stamped a millisecond apart; with `offset` as it stands in a log.
 func batch(
     _ values: [String], from timestamp: Int64 = 1_700_000_000_000, producer: ProducerID = -1, epoch: Int16 = -1,
-    sequence: Int32 = -1
+    sequence: Int32 = -1, at offset: Offset = 0, isTransactional: Bool = false
 ) -> ByteBuffer {
-    var builder = RecordBatchBuilder()
+    var builder = RecordBatchBuilder(attributes: BatchAttributes(isTransactional: isTransactional))
+    builder.baseOffset = offset
     builder.producerID = producer
     builder.producerEpoch = epoch
     builder.baseSequence = sequence
@@ -88,6 +89,13 @@ extension BrokerBench {
     func deleteRecords(
         before offset: Offset, in topic: String = "t", _ partition: Int32 = 0
     ) throws -> DeleteRecordsResponse.DeleteRecordsPartitionResult {
+        let response = try call(Self.deletion(before: offset, in: topic, partition))
+        return try #require(response.topics.first?.partitions.first)
+    }
+
+    static func deletion(
+        before offset: Offset, in topic: String = "t", _ partition: Int32 = 0
+    ) -> DeleteRecordsRequest {
         var part = DeleteRecordsRequest.DeleteRecordsPartition()
         part.partitionIndex = partition
         part.offset = offset
@@ -97,7 +105,7 @@ extension BrokerBench {
         var request = DeleteRecordsRequest()
         request.topics = [wanted]
         request.timeoutMs = 1000
-        return try #require(try call(request).topics.first?.partitions.first)
+        return request
     }
 
     /// A fetch of the whole partition in no session.

@@ -118,15 +118,49 @@ import Testing
         let more = TreeChange.createPartitions(name: "t", existing: 1, assignment: [[b]])
         let node = TopicNode(id: KafkaUUID(high: 1, low: 1), assignment: [[a], [b]])
         #expect(
-            try more.transactions(on: image, configNodeExists: true)
+            try more.transactions(on: image, configNode: nil)
                 == [TreeTransaction([.set(path: "/brokers/topics/t", data: node.text, version: 0)])])
         let stale = TreeChange.createPartitions(name: "t", existing: 2, assignment: [[b]])
         #expect(throws: ChangeRefusal(.invalidPartitions, "The topic has 1 partition(s) now.")) {
-            try stale.transactions(on: image, configNodeExists: true)
+            try stale.transactions(on: image, configNode: nil)
         }
         #expect(throws: ChangeRefusal(.unknownTopicOrPartition)) {
-            try TreeChange.deleteTopic(name: "u").transactions(on: image, configNodeExists: true)
+            try TreeChange.deleteTopic(name: "u").transactions(on: image, configNode: nil)
         }
+    }
+}
+
+@Suite struct SettingsChangeTests {
+    private let image = ClusterImage()
+
+    private func write(
+        _ configs: [String: String], replacing: [String: String]?, over node: NodeReading?
+    ) throws -> TreeWrite? {
+        let change = TreeChange.setConfigs(entity: "brokers/1", configs: configs, replacing: replacing)
+        return try change.transactions(on: image, configNode: node).first?.writes.first
+    }
+
+    @Test func settingsReplaceOnlyWhatTheirAuthorKnew() throws {
+        let node = NodeReading(data: ConfigNode.text(["a": "1"]), version: 7, created: 1)
+        let (path, text) = ("/config/brokers/1", ConfigNode.text(["a": "2"]))
+        #expect(
+            try write(["a": "2"], replacing: ["a": "1"], over: node) == .set(path: path, data: text, version: 7))
+        #expect(try write(["a": "2"], replacing: nil, over: node) == .set(path: path, data: text, version: -1))
+        #expect(try write(["a": "2"], replacing: [:], over: nil) == .create(path: path, data: text))
+        #expect(throws: ChangeRefusal(.invalidUpdateVersion)) {
+            try write(["a": "2"], replacing: [:], over: node)
+        }
+        #expect(throws: ChangeRefusal(.invalidUpdateVersion)) {
+            try write(["a": "2"], replacing: ["a": "1"], over: nil)
+        }
+    }
+
+    @Test func aNodeThatMakesNoSenseHoldsNothing() throws {
+        let broken = NodeReading(data: Array("{".utf8), version: 7, created: 1)
+        let text = ConfigNode.text(["a": "2"])
+        #expect(
+            try write(["a": "2"], replacing: [:], over: broken)
+                == .set(path: "/config/brokers/1", data: text, version: 7))
     }
 }
 

@@ -54,7 +54,7 @@ import Testing
     }
 
     private func change(_ change: TreeChange, on image: inout ClusterImage) throws {
-        for transaction in try change.transactions(on: image, configNodeExists: false) {
+        for transaction in try change.transactions(on: image, configNode: nil) {
             try make(transaction.writes, on: &image)
         }
     }

@@ -31,10 +31,11 @@ private struct Led {
     }
 
     mutating func fetch(
-        _ follower: Int32, _ offset: Offset, epoch: Int64 = -1, mayBeInSync: Bool = true
+        _ follower: Int32, _ offset: Offset, logStart: Offset = 0, epoch: Int64 = -1, mayBeInSync: Bool = true
     ) -> [PartitionLeader.Effect] {
         step(
-            .followerFetched(BrokerID(follower), from: offset, brokerEpoch: epoch, mayBeInSync: mayBeInSync))
+            .followerFetched(
+                BrokerID(follower), from: offset, logStart: logStart, brokerEpoch: epoch, mayBeInSync: mayBeInSync))
     }
 
     mutating func register(_ follower: Int32, epoch: Int64?) -> [PartitionLeader.Effect] {
@@ -322,5 +323,35 @@ private func change(_ inSync: [Int32], _ version: Int32 = 7) -> PartitionLeader.
         #expect(led.step(.synced(upTo: 10)).isEmpty)
         #expect(led.leader.isDurable)
         #expect(led.step(.appended(end: 12)).isEmpty, "nothing is committed with so few, and nothing promised")
+    }
+
+    @Test func consumersMayReadFromFollowersThatHoldWhatTheyWant() {
+        var led = Led(replicas: 4, inSync: [1, 2, 3], end: 10)
+        #expect(led.leader.inSyncFollowers(holding: 0).isEmpty, "nobody has fetched in this term")
+        for follower: Int32 in 2...4 { _ = led.fetch(follower, 6, logStart: 2) }
+        #expect(led.leader.inSyncFollowers(holding: 6) == [BrokerID(3), BrokerID(2)], "4 is not in sync")
+        #expect(led.leader.inSyncFollowers(holding: 7).isEmpty)
+        #expect(led.leader.inSyncFollowers(holding: 1).isEmpty)
+        _ = led.fetch(2, 9, logStart: 2)
+        #expect(led.leader.inSyncFollowers(holding: 2) == [BrokerID(2), BrokerID(3)])
+    }
+
+    @Test func ofFollowersThatEndAlikeTheOneCaughtUpLastComesFirst() {
+        var led = Led(end: 10)
+        _ = led.fetch(3, 10)
+        led.now = led.now + .seconds(1)
+        _ = led.fetch(2, 10)
+        #expect(led.leader.inSyncFollowers(holding: 0) == [BrokerID(2), BrokerID(3)])
+    }
+
+    @Test func theLowWatermarkIsThatOfTheLivingReplicaThatBeginsFirst() {
+        var led = Led(end: 10)
+        _ = led.fetch(2, 10, logStart: 4)
+        #expect(led.leader.lowWatermark(from: 5) { _ in true } == -1, "3 has not said where its log begins")
+        #expect(led.leader.lowWatermark(from: 5) { $0 != BrokerID(3) } == 4)
+        _ = led.fetch(3, 10, logStart: 6)
+        #expect(led.leader.lowWatermark(from: 5) { _ in true } == 4)
+        _ = led.fetch(2, 10, logStart: 7)
+        #expect(led.leader.lowWatermark(from: 5) { _ in true } == 5)
     }
 }

@@ -34,25 +34,25 @@ import Testing
     @Test func whatLeavesIsForgottenAndItsAnswersAreNotTaken() {
         var fetcher = fetcher(2)
         _ = fetcher.nextOrder(at: now)
-        #expect(fetcher.answeredEpoch(of: partition(0)) == 3)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .current)
         fetcher.leave(partition(0))
-        #expect(fetcher.answeredEpoch(of: partition(0)) == nil)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .stale)
         fetcher.follow(partition(0), topicID: id, leaderEpoch: 4)
-        #expect(fetcher.answeredEpoch(of: partition(0)) == nil)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .stale)
         fetcher.replied(sessionID: 9)
         #expect(
             fetcher.nextOrder(at: now)
                 == FetchOrder(
                     sessionID: 9, sessionEpoch: 1, told: [partition(0)],
                     forgotten: [ForgottenPartition(partition: partition(0), topicID: id)]))
-        #expect(fetcher.answeredEpoch(of: partition(0)) == 4)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .current)
     }
 
     @Test func anAnswerOfAnEpochThatIsOverIsNotTaken() {
         var fetcher = fetcher(1)
         _ = fetcher.nextOrder(at: now)
         fetcher.follow(partition(0), topicID: id, leaderEpoch: 4)
-        #expect(fetcher.answeredEpoch(of: partition(0)) == nil)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .stale)
         fetcher.replied(sessionID: 9)
         #expect(fetcher.nextOrder(at: now)?.told == [partition(0)])
     }
@@ -61,7 +61,7 @@ import Testing
         var fetcher = fetcher(2)
         _ = fetcher.nextOrder(at: now)
         fetcher.replied(sessionID: 9)
-        fetcher.delay(partition(0), at: now)
+        fetcher.delay(partition(0), until: now + .seconds(1))
         #expect(fetcher.deadline == now + .seconds(1))
         let order = fetcher.nextOrder(at: now)
         #expect(order?.told == [])
@@ -87,7 +87,7 @@ import Testing
         var fetcher = fetcher(1)
         _ = fetcher.nextOrder(at: now)
         fetcher.replied(sessionID: 9)
-        fetcher.delay(partition(0), at: now)
+        fetcher.delay(partition(0), until: now + .seconds(1))
         #expect(fetcher.nextOrder(at: now)?.forgotten.count == 1)
         fetcher.replied(sessionID: 9)
         #expect(fetcher.nextOrder(at: now) == nil)
@@ -102,5 +102,92 @@ import Testing
         let order = fetcher.nextOrder(at: now)
         #expect(order?.told == [partition(0)])
         #expect(order?.forgotten == [ForgottenPartition(partition: partition(0), topicID: id)])
+    }
+
+    @Test func aNewPartitionDoesNotWaitWithTheRequestUnderWay() {
+        var fetcher = fetcher(1)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.follow(partition(1), topicID: id, leaderEpoch: 3)
+        #expect(fetcher.nextOrder(at: now) == nil, "there is no session yet")
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now)?.told == [partition(1)])
+        fetcher.follow(partition(2), topicID: id, leaderEpoch: 3)
+        #expect(
+            fetcher.nextOrder(at: now) == FetchOrder(sessionID: 9, sessionEpoch: 2, told: [partition(2)], forgotten: [])
+        )
+        fetcher.follow(partition(3), topicID: id, leaderEpoch: 3)
+        #expect(fetcher.nextOrder(at: now) == nil, "two are under way")
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now)?.sessionEpoch == 3)
+        fetcher.replied(sessionID: 9)
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now) == FetchOrder(sessionID: 9, sessionEpoch: 4, told: [], forgotten: []))
+    }
+
+    @Test func whatMovesIsNotToldBesideARequestUnderWayAndItsNextAnswerIsARepetition() {
+        var fetcher = fetcher(1)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.replied(sessionID: 9)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.follow(partition(1), topicID: id, leaderEpoch: 3)
+        #expect(fetcher.nextOrder(at: now)?.told == [partition(1)])
+        // The first answer has records of partition 0, and so may the second have.
+        fetcher.moved(partition(0))
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now) == nil)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .repeated)
+        #expect(fetcher.use(ofAnswerAbout: partition(1)) == .current)
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now)?.told == [partition(0)])
+    }
+
+    @Test func whatLeftAndCameBackIsForgottenBeforeItIsToldAgain() {
+        var fetcher = fetcher(2)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.replied(sessionID: 9)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.leave(partition(1))
+        fetcher.follow(partition(1), topicID: id, leaderEpoch: 5)
+        let gone = ForgottenPartition(partition: partition(1), topicID: id)
+        #expect(
+            fetcher.nextOrder(at: now) == FetchOrder(sessionID: 9, sessionEpoch: 2, told: [], forgotten: [gone]))
+        #expect(fetcher.use(ofAnswerAbout: partition(1)) == .stale, "the answers under way are of its time before")
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now)?.told == [partition(1)])
+    }
+
+    @Test func aRefusedPartitionIsTriedAgainSoonAndThenEverMoreSeldom() {
+        var fetcher = fetcher(1)
+        var time = now
+        var waits: [Int64] = []
+        for _ in 0..<8 {
+            #expect(fetcher.nextOrder(at: time)?.told == [partition(0)])
+            fetcher.refused(partition(0), at: time)
+            fetcher.replied(sessionID: 0)
+            waits.append((fetcher.deadline - time).nanoseconds / 1_000)
+            time = fetcher.deadline
+        }
+        #expect(waits == [15_625, 31_250, 62_500, 125_000, 250_000, 500_000, 1_000_000, 1_000_000])
+        _ = fetcher.nextOrder(at: time)
+        fetcher.accepted(partition(0))
+        fetcher.refused(partition(0), at: time)
+        fetcher.replied(sessionID: 0)
+        #expect(fetcher.deadline == time + .microseconds(15_625))
+    }
+
+    @Test func answersOfASessionThatWasGivenUpChangeNothing() {
+        var fetcher = fetcher(1)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.replied(sessionID: 9)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.follow(partition(1), topicID: id, leaderEpoch: 3)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.replied(sessionID: 0)
+        #expect(fetcher.nextOrder(at: now) == nil, "one is still under way")
+        #expect(fetcher.use(ofAnswerAbout: partition(1)) == .stale)
+        fetcher.replied(sessionID: 9)
+        #expect(
+            fetcher.nextOrder(at: now)
+                == FetchOrder(sessionID: 0, sessionEpoch: 0, told: (0..<2).map(partition), forgotten: []))
     }
 }

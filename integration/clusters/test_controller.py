@@ -195,6 +195,41 @@ def run_tool(cluster, *arguments, code=0):
     return done.stdout if code == 0 else done.stderr
 
 
+def test_a_throttled_move_takes_its_time_and_slows_nobody_else(stage, topic):
+    """Three megabytes at half a megabyte a second, in answers small enough to overdraw little."""
+    cluster = Cluster(stage, replica_fetch_max_bytes=100_000)
+    try:
+        cluster.create(topic, [[1, 2]])
+        producer = Producer({"bootstrap.servers": cluster.address, "acks": "all", "linger.ms": 0, "batch.size": 50_000})
+        for _ in range(300):
+            producer.produce(topic, bytes(10_000), partition=0)
+        assert producer.flush(60) == 0
+        plan = stage.directory / "plan.json"
+        plan.write_text(
+            json.dumps({"version": 1, "partitions": [{"topic": topic, "partition": 0, "replicas": [1, 3]}]}))
+        begun = time.monotonic()
+        told = run_tool(cluster, "reassign", "--execute", "--throttle", "500000", "--reassignment-json-file", plan)
+        assert "begun" in told
+        assert cluster.node("/config/brokers/3")["config"] == {
+            "leader.replication.throttled.rate": "500000", "follower.replication.throttled.rate": "500000"}
+        assert cluster.node(f"/config/topics/{topic}")["config"] == {
+            "leader.replication.throttled.replicas": "0:1,0:2", "follower.replication.throttled.replicas": "0:3"}
+        # The replica in sync has its records though the throttle is drawn out.
+        for _ in range(10):
+            producer.produce(topic, b"small", partition=0)
+            assert producer.flush(60) == 0
+        assert cluster.admin.list_partition_reassignments(), "the move is over already"
+        eventually(lambda: not cluster.admin.list_partition_reassignments(), "the move is done")
+        assert time.monotonic() - begun > 4
+        told = run_tool(cluster, "reassign", "--verify", "--reassignment-json-file", plan)
+        assert "done" in told and "taken back" in told
+        for path in ("/config/brokers/1", "/config/brokers/3", f"/config/topics/{topic}"):
+            assert cluster.node(path)["config"] == {}
+    finally:
+        cluster.tree.stop()
+        cluster.tree.close()
+
+
 def test_our_tool_moves_elects_and_configures(stage, cluster, topic):
     cluster.create(topic, [[1, 2]])
     plan = stage.directory / "plan.json"

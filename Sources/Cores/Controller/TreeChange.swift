@@ -11,10 +11,11 @@ package enum TreeChange: Sendable, Equatable {
     case deleteTopic(name: String)
     /// `assignment` is that of the new partitions alone, which follow the `existing` ones.
     case createPartitions(name: String, existing: Int, assignment: [[BrokerID]])
-    /// Replaces all of the topic's own settings.
-    case setTopicConfigs(name: String, configs: [String: String])
-    /// Replaces all settings of something else: `brokers/1`, `brokers/<default>`, `clients/…`, `users/…`, `ips/…`.
-    case setConfigs(entity: String, configs: [String: String])
+    /// Replaces all of the topic's own settings; only while they are `replacing`, if that is given.
+    case setTopicConfigs(name: String, configs: [String: String], replacing: [String: String]? = nil)
+    /// Replaces all settings of something else: `brokers/1`, `brokers/<default>`, `clients/…`, `users/…`, `ips/…`;
+    /// likewise.
+    case setConfigs(entity: String, configs: [String: String], replacing: [String: String]? = nil)
     /// Moves partitions of a topic, by their numbers, to other replicas (KIP-455); nil: back to where they were before
     /// the move under way.
     case reassign(topic: String, targets: [Int32: [BrokerID]?])

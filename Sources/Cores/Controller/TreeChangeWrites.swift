@@ -5,16 +5,16 @@ extension TreeChange {
     ///
     /// - Parameters:
     ///   - image: what the conditions are taken from.
-    ///   - configNodeExists: whether there is a node at ``configPath``.
+    ///   - configNode: what stands at ``configPath``.
     package func transactions(
-        on image: ClusterImage, configNodeExists: Bool
+        on image: ClusterImage, configNode: NodeReading?
     ) throws(ChangeRefusal) -> [TreeTransaction] {
         switch self {
         case .createTopic(let name, let id, let assignment, let configs):
             let node = TopicNode(id: id, assignment: assignment)
             return [
                 TreeTransaction([
-                    Self.write(configs, at: TreePath.config(ofTopic: name), exists: configNodeExists),
+                    try Self.write(configs, at: TreePath.config(ofTopic: name), over: configNode, replacing: nil),
                     .create(path: TreePath.topic(name), data: node.text),
                 ])
             ]
@@ -32,11 +32,13 @@ extension TreeChange {
             return [
                 TreeTransaction([.set(path: TreePath.topic(name), data: node.text, version: topic.nodeVersion)])
             ]
-        case .setTopicConfigs(let name, let configs):
+        case .setTopicConfigs(let name, let configs, let replaced):
             _ = try Self.topic(name, of: image)
-            return [Self.alteration(ofEntity: "topics/\(name)", to: configs, exists: configNodeExists)]
-        case .setConfigs(let entity, let configs):
-            return [Self.alteration(ofEntity: entity, to: configs, exists: configNodeExists)]
+            return [
+                try Self.alteration(ofEntity: "topics/\(name)", to: configs, over: configNode, replacing: replaced)
+            ]
+        case .setConfigs(let entity, let configs, let replaced):
+            return [try Self.alteration(ofEntity: entity, to: configs, over: configNode, replacing: replaced)]
         case .reassign(let name, let targets):
             return [TreeTransaction(try Self.reassignment(of: name, to: targets, on: image))]
         case .electLeader(let id, let isUnclean):
@@ -61,17 +63,23 @@ extension TreeChange {
         return topic
     }
 
-    private static func write(_ configs: [String: String], at path: String, exists: Bool) -> TreeWrite {
+    /// - Parameter replaced: what is to stand there now; nil: anything.
+    private static func write(
+        _ configs: [String: String], at path: String, over node: NodeReading?, replacing replaced: [String: String]?
+    ) throws(ChangeRefusal) -> TreeWrite {
         let text = ConfigNode.text(configs)
-        return exists ? .set(path: path, data: text, version: -1) : .create(path: path, data: text)
+        if let replaced, replaced != node?.settings ?? [:] { throw ChangeRefusal(.invalidUpdateVersion) }
+        guard let node else { return .create(path: path, data: text) }
+        return .set(path: path, data: text, version: replaced == nil ? -1 : node.version)
     }
 
     /// With a notice, by which Apache's brokers hear of it.
     private static func alteration(
-        ofEntity entity: String, to configs: [String: String], exists: Bool
-    ) -> TreeTransaction {
+        ofEntity entity: String, to configs: [String: String], over node: NodeReading?,
+        replacing replaced: [String: String]?
+    ) throws(ChangeRefusal) -> TreeTransaction {
         TreeTransaction([
-            write(configs, at: TreePath.config(of: entity), exists: exists),
+            try write(configs, at: TreePath.config(of: entity), over: node, replacing: replaced),
             .create(
                 path: TreePath.configChange, data: ConfigNode.changeText(entity: entity), .persistentSequential),
         ])
@@ -114,8 +122,8 @@ extension TreeChange {
     /// The node of settings that it writes; nil when it writes none.
     package var configPath: String? {
         switch self {
-        case .createTopic(let name, _, _, _), .setTopicConfigs(let name, _): TreePath.config(ofTopic: name)
-        case .setConfigs(let entity, _): TreePath.config(of: entity)
+        case .createTopic(let name, _, _, _), .setTopicConfigs(let name, _, _): TreePath.config(ofTopic: name)
+        case .setConfigs(let entity, _, _): TreePath.config(of: entity)
         default: nil
         }
     }
@@ -128,8 +136,8 @@ extension TreeChange: CustomStringConvertible {
         case .createTopic(let name, _, _, _): "creation of topic \(name)"
         case .deleteTopic(let name): "deletion of topic \(name)"
         case .createPartitions(let name, _, _): "growth of topic \(name)"
-        case .setTopicConfigs(let name, _): "settings of topic \(name)"
-        case .setConfigs(let entity, _): "settings of \(entity)"
+        case .setTopicConfigs(let name, _, _): "settings of topic \(name)"
+        case .setConfigs(let entity, _, _): "settings of \(entity)"
         case .reassign(let name, _): "reassignment of topic \(name)"
         case .electLeader(let id, _): "election for \(id)"
         case .setInSync(let id, _, _, _): "in-sync set of \(id)"
@@ -151,5 +159,12 @@ extension PartitionImage {
     /// Writes `state` where this image's state stands.
     func write(_ state: PartitionState, of id: TopicPartition) -> TreeWrite {
         .set(path: TreePath.state(of: id), data: state.text, version: stateVersion)
+    }
+}
+
+extension NodeReading {
+    /// What a node of settings says, as images have it: one that makes no sense says nothing.
+    fileprivate var settings: [String: String] {
+        do throws(MalformedNode) { return try ConfigNode.parse(data) } catch { return [:] }
     }
 }

@@ -8,6 +8,8 @@ package struct GroupSettings: Sendable {
     package var initialRebalanceDelay = Duration.milliseconds(3_000)
     /// `offset.metadata.max.bytes`, counted in UTF-16 units as Apache Kafka does.
     package var maximumMetadataLength = 4_096
+    /// `offsets.commit.timeout.ms`: how long an answer waits until what it tells is committed.
+    package var commitTimeout = Duration.milliseconds(5_000)
     /// `offsets.retention.minutes`
     package var offsetRetention = Duration.seconds(10_080 * 60)
     /// `offsets.retention.check.interval.ms`

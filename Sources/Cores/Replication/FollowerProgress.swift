@@ -6,6 +6,8 @@ struct FollowerProgress: Sendable {
     let broker: BrokerID
     /// The end of its log as its last fetch said; -1 before the first fetch of the leader's term.
     private(set) var position: Offset = -1
+    /// Where its log begins, as its last fetch said; -1 before the first fetch of the leader's term.
+    private(set) var logStart: Offset = -1
     /// When it was last seen at the end of the leader's log; nil when never in this term.
     private(set) var caughtUpAt: Instant?
     /// Whether the broker may be in the in-sync set, as of its last fetch: it is registered under the epoch that it
@@ -30,7 +32,7 @@ struct FollowerProgress: Sendable {
     /// A follower that reaches what was the log's end when it fetched before was caught up at that time: under constant
     /// load one that keeps up is never seen at the very end.
     mutating func fetched(
-        from offset: Offset, leaderEnd: Offset, brokerEpoch: Int64, mayBeInSync: Bool, at now: Instant
+        from offset: Offset, logStart: Offset, leaderEnd: Offset, brokerEpoch: Int64, mayBeInSync: Bool, at now: Instant
     ) {
         if offset >= leaderEnd {
             caughtUpAt = now
@@ -38,6 +40,7 @@ struct FollowerProgress: Sendable {
             caughtUpAt = lastFetchAt
         }
         position = offset
+        self.logStart = logStart
         self.brokerEpoch = brokerEpoch
         self.mayBeInSync = mayBeInSync
         lastFetchAt = now
@@ -64,6 +67,9 @@ struct FollowerProgress: Sendable {
     mutating func leaderAppends(at end: Offset, at now: Instant) {
         if position >= end { caughtUpAt = now }
     }
+
+    /// Grows with how much it has, and then with how recently it was caught up; no two followers have the same.
+    var rank: (Offset, Int64, Int32) { (position, caughtUpAt?.nanoseconds ?? .min, broker.value) }
 
     /// Until when it counts as caught up; `never` while it stands at the end of the leader's log, nil when it has never
     /// been there.

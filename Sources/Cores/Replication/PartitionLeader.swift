@@ -19,10 +19,10 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     package enum Event: Sendable {
         /// The leader's own log ends at this offset now.
         case appended(end: Offset)
-        /// A follower asked for records from `offset`: what lies before is in its log, as it is in the leader's. The
-        /// asker has compared the epochs (KIP-101, KIP-595). `brokerEpoch` is the follower's own, -1 when it does not
-        /// tell; `mayBeInSync`: see ``FollowerProgress/mayBeInSync``.
-        case followerFetched(BrokerID, from: Offset, brokerEpoch: Int64 = -1, mayBeInSync: Bool)
+        /// A follower asked for records from `offset`: what lies before, as far back as `logStart`, is in its log, as
+        /// it is in the leader's. The asker has compared the epochs (KIP-101, KIP-595). `brokerEpoch` is the follower's
+        /// own, -1 when it does not tell; `mayBeInSync`: see ``FollowerProgress/mayBeInSync``.
+        case followerFetched(BrokerID, from: Offset, logStart: Offset, brokerEpoch: Int64 = -1, mayBeInSync: Bool)
         /// A broker's registration is another; `epoch` is nil when it is gone, or the broker is shutting down.
         case followerRegistered(BrokerID, epoch: Int64?)
         /// A broker that is alive is about to stop. Where others stay in sync the controller takes it out of the set.
@@ -114,10 +114,11 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     package mutating func step(_ event: Event, at now: Instant, into effects: inout [Effect]) {
         switch event {
         case .appended(let end): append(end, at: now)
-        case .followerFetched(let follower, let offset, let brokerEpoch, let mayBeInSync):
+        case .followerFetched(let follower, let offset, let logStart, let brokerEpoch, let mayBeInSync):
             guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
             followers[place].fetched(
-                from: offset, leaderEnd: logEnd, brokerEpoch: brokerEpoch, mayBeInSync: mayBeInSync, at: now)
+                from: offset, logStart: logStart, leaderEnd: logEnd, brokerEpoch: brokerEpoch,
+                mayBeInSync: mayBeInSync, at: now)
             if offset >= highWatermark, offset >= epochStart { ask(for: [follower], into: &effects) }
         case .followerRegistered(let follower, let epoch):
             guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
@@ -150,6 +151,20 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     /// when it was last caught up.
     package func progress(of follower: BrokerID) -> (position: Offset, caughtUpAt: Instant?)? {
         followers.first { $0.broker == follower }.map { ($0.position, $0.caughtUpAt) }
+    }
+
+    /// The followers in sync whose logs hold what lies at `offset`, or end there; the most caught up first.
+    package func inSyncFollowers(holding offset: Offset) -> [BrokerID] {
+        let holding = followers.filter {
+            term.inSync.contains($0.broker) && $0.position >= offset && (0...offset).contains($0.logStart)
+        }
+        return holding.sorted { $0.rank > $1.rank }.map(\.broker)
+    }
+
+    /// The first offset that is in a log of this partition: the leader's begins at `logStart`, and followers that are
+    /// not `living` do not count. -1 while a living one has not fetched yet.
+    package func lowWatermark(from logStart: Offset, living: (BrokerID) -> Bool) -> Offset {
+        followers.reduce(logStart) { living($1.broker) ? min($0, $1.logStart) : $0 }
     }
 
     // MARK: - What happens

@@ -1,6 +1,7 @@
 import ClusterModel
 import Controller
 import KafkaProtocol
+import KafkaProtocolAdmin
 import NIOCore
 import Seams
 import SegmentedLog
@@ -85,10 +86,13 @@ package struct BrokerKernel: ProtocolCore {
     var generator: any RandomNumberGenerator & Sendable
     var fetchSessions: FetchSessions
     var parkedFetches = ParkedFetches()
-    var waitingProduces = WaitingProduces()
+    var waitingProduces = WaitingReplies<ProduceResponse>()
+    var waitingDeletions = WaitingReplies<DeleteRecordsResponse>()
+    var waitingSpeakers = WaitingSpeakers()
     /// When the leaders of partitions want a tick.
     var leaderDeadlines = Deadlines<TopicPartition>()
     var fetchers = ReplicaFetchers()
+    var throttles: ReplicationThrottles
     var producerIDs = ProducerIDs()
     var groups = GroupCoordinators()
     var upkeep: Upkeep
@@ -116,6 +120,7 @@ package struct BrokerKernel: ProtocolCore {
         self.fetchSessions = FetchSessions(
             slots: settings.fetchSessionSlots, lastID: Int32.random(in: 0 ..< .max, using: &generator))
         self.generator = generator
+        self.throttles = ReplicationThrottles(settings)
         self.upkeep = Upkeep(settings: settings, at: now)
         self.compaction = Compaction(settings: settings.compaction, at: now)
         self.moves = DirectoryMoves(at: now)
@@ -150,8 +155,8 @@ package struct BrokerKernel: ProtocolCore {
     package var nextDeadline: Instant {
         var deadline = min(upkeep.nextDeadline, groups.nextDeadline, compaction.nextDeadline, moves.nextDeadline)
         deadline = min(
-            deadline, waitingProduces.nextDeadline, leaderDeadlines.next, parkedFetches.nextDeadline,
-            fetchers.nextDeadline(in: image))
+            deadline, waitingProduces.nextDeadline, waitingDeletions.nextDeadline, waitingSpeakers.nextDeadline,
+            leaderDeadlines.next, parkedFetches.nextDeadline, fetchers.nextDeadline(in: image))
         if let wait = imageWaits.nextDeadline { deadline = min(deadline, wait) }
         return deadline
     }
@@ -160,6 +165,8 @@ package struct BrokerKernel: ProtocolCore {
         keepUp()
         tickLeaders()
         endLateProduceWaits()
+        endLateDeletions()
+        endLateSpeakers()
         compactWhenDue()
         loadGroups()
         tickGroups()
@@ -206,7 +213,14 @@ package struct BrokerKernel: ProtocolCore {
     func led(
         _ partition: TopicPartition, leaderEpoch: LeaderEpoch = -1
     ) -> Result<Partition, ErrorCode> {
-        guard let found = partitions[partition], found.isLeader else {
+        replica(of: partition, leaderEpoch: leaderEpoch).flatMap { found in
+            found.isLeader ? .success(found) : .failure(.notLeaderOrFollower)
+        }
+    }
+
+    /// This broker's replica of `partition`, leader or not, if it is in the epoch that the asker believes in (-1: any).
+    func replica(of partition: TopicPartition, leaderEpoch: LeaderEpoch) -> Result<Partition, ErrorCode> {
+        guard let found = partitions[partition] else {
             if offline[partition] != nil { return .failure(.kafkaStorageError) }
             return .failure(image.partition(partition) == nil ? .unknownTopicOrPartition : .notLeaderOrFollower)
         }

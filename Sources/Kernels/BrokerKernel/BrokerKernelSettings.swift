@@ -33,6 +33,10 @@ package struct BrokerKernelSettings: Sendable {
     package var replicaFetchResponseMaximumBytes: Int32 = 10_485_760
     /// `replica.fetch.backoff.ms`
     package var replicaFetchBackoff = Duration.milliseconds(1_000)
+    /// `replication.quota.window.num`
+    package var replicationQuotaWindowCount = 11
+    /// `replication.quota.window.size.seconds`
+    package var replicationQuotaWindow = Duration.seconds(1)
     /// Whether `replica.selector.class` is the one that sends consumers to replicas of their rack (KIP-392).
     package var sendsConsumersToTheirRack = false
     /// So soon after an answer a follower gets no other: what comes meanwhile goes in one, which under load saves most of

@@ -22,6 +22,10 @@ struct FetchPlan {
     var usesTopicIDs: Bool
     /// The newest format that the reader understands.
     var newestMagic: Int8
+    /// Whether the reader knows zstd (KIP-110, version 10 and up).
+    var knowsZstd: Bool
+    /// Given for a consumer that may read from any replica (KIP-392, version 11 and up).
+    var nearness: ConsumerNearness?
 }
 
 /// What was found for one partition.
@@ -34,6 +38,10 @@ struct FetchFinding {
     /// The slice's records in an older format.
     var converted: ByteBuffer?
     var divergence: EpochEnd?
+    /// Where the consumer should rather read; then there is nothing else for it here.
+    var preferredReplica: BrokerID?
+    /// Whether what a follower gets counts against the leader's throttle (KIP-73).
+    var isThrottled = false
     /// Whether the reader has all there is for it now.
     var isExhausted = false
 
@@ -42,6 +50,11 @@ struct FetchFinding {
 
 extension BrokerKernel {
     mutating func fetch(_ request: Request, _ body: FetchRequest) {
+        // A follower that has more to ask does not wait until the leader has news.
+        if var waiting = parkedFetches.take(session: body.sessionId, of: request.ticket.connection) {
+            waiting.deadline = now
+            answerOrPark(waiting)
+        }
         switch plan(request, body) {
         case .failure(let error): refuse(request, error)
         case .success(let plan):
@@ -74,7 +87,9 @@ extension BrokerKernel {
             maximumBytes: replica >= 0
                 ? Int(body.maxBytes) : min(Int(body.maxBytes), settings.maximumFetchSizeInBytes),
             readsCommittedOnly: replica < 0 && body.isolationLevel == 1, usesTopicIDs: usesTopicIDs,
-            newestMagic: request.version < 2 ? 0 : request.version < 4 ? 1 : 2)
+            newestMagic: request.version < 2 ? 0 : request.version < 4 ? 1 : 2, knowsZstd: request.version >= 10,
+            nearness: replica < 0 && request.version >= 11
+                ? ConsumerNearness(listener: request.origin.listener, rack: body.rackId) : nil)
         let interests = interests(of: body, usesTopicIDs: usesTopicIDs)
         switch body.sessionEpoch {
         case -1, 0:
@@ -167,11 +182,13 @@ extension BrokerKernel {
                 interest, plan, atMost: min(interest.maximumBytes, plan.maximumBytes - byteCount),
                 atLeastOneBatch: byteCount == 0 && fetch.request.version >= 3)
             byteCount += finding.byteCount
-            if finding.error != .none || finding.divergence != nil { mustAnswer = true }
+            if mustTellAtOnce(finding, for: interest, plan) { mustAnswer = true }
             findings.append(finding)
         }
         mustAnswer = mustAnswer || byteCount >= plan.minimumBytes
         if mustAnswer {
+            let throttledCount = findings.reduce(0) { $1.isThrottled ? $0 + $1.byteCount : $0 }
+            if throttledCount > 0 { throttles.leader.count(throttledCount, at: now) }
             let response = response(to: plan, interests, findings)
             reply(to: fetch.request) { response.write(to: &$0, version: fetch.request.version) }
             fetchSessions[plan.sessionID]?.answered = now
@@ -190,7 +207,11 @@ extension BrokerKernel {
             finding.error = .unknownTopicId
             return finding
         }
-        switch led(interest.topicPartition, leaderEpoch: interest.currentLeaderEpoch) {
+        let replica =
+            plan.nearness == nil
+            ? led(interest.topicPartition, leaderEpoch: interest.currentLeaderEpoch)
+            : replica(of: interest.topicPartition, leaderEpoch: interest.currentLeaderEpoch)
+        switch replica {
         case .failure(let error):
             finding.error = error
         case .success(let partition):
@@ -201,6 +222,15 @@ extension BrokerKernel {
             finding.highWatermark = partition.log.highWatermark
             finding.lastStableOffset = partition.log.lastStableOffset
             finding.logStartOffset = partition.log.logStartOffset
+            finding.preferredReplica = plan.nearness.flatMap {
+                preferredReplica(of: partition, for: $0, at: interest.fetchOffset)
+            }
+            guard finding.preferredReplica == nil else { return finding }
+            // As Apache's brokers tell it: by the topic's setting, and not by what producers have chosen.
+            if !plan.knowsZstd, partition.log.settings.compression?.codec == .zstd {
+                finding.error = .unsupportedCompressionType
+                return finding
+            }
             finding.divergence = Divergence.end(
                 in: partition.log, ofFollowerAt: interest.fetchOffset, lastEpoch: interest.lastFetchedEpoch)
             if let end = finding.divergence {
@@ -218,6 +248,10 @@ extension BrokerKernel {
             }
             switch outcome {
             case .slice(let slice):
+                if let follower = plan.replica {
+                    guard !holdsBack(partition, from: follower) else { return finding }
+                    finding.isThrottled = partition.throttled.isAtLeader
+                }
                 finding.slice = slice
                 finding.isExhausted = interest.fetchOffset >= end
                 if plan.newestMagic < 2 { convert(&finding, of: partition, to: plan.newestMagic) }
@@ -226,101 +260,5 @@ extension BrokerKernel {
             }
         }
         return finding
-    }
-
-    // MARK: - Answering
-
-    private func response(
-        to plan: FetchPlan, _ interests: [FetchInterest], _ findings: [FetchFinding]
-    ) -> FetchResponse {
-        var response = FetchResponse()
-        response.sessionId = plan.sessionID
-        // Some clients keep only the last of several entries of a topic.
-        var places: [TopicOfFetch: Int] = [:]
-        for (interest, finding) in zip(interests, findings) {
-            if plan.isIncremental && !isNews(finding, for: interest) { continue }
-            let place = places[TopicOfFetch(interest), default: response.responses.count]
-            if place == response.responses.count {
-                var topic = FetchResponse.FetchableTopicResponse()
-                topic.topic = interest.topic
-                topic.topicId = interest.topicID
-                response.responses.append(topic)
-                places[TopicOfFetch(interest)] = place
-            }
-            response.responses[place].partitions.append(told(finding, for: interest, plan))
-        }
-        return response
-    }
-
-    private func isNews(_ finding: FetchFinding, for interest: FetchInterest) -> Bool {
-        finding.byteCount > 0 || finding.error != .none || finding.divergence != nil
-            || finding.highWatermark != interest.toldHighWatermark
-            || finding.logStartOffset != interest.toldLogStartOffset
-    }
-
-    private func told(
-        _ finding: FetchFinding, for interest: FetchInterest, _ plan: FetchPlan
-    ) -> FetchResponse.PartitionData {
-        var told = FetchResponse.PartitionData()
-        told.partitionIndex = interest.partition
-        told.errorCode = finding.error.rawValue
-        told.highWatermark = finding.highWatermark
-        told.lastStableOffset = finding.lastStableOffset
-        told.logStartOffset = finding.logStartOffset
-        if let divergence = finding.divergence {
-            told.divergingEpoch.epoch = divergence.epoch
-            told.divergingEpoch.endOffset = divergence.endOffset
-        }
-        if let converted = finding.converted {
-            told.records = .inMemory(converted)
-        } else {
-            told.records = finding.slice?.range.map { .inFile($0) } ?? .inMemory(ByteBuffer())
-        }
-        if plan.readsCommittedOnly {
-            told.abortedTransactions = (finding.slice?.abortedTransactions ?? []).map { aborted in
-                var one = FetchResponse.AbortedTransaction()
-                one.producerId = aborted.producerID
-                one.firstOffset = aborted.firstOffset
-                return one
-            }
-        }
-        return told
-    }
-
-    /// Notes in the session what was found, and told. An error is told again until it ends, and so are records until
-    /// the client asks for those behind them.
-    private mutating func settle(
-        _ session: Int32, _ interests: [FetchInterest], _ findings: [FetchFinding], areTold: Bool
-    ) {
-        var quiet: [FetchInterest.Key] = []
-        var served: Set<FetchInterest.Key> = []
-        for (var interest, finding) in zip(interests, findings) {
-            let key = interest.key
-            if areTold {
-                interest.toldHighWatermark = finding.error == .none ? finding.highWatermark : -1
-                interest.toldLogStartOffset = finding.logStartOffset
-                fetchSessions[session]?.noteTold(
-                    key, highWatermark: interest.toldHighWatermark, logStartOffset: interest.toldLogStartOffset)
-                if finding.byteCount > 0 { served.insert(key) }
-            }
-            if finding.isExhausted && !isNews(finding, for: interest),
-                let partition = partitions[interest.topicPartition]
-            {
-                partition.quietSessions.insert(session)
-                quiet.append(key)
-            }
-        }
-        fetchSessions[session]?.settle(quiet: quiet, behind: served)
-    }
-}
-
-/// By what the entries of a fetch's response differ: by name, or by id where there are no names.
-private struct TopicOfFetch: Hashable {
-    var name: String
-    var id: KafkaUUID
-
-    init(_ interest: FetchInterest) {
-        name = interest.topic
-        id = interest.topicID
     }
 }

@@ -24,7 +24,9 @@ extension BrokerKernel {
                 step(
                     partition,
                     .followerFetched(
-                        replica, from: wanted.fetchOffset, brokerEpoch: brokerEpoch, mayBeInSync: mayBeInSync))
+                        replica, from: wanted.fetchOffset, logStart: wanted.logStartOffset, brokerEpoch: brokerEpoch,
+                        mayBeInSync: mayBeInSync))
+                endDeletions(of: partition)
             }
         }
     }

@@ -12,6 +12,7 @@ extension BrokerKernel {
         dropOfflinePartitions()
         dropStrayLogs()
         let hasNewDefaults = defaults != brokerValues
+        if hasNewDefaults || !hasFollowed { limitReplication() }
         for name in changes.topicsRemoved {
             moves.forgetPreferred(ofTopic: name)
             dropPartitions(of: name, (older.topics[name]?.partitions ?? []).indices) { _ in true }
@@ -30,17 +31,20 @@ extension BrokerKernel {
             let partitions = (changed ?? Array(topic.partitions.indices)).map {
                 TopicPartition(topic: name, partition: Int32($0))
             }
-            due.append(DuePartitions(topic: topic, partitions: partitions, hasNewConfigs: hasNewConfigs))
+            due.append(
+                DuePartitions(name: name, topic: topic, partitions: partitions, hasNewConfigs: hasNewConfigs))
         }
         beginLogs(for: due)
         for one in due {
             for name in one.partitions { follow(one.topic, name, hasNewConfigs: one.hasNewConfigs) }
+            throttle(one.name, one.topic, hasNewConfigs: one.hasNewConfigs)
         }
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
         hasFollowed = true
         tellLeaders(of: changes.brokersChanged, since: older)
         loadGroups()
         forgetInGroups(changes.topicsRemoved)
+        if !changes.brokersChanged.isEmpty { endDeletionsOfTheLiving() }
         endImageWaits()
     }
 
@@ -170,6 +174,7 @@ extension TopicImage {
 
 /// Partitions of a topic that are to be looked at.
 private struct DuePartitions {
+    let name: String
     let topic: TopicImage
     let partitions: [TopicPartition]
     let hasNewConfigs: Bool

@@ -1,5 +1,6 @@
 import ClusterModel
 import Controller
+import KafkaProtocol
 import Replication
 import Seams
 import SegmentedLog
@@ -7,9 +8,8 @@ import SegmentedLog
 /// Who may speak only once what it says is committed.
 enum CommitWaiter {
     /// A partition of a produce request: what waits, and the partition's place in its response.
-    case produce(ProduceWaitID, topic: Int, partition: Int)
-    /// Called once: with true when all is committed, with false when this broker was deposed before.
-    case speaker((inout BrokerKernel, Bool) -> Void)
+    case produce(WaitingReplies<ProduceResponse>.ID, topic: Int, partition: Int)
+    case speaker(WaitingSpeakers.ID)
 }
 
 /// What leading partitions means for a broker: taking over, watching followers, committing, stepping down.
@@ -32,6 +32,7 @@ extension BrokerKernel {
     mutating func resign(_ partition: Partition) {
         guard partition.isLeader else { return }
         partition.leadership = nil
+        endDeletions(of: partition)
         for waiter in partition.gate.abandon() { release(waiter, of: partition, isCommitted: false) }
     }
 
@@ -88,20 +89,9 @@ extension BrokerKernel {
         }
     }
 
-    // MARK: - Waiting for the high watermark
-
-    /// Goes on with `speak` once all that the log holds now is committed, perhaps now: with true, or with false when
-    /// this broker is deposed before.
-    mutating func whenCommitted(_ partition: Partition, _ speak: @escaping (inout BrokerKernel, Bool) -> Void) {
-        if !partition.isLeader || partition.log.highWatermark >= partition.log.logEndOffset {
-            return speak(&self, partition.isLeader)
-        }
-        partition.gate.wait(.speaker(speak), for: partition.log.logEndOffset)
-    }
-
     private mutating func release(_ waiter: CommitWaiter, of partition: Partition, isCommitted: Bool) {
         switch waiter {
-        case .speaker(let speak): speak(&self, isCommitted)
+        case .speaker(let id): waitingSpeakers.take(id)?(&self, isCommitted ? .committed : .deposed)
         case .produce(let wait, let topic, let place):
             endProduceWait(wait, topic: topic, partition: place, of: partition, isCommitted: isCommitted)
         }

@@ -81,6 +81,11 @@ struct ParkedFetches {
         }
     }
 
+    /// Takes out the incremental fetch of a session that waits, if it came by this connection.
+    mutating func take(session: Int32, of connection: ConnectionID) -> ParkedFetch? {
+        waitingSessions[session]?.first { $0.connection == connection }.flatMap { take($0) }
+    }
+
     /// Forgets the deadlines of fetches that were answered before; when all that wait are parked.
     mutating func dropDeadlinesOfAnswered() {
         while let ticket = deadlines.first, !isParked(ticket) { deadlines.removeFirst() }

@@ -16,8 +16,13 @@ package final class Partition {
     /// The broker whose log this one follows; nil while this broker or nobody leads.
     package internal(set) var followedLeader: BrokerID?
     var minimumInSyncReplicas = 1
+    var throttled = ThrottledSides()
     /// Who waits for the high watermark; empty unless this broker leads.
     var gate = CommitGate<CommitWaiter>()
+    /// Who waits until all replicas have deleted; empty unless this broker leads.
+    var deletions: [DeletionWait] = []
+    /// Where the log began when its leader was last asked for records.
+    var toldLogStart: Offset = -1
     /// For when a tick of `leadership` is scheduled; `never` for none.
     var scheduledTick = Instant.never
     /// Whether the log grew in this step, so that fetches waiting for it are looked at.

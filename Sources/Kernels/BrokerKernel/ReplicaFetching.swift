@@ -57,12 +57,24 @@ extension BrokerKernel {
         guard !fetchers.byLeader.isEmpty else { return }
         let now = now
         for leader in fetchers.byLeader.keys.sorted() where image.brokers[leader] != nil {
-            guard let order = fetchers.byLeader[leader]?.nextOrder(at: now) else { continue }
+            guard var order = fetchers.byLeader[leader]?.nextOrder(at: now) else { continue }
+            order.told.removeAll { holdBack($0, from: leader) }
             let request = fetchRequest(order)
             ask(leader, request, version: Self.fetchVersion) { kernel, response in
                 kernel.receive(response, from: leader)
             }
         }
+    }
+
+    /// Leaves a partition out of the next fetch while the throttle asks for that (KIP-73). Returns whether it did.
+    private mutating func holdBack(_ name: TopicPartition, from leader: BrokerID) -> Bool {
+        guard let partition = partitions[name], partition.throttled.isAtFollower,
+            throttles.follower.isExceeded(at: now),
+            image.partition(name)?.isr.contains(settings.brokerID) == false
+        else { return false }
+        let until = throttles.follower.allowed(from: now)
+        fetchers.byLeader[leader]?.delay(name, until: until)
+        return true
     }
 
     private func fetchRequest(_ order: FetchOrder) -> FetchRequest {
@@ -82,6 +94,7 @@ extension BrokerKernel {
             wanted.fetchOffset = partition.log.logEndOffset
             wanted.lastFetchedEpoch = partition.log.leaderEpochs.latest ?? -1
             wanted.logStartOffset = partition.log.logStartOffset
+            partition.toldLogStart = wanted.logStartOffset
             wanted.partitionMaxBytes = settings.replicaFetchPartitionMaximumBytes
             if request.topics.last?.topicId != partition.topicID {
                 var topic = FetchRequest.FetchTopic()
@@ -126,10 +139,14 @@ extension BrokerKernel {
             for told in topic.partitions {
                 let id = TopicPartition(topic: name, partition: told.partitionIndex)
                 guard let partition = partitions[id], partition.topicID == topic.topicId,
-                    partition.followedLeader == leader,
-                    fetchers.byLeader[leader]?.answeredEpoch(of: id) == partition.leaderEpoch
+                    partition.followedLeader == leader
                 else { continue }
-                if let cut = take(told, for: partition, from: leader) { cuts.append((partition, cut)) }
+                switch fetchers.byLeader[leader]?.use(ofAnswerAbout: id) {
+                case nil, .stale?: continue
+                case .repeated?: takeHighWatermark(told, for: partition)
+                case .current?:
+                    if let cut = take(told, for: partition, from: leader) { cuts.append((partition, cut)) }
+                }
             }
         }
         truncate(cuts)
@@ -143,11 +160,11 @@ extension BrokerKernel {
         let log = partition.log
         let now = now
         switch ErrorCode(rawValue: told.errorCode) {
-        case .none: break
+        case .none: fetchers.byLeader[leader]?.accepted(partition.name)
         case .offsetOutOfRange: return placeOutOfRange(told, for: partition, from: leader)
         default:
             // The leader has not read the tree yet, or this broker has not: the next image or the next try tells.
-            fetchers.byLeader[leader]?.delay(partition.name, at: now)
+            fetchers.byLeader[leader]?.refused(partition.name, at: now)
             return nil
         }
         if told.divergingEpoch.endOffset >= 0 {
@@ -158,22 +175,30 @@ extension BrokerKernel {
         if case .inMemory(let batches)? = told.records, batches.readableBytes > 0 {
             guard append(batches, fetchedFor: partition, from: leader) else { return nil }
         }
-        let (highWatermark, start) = (log.highWatermark, log.logStartOffset)
-        log.advanceHighWatermark(to: told.highWatermark)
+        takeHighWatermark(told, for: partition)
         if told.logStartOffset > log.logStartOffset {
             _ = onLog { () throws(LogFailure) in
                 try log.raiseLogStart(to: min(told.logStartOffset, log.logEndOffset))
             }
+            parkedFetches.note(partition)
         }
-        if log.highWatermark != highWatermark || log.logStartOffset != start { parkedFetches.note(partition) }
+        // A leader that deletes records waits to hear that they are gone here too.
+        if told.logStartOffset > partition.toldLogStart { fetchers.byLeader[leader]?.moved(partition.name) }
         return nil
+    }
+
+    private mutating func takeHighWatermark(_ told: FetchResponse.PartitionData, for partition: Partition) {
+        guard told.errorCode == 0, told.divergingEpoch.endOffset < 0 else { return }
+        let highWatermark = partition.log.highWatermark
+        partition.log.advanceHighWatermark(to: told.highWatermark)
+        if partition.log.highWatermark != highWatermark { parkedFetches.note(partition) }
     }
 
     /// Appends batches as they stand in the leader's log. False when they do not go on where this log ends.
     private mutating func append(
         _ batches: ByteBuffer, fetchedFor partition: Partition, from leader: BrokerID
     ) -> Bool {
-        let now = now
+        let (now, backoff) = (now, settings.replicaFetchBackoff)
         let outcome = onLog { () throws(LogFailure) in
             let outcome = try partition.log.appendKeepingOffsets(
                 batches, newestEpoch: partition.leaderEpoch, at: now)
@@ -183,11 +208,12 @@ extension BrokerKernel {
         switch outcome {
         case nil: return false
         case .appended, .duplicate:
+            if partition.throttled.isAtFollower { throttles.follower.count(batches.readableBytes, at: now) }
             fetchers.byLeader[leader]?.moved(partition.name)
             return true
         case .refused(let refusal):
             perform(.report("\(partition.name): what broker \(leader) sent cannot be appended: \(refusal)"))
-            fetchers.byLeader[leader]?.delay(partition.name, at: now)
+            fetchers.byLeader[leader]?.delay(partition.name, until: now + backoff)
             return false
         }
     }
@@ -199,7 +225,7 @@ extension BrokerKernel {
         _ told: FetchResponse.PartitionData, for partition: Partition, from leader: BrokerID
     ) -> Offset? {
         let log = partition.log
-        let now = now
+        let (now, backoff) = (now, settings.replicaFetchBackoff)
         perform(
             .report(
                 "\(partition.name): fetching at \(log.logEndOffset) is out of range at its leader, broker \(leader), "
@@ -208,7 +234,7 @@ extension BrokerKernel {
             return min(told.highWatermark, log.logEndOffset)
         }
         guard told.logStartOffset >= 0 else {
-            fetchers.byLeader[leader]?.delay(partition.name, at: now)
+            fetchers.byLeader[leader]?.delay(partition.name, until: now + backoff)
             return nil
         }
         let start = log.logStartOffset

@@ -105,9 +105,9 @@ extension ClusterWorld {
 
     /// Makes a change as an admin client or a broker asks for it. Returns whether it was done.
     func make(_ change: TreeChange) -> Bool {
-        let hasConfig = change.configPath.map { tree.node($0) != nil } ?? false
+        let configNode = change.configPath.flatMap { tree.node($0) }
         do throws(ChangeRefusal) {
-            for transaction in try change.transactions(on: tree.image, configNodeExists: hasConfig) {
+            for transaction in try change.transactions(on: tree.image, configNode: configNode) {
                 guard write(transaction) else { return false }
             }
             return true

@@ -20,8 +20,13 @@ struct Reassign: AsyncParsableCommand {
             log_dirs, which may be left out, names for each replica the data directory of its broker, or "any".
             """)
     var reassignmentJsonFile: String?
+    @Option(help: "Bytes per second that new replicas may take from a broker; --verify takes the limit back.")
+    var throttle: Int64?
+    @Flag(help: "Leave throttles as they are when all is done or cancelled.") var preserveThrottles = false
 
     func validate() throws {
+        if let throttle, throttle < 1 { throw ValidationError("--throttle is at least 1 byte per second") }
+        if throttle != nil, action != .execute { throw ValidationError("--throttle is for --execute") }
         if action != .list, reassignmentJsonFile == nil {
             throw ValidationError("--reassignment-json-file is missing")
         }
@@ -34,12 +39,15 @@ struct Reassign: AsyncParsableCommand {
             switch action {
             case .list: for move in try await administrator.moves() { print(Self.line(move)) }
             case .execute:
+                try await limit(plan.targets, administrator)
                 let placement = DirectoryPlacement(plan.directories, administrator)
                 // First, so that new replicas begin where they belong.
                 try await placement.begin()
                 try await begin(plan.targets, administrator)
                 try await placement.finishBeginning()
-            case .cancel: try await begin(plan.targets.mapValues { _ in nil }, administrator)
+            case .cancel:
+                try await begin(plan.targets.mapValues { _ in nil }, administrator)
+                try await clearThrottles(plan.targets, administrator)
             case .verify: try await verify(plan, administrator)
             }
         }
@@ -51,6 +59,27 @@ struct Reassign: AsyncParsableCommand {
             throw ValidationError("There is no file \(file).")
         }
         return try ReassignmentPlan(parsing: bytes)
+    }
+
+    /// Before the moves begin, so that none is fast at first. A throttle that is there already holds for all that moves.
+    private func limit(_ targets: [TopicPartition: [BrokerID]], _ administrator: Administrator) async throws {
+        guard let throttle else { return }
+        let topics = try await administrator.topics(Set(targets.keys.map(\.topic)).sorted())
+        var replicas: [TopicPartition: [BrokerID]] = [:]
+        for topic in topics.values {
+            for partition in topic.partitions {
+                replicas[TopicPartition(topic: topic.name, partition: partition.index)] = partition.replicas
+            }
+        }
+        let moves = MoveThrottle(targets: targets, underWay: try await administrator.moves(), replicas: replicas)
+        try await moves.set(throttle, by: administrator)
+    }
+
+    private func clearThrottles(
+        _ targets: [TopicPartition: [BrokerID]], _ administrator: Administrator
+    ) async throws {
+        guard !preserveThrottles, try await administrator.moves().isEmpty else { return }
+        try await MoveThrottle.clear(Set(targets.keys.map(\.topic)), by: administrator)
     }
 
     private func begin(_ targets: [TopicPartition: [BrokerID]?], _ administrator: Administrator) async throws {
@@ -78,6 +107,7 @@ struct Reassign: AsyncParsableCommand {
             }
             isDone = false
         }
+        try await clearThrottles(plan.targets, administrator)
         if try await !DirectoryPlacement(plan.directories, administrator).verify() { isDone = false }
         if !isDone { throw ExitCode.failure }
     }

@@ -93,7 +93,7 @@ extension BrokerKernel {
             configs[key.name] = value
             return
         }
-        guard case .list = key.kind else {
+        guard key.isList else {
             throw AdminRefusal(
                 .invalidConfig,
                 "Config value \(operation == .append ? "append" : "subtract") is not allowed for "
@@ -113,28 +113,45 @@ extension BrokerKernel {
     ) {
         let deadline = now + settings.imageTimeout
         gather(alterations) { (kernel, alteration, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
-            do throws(AdminRefusal) {
-                let (entity, configs) = try kernel.configs(after: alteration)
-                guard !isValidation else { return done(&kernel, nil) }
-                kernel.change(entity.change(to: configs)) { kernel, outcome in
-                    if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
-                    kernel.whenImage(by: deadline) {
-                        entity.configs(in: $0.image) == configs
-                    } then: { kernel, _ in
-                        done(&kernel, nil)
-                    }
-                }
-            } catch {
-                done(&kernel, error)
-            }
+            kernel.alter(alteration, isValidation: isValidation, by: deadline, then: done)
         } then: { kernel, refusals in
             finish(&kernel, refusals)
         }
     }
 
+    /// Where somebody else alters the same at the same time, the later one begins again on what the earlier one has
+    /// made of it.
+    private mutating func alter(
+        _ alteration: ConfigAlteration, isValidation: Bool, by deadline: Instant,
+        then done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void
+    ) {
+        do throws(AdminRefusal) {
+            let (entity, present, configs) = try self.configs(after: alteration)
+            guard !isValidation else { return done(&self, nil) }
+            change(entity.change(from: present, to: configs)) { kernel, outcome in
+                guard let refusal = AdminRefusal(outcome) else {
+                    return kernel.whenImage(by: deadline) {
+                        entity.configs(in: $0.image) == configs
+                    } then: { kernel, _ in
+                        done(&kernel, nil)
+                    }
+                }
+                guard refusal.error == .invalidUpdateVersion else { return done(&kernel, refusal) }
+                kernel.whenImage(by: deadline) {
+                    entity.configs(in: $0.image) != present
+                } then: { kernel, hasChanged in
+                    guard hasChanged else { return done(&kernel, refusal) }
+                    kernel.alter(alteration, isValidation: false, by: deadline, then: done)
+                }
+            }
+        } catch {
+            done(&self, error)
+        }
+    }
+
     private func configs(
         after alteration: ConfigAlteration
-    ) throws(AdminRefusal) -> (AlteredEntity, [String: String]) {
+    ) throws(AdminRefusal) -> (AlteredEntity, present: [String: String], altered: [String: String]) {
         let entity = try AlteredEntity(alteration.resourceType, alteration.resourceName, on: settings.brokerID)
         guard let present = entity.configs(in: image) else {
             throw AdminRefusal(.unknownTopicOrPartition, "The topic '\(alteration.resourceName)' does not exist.")
@@ -143,6 +160,6 @@ extension BrokerKernel {
         for (name, value) in configs.sorted(by: { $0.key < $1.key }) where present[name] != value {
             if let objection = try entity.key(name).objection(to: value) { throw entity.refusal(of: objection) }
         }
-        return (entity, configs)
+        return (entity, present, configs)
     }
 }

@@ -36,11 +36,14 @@ enum AlteredEntity {
         }
     }
 
-    func change(to configs: [String: String]) -> TreeChange {
+    /// The change from `present` to `configs`, which is refused when something else is set by then.
+    func change(from present: [String: String], to configs: [String: String]) -> TreeChange {
         switch self {
-        case .topic(let name): .setTopicConfigs(name: name, configs: configs)
-        case .broker(nil): .setConfigs(entity: "brokers/\(TreePath.defaultEntity)", configs: configs)
-        case .broker(let id?): .setConfigs(entity: "brokers/\(id)", configs: configs)
+        case .topic(let name): .setTopicConfigs(name: name, configs: configs, replacing: present)
+        case .broker(let id):
+            .setConfigs(
+                entity: "brokers/\(id.map { "\($0)" } ?? TreePath.defaultEntity)", configs: configs,
+                replacing: present)
         }
     }
 

@@ -150,7 +150,7 @@ extension TopicConfigKey.Kind {
         case .int: 3
         case .long: 5
         case .double: 6
-        case .list: 7
+        case .list, .replicas: 7
         }
     }
 }

@@ -11,6 +11,8 @@ package struct TopicConfigKey: Sendable {
         case choice([String])
         /// Comma-separated; of these words only, when there are any.
         case list([String])
+        /// `*`, or comma-separated `partition:broker`.
+        case replicas
         case text
     }
 
@@ -67,9 +69,29 @@ package struct TopicConfigKey: Sendable {
             guard words.isEmpty || Self.items(text).allSatisfy(words.contains) else {
                 return invalid + "String must be one of: \(words.joined(separator: ", "))"
             }
+        case .replicas:
+            guard text == "*" || text.isEmpty || Self.isListOfReplicas(text) else {
+                return invalid + name + " must be the literal '*' or a list of replicas in the following format: "
+                    + "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
+            }
         case .text: break
         }
         return nil
+    }
+
+    private static func isListOfReplicas(_ text: String) -> Bool {
+        text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { item in
+            let parts = item.split(separator: ":", omittingEmptySubsequences: false)
+            return parts.count == 2 && parts.allSatisfy { part in Int32(part).map { $0 >= 0 } ?? false }
+        }
+    }
+
+    /// Whether items can be added to it and taken from it.
+    package var isList: Bool {
+        switch kind {
+        case .list, .replicas: true
+        default: false
+        }
     }
 
     /// The items of a comma-separated list, without white space around them.
@@ -99,9 +121,9 @@ extension TopicConfigKey {
         TopicConfigKey(
             "flush.ms", .long(natural), "9223372036854775807",
             ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"]),
-        TopicConfigKey("follower.replication.throttled.replicas", .list([]), "", []),
+        TopicConfigKey("follower.replication.throttled.replicas", .replicas, "", []),
         TopicConfigKey("index.interval.bytes", .int(natural), "4096", ["log.index.interval.bytes"]),
-        TopicConfigKey("leader.replication.throttled.replicas", .list([]), "", []),
+        TopicConfigKey("leader.replication.throttled.replicas", .replicas, "", []),
         TopicConfigKey("local.retention.bytes", .long(-2...Int64.max), "-2", ["log.local.retention.bytes"]),
         TopicConfigKey("local.retention.ms", .long(-2...Int64.max), "-2", ["log.local.retention.ms"]),
         TopicConfigKey(

@@ -35,7 +35,11 @@ extension BrokerKernel {
             return tell(&self, refused)
         }
         let described = registry.description(of: group)
-        whenGroupsCommitted(partition) { kernel, isCommitted in tell(&kernel, isCommitted ? described : refused) }
+        whenGroupsCommitted(partition) { [refused] kernel, outcome in
+            var refused = refused
+            if outcome == .late { refused.errorCode = ErrorCode.coordinatorNotAvailable.rawValue }
+            tell(&kernel, outcome == .committed ? described : refused)
+        }
     }
 
     mutating func deleteGroups(_ request: Request, _ body: DeleteGroupsRequest) {

@@ -100,17 +100,23 @@ extension BrokerKernel {
         _ reply: GroupReply, of index: Int32, by answer: @escaping (inout BrokerKernel, GroupReply) -> Void
     ) {
         if case .heartbeat = reply { return answer(&self, reply) }
-        whenGroupsCommitted(index) { kernel, isCommitted in
-            answer(&kernel, isCommitted ? reply : reply.refused(.notCoordinator))
+        whenGroupsCommitted(index) { kernel, outcome in
+            switch outcome {
+            case .committed: answer(&kernel, reply)
+            case .deposed: answer(&kernel, reply.refused(.notCoordinator))
+            case .late: answer(&kernel, reply.refused(reply.errorWhenLate))
+            }
         }
     }
 
-    /// Goes on with `speak` once all that the registry of a partition knows now is committed: with true, or with false
-    /// when this broker is deposed before.
-    mutating func whenGroupsCommitted(_ index: Int32, _ speak: @escaping (inout BrokerKernel, Bool) -> Void) {
+    /// Goes on with `speak` once all that the registry of a partition knows now is committed, or when it is known that
+    /// this will not be known in `offsets.commit.timeout.ms`.
+    mutating func whenGroupsCommitted(
+        _ index: Int32, _ speak: @escaping (inout BrokerKernel, CommitOutcome) -> Void
+    ) {
         let name = TopicPartition(topic: InternalTopics.committedOffsets, partition: index)
         guard let partition = partitions[name] else { preconditionFailure("\(name) has groups and is not here") }
-        whenCommitted(partition, speak)
+        whenCommitted(partition, by: now + settings.groups.commitTimeout, speak)
     }
 
     /// Appends the records to the partition's log. False when the disk failed: then nothing of them may be told.

@@ -7,20 +7,10 @@ import KafkaProtocolGroups
 extension BrokerKernel {
     mutating func offsetCommit(_ request: Request, _ body: OffsetCommitRequest) {
         guard let partition = coordinatedPartition(of: body.groupId) else {
-            var response = OffsetCommitResponse()
-            response.topics = body.topics.map { topic in
-                var told = OffsetCommitResponse.OffsetCommitResponseTopic()
-                told.name = topic.name
-                told.partitions = topic.partitions.map { partition in
-                    var one = OffsetCommitResponse.OffsetCommitResponsePartition()
-                    one.partitionIndex = partition.partitionIndex
-                    one.errorCode = refusal(of: body.groupId).rawValue
-                    return one
-                }
-                return told
-            }
-            return reply(to: request) { response.write(to: &$0, version: request.version) }
+            return refuse(request, body, refusal(of: body.groupId))
         }
+        // What cannot be committed is not even appended.
+        guard !isUnderMinimum(partition) else { return refuse(request, body, .coordinatorNotAvailable) }
         let refused = unknown(
             body.topics.lazy.flatMap { topic in
                 topic.partitions.lazy.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
@@ -33,6 +23,27 @@ extension BrokerKernel {
             }
             kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
         }
+    }
+
+    private mutating func refuse(_ request: Request, _ body: OffsetCommitRequest, _ error: ErrorCode) {
+        var response = OffsetCommitResponse()
+        response.topics = body.topics.map { topic in
+            var told = OffsetCommitResponse.OffsetCommitResponseTopic()
+            told.name = topic.name
+            told.partitions = topic.partitions.map { partition in
+                var one = OffsetCommitResponse.OffsetCommitResponsePartition()
+                one.partitionIndex = partition.partitionIndex
+                one.errorCode = error.rawValue
+                return one
+            }
+            return told
+        }
+        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    private func isUnderMinimum(_ partition: Int32) -> Bool {
+        let name = TopicPartition(topic: InternalTopics.committedOffsets, partition: partition)
+        return partitions[name]?.leadership?.isUnderMinimum ?? false
     }
 
     mutating func offsetDelete(_ request: Request, _ body: OffsetDeleteRequest) {
@@ -123,8 +134,13 @@ extension BrokerKernel {
         var told = OffsetFetchResponse.OffsetFetchResponseGroup()
         told.groupId = group.groupId
         told.topics = registry.committedOffsets(of: group.groupId, topics: group.topics, requireStable: requireStable)
-        whenGroupsCommitted(partition) { [told] kernel, isCommitted in
-            tell(&kernel, isCommitted ? told : Self.refused(group, .notCoordinator))
+        whenGroupsCommitted(partition) { [told] kernel, outcome in
+            switch outcome {
+            case .committed: tell(&kernel, told)
+            case .deposed: tell(&kernel, Self.refused(group, .notCoordinator))
+            // Of the errors that make clients ask again the one that says "not yet".
+            case .late: tell(&kernel, Self.refused(group, .coordinatorLoadInProgress))
+            }
         }
     }
 

@@ -3,6 +3,12 @@ import KafkaProtocol
 import KafkaProtocolGroups
 
 extension GroupReply {
+    /// What a client is told whose answer was not committed in time, as Apache Kafka's coordinators map
+    /// REQUEST_TIMED_OUT.
+    var errorWhenLate: ErrorCode {
+        if case .syncGroup = self { .rebalanceInProgress } else { .coordinatorNotAvailable }
+    }
+
     /// The answer to the same request when what it was about was lost or is not known.
     func refused(_ error: ErrorCode) -> GroupReply {
         switch self {

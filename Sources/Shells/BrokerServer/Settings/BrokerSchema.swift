@@ -207,9 +207,17 @@ package enum BrokerSchema {
             "replica.fetch.backoff.ms", anyCount, default: "1000",
             "How long a replica waits after its leader could not be reached or refused, in milliseconds."),
         SettingKey(
+            "replication.quota.window.num", someCount, default: "11",
+            "Windows of time over which throttled replication is measured."),
+        SettingKey(
+            "replication.quota.window.size.seconds", someCount, default: "1", "How long each of them is, in seconds."),
+        SettingKey(
             "replica.selector.class",
-            .word(["org.apache.kafka.common.replica.RackAwareReplicaSelector", ""]), default: "",
-            "Rack-aware: consumers that say client.rack read from a replica in sync there. Empty: from the leader."),
+            .word([
+                "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+                "org.apache.kafka.common.replica.LeaderSelector", "",
+            ]), default: "",
+            "Rack-aware: consumers that say client.rack read from a replica in sync there. Else from the leader."),
     ]
 
     private static let groups: [SettingKey] = [
@@ -221,6 +229,9 @@ package enum BrokerSchema {
             "group.initial.rebalance.delay.ms", anyCount, default: "3000",
             "How long an empty group waits for more members, in milliseconds."),
         SettingKey("offset.metadata.max.bytes", anyCount, default: "4096", "Text committed with an offset."),
+        SettingKey(
+            "offsets.commit.timeout.ms", someCount, default: "5000",
+            "How long a group's answer waits until all replicas in sync have what it tells, in milliseconds."),
         SettingKey(
             "offsets.retention.minutes", someCount, default: "10080", "How long an empty group keeps its offsets."),
         SettingKey(
@@ -279,6 +290,7 @@ package enum BrokerSchema {
         case .double(let range): .decimal(range)
         case .choice(let words): .word(words)
         case .list(let words): words.isEmpty ? .list : .words(words)
+        case .replicas: .list
         case .text: .text
         }
     }

@@ -115,7 +115,9 @@ extension BrokerSettings {
         kernel.replicaFetchPartitionMaximumBytes = Int32(values.integer("replica.fetch.max.bytes"))
         kernel.replicaFetchResponseMaximumBytes = Int32(values.integer("replica.fetch.response.max.bytes"))
         kernel.replicaFetchBackoff = values.milliseconds("replica.fetch.backoff.ms")
-        kernel.sendsConsumersToTheirRack = !values.text("replica.selector.class").isEmpty
+        kernel.replicationQuotaWindowCount = Int(values.integer("replication.quota.window.num"))
+        kernel.replicationQuotaWindow = .seconds(values.integer("replication.quota.window.size.seconds"))
+        kernel.sendsConsumersToTheirRack = values.text("replica.selector.class").hasSuffix(".RackAwareReplicaSelector")
     }
 
     /// The listener by which brokers reach each other. A broker without one of the protocol that brokers speak when
@@ -165,6 +167,7 @@ extension BrokerSettings {
         groups.maximumSize = Int(values.integer("group.max.size"))
         groups.initialRebalanceDelay = values.milliseconds("group.initial.rebalance.delay.ms")
         groups.maximumMetadataLength = Int(values.integer("offset.metadata.max.bytes"))
+        groups.commitTimeout = values.milliseconds("offsets.commit.timeout.ms")
         groups.offsetRetention = .seconds(values.integer("offsets.retention.minutes") * 60)
         groups.retentionCheckInterval = values.milliseconds("offsets.retention.check.interval.ms")
         return groups

@@ -73,6 +73,19 @@ struct TreeAccess: Sendable {
     func exists(_ path: String) async throws(CoordinatorError) -> Bool { try await stat(path) != nil }
 
     /// nil when there is no such node.
+    func read(_ path: String) async throws(CoordinatorError) -> NodeReading? {
+        do {
+            guard case .data(let data, let stat) = try await session.perform(.getData(path: path, watch: false)) else {
+                preconditionFailure("the reply to getData is no data")
+            }
+            let bytes = data.map { Array($0.readableBytesView) } ?? []
+            return NodeReading(data: bytes, version: stat.version, created: stat.czxid)
+        } catch .refused(.noNode, _) {
+            return nil
+        }
+    }
+
+    /// nil when there is no such node.
     func stat(_ path: String) async throws(CoordinatorError) -> Stat? {
         do {
             guard case .stat(let stat) = try await session.perform(.exists(path: path, watch: false)) else {

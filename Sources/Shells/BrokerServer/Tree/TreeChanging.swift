@@ -39,7 +39,7 @@ struct TreeChanging {
         var places: [Int] = []
         for (place, change) in changes.enumerated() {
             do throws(ChangeRefusal) {
-                transactions += try change.transactions(on: image, configNodeExists: false)
+                transactions += try change.transactions(on: image, configNode: nil)
                 places.append(place)
                 outcomes.append(.done)
             } catch {
@@ -62,12 +62,12 @@ struct TreeChanging {
     private func attempt(
         _ change: TreeChange, _ image: ClusterImage, _ tree: TreeAccess
     ) async throws(CoordinatorError) -> TreeOutcome? {
-        var hasConfig = false
-        if let path = change.configPath { hasConfig = try await tree.exists(path) }
-        if case .setConfigs(let entity, _) = change, !hasConfig { try await createFolders(of: entity, tree) }
+        var configNode: NodeReading?
+        if let path = change.configPath { configNode = try await tree.read(path) }
+        if case .setConfigs(let entity, _, _) = change, configNode == nil { try await createFolders(of: entity, tree) }
         let transactions: [TreeTransaction]
         do throws(ChangeRefusal) {
-            transactions = try change.transactions(on: image, configNodeExists: hasConfig)
+            transactions = try change.transactions(on: image, configNode: configNode)
         } catch {
             return .refused(error)
         }
