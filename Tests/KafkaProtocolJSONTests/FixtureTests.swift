@@ -23,7 +23,8 @@ import WireCoding
     @Test func everyVersionThatApacheKafkaHasIsThere() throws {
         let rows = try FixtureRow.all()
         #expect(rows.count == 1938)
-        for key in ApiKey.allCases {
+        // Our own APIs have larger keys.
+        for key in ApiKey.allCases where key.rawValue < 10_000 {
             guard let offered = key.offeredVersions else { continue }
             for name in ["\(key.name)Request", "\(key.name)Response"] {
                 let versions = rows.filter { $0.name == name }.map(\.version)

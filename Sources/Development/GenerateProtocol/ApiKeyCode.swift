@@ -16,7 +16,7 @@ package struct ApiKeyCode {
             "package enum ApiKey: Int16, Sendable, CaseIterable {",
         ]
         lines += requests.map { "    case \(name($0)) = \($0.key ?? 0)" }
-        lines += ["", "    /// As Apache Kafka writes it."]
+        lines += ["", "    /// As Apache Kafka writes it, and our own likewise."]
         lines += property("name", "String", otherwise: nil) { "\"\($0.apiName)\"" }
         lines += ["", "    /// All versions that can be coded."]
         lines += property("validVersions", "ClosedRange<Int16>", otherwise: nil) { range($0.versions) }
@@ -24,7 +24,7 @@ package struct ApiKeyCode {
         lines += property("firstFlexibleVersion", "Int16?", otherwise: "nil") { $0.flexible.map { "\($0.lowest)" } }
         lines += [
             "",
-            "    /// The versions that a broker of Apache Kafka 3.9 in ZooKeeper mode offers; nil when it does not.",
+            "    /// The versions that a broker offers: Apache Kafka 3.9's in ZooKeeper mode, and our own APIs; else nil.",
         ]
         lines += property("offeredVersions", "ClosedRange<Int16>?", otherwise: "nil") { $0.offered.map(range) }
         return (lines + ["}"]).joined(separator: "\n") + "\n"

@@ -13,7 +13,7 @@ package struct MessageSchema: Sendable {
     package var versions: VersionRange
     /// The versions with compact lengths and tagged fields; nil when there are none.
     package var flexible: VersionRange?
-    /// Of requests: the versions that a broker of Apache Kafka 3.9 in ZooKeeper mode offers.
+    /// Of requests: the versions that a broker offers, those of Apache Kafka 3.9 in ZooKeeper mode.
     package var offered: VersionRange?
     package var fields: [FieldSchema]
     /// All structures of the message, nested and shared ones alike, in the order of their appearance.

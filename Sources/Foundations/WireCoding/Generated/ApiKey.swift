@@ -91,8 +91,12 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
     case writeShareGroupState = 85
     case deleteShareGroupState = 86
     case readShareGroupStateSummary = 87
+    case mirrorAppend = 10000
+    case mirrorAlter = 10001
+    case mirrorDescribe = 10002
+    case logDigest = 10003
 
-    /// As Apache Kafka writes it.
+    /// As Apache Kafka writes it, and our own likewise.
     package var name: String {
         switch self {
         case .produce: "Produce"
@@ -183,6 +187,10 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .writeShareGroupState: "WriteShareGroupState"
         case .deleteShareGroupState: "DeleteShareGroupState"
         case .readShareGroupStateSummary: "ReadShareGroupStateSummary"
+        case .mirrorAppend: "MirrorAppend"
+        case .mirrorAlter: "MirrorAlter"
+        case .mirrorDescribe: "MirrorDescribe"
+        case .logDigest: "LogDigest"
         }
     }
 
@@ -277,6 +285,10 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .writeShareGroupState: 0...0
         case .deleteShareGroupState: 0...0
         case .readShareGroupStateSummary: 0...0
+        case .mirrorAppend: 0...0
+        case .mirrorAlter: 0...0
+        case .mirrorDescribe: 0...0
+        case .logDigest: 0...0
         }
     }
 
@@ -369,11 +381,15 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .writeShareGroupState: 0
         case .deleteShareGroupState: 0
         case .readShareGroupStateSummary: 0
+        case .mirrorAppend: 0
+        case .mirrorAlter: 0
+        case .mirrorDescribe: 0
+        case .logDigest: 0
         default: nil
         }
     }
 
-    /// The versions that a broker of Apache Kafka 3.9 in ZooKeeper mode offers; nil when it does not.
+    /// The versions that a broker offers: Apache Kafka 3.9's in ZooKeeper mode, and our own APIs; else nil.
     package var offeredVersions: ClosedRange<Int16>? {
         switch self {
         case .produce: 0...11
@@ -439,6 +455,10 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .consumerGroupHeartbeat: 0...0
         case .consumerGroupDescribe: 0...0
         case .describeTopicPartitions: 0...0
+        case .mirrorAppend: 0...0
+        case .mirrorAlter: 0...0
+        case .mirrorDescribe: 0...0
+        case .logDigest: 0...0
         default: nil
         }
     }
