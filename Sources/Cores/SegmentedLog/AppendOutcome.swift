@@ -74,6 +74,8 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case offsetsOutOfOrder(expected: Offset, found: Offset)
     /// Batches of a later epoch than that of the leader that sent them.
     case leaderEpochAhead(newest: LeaderEpoch, found: LeaderEpoch)
+    /// Batches that keep their offsets and leave out more of them than a segment can name.
+    case offsetsTooFarApart(first: Offset, last: Offset)
 
     /// Apache Kafka's code for a produce response's partition.
     package var errorCode: Int16 {
@@ -92,6 +94,7 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .fencedCoordinator: 52
         case .offsetsOutOfOrder: 2
         case .leaderEpochAhead: 75
+        case .offsetsTooFarApart: 87
         }
     }
 
@@ -121,6 +124,7 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .leaderEpochAhead(let newest, let found):
             "batches of leader epoch \(found) came from a leader of epoch \(newest)"
         case .offsetsOutOfOrder(let expected, let found): "batches at offset \(found) came where \(expected) is next"
+        case .offsetsTooFarApart(let first, let last): "no segment holds batches at both \(first) and \(last)"
         }
     }
 }

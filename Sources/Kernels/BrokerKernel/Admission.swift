@@ -7,7 +7,7 @@ import NIOCore
 import WireCoding
 
 extension BrokerKernel {
-    /// The APIs this broker answers, each in the versions that Apache Kafka 3.9 offers.
+    /// The APIs this broker answers, each in the versions that Apache Kafka 3.9 offers, and our own.
     static let offeredAPIs: [ApiKey] = [
         .produce, .fetch, .listOffsets, .metadata, .apiVersions, .deleteRecords, .initProducerId,
         .offsetForLeaderEpoch, .findCoordinator, .joinGroup, .syncGroup, .heartbeat, .leaveGroup, .offsetCommit,
@@ -15,7 +15,7 @@ extension BrokerKernel {
         .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
         .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeProducers, .describeLogDirs,
-        .alterReplicaLogDirs,
+        .alterReplicaLogDirs, .mirrorAppend,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -99,6 +99,13 @@ extension BrokerKernel {
             describeLogDirs(request, try read(request, DescribeLogDirsRequest.init(reading:version:)))
         case .alterReplicaLogDirs:
             alterReplicaLogDirs(request, try read(request, AlterReplicaLogDirsRequest.init(reading:version:)))
+        default: try dispatchToMirroring(request)
+        }
+    }
+
+    private mutating func dispatchToMirroring(_ request: Request) throws(MalformedInput) {
+        switch request.apiKey {
+        case .mirrorAppend: mirrorAppend(request, try read(request, MirrorAppendRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }
     }

@@ -86,7 +86,7 @@ package struct BrokerKernel: ProtocolCore {
     var generator: any RandomNumberGenerator & Sendable
     var fetchSessions: FetchSessions
     var parkedFetches = ParkedFetches()
-    var waitingProduces = WaitingReplies<ProduceResponse>()
+    var waitingProduces = WaitingReplies<AppendResponse>()
     var waitingDeletions = WaitingReplies<DeleteRecordsResponse>()
     var waitingSpeakers = WaitingSpeakers()
     /// When the leaders of partitions want a tick.

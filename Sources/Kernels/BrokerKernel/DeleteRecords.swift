@@ -61,6 +61,7 @@ extension BrokerKernel {
         switch led(name) {
         case .failure(let error): return .failure(error)
         case .success(let partition):
+            guard partition.standing.state == .ordinary else { return .failure(.invalidRequest) }
             guard partition.log.settings.cleanupPolicy.contains(.delete) else { return .failure(.policyViolation) }
             let target = offset == -1 ? partition.log.highWatermark : offset
             let isDone = onLog { [logStore] () throws(LogFailure) in

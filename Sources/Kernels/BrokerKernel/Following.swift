@@ -97,6 +97,8 @@ extension BrokerKernel {
             let configs = TopicConfigs(own: topic.configs, broker: brokerValues)
             guard let partition = partitions[name] ?? open(name, topic.id) else { return }
             partition.log.settings = logSettings(of: configs)
+            partition.standing = configs.mirrorStanding
+            if partition.standing.state != .ordinary { partition.log.cancelCleaning() }
             if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
                 partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
                 step(partition, .minimumChanged(configs.minimumInSyncReplicas))

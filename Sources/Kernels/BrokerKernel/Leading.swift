@@ -7,8 +7,8 @@ import SegmentedLog
 
 /// Who may speak only once what it says is committed.
 enum CommitWaiter {
-    /// A partition of a produce request: what waits, and the partition's place in its response.
-    case produce(WaitingReplies<ProduceResponse>.ID, topic: Int, partition: Int)
+    /// A partition of a produce request or a mirror's append: what waits, and the partition's place in its response.
+    case produce(WaitingReplies<AppendResponse>.ID, AppendPlace)
     case speaker(WaitingSpeakers.ID)
 }
 
@@ -92,8 +92,7 @@ extension BrokerKernel {
     private mutating func release(_ waiter: CommitWaiter, of partition: Partition, isCommitted: Bool) {
         switch waiter {
         case .speaker(let id): waitingSpeakers.take(id)?(&self, isCommitted ? .committed : .deposed)
-        case .produce(let wait, let topic, let place):
-            endProduceWait(wait, topic: topic, partition: place, of: partition, isCommitted: isCommitted)
+        case .produce(let wait, let place): endProduceWait(wait, place, of: partition, isCommitted: isCommitted)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ClusterModel
+import Controller
 import Replication
 import Seams
 import SegmentedLog
@@ -17,6 +18,10 @@ package final class Partition {
     package internal(set) var followedLeader: BrokerID?
     var minimumInSyncReplicas = 1
     var throttled = ThrottledSides()
+    /// Who writes to the topic, as its settings have it.
+    package internal(set) var standing = MirrorStanding.ordinary
+    /// Of a mirror topic: where the log of its source begins, as far as it was told.
+    var sourceLogStart: Offset = -1
     /// Who waits for the high watermark; empty unless this broker leads.
     var gate = CommitGate<CommitWaiter>()
     /// Who waits until all replicas have deleted; empty unless this broker leads.

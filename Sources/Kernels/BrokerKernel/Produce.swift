@@ -17,7 +17,7 @@ extension BrokerKernel {
         var response = ProduceResponse()
         response.responses.reserveCapacity(body.topicData.count)
         var hasFailed = false
-        var waits: [(topic: Int, partition: Int, Partition, end: Offset)] = []
+        var waits: [UncommittedAppend] = []
         for topic in body.topicData {
             var told = ProduceResponse.TopicProduceResponse()
             told.name = topic.name
@@ -26,7 +26,8 @@ extension BrokerKernel {
                 let finding = append(data, of: topic.name, request, body)
                 hasFailed = hasFailed || finding.told.errorCode != 0
                 if body.acks == -1, let (partition, end) = finding.appended, partition.log.highWatermark < end {
-                    waits.append((response.responses.count, told.partitionResponses.count, partition, end))
+                    let place = AppendPlace(topic: response.responses.count, partition: told.partitionResponses.count)
+                    waits.append(UncommittedAppend(place: place, partition: partition, end: end))
                 }
                 told.partitionResponses.append(finding.told)
             }
@@ -39,10 +40,8 @@ extension BrokerKernel {
             } else {
                 perform(.noReply(request.ticket))
             }
-        } else if waits.isEmpty {
-            reply(to: request) { response.write(to: &$0, version: request.version) }
         } else {
-            answerWhenCommitted(request, response, timeoutInMilliseconds: body.timeoutMs, waits)
+            answerWhenCommitted(request, .produce(response), timeoutInMilliseconds: body.timeoutMs, waits)
         }
     }
 
@@ -65,6 +64,9 @@ extension BrokerKernel {
         switch led(TopicPartition(topic: topic, partition: data.index)) {
         case .failure(let error): return refused(error)
         case .success(let found): partition = found
+        }
+        if let objection = partition.standing.objectionToWriting(topic) {
+            return refused(.invalidRequest, objection)
         }
         if body.acks == -1, let leader = partition.leadership, leader.isUnderMinimum {
             return refused(

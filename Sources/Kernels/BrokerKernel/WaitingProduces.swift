@@ -1,40 +1,76 @@
 import ClusterModel
 import KafkaProtocol
+import KafkaProtocolClusters
 import Seams
+import WireCoding
+
+/// The answer to what appended to partitions, to be given when all of it is committed.
+enum AppendResponse {
+    case produce(ProduceResponse)
+    case mirror(MirrorAppendResponse)
+
+    /// Says how a partition's part went, which `place` names.
+    fileprivate mutating func set(_ error: ErrorCode, at place: AppendPlace, of partition: Partition) {
+        switch self {
+        case .produce(var response):
+            self = .produce(ProduceResponse())
+            response.responses[place.topic].partitionResponses[place.partition].errorCode = error.rawValue
+            self = .produce(response)
+        case .mirror(var response):
+            self = .mirror(MirrorAppendResponse())
+            response.topics[place.topic].partitions[place.partition].errorCode = error.rawValue
+            response.topics[place.topic].partitions[place.partition].tellOffsets(of: partition.log)
+            self = .mirror(response)
+        }
+    }
+
+    fileprivate func write(to writer: inout WireWriter, version: Int16) {
+        switch self {
+        case .produce(let response): response.write(to: &writer, version: version)
+        case .mirror(let response): response.write(to: &writer, version: version)
+        }
+    }
+}
+
+/// Where in a response a partition's part stands.
+struct AppendPlace {
+    var topic: Int
+    var partition: Int
+}
+
+/// A partition that was appended to, and the offset after its last record, which is not committed yet.
+struct UncommittedAppend {
+    var place: AppendPlace
+    var partition: Partition
+    var end: Offset
+}
 
 extension BrokerKernel {
-    /// Answers a produce request once all that it appended is committed, or when its time is up.
-    ///
-    /// - Parameters:
-    ///   - waits: places in `response` of partitions that were appended to, and the offset after their last record.
+    /// Answers a request once all that it appended is committed, or when its time is up.
     mutating func answerWhenCommitted(
-        _ request: Request, _ response: ProduceResponse, timeoutInMilliseconds: Int32,
-        _ waits: [(topic: Int, partition: Int, Partition, end: Offset)]
+        _ request: Request, _ response: AppendResponse, timeoutInMilliseconds: Int32, _ waits: [UncommittedAppend]
     ) {
+        if waits.isEmpty { return reply(to: request) { response.write(to: &$0, version: request.version) } }
         var response = response
-        for (topic, place, _, _) in waits {
-            response.responses[topic].partitionResponses[place].errorCode = ErrorCode.requestTimedOut.rawValue
-        }
+        for wait in waits { response.set(.requestTimedOut, at: wait.place, of: wait.partition) }
         let id = waitingProduces.add(
             request, response, missing: waits.count,
             until: now + .milliseconds(Int64(max(0, timeoutInMilliseconds))))
-        for (topic, place, partition, end) in waits {
-            partition.gate.wait(.produce(id, topic: topic, partition: place), for: end)
-        }
+        for wait in waits { wait.partition.gate.wait(.produce(id, wait.place), for: wait.end) }
     }
 
     /// Notes how a partition of a waiting request went; answers the request when that was the last one.
     mutating func endProduceWait(
-        _ id: WaitingReplies<ProduceResponse>.ID, topic: Int, partition place: Int, of partition: Partition,
-        isCommitted: Bool
+        _ id: WaitingReplies<AppendResponse>.ID, _ place: AppendPlace, of partition: Partition, isCommitted: Bool
     ) {
+        // The request's time may have been up before.
+        guard waitingProduces.isWaiting(id) else { return }
         var error = ErrorCode.notLeaderOrFollower
         if isCommitted, let leader = partition.leadership {
             error = leader.maximalInSyncCount < leader.effectiveMinimumInSync ? .notEnoughReplicasAfterAppend : .none
         }
-        let done = waitingProduces.end(id) { response in
-            response.responses[topic].partitionResponses[place].errorCode = error.rawValue
-        }
+        followSourceLogStart(partition)
+        let done = waitingProduces.end(id) { $0.set(error, at: place, of: partition) }
         guard let (request, response) = done else { return }
         reply(to: request) { response.write(to: &$0, version: request.version) }
     }

@@ -48,13 +48,17 @@ enum BatchValidation {
             header, _ throws(AppendRefusal) in
             let holdsStart = mayHoldStart && header.baseOffset >= 0 && header.lastOffset >= start
             mayHoldStart = false
-            guard header.baseOffset >= next || holdsStart, header.lastOffsetDelta >= 0 else {
-                throw .offsetsOutOfOrder(expected: next, found: header.baseOffset)
-            }
+            guard header.baseOffset >= next || holdsStart, header.baseOffset <= PartitionLog.largestOffset,
+                header.lastOffsetDelta >= 0
+            else { throw .offsetsOutOfOrder(expected: next, found: header.baseOffset) }
             guard header.leaderEpoch <= newestEpoch else {
                 throw .leaderEpochAhead(newest: newestEpoch, found: header.leaderEpoch)
             }
             next = header.nextOffset
+        }
+        // One segment takes them all.
+        if let first = headers.first, next - 1 - first.baseOffset > Offset(Int32.max) {
+            throw .offsetsTooFarApart(first: first.baseOffset, last: next - 1)
         }
     }
 

@@ -79,6 +79,11 @@ package final class PartitionLog {
         return last
     }
 
+    /// No log that a mirror writes begins or goes on beyond it: there have to be offsets left.
+    package static let largestOffset: Offset = 1 << 62
+
+    /// Whether there is nothing to read, now or when more is committed.
+    package var isEmpty: Bool { logStartOffset == logEndOffset }
     /// Bytes of batches in all segments.
     package var sizeInBytes: Int { segments.reduce(0) { $0 + $1.size } }
     package var segmentCount: Int { segments.count }

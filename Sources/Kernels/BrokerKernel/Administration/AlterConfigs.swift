@@ -21,12 +21,13 @@ private struct ConfigAlteration {
 }
 
 extension BrokerKernel {
-    /// Replaces all settings of topics, or all that were set of brokers while they ran.
+    /// Replaces all settings of topics, or all that were set of brokers while they ran; but where a topic's home is is
+    /// no matter of its settings.
     mutating func alterConfigs(_ request: Request, _ body: AlterConfigsRequest) {
         let alterations = body.resources.map { resource in
             ConfigAlteration(resourceType: resource.resourceType, resourceName: resource.resourceName) {
-                (_, _) throws(AdminRefusal) in
-                var configs: [String: String] = [:]
+                (present, _) throws(AdminRefusal) in
+                var configs = present.filter { MirrorStanding.keys.contains($0.key) }
                 for config in resource.configs {
                     guard let value = config.value else {
                         throw AdminRefusal(.invalidRequest, "Null value not supported for : \(config.name)")

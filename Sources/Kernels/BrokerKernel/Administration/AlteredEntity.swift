@@ -50,11 +50,7 @@ enum AlteredEntity {
     /// What values the setting `name` takes.
     func key(_ name: String) throws(AdminRefusal) -> TopicConfigKey {
         switch self {
-        case .topic:
-            guard let key = TopicConfigKey.named(name) else {
-                throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(name)")
-            }
-            return key
+        case .topic: return try .settable(name)
         case .broker:
             guard let key = DynamicBrokerKeys.named(name) else {
                 throw refusal(of: "Cannot update these configs dynamically: Set(\(name))")

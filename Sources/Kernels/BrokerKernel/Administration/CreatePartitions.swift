@@ -48,6 +48,9 @@ extension BrokerKernel {
         guard let topic = image.topics[wanted.name] else {
             throw AdminRefusal(.unknownTopicOrPartition, "The topic '\(wanted.name)' does not exist.")
         }
+        guard MirrorStanding(topic.configs).state == .ordinary else {
+            throw AdminRefusal(.invalidRequest, "The topic '\(wanted.name)' gets its partitions from its home cluster.")
+        }
         guard !topic.partitions.contains(where: \.assignment.isMoving) else {
             throw AdminRefusal(
                 .reassignmentInProgress, "A partition reassignment is in progress for the topic '\(wanted.name)'.")

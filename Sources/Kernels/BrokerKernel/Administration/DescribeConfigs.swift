@@ -1,3 +1,4 @@
+import Controller
 import KafkaProtocol
 import KafkaProtocolAdmin
 
@@ -79,24 +80,46 @@ extension TopicConfigs {
 
     /// Every setting of a topic, with all places where a value for it stands.
     fileprivate var described: [Described] {
-        TopicConfigKey.all.map { key in
-            var described = Described()
-            let values = values(of: key)
-            described.name = key.name
-            described.value = values[0].text
-            described.configSource = values[0].source.rawValue
-            described.isDefault = values[0].source != .topic
-            described.configType = key.kind.wireType
-            described.documentation = nil
-            described.synonyms = values.map { value in
-                var synonym = DescribeConfigsResponse.DescribeConfigsSynonym()
-                synonym.name = value.key
-                synonym.value = value.text
-                synonym.source = value.source.rawValue
-                return synonym
-            }
-            return described
+        let ofMirroring = MirrorStanding.keys.compactMap { name in
+            own[name].map { Described(mirrorSetting: name, $0) }
         }
+        return ofMirroring
+            + TopicConfigKey.all.map { key in
+                var described = Described()
+                let values = values(of: key)
+                described.name = key.name
+                described.value = values[0].text
+                described.configSource = values[0].source.rawValue
+                described.isDefault = values[0].source != .topic
+                described.configType = key.kind.wireType
+                described.documentation = nil
+                described.synonyms = values.map { value in
+                    var synonym = DescribeConfigsResponse.DescribeConfigsSynonym()
+                    synonym.name = value.key
+                    synonym.value = value.text
+                    synonym.source = value.source.rawValue
+                    return synonym
+                }
+                return described
+            }
+    }
+}
+
+extension DescribeConfigsResponse.DescribeConfigsResourceResult {
+    /// Shown, and not to be altered.
+    fileprivate init(mirrorSetting name: String, _ value: String) {
+        self.init()
+        self.name = name
+        self.value = value
+        readOnly = true
+        configSource = ConfigSource.topic.rawValue
+        configType = TopicConfigKey.Kind.text.wireType
+        documentation = nil
+        var synonym = DescribeConfigsResponse.DescribeConfigsSynonym()
+        synonym.name = name
+        synonym.value = value
+        synonym.source = ConfigSource.topic.rawValue
+        synonyms = [synonym]
     }
 }
 

@@ -1,3 +1,4 @@
+import Controller
 import Records
 import SegmentedLog
 
@@ -5,7 +6,7 @@ import SegmentedLog
 ///
 /// A text that is no value of its key, which only a foreign hand can have put into the tree, counts as not set.
 package struct TopicConfigs {
-    private let own: [String: String]
+    let own: [String: String]
     private let broker: BrokerValues
 
     /// - Parameters:
@@ -73,13 +74,19 @@ package struct TopicConfigs {
     /// `min.insync.replicas`
     package var minimumInSyncReplicas: Int { Int(number("min.insync.replicas")) }
 
+    /// Whether the topic's home is here.
+    package var mirrorStanding: MirrorStanding { MirrorStanding(own) }
+
     /// What the topic's logs are told.
     package func logSettings(producerExpirationInMilliseconds: Int64) -> LogSettings {
         var log = LogSettings()
         let policies = TopicConfigKey.items(text("cleanup.policy"))
         log.cleanupPolicy = []
-        if policies.contains("delete") { log.cleanupPolicy.insert(.delete) }
-        if policies.contains("compact") { log.cleanupPolicy.insert(.compact) }
+        // Away from the topic's home, what the home has kept is kept.
+        if mirrorStanding.state == .ordinary {
+            if policies.contains("delete") { log.cleanupPolicy.insert(.delete) }
+            if policies.contains("compact") { log.cleanupPolicy.insert(.compact) }
+        }
         log.segmentSizeInBytes = Int(number("segment.bytes"))
         log.segmentAgeInMilliseconds = number("segment.ms")
         log.segmentJitterInMilliseconds = number("segment.jitter.ms")

@@ -43,9 +43,7 @@ extension BrokerKernel {
     /// Sees that topics may have these settings.
     func check(_ configs: [String: String]) throws(AdminRefusal) {
         for (name, value) in configs.sorted(by: { $0.key < $1.key }) {
-            guard let key = TopicConfigKey.named(name) else {
-                throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(name)")
-            }
+            let key = try TopicConfigKey.settable(name)
             if let objection = key.objection(to: value) { throw AdminRefusal(.invalidConfig, objection) }
         }
     }

@@ -1,0 +1,30 @@
+import Controller
+import KafkaProtocol
+
+extension MirrorStanding {
+    /// Why clients may not write to the topic, and what to do; nil when they may.
+    func objectionToWriting(_ topic: String) -> String? {
+        switch state {
+        case .ordinary: nil
+        case .mirroring:
+            "\(topic) is a mirror topic of link \(link): it is read-only until it is promoted (martlet mirror promote)"
+        case .promoting:
+            "\(topic), a mirror topic of link \(link), is being promoted: it is read-only until that is done "
+                + "(martlet mirror failover goes on with it)"
+        case .fenced:
+            "the home of \(topic) has moved to another cluster by link \(link) (home epoch \(homeEpoch)): it is "
+                + "read-only here (martlet mirror failback)"
+        }
+    }
+}
+
+extension TopicConfigKey {
+    /// The setting of topics with this name that clients may set.
+    static func settable(_ name: String) throws(AdminRefusal) -> TopicConfigKey {
+        if let key = named(name) { return key }
+        if MirrorStanding.keys.contains(name) {
+            throw AdminRefusal(.invalidConfig, "\(name) is set by martlet mirror")
+        }
+        throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(name)")
+    }
+}
