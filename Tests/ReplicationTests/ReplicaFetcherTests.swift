@@ -57,6 +57,17 @@ import Testing
         #expect(fetcher.nextOrder(at: now)?.told == [partition(0)])
     }
 
+    @Test func anAnswerOnItsWayToALogThatWasCutIsNotTaken() {
+        var fetcher = fetcher(2)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.cut(partition(0))
+        #expect(fetcher.answeredEpoch(of: partition(0)) == nil)
+        #expect(fetcher.answeredEpoch(of: partition(1)) == 3)
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now)?.told == [partition(0)])
+        #expect(fetcher.answeredEpoch(of: partition(0)) == 3)
+    }
+
     @Test func aRefusedPartitionIsLeftOutForAWhile() {
         var fetcher = fetcher(2)
         _ = fetcher.nextOrder(at: now)

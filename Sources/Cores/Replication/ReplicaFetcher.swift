@@ -113,6 +113,12 @@ package struct ReplicaFetcher: Sendable {
     /// The partition's log has another end than the leader was told.
     package mutating func moved(_ partition: TopicPartition) { enqueue(partition) }
 
+    /// The partition's log was cut: an answer under way may be about what stood behind that.
+    package mutating func cut(_ partition: TopicPartition) {
+        followed[partition]?.toldEpoch = nil
+        enqueue(partition)
+    }
+
     /// The leader refused the partition: it is left out for a while, the longer the more often that happens.
     package mutating func refused(_ partition: TopicPartition, at now: Instant) {
         guard let known = followed[partition], known.delayedUntil == nil else { return }

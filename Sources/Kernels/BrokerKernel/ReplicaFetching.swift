@@ -199,13 +199,7 @@ extension BrokerKernel {
         _ batches: ByteBuffer, fetchedFor partition: Partition, from leader: BrokerID
     ) -> Bool {
         let (now, backoff) = (now, settings.replicaFetchBackoff)
-        let outcome = onLog { () throws(LogFailure) in
-            let outcome = try partition.log.appendKeepingOffsets(
-                batches, newestEpoch: partition.leaderEpoch, at: now)
-            if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
-            return outcome
-        }
-        switch outcome {
+        switch appendKeepingOffsets(batches, newestEpoch: partition.leaderEpoch, to: partition) {
         case nil: return false
         case .appended, .duplicate:
             if partition.throttled.isAtFollower { throttles.follower.count(batches.readableBytes, at: now) }
@@ -215,6 +209,28 @@ extension BrokerKernel {
             perform(.report("\(partition.name): what broker \(leader) sent cannot be appended: \(refusal)"))
             fetchers.byLeader[leader]?.delay(partition.name, until: now + backoff)
             return false
+        }
+    }
+
+    /// Appends batches that have their offsets: to a follower's log, or a mirror topic's. nil when the disk failed.
+    /// - Parameters:
+    ///   - newestEpoch: that of the leader that sent them.
+    ///   - leaderEpoch: when given, written into the batches in the place of theirs.
+    mutating func appendKeepingOffsets(
+        _ batches: ByteBuffer, newestEpoch: LeaderEpoch = .max, leaderEpoch: LeaderEpoch? = nil, to partition: Partition
+    ) -> AppendOutcome? {
+        onLog { [logStore, now] () throws(LogFailure) in
+            let end = partition.log.logEndOffset
+            let outcome = try partition.log.appendKeepingOffsets(
+                batches, newestEpoch: newestEpoch, leaderEpoch: leaderEpoch, at: now)
+            if case .appended(let range) = outcome, range.lastOffset - end > Offset(Int32.max) {
+                // A recovery takes so large a hole between segments for a loss, but before its recovery point.
+                try partition.log.flush(at: now)
+                try logStore.writeRecoveryPoints()
+            } else if partition.log.isFlushDue(at: now) {
+                try partition.log.flush(at: now)
+            }
+            return outcome
         }
     }
 
@@ -249,7 +265,7 @@ extension BrokerKernel {
     }
 
     /// Cuts logs, and sees to it that no recovery point that was written down lies beyond an end, and no start either.
-    private mutating func truncate(_ cuts: [(Partition, Offset)]) {
+    mutating func truncate(_ cuts: [(Partition, Offset)]) {
         guard !cuts.isEmpty else { return }
         var (arePointsStale, areStartsStale) = (false, false)
         for (partition, offset) in cuts {
@@ -262,12 +278,12 @@ extension BrokerKernel {
                         "\(partition.name): cutting the log from \(end) to \(offset), below what was committed up to "
                             + "\(log.highWatermark)"))
             } else {
-                perform(.note("\(partition.name): cutting the log from \(end) to \(offset), where its leader's parts"))
+                perform(.note("\(partition.name): cutting the log from \(end) to \(offset)"))
             }
             _ = onLog { [now] () throws(LogFailure) in try log.truncate(to: offset, at: now) }
             arePointsStale = arePointsStale || recoveryPoint > offset
             areStartsStale = areStartsStale || log.logStartOffset < start
-            if let leader = partition.followedLeader { fetchers.byLeader[leader]?.moved(partition.name) }
+            if let leader = partition.followedLeader { fetchers.byLeader[leader]?.cut(partition.name) }
         }
         _ = onLog { [logStore] () throws(LogFailure) in
             if arePointsStale { try logStore.writeRecoveryPoints() }

@@ -11,8 +11,10 @@ extension PartitionLog {
     ) throws(LogFailure) {
         let segment = active
         guard segment.canHold(lastOffset) else {
-            // Offsets were left out: the new segment begins where they go on.
-            return try roll(startingAt: segment.size == 0 ? firstOffset : max(logEndOffset, firstOffset), at: now)
+            // Where more offsets are left out than a segment can name, the new one begins where they go on. Recovery
+            // takes such a hole for a loss, unless the recovery point is behind it.
+            let isHole = lastOffset - logEndOffset > Offset(Int32.max)
+            return try roll(startingAt: isHole ? firstOffset : logEndOffset, at: now)
         }
         guard segment.size > 0 else { return }
         var limit = settings.segmentAgeInMilliseconds

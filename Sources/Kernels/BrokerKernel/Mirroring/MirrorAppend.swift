@@ -122,13 +122,7 @@ extension BrokerKernel {
         guard case .inMemory(let batches) = records, batches.readableBytes > 0 else {
             throw MirrorRefusal(.invalidRecord, "the request holds no record batch for partition \(partition.name)")
         }
-        let outcome = onLog { [now] () throws(LogFailure) in
-            let outcome = try partition.log.appendKeepingOffsets(
-                batches, leaderEpoch: partition.leaderEpoch, at: now)
-            if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
-            return outcome
-        }
-        switch outcome {
+        switch appendKeepingOffsets(batches, leaderEpoch: partition.leaderEpoch, to: partition) {
         case nil: throw MirrorRefusal(.kafkaStorageError)
         case .refused(let refusal):
             throw MirrorRefusal(ErrorCode(rawValue: refusal.errorCode), refusal.description)
