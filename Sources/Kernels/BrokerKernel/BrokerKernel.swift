@@ -98,6 +98,7 @@ package struct BrokerKernel: ProtocolCore {
     var upkeep: Upkeep
     var compaction: Compaction
     var moves: DirectoryMoves
+    var digests = WaitingDigests()
     /// What to do when the outcome of a tree change is known.
     var treeContinuations: [TreeTicket: (inout BrokerKernel, TreeOutcome) -> Void] = [:]
     var peerRequests = PeerRequests()

@@ -3,7 +3,7 @@ import Platform
 import Seams
 
 /// Threads that do a shard's slow work on the disk: some flush, one compacts, one copies logs from directory to
-/// directory.
+/// directory, one digests.
 final class DiskThreads: Sendable {
     /// A file system's journal takes what several of them wait for in one go.
     private static let flushThreads = 8
@@ -12,13 +12,14 @@ final class DiskThreads: Sendable {
     private let flushes = (0..<flushThreads).map { _ in Mailbox<DiskJob?>() }
     private let compactions = Mailbox<DiskJob?>()
     private let copies = Mailbox<DiskJob?>()
+    private let digests = Mailbox<DiskJob?>()
     private let threads: [OwnThread]
 
     /// - Parameters:
     ///   - bytesPerSecond: what compaction may read and write.
     ///   - tell: called on any of the threads.
     init(bytesPerSecond: Double, clock: SystemClock, tell: @escaping @Sendable (DiskNews) -> Void) {
-        let (compactions, copies) = (compactions, copies)
+        let (compactions, copies, digests) = (compactions, copies, digests)
         threads =
             flushes.map { jobs in OwnThread(name: "flush") { Self.run(jobs, pace: { _ in }, tell) } } + [
                 OwnThread(name: "compact") {
@@ -26,6 +27,7 @@ final class DiskThreads: Sendable {
                     Self.run(compactions, pace: { pace.use($0) }, tell)
                 },
                 OwnThread(name: "copy") { Self.run(copies, pace: { _ in }, tell) },
+                OwnThread(name: "digest") { Self.run(digests, pace: { _ in }, tell) },
             ]
     }
 
@@ -34,6 +36,7 @@ final class DiskThreads: Sendable {
         case .flush(let partition, _): flushes[Int(partition.hashValue.magnitude % UInt(flushes.count))].post(job)
         case .compact: compactions.post(job)
         case .copy: copies.post(job)
+        case .digest: digests.post(job)
         }
     }
 
@@ -42,6 +45,7 @@ final class DiskThreads: Sendable {
         for thread in flushes { thread.post(nil) }
         compactions.post(nil)
         copies.post(nil)
+        digests.post(nil)
         for thread in threads { thread.join() }
     }
 

@@ -105,6 +105,7 @@ extension BrokerKernel {
             compaction.end(at: now)
             guard let log = partitions[name]?.log else { return }
             end(round, of: log, name, result)
+        case .digested(let ticket, let results): answerDigest(ticket, results)
         }
     }
 

@@ -1,4 +1,5 @@
 import ClusterModel
+import Records
 import Seams
 import SegmentedLog
 
@@ -9,6 +10,7 @@ package enum DiskJob: Sendable {
     case compact(TopicPartition, LogCleaning)
     /// Goes on with the copy of a log that moves to another directory. One at a time.
     case copy(TopicPartition, FutureLog, CatchUp, at: Instant)
+    case digest(DigestTicket, [LogStretch])
 
     /// Does the job, telling the kernel what it needs to know of it, the end last.
     /// - Parameter pace: told bytes that compaction reads or writes; may take its time.
@@ -35,6 +37,11 @@ package enum DiskJob: Sendable {
             } catch {
                 tell(.copied(partition, future, step, .failure(error)))
             }
+        case .digest(let ticket, let stretches):
+            let results = stretches.map { stretch -> Result<RangeDigest, LogFailure> in
+                do throws(LogFailure) { return .success(try stretch.digest()) } catch { return .failure(error) }
+            }
+            tell(.digested(ticket, results))
         }
     }
 }
@@ -47,4 +54,6 @@ package enum DiskNews: Sendable {
     case compactionEnded(TopicPartition, LogCleaning, Result<Offset?, LogFailure>)
     /// Why the batches that were copied could not be appended, if they could not.
     case copied(TopicPartition, FutureLog, CatchUp, Result<AppendRefusal?, LogFailure>)
+    /// One result a stretch, in their order.
+    case digested(DigestTicket, [Result<RangeDigest, LogFailure>])
 }
