@@ -246,14 +246,31 @@ final class BrokerBench {
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
-        case .setConfigs, .reassign, .electLeader:
-            let present = present(of: change)
-            let node = NodeReading(data: ConfigNode.text(present), version: 0, created: 1)
+        case .setConfigs, .reassign, .electLeader, .alterMirror:
+            let node = NodeReading(data: ConfigNode.text(present(of: change)), version: 0, created: 1)
             for transaction in try change.transactions(on: image, configNode: node) {
-                for case .set(let path, let data, let version) in transaction.writes {
-                    let node = try #require(TreeNode(path: path))
-                    try image.take(node, NodeReading(data: data, version: version + 1, created: 1))
-                }
+                // What belongs to a topic counts only once its node is there.
+                for write in transaction.writes.reversed() { try make(write) }
+            }
+        }
+    }
+
+    private func make(_ write: TreeWrite) throws {
+        let node: TreeNode
+        switch write {
+        case .set(let path, let data, let version):
+            node = try #require(TreeNode(path: path))
+            try image.take(node, NodeReading(data: data, version: version + 1, created: 1))
+        case .create(let path, let data, _):
+            guard let created = TreeNode(path: path) else { return }
+            node = created
+            try image.take(node, NodeReading(data: data, version: 0, created: 1))
+        case .delete, .check: return
+        }
+        guard case .topic(let name) = node else { return }
+        image.updateTopic(name) { topic in
+            for place in topic.partitions.indices where topic.partitions[place].stateVersion < 0 {
+                topic.partitions[place] = led(topic.partitions[place].replicas)
             }
         }
     }

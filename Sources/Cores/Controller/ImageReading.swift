@@ -45,7 +45,10 @@ extension ClusterImage {
             }
         case .topicConfig(let name):
             let configs = try Self.configs(reading)
-            updateTopic(name) { $0.configs = configs }
+            updateTopic(name) {
+                $0.configs = configs
+                $0.configVersion = reading?.version ?? -1
+            }
         case .brokerConfig(let id): brokerConfigs[id] = reading == nil ? nil : try Self.configs(reading)
         case .defaultBrokerConfig: defaultBrokerConfigs = try Self.configs(reading)
         case .topicDeletion(let name):
@@ -71,6 +74,7 @@ extension ClusterImage {
         // Of a topic that was deleted and created again nothing old may stay.
         let before = topics[name].flatMap { $0.id == node.id ? $0 : nil }
         var topic = TopicImage(id: node.id, configs: before?.configs ?? [:], nodeVersion: reading.version)
+        topic.configVersion = before?.configVersion ?? -1
         for (index, replicas) in node.assignment.enumerated() {
             var partition = PartitionImage(
                 replicas: replicas, addingReplicas: node.adding[index] ?? [],

@@ -18,8 +18,8 @@ package struct MirrorStanding: Sendable, Equatable {
     package static let linkKey = "mirror.link"
     package static let sourceKey = "mirror.source.cluster.id"
     package static let homeEpochKey = "mirror.home.epoch"
-    /// The settings that say it, sorted.
-    package static let keys = [homeEpochKey, linkKey, sourceKey, stateKey]
+    /// The settings that say it and where the topic was cut, sorted.
+    package static let keys = [MirrorCuts.key, homeEpochKey, linkKey, sourceKey, stateKey]
 
     package var state: State
     /// By which link, `source->target`, the topic came here or went away; empty for one that never moved.

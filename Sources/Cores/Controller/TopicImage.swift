@@ -8,6 +8,8 @@ package struct TopicImage: Sendable, Equatable {
     package var partitions: [PartitionImage]
     /// What was set on the topic itself (`/config/topics/<name>`), without defaults.
     package var configs: [String: String]
+    /// The version of the node of those settings; -1 while there is none.
+    package var configVersion: Int32 = -1
     /// The version of the topic's node, for conditional writes.
     package var nodeVersion: Int32
 

@@ -26,6 +26,8 @@ package enum TreeChange: Sendable, Equatable {
     /// which the write raises by one; a newer image tells the leader when it was refused (`FENCED_LEADER_EPOCH`,
     /// `INVALID_UPDATE_VERSION`, `UNKNOWN_TOPIC_OR_PARTITION`). Never tried twice.
     case setInSync(TopicPartition, isr: [BrokerID], leaderEpoch: LeaderEpoch, stateVersion: Int32)
+    /// Makes a mirror topic, or takes a topic's home a step further; done where it is so already.
+    case alterMirror(MirrorAlteration)
 }
 
 /// How a ``TreeChange`` went. The change itself shows in a later ``ClusterImage``.

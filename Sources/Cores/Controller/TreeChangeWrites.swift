@@ -55,6 +55,9 @@ extension TreeChange {
             state.isr = isr
             let path = TreePath.state(of: id)
             return [TreeTransaction([.set(path: path, data: state.text, version: stateVersion)])]
+        case .alterMirror(let alteration):
+            let writes = try alteration.writes(on: image, configNodeExists: configNode != nil)
+            return writes.isEmpty ? [] : [TreeTransaction(writes)]
         }
     }
 
@@ -111,11 +114,19 @@ extension TreeChange {
         return writes
     }
 
-    /// Whether it is one write to one partition's state: many are made at once.
-    package var isOfOnePartition: Bool {
+    /// Whether many are made at once, each on what is known already: after a failure they come by thousands.
+    package var isMadeWithOthers: Bool {
         switch self {
-        case .setInSync, .electLeader: true
+        case .setInSync, .electLeader, .alterMirror: true
         default: false
+        }
+    }
+
+    /// Whether it is decided anew and tried again when what it was decided on was out of date.
+    package var isTriedAgain: Bool {
+        switch self {
+        case .setInSync, .electLeader: false
+        default: true
         }
     }
 
@@ -123,6 +134,7 @@ extension TreeChange {
     package var configPath: String? {
         switch self {
         case .createTopic(let name, _, _, _), .setTopicConfigs(let name, _, _): TreePath.config(ofTopic: name)
+        case .alterMirror(let alteration): TreePath.config(ofTopic: alteration.topic)
         case .setConfigs(let entity, _, _): TreePath.config(of: entity)
         default: nil
         }
@@ -141,6 +153,7 @@ extension TreeChange: CustomStringConvertible {
         case .reassign(let name, _): "reassignment of topic \(name)"
         case .electLeader(let id, _): "election for \(id)"
         case .setInSync(let id, _, _, _): "in-sync set of \(id)"
+        case .alterMirror(let alteration): "home of topic \(alteration.topic)"
         }
     }
 }

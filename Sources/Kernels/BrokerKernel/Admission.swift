@@ -15,7 +15,7 @@ extension BrokerKernel {
         .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
         .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeProducers, .describeLogDirs,
-        .alterReplicaLogDirs, .mirrorAppend, .logDigest,
+        .alterReplicaLogDirs, .writeTxnMarkers, .mirrorAppend, .mirrorAlter, .mirrorDescribe, .logDigest,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -106,6 +106,10 @@ extension BrokerKernel {
     private mutating func dispatchToMirroring(_ request: Request) throws(MalformedInput) {
         switch request.apiKey {
         case .mirrorAppend: mirrorAppend(request, try read(request, MirrorAppendRequest.init(reading:version:)))
+        case .writeTxnMarkers:
+            writeTxnMarkers(request, try read(request, WriteTxnMarkersRequest.init(reading:version:)))
+        case .mirrorAlter: mirrorAlter(request, try read(request, MirrorAlterRequest.init(reading:version:)))
+        case .mirrorDescribe: mirrorDescribe(request, try read(request, MirrorDescribeRequest.init(reading:version:)))
         case .logDigest: logDigest(request, try read(request, LogDigestRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }

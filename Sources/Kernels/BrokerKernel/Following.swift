@@ -36,7 +36,10 @@ extension BrokerKernel {
         }
         beginLogs(for: due)
         for one in due {
-            for name in one.partitions { follow(one.topic, name, hasNewConfigs: one.hasNewConfigs) }
+            let cuts = MirrorCuts(configs: one.topic.configs).cuts
+            for name in one.partitions {
+                follow(one.topic, name, cut: cuts[name.partition], hasNewConfigs: one.hasNewConfigs)
+            }
             throttle(one.name, one.topic, hasNewConfigs: one.hasNewConfigs)
         }
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
@@ -90,7 +93,9 @@ extension BrokerKernel {
                 ?? settings.producerIDExpirationInMilliseconds)
     }
 
-    private mutating func follow(_ topic: TopicImage, _ name: TopicPartition, hasNewConfigs: Bool) {
+    private mutating func follow(
+        _ topic: TopicImage, _ name: TopicPartition, cut: MirrorCuts.Cut?, hasNewConfigs: Bool
+    ) {
         let state = topic.partitions[Int(name.partition)]
         guard isPlacedHere(state) else { return }
         if partitions[name] == nil || hasNewConfigs {
@@ -98,13 +103,16 @@ extension BrokerKernel {
             guard let partition = partitions[name] ?? open(name, topic.id) else { return }
             partition.log.settings = logSettings(of: configs)
             partition.standing = configs.mirrorStanding
+            partition.cut = cut
             if partition.standing.state != .ordinary { partition.log.cancelCleaning() }
             if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
                 partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
                 step(partition, .minimumChanged(configs.minimumInSyncReplicas))
             }
         }
-        if let partition = partitions[name] { take(up: partition, state) }
+        guard let partition = partitions[name] else { return }
+        if hasNewConfigs || partition.leaderEpoch != state.leaderEpoch { cutBack(partition) }
+        take(up: partition, state)
     }
 
     /// Leads or follows, as the tree has it.

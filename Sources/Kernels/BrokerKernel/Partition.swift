@@ -20,6 +20,8 @@ package final class Partition {
     var throttled = ThrottledSides()
     /// Who writes to the topic, as its settings have it.
     package internal(set) var standing = MirrorStanding.ordinary
+    /// Where the log was cut when the topic's home moved last.
+    var cut: MirrorCuts.Cut?
     /// Of a mirror topic: where the log of its source begins, as far as it was told.
     var sourceLogStart: Offset = -1
     /// Who waits for the high watermark; empty unless this broker leads.

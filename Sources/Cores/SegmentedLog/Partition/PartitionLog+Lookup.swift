@@ -17,6 +17,15 @@ extension PartitionLog {
         return try largest?.recordWithMaxTimestamp()
     }
 
+    /// The leader epoch of the first batch that ends at `offset` or later, as it stands in the batch; nil when there is
+    /// none.
+    package func leaderEpoch(ofBatchAt offset: Offset) throws(LogFailure) -> LeaderEpoch? {
+        for segment in segments[(segmentIndex(of: offset) ?? 0)...] {
+            if let found = try segment.find(offset, from: nil) { return found.header.leaderEpoch }
+        }
+        return nil
+    }
+
     /// Where the log begins, on this disk as everywhere.
     package var earliest: TimestampedOffset {
         TimestampedOffset(offset: logStartOffset, timestamp: -1, leaderEpoch: leaderEpochs.epoch(at: logStartOffset))

@@ -131,6 +131,15 @@ package final class PartitionLog {
         producers.entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
+    /// Transactions that are not decided, by first offset.
+    package var openTransactions: [(producerID: ProducerID, entry: ProducerEntry, firstOffset: Offset)] {
+        producers.entries.compactMap { id, entry in entry.transactionFirstOffset.map { (id, entry, $0) } }
+            .sorted { $0.firstOffset < $1.firstOffset }
+    }
+
+    /// The largest timestamp of a record, in milliseconds since 1970; -1 for none.
+    package var maxTimestamp: Int64 { segments.reduce(-1) { max($0, $1.maxTimestamp) } }
+
     /// Forgets producers that were silent too long.
     package func expireProducers(at now: Instant) {
         producers.expire(at: now.unixMilliseconds, after: settings.producerExpirationInMilliseconds)

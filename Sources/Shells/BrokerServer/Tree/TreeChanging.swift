@@ -31,16 +31,18 @@ struct TreeChanging {
         }
     }
 
-    /// Performs changes of one partition each (``TreeChange/isOfOnePartition``) on what `image` shows, all sent at once,
-    /// each tried once.
+    /// Performs changes that can be made with others (``TreeChange/isMadeWithOthers``) on what `image` shows, all sent at
+    /// once, each tried once.
     func performOnce(_ changes: [TreeChange], on image: ClusterImage, _ tree: TreeAccess) async -> [TreeOutcome] {
         var outcomes: [TreeOutcome] = []
         var transactions: [TreeTransaction] = []
         var places: [Int] = []
         for (place, change) in changes.enumerated() {
             do throws(ChangeRefusal) {
-                transactions += try change.transactions(on: image, configNode: nil)
-                places.append(place)
+                for transaction in try change.transactions(on: image, configNode: nil) {
+                    transactions.append(transaction)
+                    places.append(place)
+                }
                 outcomes.append(.done)
             } catch {
                 outcomes.append(.refused(error))

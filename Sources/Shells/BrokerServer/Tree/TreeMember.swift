@@ -144,32 +144,39 @@ struct TreeMember: Sendable {
         await leave()
     }
 
-    /// Changes of partitions that stand next to each other are made at once: after a failure they come by thousands.
+    /// Changes that can be made at once and stand next to each other are.
     private mutating func take(_ inputs: [TreeInput]) async {
-        var ofPartitions: [PartitionChange] = []
+        var together: [WantedChange] = []
         for input in inputs {
             if hasEnded {
                 refuse(input)
-            } else if case .change(let change, let then) = input, change.isOfOnePartition {
-                ofPartitions.append(PartitionChange(change: change, then: then))
+            } else if case .change(let change, let then) = input, change.isMadeWithOthers {
+                together.append(WantedChange(change: change, then: then))
             } else {
-                await perform(ofPartitions)
-                ofPartitions = []
+                await perform(together)
+                together = []
                 await take(input)
             }
         }
-        await perform(ofPartitions)
+        await perform(together)
     }
 
-    private struct PartitionChange {
+    private struct WantedChange {
         var change: TreeChange
         var then: @Sendable (TreeOutcome) -> Void
     }
 
-    private func perform(_ changes: [PartitionChange]) async {
+    private mutating func perform(_ changes: [WantedChange]) async {
         guard !changes.isEmpty else { return }
+        let overtaken = TreeOutcome.refused(ChangeRefusal(.invalidUpdateVersion))
         let outcomes = await changing.performOnce(changes.map(\.change), on: following.image, tree)
-        for (one, outcome) in zip(changes, outcomes) { one.then(outcome) }
+        for (one, outcome) in zip(changes, outcomes) {
+            if outcome == overtaken, one.change.isTriedAgain {
+                one.then(await changing.perform(one.change, &following, tree))
+            } else {
+                one.then(outcome)
+            }
+        }
     }
 
     private mutating func take(_ input: TreeInput) async {

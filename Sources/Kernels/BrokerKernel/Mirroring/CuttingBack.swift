@@ -1,0 +1,20 @@
+import ClusterModel
+import Replication
+import SegmentedLog
+
+extension BrokerKernel {
+    /// Drops what stands behind the cut of a topic whose home has moved: records at the cut or behind it that are of an
+    /// earlier leader epoch than the one in which the log goes on there. Once they are gone nothing of the kind comes
+    /// again, so this may be repeated at any time, and is after a crash.
+    mutating func cutBack(_ partition: Partition) {
+        guard let cut = partition.cut, cut.offset < partition.log.logEndOffset else { return }
+        let epoch = onLog { () throws(LogFailure) in try partition.log.leaderEpoch(ofBatchAt: cut.offset) }
+        guard let epoch, let epoch, epoch < cut.leaderEpoch else { return }
+        truncate([(partition, cut.offset)])
+        parkedFetches.note(partition)
+        // What the leader knew of followers was of the longer log.
+        guard let term = partition.leadership?.term else { return }
+        resign(partition)
+        lead(partition, term)
+    }
+}

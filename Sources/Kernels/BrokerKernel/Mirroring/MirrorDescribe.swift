@@ -1,0 +1,59 @@
+import ClusterModel
+import Controller
+import KafkaProtocol
+import KafkaProtocolClusters
+import SegmentedLog
+
+extension BrokerKernel {
+    /// Tells how this broker sees partitions that it leads, of mirror topics and others.
+    mutating func mirrorDescribe(_ request: Request, _ body: MirrorDescribeRequest) {
+        var response = MirrorDescribeResponse()
+        response.topics = body.topics.map { topic in
+            var told = MirrorDescribeResponse.DescribedTopicResult()
+            told.name = topic.name
+            if let image = image.topics[topic.name] {
+                let standing = MirrorStanding(image.configs)
+                told.topicId = image.id
+                told.linkName = standing.link
+                told.sourceClusterId = standing.sourceClusterID
+            }
+            told.partitions = topic.partitions.map { index in
+                described(TopicPartition(topic: topic.name, partition: index))
+            }
+            return told
+        }
+        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    private func described(_ name: TopicPartition) -> MirrorDescribeResponse.DescribedPartitionResult {
+        var told = MirrorDescribeResponse.DescribedPartitionResult()
+        told.index = name.partition
+        switch led(name) {
+        case .failure(let error): told.errorCode = error.rawValue
+        case .success(let partition):
+            let log = partition.log
+            told.state = partition.standing.state.rawValue
+            told.homeEpoch = partition.standing.homeEpoch
+            told.leaderEpoch = partition.leaderEpoch
+            told.logStartOffset = log.logStartOffset
+            told.lastStableOffset = log.lastStableOffset
+            told.highWatermark = log.highWatermark
+            told.logEndOffset = log.logEndOffset
+            told.maxTimestamp = log.maxTimestamp
+            told.sizeInBytes = Int64(log.sizeInBytes)
+            told.cutOffset = partition.cut?.offset ?? -1
+            told.openTransactions = log.openTransactions.map { MirrorDescribeResponse.OpenTransaction($0) }
+        }
+        return told
+    }
+}
+
+extension MirrorDescribeResponse.OpenTransaction {
+    fileprivate init(_ open: (producerID: ProducerID, entry: ProducerEntry, firstOffset: Offset)) {
+        self.init()
+        producerId = open.producerID
+        producerEpoch = open.entry.epoch
+        coordinatorEpoch = open.entry.coordinatorEpoch
+        firstOffset = open.firstOffset
+    }
+}

@@ -1,0 +1,129 @@
+import ClusterModel
+import Controller
+import Testing
+
+@Suite("Where the home of a topic is")
+struct MirrorAlterationTests {
+    private let id = KafkaUUID(high: 5, low: 5)
+
+    private func image(_ state: MirrorStanding.State, homeEpoch: Int32, configVersion: Int32 = 4) -> ClusterImage {
+        var partition = PartitionImage(replicas: [BrokerID(1), BrokerID(2)])
+        partition.setState(
+            PartitionState(leader: BrokerID(1), leaderEpoch: 7, isr: [BrokerID(1)], controllerEpoch: 3), version: 9)
+        let standing = MirrorStanding(state: state, link: "a->b", sourceClusterID: "a-id", homeEpoch: homeEpoch)
+        var topic = TopicImage(
+            id: id, partitions: [partition, PartitionImage(replicas: [BrokerID(2)])],
+            configs: standing.settings(in: ["retention.ms": "1"]))
+        topic.configVersion = configVersion
+        var image = ClusterImage()
+        image.setTopic("t", topic)
+        return image
+    }
+
+    private func alteration(_ action: MirrorAlteration.Action, homeEpoch: Int32) -> MirrorAlteration {
+        MirrorAlteration(
+            topic: "t", topicID: id, action: action, link: "a->b", sourceClusterID: "a-id", homeEpoch: homeEpoch)
+    }
+
+    /// The standing that the writes make; nil when there are none.
+    private func standing(_ writes: [TreeWrite]) throws -> MirrorStanding? {
+        guard case .set(let path, let data, let version)? = writes.first else { return nil }
+        #expect(path == "/config/topics/t" && version == 4)
+        let configs = try ConfigNode.parse(data)
+        #expect(configs["retention.ms"] == "1")
+        return MirrorStanding(configs)
+    }
+
+    @Test("Every step from every state: taken, taken already, or refused")
+    func steps() throws {
+        typealias State = MirrorStanding.State
+        // What becomes of a topic of home epoch 5; nil: refused.
+        let table: [(MirrorAlteration.Action, Int32, [State: (State, Int32)])] = [
+            (.beginPromotion, 5, [.mirroring: (.promoting, 5), .promoting: (.promoting, 5)]),
+            (.beginPromotion, 4, [.ordinary: (.ordinary, 5)]),
+            (.beginPromotion, 6, [:]),
+            (.promote(cuts: [0: 3]), 5, [.promoting: (.ordinary, 6)]),
+            (.promote(cuts: [0: 3]), 4, [.ordinary: (.ordinary, 5)]),
+            (.fence, 5, [.fenced: (.fenced, 5), .mirroring: (.mirroring, 5), .promoting: (.promoting, 5)]),
+            (.fence, 6, [.ordinary: (.fenced, 6), .fenced: (.fenced, 6)]),
+            (.rewind(cuts: [0: 3]), 5, [.fenced: (.mirroring, 5), .mirroring: (.mirroring, 5)]),
+            (.rewind(cuts: [0: 3]), 4, [:]),
+            (.unfence, 5, [.ordinary: (.ordinary, 5)]),
+            (.unfence, 6, [.fenced: (.ordinary, 6)]),
+        ]
+        for (action, homeEpoch, outcomes) in table {
+            for state in [State.ordinary, .mirroring, .promoting, .fenced] {
+                let image = image(state, homeEpoch: 5)
+                let alteration = alteration(action, homeEpoch: homeEpoch)
+                guard let (next, nextEpoch) = outcomes[state] else {
+                    #expect(throws: ChangeRefusal.self, "\(action) \(homeEpoch) \(state)") {
+                        try alteration.writes(on: image, configNodeExists: true)
+                    }
+                    continue
+                }
+                let made = try standing(try alteration.writes(on: image, configNodeExists: true))
+                if next == state, nextEpoch == 5 {
+                    #expect(made == nil, "\(action) \(homeEpoch) \(state)")
+                } else {
+                    #expect(made?.state == next && made?.homeEpoch == nextEpoch, "\(action) \(homeEpoch) \(state)")
+                }
+            }
+        }
+    }
+
+    @Test("A promotion begins a leader epoch of each partition with its cuts, in one transaction on condition of all")
+    func cuts() throws {
+        let image = image(.promoting, homeEpoch: 5)
+        let transactions = try TreeChange.alterMirror(alteration(.promote(cuts: [0: 33]), homeEpoch: 5))
+            .transactions(on: image, configNode: nil)
+        let writes = try #require(transactions.first?.writes)
+        #expect(transactions.count == 1 && writes.count == 2)
+        guard case .set(_, let configs, 4) = writes[0], case .set(let path, let state, 9) = writes[1] else {
+            Issue.record("\(writes)")
+            return
+        }
+        let told = MirrorCuts(configs: try ConfigNode.parse(configs)).cuts
+        #expect(told == [0: MirrorCuts.Cut(offset: 33, leaderEpoch: 8)])
+        #expect(path == "/brokers/topics/t/partitions/0/state")
+        let after = try PartitionState(parsing: state)
+        #expect(after.leaderEpoch == 8 && after.leader == BrokerID(1) && after.isr == [BrokerID(1)])
+        for cuts in [[Int32(7): Offset(1)], [0: -1], [-1: 0]] {
+            #expect(throws: ChangeRefusal.self) {
+                try alteration(.promote(cuts: cuts), homeEpoch: 5).writes(on: image, configNodeExists: true)
+            }
+        }
+    }
+
+    @Test("Another topic's id, another link, a topic that is being deleted: refused")
+    func others() throws {
+        func reason(
+            _ image: ClusterImage, _ change: (inout MirrorAlteration) -> Void
+        ) -> ChangeRefusal.Reason? {
+            var alteration = alteration(.beginPromotion, homeEpoch: 5)
+            change(&alteration)
+            do throws(ChangeRefusal) {
+                _ = try alteration.writes(on: image, configNodeExists: true)
+                return nil
+            } catch {
+                return error.reason
+            }
+        }
+        var image = image(.mirroring, homeEpoch: 5)
+        #expect(reason(image) { $0.topicID = KafkaUUID(high: 1, low: 1) } == .inconsistentTopicID)
+        #expect(reason(image) { $0.topicID = .zero } == nil)
+        #expect(reason(image) { $0.link = "c->b" } == .invalidRequest)
+        #expect(reason(image) { $0.topic = "u" } == .unknownTopicOrPartition)
+        image.topicsBeingDeleted = ["t"]
+        #expect(reason(image) { _ in } == .unknownTopicOrPartition)
+    }
+
+    @Test("What a foreign hand has written into the settings makes nobody write")
+    func foreign() {
+        #expect(MirrorStanding(["mirror.state": "whatever"]).state == .fenced)
+        #expect(MirrorStanding([:]) == .ordinary)
+        #expect(MirrorCuts(configs: ["mirror.cuts": "0:1@2,x,1:2,3:-4@1,4:5@6,:@"]).cuts.keys.sorted() == [0, 4])
+        let cuts = MirrorCuts([3: .init(offset: 9, leaderEpoch: 1), 0: .init(offset: 0, leaderEpoch: 0)])
+        #expect(cuts.text == "0:0@0,3:9@1" && MirrorCuts(configs: ["mirror.cuts": cuts.text ?? ""]) == cuts)
+        #expect(MirrorCuts().text == nil)
+    }
+}
