@@ -33,13 +33,18 @@ final class ClusterBroker {
     let id: BrokerID
     var disks: [DataDisk] = []
     var kernel: BrokerKernel?
+    /// Partitions whose logs held all that was written to them when the last process began, as far as that could tell.
+    private(set) var wholeLogs: Set<TopicPartition> = []
+    private var bootMarks: [BootMark] = []
+    private var bootCount = 0
     /// Counts the processes: what was meant for an earlier one does not reach a later one.
     var life = 0
     /// Whether it has been out of in-sync sets since it lost power or a disk; the scenario's.
     var isCatchingUp = false
     /// Stopped by a signal, or starved: does nothing, and what comes waits.
     var pausedUntil: Instant?
-    /// Whether the disks may have forgotten what was written to them since the last process began.
+    /// Whether the disks may have forgotten what was written to them since the last process began; the
+    /// scenario's.
     var hasLostTail = false
     var isReachingTree = true
     /// Whether a disk may fail; from then on, for what failed shows late.
@@ -91,15 +96,28 @@ final class ClusterBroker {
         var owners: [String: LogDirectory.Owner] = [:]
         for disk in disks {
             owners[disk.directory] = LogDirectory.Owner(
-                brokerID: id, clusterID: settings.clusterID, newDirectoryID: .random(using: &random))
+                brokerID: id, clusterID: settings.clusterID, newDirectoryID: .random(using: &random),
+                boot: Array("boot \(bootCount)".utf8))
         }
         let logSettings = TopicConfigs(own: [:], broker: settings.configured).logSettings(
             producerExpirationInMilliseconds: settings.producerIDExpirationInMilliseconds)
         let store = try LogStore(
             disks.map(\.directory), fileSystem: MountedDisks(disks.map { ($0.directory, $0.disk) }), owners: owners,
             at: now, settings: { _ in logSettings })
+        wholeLogs = store.wholeLogs
+        bootMarks = store.directories.map(\.bootMark)
         kernel = BrokerKernel(settings: settings, logStore: store, generator: random, at: now)
         life += 1
+    }
+
+    /// To be called when others count on no more than this broker has.
+    func markBoot() throws(FileSystemError) { for mark in bootMarks { try mark.write() } }
+
+    /// The machine goes down and comes up again; what was not made durable may be lost.
+    func losePower() {
+        for disk in disks { disk.disk.crash() }
+        bootCount += 1
+        hasLostTail = true
     }
 
     func setTime(_ now: Instant) { for disk in disks { disk.disk.setTime(unixMilliseconds: now.unixMilliseconds) } }

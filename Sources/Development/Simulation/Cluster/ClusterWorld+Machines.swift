@@ -22,15 +22,13 @@ extension ClusterWorld {
         if isMended { broker.hasDiskTrouble = false }
         broker.nextTick = .never
         endSession(of: broker)
-        if broker.hasLostTail {
-            for (_, transaction) in LostTail.transactions(of: broker.id, in: tree.image) {
-                if !tree.perform(transaction) { violate("a state changed while nobody else wrote") }
-            }
-            broker.hasLostTail = false
-        }
+        let steps = LostTail.transactions(of: broker.id, in: tree.image) { !broker.wholeLogs.contains($0) }
+        for step in steps where !tree.perform(step.transaction) { violate("a state changed while nobody else wrote") }
+        broker.hasLostTail = false
         note("broker \(broker.id) starts")
         broker.isReachingTree = true
         register(broker)
+        do { try broker.markBoot() } catch { note("broker \(broker.id) cannot mark its boot: \(error)") }
     }
 
     /// The process dies; what it wrote stays on the disks.
@@ -46,8 +44,7 @@ extension ClusterWorld {
     func cutPower(_ broker: ClusterBroker) {
         note("broker \(broker.id) loses power")
         kill(broker)
-        for disk in broker.disks { disk.disk.crash() }
-        broker.hasLostTail = true
+        broker.losePower()
     }
 
     func restart(_ broker: ClusterBroker, in milliseconds: ClosedRange<Int>) {
