@@ -57,6 +57,9 @@ extension BrokerKernel {
         }
     }
 
+    /// Apache's `request.timeout.ms`: requests have no time-out of their own.
+    private static let markerTimeout = Duration.seconds(30)
+
     private mutating func append(
         _ wanted: WantedMarker, then done: @escaping (inout BrokerKernel, ErrorCode) -> Void
     ) {
@@ -73,8 +76,12 @@ extension BrokerKernel {
         case nil: done(&self, .kafkaStorageError)
         case .refused(let refusal): done(&self, ErrorCode(rawValue: refusal.errorCode))
         case .appended, .duplicate:
-            whenCommitted(partition) { kernel, isCommitted in
-                done(&kernel, isCommitted ? .none : .notLeaderOrFollower)
+            whenCommitted(partition, by: now + Self.markerTimeout) { kernel, outcome in
+                switch outcome {
+                case .committed: done(&kernel, .none)
+                case .deposed: done(&kernel, .notLeaderOrFollower)
+                case .late: done(&kernel, .requestTimedOut)
+                }
             }
         }
     }
