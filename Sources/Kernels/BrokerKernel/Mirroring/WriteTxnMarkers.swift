@@ -3,6 +3,7 @@ import KafkaProtocol
 import KafkaProtocolTransactions
 import NIOCore
 import Records
+import Seams
 
 extension BrokerKernel {
     private typealias MarkerResult = WriteTxnMarkersResponse.WritableTxnMarkerPartitionResult
