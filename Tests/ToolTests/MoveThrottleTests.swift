@@ -1,7 +1,7 @@
 import ClusterModel
-import MartletClient
 import Testing
 
+@testable import MartletClient
 @testable import Tool
 
 @Suite struct MoveThrottleTests {
