@@ -61,11 +61,26 @@ import Testing
         var fetcher = fetcher(2)
         _ = fetcher.nextOrder(at: now)
         fetcher.cut(partition(0))
-        #expect(fetcher.answeredEpoch(of: partition(0)) == nil)
-        #expect(fetcher.answeredEpoch(of: partition(1)) == 3)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .stale)
+        #expect(fetcher.use(ofAnswerAbout: partition(1)) == .current)
         fetcher.replied(sessionID: 9)
         #expect(fetcher.nextOrder(at: now)?.told == [partition(0)])
-        #expect(fetcher.answeredEpoch(of: partition(0)) == 3)
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .current)
+    }
+
+    @Test func aLogThatWasCutIsToldOnlyWhenNoAnswerCanBeAboutTheTimeBefore() {
+        var fetcher = fetcher(2)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.replied(sessionID: 9)
+        fetcher.moved(partition(1))
+        _ = fetcher.nextOrder(at: now)
+        fetcher.cut(partition(0))
+        let forgets = fetcher.nextOrder(at: now)
+        #expect(forgets?.told == [] && forgets?.forgotten.map(\.partition) == [partition(0)])
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .stale)
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now)?.told == [partition(0)])
+        #expect(fetcher.use(ofAnswerAbout: partition(0)) == .current)
     }
 
     @Test func aRefusedPartitionIsLeftOutForAWhile() {

@@ -113,8 +113,11 @@ package struct ReplicaFetcher: Sendable {
     /// The partition's log has another end than the leader was told.
     package mutating func moved(_ partition: TopicPartition) { enqueue(partition) }
 
-    /// The partition's log was cut: an answer under way may be about what stood behind that.
+    /// The partition's log was cut: answers under way may be about what stood behind that, and the session forgets it
+    /// before it is told of it again.
     package mutating func cut(_ partition: TopicPartition) {
+        guard let known = followed[partition] else { return }
+        if known.toldEpoch != nil { forgotten.append(ForgottenPartition(partition: partition, topicID: known.topicID)) }
         followed[partition]?.toldEpoch = nil
         enqueue(partition)
     }
