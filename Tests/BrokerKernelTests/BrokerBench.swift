@@ -45,6 +45,8 @@ final class BrokerBench {
     init(directories: [String] = ["/data"], _ change: (inout BrokerKernelSettings) -> Void = { _ in }) throws {
         var settings = BrokerKernelSettings(brokerID: Self.brokerID, clusterID: Self.clusterID)
         settings.committedOffsetsPartitionCount = 3
+        // Most tests let no time pass.
+        settings.followersPause = .zero
         change(&settings)
         self.settings = settings
         self.directories = directories

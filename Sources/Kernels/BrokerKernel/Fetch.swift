@@ -166,8 +166,10 @@ extension BrokerKernel {
             guard let session = fetchSessions[plan.sessionID] else {
                 return refuse(fetch.request, .fetchSessionIdNotFound)
             }
-            if plan.replica != nil, let due = session.answered.map({ $0 + settings.followersPause }), due > now {
-                return parkedFetches.hold(fetch, until: due)
+            if plan.replica != nil, !mustAnswer, let answered = session.answered,
+                answered + settings.followersPause > now
+            {
+                return parkedFetches.hold(fetch, until: answered + settings.followersPause)
             }
             interests = session.unsettled
             mustAnswer = mustAnswer || session.count == 0
@@ -231,11 +233,15 @@ extension BrokerKernel {
                 finding.error = .unsupportedCompressionType
                 return finding
             }
-            finding.divergence = Divergence.end(
+            if let end = Divergence.end(
                 in: partition.log, ofFollowerAt: interest.fetchOffset, lastEpoch: interest.lastFetchedEpoch)
-            if let end = finding.divergence {
+            {
                 // An epoch that this log never heard of (KIP-595): there is no place to go back to.
-                if end.endOffset < 0 { finding.error = .offsetOutOfRange }
+                if partition.isLeader, end.endOffset >= 0 {
+                    finding.divergence = end
+                } else {
+                    finding.error = errorOutOfRange(of: partition)
+                }
                 return finding
             }
             let end =
@@ -255,10 +261,16 @@ extension BrokerKernel {
                 finding.slice = slice
                 finding.isExhausted = interest.fetchOffset >= end
                 if plan.newestMagic < 2 { convert(&finding, of: partition, to: plan.newestMagic) }
-            case .outOfRange: finding.error = .offsetOutOfRange
+            case .outOfRange: finding.error = errorOutOfRange(of: partition)
             case nil: finding.error = .kafkaStorageError
             }
         }
         return finding
+    }
+
+    /// Only a leader knows what is out of range. A follower's log may lack what its reader has had from others, who
+    /// would begin elsewhere if it were told so: it is to ask again, or the leader (KIP-392).
+    private func errorOutOfRange(of partition: Partition) -> ErrorCode {
+        partition.isLeader ? .offsetOutOfRange : .offsetNotAvailable
     }
 }

@@ -83,7 +83,8 @@ struct ParkedFetches {
 
     /// Takes out the incremental fetch of a session that waits, if it came by this connection.
     mutating func take(session: Int32, of connection: ConnectionID) -> ParkedFetch? {
-        waitingSessions[session]?.first { $0.connection == connection }.flatMap { take($0) }
+        fetches[connection]?.first { $0.plan.isIncremental && $0.plan.sessionID == session }
+            .flatMap { take($0.request.ticket) }
     }
 
     /// Forgets the deadlines of fetches that were answered before; when all that wait are parked.

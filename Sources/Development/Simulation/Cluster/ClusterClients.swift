@@ -94,6 +94,8 @@ struct ClusterReader {
     var asksForEnd = false
     /// The leader epoch that the request under way names.
     var askedEpoch: LeaderEpoch = -1
+    /// Whether it went to the leader of that epoch.
+    var asksLeader = false
     /// The largest end that was told, and in which leader epoch.
     var end: Offset = 0
     var endEpoch: LeaderEpoch = -1
@@ -102,7 +104,7 @@ struct ClusterReader {
     /// One reading of a compacted topic from its beginning.
     struct Pass {
         var began: Instant
-        /// That of the leader all along; nil before the first answer.
+        /// That of the leader that was read from all along; nil before the first answer.
         var epoch: LeaderEpoch?
         /// The deletions that were acknowledged when it began, by key.
         var deletions: [String: Offset] = [:]

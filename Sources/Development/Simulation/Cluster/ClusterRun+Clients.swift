@@ -145,6 +145,7 @@ extension ClusterRun {
             // As a consumer that has read the metadata says it, so that a deposed leader answers nothing (KIP-320).
             wanted.currentLeaderEpoch = world.tree.image.partition(name)?.leaderEpoch ?? -1
             readers[place].askedEpoch = wanted.currentLeaderEpoch
+            readers[place].asksLeader = world.tree.image.partition(name)?.leader == target
             wanted.fetchOffset = reader.offset
             wanted.partitionMaxBytes = 1000
             var topic = FetchRequest.FetchTopic()
@@ -203,17 +204,19 @@ extension ClusterRun {
             readers[place].offset = offset + 1
             if let key = record.key { readers[place].pass.latest[key] = (offset, record) }
         }
-        if topic.kind == .compacted { followPass(place, upTo: told.highWatermark, epoch: reader.askedEpoch) }
+        if topic.kind == .compacted, reader.asksLeader || !records.isEmpty {
+            followPass(place, upTo: told.highWatermark, epoch: reader.askedEpoch)
+        }
         // Now and then one begins anew, and must find the same.
         if Int.random(in: 0..<40, using: &random) == 0 { readers[place].beginAnew(at: world.now) }
     }
 
     /// Who reads a compacted topic from its beginning to its end learns of each deletion, if it takes less time than
-    /// they are kept for. Another leader may have forgotten them earlier.
+    /// they are kept for. Another replica may have forgotten them earlier.
     private func followPass(_ place: Int, upTo end: Offset, epoch: LeaderEpoch) {
         let reader = readers[place]
         let pass = reader.pass
-        if let first = pass.epoch, first != epoch {
+        if !reader.asksLeader || pass.epoch.map({ $0 != epoch }) ?? false {
             readers[place].pass.deletions = [:]
         } else {
             readers[place].pass.epoch = epoch
