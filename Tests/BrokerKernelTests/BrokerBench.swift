@@ -241,7 +241,8 @@ final class BrokerBench {
             image.setTopic(name, TopicImage(id: id, partitions: assignment.map(led), configs: configs))
         case .deleteTopic(let name): image.setTopic(name, nil)
         case .createPartitions(let name, _, let assignment):
-            image.updateTopic(name) { $0.partitions += assignment.map(led) }
+            let added = assignment.map(led)
+            image.updateTopic(name) { $0.partitions += added }
         case .setTopicConfigs(let name, let configs, _): image.updateTopic(name) { $0.configs = configs }
         case .setInSync(let id, let isr, _, let version):
             image.updateTopic(id.topic) { topic in
@@ -270,11 +271,9 @@ final class BrokerBench {
         case .delete, .check: return
         }
         guard case .topic(let name) = node else { return }
-        image.updateTopic(name) { topic in
-            for place in topic.partitions.indices where topic.partitions[place].stateVersion < 0 {
-                topic.partitions[place] = led(topic.partitions[place].replicas)
-            }
-        }
+        let known = image.topics[name]?.partitions ?? []
+        let partitions = known.map { $0.stateVersion < 0 ? led($0.replicas) : $0 }
+        image.updateTopic(name) { $0.partitions = partitions }
     }
 
     /// The settings that a change is about.
@@ -301,7 +300,7 @@ final class BrokerBench {
     private func led(_ replicas: [BrokerID]) -> PartitionImage {
         var partition = PartitionImage(replicas: replicas)
         let state = PartitionLeadership.initialState(
-            replicas: replicas, BrokerStanding(living: [Self.brokerID]), controllerEpoch: 1)
+            replicas: replicas, BrokerStanding(image), controllerEpoch: 1)
         partition.setState(state, version: 0)
         return partition
     }

@@ -37,7 +37,10 @@ struct FetchSessionTests {
         try bench.createTopic("t", partitions: 3)
         try bench.createTopic("u")
         let id = try bench.openSession("t", partitions: 3)
-        let deposed = try bench.send(bench.sessionRequest("t", id, epoch: 1, maxWait: 60_000))
+        var knowing = bench.sessionRequest("t", id, epoch: 1, maxWait: 60_000)
+        knowing.topics = bench.fetchRequest("t", 1, from: 0).topics
+        knowing.topics[0].partitions[0].currentLeaderEpoch = 0
+        let deposed = try bench.send(knowing)
         try bench.changeImage { image in
             image.updateTopic("t") { topic in
                 topic.partitions[1].leader = nil
@@ -46,7 +49,7 @@ struct FetchSessionTests {
         }
         let told = try #require(try bench.reply(to: deposed)).responses.flatMap(\.partitions)
         #expect(told.map(\.partitionIndex) == [1])
-        #expect(told.map { ErrorCode.of($0.errorCode) } == [.notLeaderOrFollower])
+        #expect(told.map { ErrorCode.of($0.errorCode) } == [.fencedLeaderEpoch])
 
         let other = try bench.openSession("u", partitions: 1)
         let deleted = try bench.send(bench.sessionRequest("u", other, epoch: 1, maxWait: 60_000))

@@ -14,7 +14,8 @@ struct ReadReplicaTests {
         #expect(try bench.preferred(from: 1, rack: "west") == 2)
         try bench.acknowledge(3, by: 3)
         #expect(try bench.preferred(from: 1, rack: "west") == 3)
-        // Broker 3 leaves the in-sync set.
+        // Broker 3 leaves the in-sync set for good.
+        try bench.supersedeBroker(3)
         try bench.place("t", on: [1, 2, 3, 4], inSync: [1, 2, 4], leader: 1)
         for follower: Int32 in 2...4 { try bench.acknowledge(3, by: follower) }
         #expect(try bench.preferred(from: 1, rack: "west") == 2)

@@ -19,6 +19,9 @@ extension BrokerBench {
         }
     }
 
+    /// Registers a broker as another process than the one whose fetches come: that one joins no in-sync set (KIP-903).
+    func supersedeBroker(_ id: Int32) throws { try changeImage { $0.brokers[BrokerID(id)]?.epoch += 1 } }
+
     func removeBroker(_ id: Int32) throws { try changeImage { $0.brokers[BrokerID(id)] = nil } }
 
     /// Gives partition 0 of a topic these replicas, in another state of the tree; the epoch rises with each call.
