@@ -157,6 +157,7 @@ def test_a_home_moves_and_comes_back(cluster, topic):
 
     # Away again; of what was written here the new home has all but two records.
     assert link.alter(controller, mirroring.FENCE, [topic], topic_id, home_epoch=2) == [(0, None, 2)]
+    eventually(lambda: link.describe(cluster.leader(topic).address, topic).state == 3, "the leader knows")
     with pytest.raises(KafkaException):
         produce(cluster, topic, b"too late")
     straggler = cluster.leader(topic)
