@@ -85,6 +85,64 @@ struct FetchSessionTests {
         #expect(try bench.reply(to: waiting).map { ErrorCode.of($0.errorCode) } == .fetchSessionIdNotFound)
     }
 
+    @Test("A follower that has read a newer tree than its leader is not refused, and is heard once the leader has")
+    func followersAhead() throws {
+        let bench = try BrokerBench()
+        let (own, other, new) = (BrokerBench.brokerID, BrokerID(2), KafkaUUID(high: 7, low: 7))
+        func replicated(leader: BrokerID, epoch: LeaderEpoch) -> TopicImage {
+            var partition = PartitionImage(replicas: [own, other])
+            partition.setState(
+                PartitionState(leader: leader, leaderEpoch: epoch, isr: [own, other], controllerEpoch: 1),
+                version: epoch)
+            return TopicImage(id: KafkaUUID(high: 5, low: 5), partitions: [partition])
+        }
+        try bench.changeImage { $0.setTopic("moved", replicated(leader: other, epoch: 0)) }
+        var request = bench.fetchRequest("moved", from: 0, maxWait: 60_000)
+        request.replicaState.replicaId = other.value
+        request.topics[0].partitions[0].currentLeaderEpoch = 1
+        var created = request.topics[0]
+        created.topicId = new
+        created.partitions[0].currentLeaderEpoch = 0
+        request.topics.append(created)
+        request.sessionEpoch = 0
+        let fetch = try bench.send(request)
+        #expect(try bench.reply(to: fetch) == nil)
+
+        try bench.changeImage { image in
+            image.setTopic("moved", replicated(leader: own, epoch: 1))
+            var topic = replicated(leader: own, epoch: 0)
+            topic.id = new
+            image.setTopic("created", topic)
+        }
+        for name in ["moved", "created"] {
+            let partition = bench.kernel.partitions[TopicPartition(topic: name, partition: 0)]
+            #expect(partition?.leadership?.progress(of: other)?.position == 0)
+        }
+        #expect(try bench.reply(to: fetch) == nil)
+        try bench.produce(batch(["a"]), to: "created", acks: 1)
+        let told = try #require(try bench.reply(to: fetch)).responses
+        #expect(told.map(\.topicId) == [KafkaUUID(high: 5, low: 5), new])
+        #expect(told.flatMap(\.partitions).allSatisfy { $0.errorCode == 0 })
+        #expect(try told.last?.partitions.first?.values() == ["a"])
+    }
+
+    @Test(
+        "What a follower asks for that its leader never reads of is left out, and costs no further look at the others")
+    func followersAheadForLong() throws {
+        let bench = try BrokerBench()
+        try bench.createTopic("t", partitions: 3)
+        var request = bench.everything(of: "t", [0, 1, 2], from: [0, 0, 0])
+        request.replicaState.replicaId = 2
+        request.topics[0].partitions[1].currentLeaderEpoch = 1
+        request.sessionEpoch = 0
+        let opened = try bench.call(request)
+        #expect(opened.responses.flatMap(\.partitions).map(\.partitionIndex) == [0, 2])
+        #expect(bench.unsettled(opened.sessionId) == [1])
+        var next = bench.sessionRequest("t", opened.sessionId, epoch: 1)
+        next.replicaState.replicaId = 2
+        #expect(try bench.call(next).responses.isEmpty)
+    }
+
     @Test("Fetches that were answered early want no tick any more, and others keep theirs however often they are tried")
     func deadlines() throws {
         let bench = try BrokerBench()
@@ -212,6 +270,6 @@ extension BrokerBench {
 
     /// The partitions of a session that the next fetch in it looks at.
     fileprivate func unsettled(_ session: Int32) -> [Int32] {
-        kernel.fetchSessions[session]?.unsettled.map(\.partition) ?? []
+        kernel.fetchSessions[session]?.unsettled.map(\.key.partition) ?? []
     }
 }

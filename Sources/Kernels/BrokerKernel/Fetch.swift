@@ -6,28 +6,6 @@ import Seams
 import SegmentedLog
 import WireCoding
 
-/// What one fetch has to do, worked out from the request and its session; the same however often it is tried.
-struct FetchPlan {
-    /// The broker that fetches for its replicas; nil for a consumer.
-    var replica: BrokerID?
-    /// The session to answer in; 0 is none.
-    var sessionID: Int32
-    /// Whether partitions without news are left out of the answer: then the session has the interests.
-    var isIncremental: Bool
-    /// Of a fetch that is not incremental.
-    var interests: [FetchInterest]
-    var minimumBytes: Int
-    var maximumBytes: Int
-    var readsCommittedOnly: Bool
-    var usesTopicIDs: Bool
-    /// The newest format that the reader understands.
-    var newestMagic: Int8
-    /// Whether the reader knows zstd (KIP-110, version 10 and up).
-    var knowsZstd: Bool
-    /// Given for a consumer that may read from any replica (KIP-392, version 11 and up).
-    var nearness: ConsumerNearness?
-}
-
 /// What was found for one partition.
 struct FetchFinding {
     var error = ErrorCode.none
@@ -38,6 +16,10 @@ struct FetchFinding {
     /// The slice's records in an older format.
     var converted: ByteBuffer?
     var divergence: EpochEnd?
+    /// Set when this broker serves it.
+    var partition: Partition?
+    /// Whether the replica that asks knows a newer image of the cluster than this broker: the error is about to end.
+    var awaitsImage = false
     /// Where the consumer should rather read; then there is nothing else for it here.
     var preferredReplica: BrokerID?
     /// Whether what a follower gets counts against the leader's throttle (KIP-73).
@@ -58,7 +40,6 @@ extension BrokerKernel {
         switch plan(request, body) {
         case .failure(let error): refuse(request, error)
         case .success(let plan):
-            note(body, of: plan)
             let wait = Duration.milliseconds(Int64(max(0, body.maxWaitMs)))
             answerOrPark(ParkedFetch(request: request, plan: plan, deadline: now + wait))
         }
@@ -74,83 +55,6 @@ extension BrokerKernel {
         var response = FetchResponse()
         response.errorCode = error.rawValue
         reply(to: request) { response.write(to: &$0, version: request.version) }
-    }
-
-    // MARK: - Sessions (KIP-227)
-
-    private mutating func plan(_ request: Request, _ body: FetchRequest) -> Result<FetchPlan, ErrorCode> {
-        let usesTopicIDs = request.version >= 13
-        let replica = request.version >= 15 ? body.replicaState.replicaId : body.replicaId
-        var plan = FetchPlan(
-            replica: replica >= 0 ? BrokerID(replica) : nil, sessionID: 0, isIncremental: false, interests: [],
-            minimumBytes: Int(body.minBytes),
-            maximumBytes: replica >= 0
-                ? Int(body.maxBytes) : min(Int(body.maxBytes), settings.maximumFetchSizeInBytes),
-            readsCommittedOnly: replica < 0 && body.isolationLevel == 1, usesTopicIDs: usesTopicIDs,
-            newestMagic: request.version < 2 ? 0 : request.version < 4 ? 1 : 2, knowsZstd: request.version >= 10,
-            nearness: replica < 0 && request.version >= 11
-                ? ConsumerNearness(listener: request.origin.listener, rack: body.rackId) : nil)
-        let interests = interests(of: body, usesTopicIDs: usesTopicIDs)
-        switch body.sessionEpoch {
-        case -1, 0:
-            if body.sessionId != 0 { leaveInPeace(fetchSessions.close(body.sessionId)) }
-            plan.interests = interests
-            if body.sessionEpoch == 0, request.version >= 7, !interests.isEmpty,
-                let (id, evicted) = fetchSessions.open(usesTopicIDs: usesTopicIDs, interests: interests, now: now)
-            {
-                plan.sessionID = id
-                leaveInPeace(evicted)
-            }
-        default:
-            guard let session = fetchSessions[body.sessionId] else { return .failure(.fetchSessionIdNotFound) }
-            guard session.nextEpoch == body.sessionEpoch else { return .failure(.invalidFetchSessionEpoch) }
-            guard session.usesTopicIDs == usesTopicIDs else { return .failure(.fetchSessionTopicIdError) }
-            let forgotten = Set(
-                body.forgottenTopicsData.flatMap { topic in
-                    topic.partitions.map {
-                        FetchInterest.Key(topic: topic.topic, topicID: topic.topicId, partition: $0)
-                    }
-                })
-            leaveInPeace(session.id, fetchSessions[body.sessionId]?.forget(forgotten) ?? [])
-            let image = image
-            fetchSessions[body.sessionId]?.nameTopics { image.topicName(of: $0) }
-            for interest in interests { fetchSessions[body.sessionId]?.update(interest) }
-            let now = now
-            fetchSessions[body.sessionId]?.advanceEpoch(at: now)
-            plan.sessionID = body.sessionId
-            plan.isIncremental = true
-        }
-        return .success(plan)
-    }
-
-    private func leaveInPeace(_ ended: FetchSession?) {
-        if let ended { leaveInPeace(ended.id, ended.interests) }
-    }
-
-    /// Has partitions stir a session no more.
-    private func leaveInPeace(_ session: Int32, _ interests: some Sequence<FetchInterest>) {
-        for interest in interests {
-            // Another topic may have the name by now.
-            guard let partition = partitions[interest.topicPartition],
-                interest.topicID == .zero || interest.topicID == partition.topicID
-            else { continue }
-            partition.quietSessions.remove(session)
-        }
-    }
-
-    private func interests(of body: FetchRequest, usesTopicIDs: Bool) -> [FetchInterest] {
-        var interests: [FetchInterest] = []
-        for topic in body.topics {
-            let name = usesTopicIDs ? image.topicName(of: topic.topicId) ?? "" : topic.topic
-            for partition in topic.partitions {
-                interests.append(
-                    FetchInterest(
-                        topic: name, topicID: topic.topicId, partition: partition.partition,
-                        currentLeaderEpoch: partition.currentLeaderEpoch, fetchOffset: partition.fetchOffset,
-                        lastFetchedEpoch: partition.lastFetchedEpoch, maximumBytes: Int(partition.partitionMaxBytes)))
-            }
-        }
-        return interests
     }
 
     // MARK: - Reading
@@ -179,12 +83,15 @@ extension BrokerKernel {
         var findings: [FetchFinding] = []
         findings.reserveCapacity(interests.count)
         var byteCount = 0
-        for interest in interests {
+        for place in interests.indices {
+            if let replica = plan.replica, !interests[place].isNoted {
+                interests[place].isNoted = note(interests[place], of: replica, plan)
+            }
             let finding = find(
-                interest, plan, atMost: min(interest.maximumBytes, plan.maximumBytes - byteCount),
+                interests[place], plan, atMost: min(interests[place].maximumBytes, plan.maximumBytes - byteCount),
                 atLeastOneBatch: byteCount == 0 && fetch.request.version >= 3)
             byteCount += finding.byteCount
-            if mustTellAtOnce(finding, for: interest, plan) { mustAnswer = true }
+            if mustTellAtOnce(finding, for: interests[place], plan) { mustAnswer = true }
             findings.append(finding)
         }
         mustAnswer = mustAnswer || byteCount >= plan.minimumBytes
@@ -197,30 +104,27 @@ extension BrokerKernel {
         }
         if plan.sessionID != 0 { settle(plan.sessionID, interests, findings, areTold: mustAnswer) }
         if mustAnswer { return }
-        if plan.isIncremental { interests = fetchSessions[plan.sessionID]?.unsettled ?? [] }
-        parkedFetches.park(fetch, watching: interests.map(\.topicPartition))
+        var fetch = fetch
+        if plan.isIncremental {
+            interests = fetchSessions[plan.sessionID]?.unsettled ?? []
+        } else {
+            fetch.plan.interests = interests
+        }
+        parkedFetches.park(
+            fetch, watching: interests.compactMap { name(of: $0.key) },
+            awaitsImage: findings.contains { $0.awaitsImage })
     }
 
     private mutating func find(
         _ interest: FetchInterest, _ plan: FetchPlan, atMost maximumBytes: Int, atLeastOneBatch: Bool
     ) -> FetchFinding {
         var finding = FetchFinding()
-        if plan.usesTopicIDs && interest.topic.isEmpty {
-            finding.error = .unknownTopicId
-            return finding
-        }
-        let replica =
-            plan.nearness == nil
-            ? led(interest.topicPartition, leaderEpoch: interest.currentLeaderEpoch)
-            : replica(of: interest.topicPartition, leaderEpoch: interest.currentLeaderEpoch)
-        switch replica {
+        switch replica(for: interest, plan) {
         case .failure(let error):
             finding.error = error
+            finding.awaitsImage = awaitsImage(interest, plan)
         case .success(let partition):
-            if plan.usesTopicIDs && partition.topicID != interest.topicID {
-                finding.error = .inconsistentTopicId
-                return finding
-            }
+            finding.partition = partition
             finding.highWatermark = partition.log.highWatermark
             finding.lastStableOffset = partition.log.lastStableOffset
             finding.logStartOffset = partition.log.logStartOffset
@@ -266,6 +170,16 @@ extension BrokerKernel {
             }
         }
         return finding
+    }
+
+    /// The replica that serves what a fetch asks for, and if this broker has none, why not.
+    func replica(for interest: FetchInterest, _ plan: FetchPlan) -> Result<Partition, ErrorCode> {
+        guard let name = name(of: interest.key) else {
+            return .failure(plan.usesTopicIDs ? .unknownTopicId : .unknownTopicOrPartition)
+        }
+        return plan.nearness == nil
+            ? led(name, leaderEpoch: interest.currentLeaderEpoch)
+            : replica(of: name, leaderEpoch: interest.currentLeaderEpoch)
     }
 
     /// Only a leader knows what is out of range. A follower's log may lack what its reader has had from others, who

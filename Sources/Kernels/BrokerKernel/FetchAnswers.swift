@@ -10,16 +10,18 @@ extension BrokerKernel {
         var response = FetchResponse()
         response.sessionId = plan.sessionID
         // Some clients keep only the last of several entries of a topic.
-        var places: [TopicOfFetch: Int] = [:]
+        var places: [FetchKey: Int] = [:]
         for (interest, finding) in zip(interests, findings) {
-            if plan.isIncremental && !isNews(finding, for: interest) { continue }
-            let place = places[TopicOfFetch(interest), default: response.responses.count]
+            if finding.awaitsImage || plan.isIncremental && !isNews(finding, for: interest) { continue }
+            var topic = interest.key
+            topic.partition = 0
+            let place = places[topic, default: response.responses.count]
             if place == response.responses.count {
-                var topic = FetchResponse.FetchableTopicResponse()
-                topic.topic = interest.topic
-                topic.topicId = interest.topicID
-                response.responses.append(topic)
-                places[TopicOfFetch(interest)] = place
+                var told = FetchResponse.FetchableTopicResponse()
+                told.topic = topic.topic
+                told.topicId = topic.topicID
+                response.responses.append(told)
+                places[topic] = place
             }
             response.responses[place].partitions.append(told(finding, for: interest, plan))
         }
@@ -28,6 +30,7 @@ extension BrokerKernel {
 
     /// Whether what was found cannot wait for records.
     func mustTellAtOnce(_ finding: FetchFinding, for interest: FetchInterest, _ plan: FetchPlan) -> Bool {
+        if finding.awaitsImage { return false }
         if finding.error != .none || finding.divergence != nil || finding.preferredReplica != nil { return true }
         guard plan.replica != nil, plan.isIncremental else { return false }
         // Somebody may wait until records are deleted everywhere; and where consumers read from followers, what is
@@ -47,7 +50,7 @@ extension BrokerKernel {
         _ finding: FetchFinding, for interest: FetchInterest, _ plan: FetchPlan
     ) -> FetchResponse.PartitionData {
         var told = FetchResponse.PartitionData()
-        told.partitionIndex = interest.partition
+        told.partitionIndex = interest.key.partition
         told.errorCode = finding.error.rawValue
         told.highWatermark = finding.highWatermark
         told.lastStableOffset = finding.lastStableOffset
@@ -78,35 +81,20 @@ extension BrokerKernel {
     mutating func settle(
         _ session: Int32, _ interests: [FetchInterest], _ findings: [FetchFinding], areTold: Bool
     ) {
-        var quiet: [FetchInterest.Key] = []
-        var served: Set<FetchInterest.Key> = []
+        var quiet: [FetchKey] = []
+        var served: Set<FetchKey> = []
         for (var interest, finding) in zip(interests, findings) {
-            let key = interest.key
             if areTold {
                 interest.toldHighWatermark = finding.error == .none ? finding.highWatermark : -1
                 interest.toldLogStartOffset = finding.logStartOffset
-                fetchSessions[session]?.noteTold(
-                    key, highWatermark: interest.toldHighWatermark, logStartOffset: interest.toldLogStartOffset)
-                if finding.byteCount > 0 { served.insert(key) }
+                if finding.byteCount > 0 { served.insert(interest.key) }
             }
-            if finding.isExhausted && !isNews(finding, for: interest),
-                let partition = partitions[interest.topicPartition]
-            {
+            fetchSessions[session]?.replace(interest)
+            if finding.isExhausted && !isNews(finding, for: interest), let partition = finding.partition {
                 partition.quietSessions.insert(session)
-                quiet.append(key)
+                quiet.append(interest.key)
             }
         }
         fetchSessions[session]?.settle(quiet: quiet, behind: served)
-    }
-}
-
-/// By what the entries of a fetch's response differ: by name, or by id where there are no names.
-private struct TopicOfFetch: Hashable {
-    var name: String
-    var id: KafkaUUID
-
-    init(_ interest: FetchInterest) {
-        name = interest.topic
-        id = interest.topicID
     }
 }

@@ -1,38 +1,28 @@
 import ClusterModel
 import Seams
 
-/// What a fetch asks of one partition.
-struct FetchInterest {
-    /// What tells a partition from others of its session: the topic's id where requests name topics by it, for the name
-    /// may not be known yet, or be another topic's by now.
-    struct Key: Hashable {
-        var topicID: KafkaUUID
-        /// Empty where the id tells.
-        var topic: String
-        var partition: Int32
-
-        init(topic: String, topicID: KafkaUUID, partition: Int32) {
-            self.topicID = topicID
-            self.topic = topicID == .zero ? topic : ""
-            self.partition = partition
-        }
-    }
-
-    /// Empty while no topic of the id is known.
+/// A partition as a fetch names it: by the topic's name, or by its id (version 13 and up) and no name.
+struct FetchKey: Hashable {
     var topic: String
     var topicID: KafkaUUID
     var partition: Int32
+}
+
+/// What a fetch asks of one partition.
+struct FetchInterest {
+    var key: FetchKey
     var currentLeaderEpoch: LeaderEpoch
     var fetchOffset: Offset
     var lastFetchedEpoch: LeaderEpoch
+    /// Of the asking replica's log.
+    var logStartOffset: Offset
     /// The most bytes wanted of this partition.
     var maximumBytes: Int
     /// What the session last told: a partition is told again when one of these changed. -1 before the first time.
     var toldHighWatermark: Offset = -1
     var toldLogStartOffset: Offset = -1
-
-    var topicPartition: TopicPartition { TopicPartition(topic: topic, partition: partition) }
-    var key: Key { Key(topic: topic, topicID: topicID, partition: partition) }
+    /// Whether the leader has taken up the position, which acknowledges a follower's records.
+    var isNoted = false
 }
 
 /// The partitions that a client fetches again and again, told once and remembered (KIP-227).
@@ -55,9 +45,9 @@ struct FetchSession {
     private(set) var lastUsed: Instant
     /// When it was last answered.
     var answered: Instant?
-    private var kept: [FetchInterest.Key: Kept] = [:]
+    private var kept: [FetchKey: Kept] = [:]
     /// Those that are not quiet, in the order in which their turn comes.
-    private var queue: [FetchInterest.Key] = []
+    private var queue: [FetchKey] = []
 
     init(id: Int32, usesTopicIDs: Bool, interests: [FetchInterest], now: Instant) {
         self.id = id
@@ -69,7 +59,7 @@ struct FetchSession {
     var count: Int { kept.count }
 
     /// In no order.
-    var interests: some Sequence<FetchInterest> { kept.values.lazy.map(\.interest) }
+    var partitions: some Sequence<FetchKey> { kept.keys }
 
     /// What is to be looked at, in order.
     var unsettled: [FetchInterest] { queue.compactMap { kept[$0]?.interest } }
@@ -81,53 +71,40 @@ struct FetchSession {
 
     /// Adds a partition or moves a known one to a new position; it is not quiet then.
     mutating func update(_ interest: FetchInterest) {
-        let key = interest.key
-        guard let known = kept[key] else {
-            kept[key] = Kept(interest: interest)
-            return queue.append(key)
+        guard let known = kept[interest.key] else {
+            kept[interest.key] = Kept(interest: interest)
+            return queue.append(interest.key)
         }
         var moved = Kept(interest: interest)
         moved.interest.toldHighWatermark = known.interest.toldHighWatermark
         moved.interest.toldLogStartOffset = known.interest.toldLogStartOffset
-        kept[key] = moved
-        if !known.isQueued { queue.append(key) }
+        kept[interest.key] = moved
+        if !known.isQueued { queue.append(interest.key) }
     }
 
     /// Something has happened to a partition.
     mutating func stir(_ partition: Partition) {
-        let key = FetchInterest.Key(
-            topic: partition.name.topic, topicID: usesTopicIDs ? partition.topicID : .zero,
+        let key = FetchKey(
+            topic: usesTopicIDs ? "" : partition.name.topic, topicID: usesTopicIDs ? partition.topicID : .zero,
             partition: partition.name.partition)
         guard let known = kept[key], !known.isQueued else { return }
         kept[key]?.isQueued = true
         queue.append(key)
     }
 
-    /// Returns those that were there.
-    mutating func forget(_ keys: Set<FetchInterest.Key>) -> [FetchInterest] {
-        guard !keys.isEmpty else { return [] }
-        queue.removeAll { keys.contains($0) }
-        return keys.compactMap { kept.removeValue(forKey: $0)?.interest }
+    mutating func forget(_ partitions: Set<FetchKey>) {
+        guard !partitions.isEmpty else { return }
+        queue.removeAll { partitions.contains($0) }
+        for partition in partitions { kept[partition] = nil }
     }
 
-    /// Gives topics their names that were not known when the client told their ids.
-    mutating func nameTopics(_ name: (KafkaUUID) -> String?) {
-        // What has no name is never quiet.
-        for key in queue where kept[key]?.interest.topic.isEmpty ?? false {
-            kept[key]?.interest.topic = name(key.topicID) ?? ""
-        }
-    }
-
-    /// Notes what the client knows of a partition now.
-    mutating func noteTold(_ key: FetchInterest.Key, highWatermark: Offset, logStartOffset: Offset) {
-        kept[key]?.interest.toldHighWatermark = highWatermark
-        kept[key]?.interest.toldLogStartOffset = logStartOffset
-    }
+    /// Takes over what the client knows of a partition now, and whether its position was taken up.
+    mutating func replace(_ interest: FetchInterest) { kept[interest.key]?.interest = interest }
 
     /// Ends a look at all in the queue: some of them are quiet now; those that had their turn go behind the others, so
     /// that each is first at some time.
-    mutating func settle(quiet: [FetchInterest.Key], behind served: Set<FetchInterest.Key>) {
-        for key in quiet { kept[key]?.isQueued = false }
+    mutating func settle(quiet: [FetchKey], behind served: Set<FetchKey>) {
+        for partition in quiet { kept[partition]?.isQueued = false }
         let rest = queue.filter { kept[$0]?.isQueued ?? false }
         queue = served.isEmpty ? rest : rest.filter { !served.contains($0) } + rest.filter { served.contains($0) }
     }

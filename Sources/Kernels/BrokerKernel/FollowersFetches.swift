@@ -2,33 +2,34 @@ import ClusterModel
 import Controller
 import KafkaProtocol
 import Replication
+import SegmentedLog
 
 extension BrokerKernel {
-    /// Takes up what a follower's fetch says of its logs: a position is the acknowledgement of all before it.
+    /// Takes up what a follower's fetch says of its log: a position is the acknowledgement of all before it.
     ///
-    /// It counts only in the leader's epoch, and only where the follower's log is the beginning of the leader's.
-    mutating func note(_ body: FetchRequest, of plan: FetchPlan) {
-        guard let replica = plan.replica else { return }
-        let brokerEpoch = body.replicaState.replicaEpoch
-        let mayBeInSync = mayBeInSync(replica, brokerEpoch: brokerEpoch)
-        for topic in body.topics {
-            let name = plan.usesTopicIDs ? image.topicName(of: topic.topicId) ?? "" : topic.topic
-            for wanted in topic.partitions {
-                let id = TopicPartition(topic: name, partition: wanted.partition)
-                guard case .success(let partition) = led(id, leaderEpoch: wanted.currentLeaderEpoch),
-                    !plan.usesTopicIDs || partition.topicID == topic.topicId,
-                    (partition.log.logStartOffset...partition.log.logEndOffset).contains(wanted.fetchOffset),
-                    Divergence.end(
-                        in: partition.log, ofFollowerAt: wanted.fetchOffset, lastEpoch: wanted.lastFetchedEpoch) == nil
-                else { continue }
-                step(
-                    partition,
-                    .followerFetched(
-                        replica, from: wanted.fetchOffset, logStart: wanted.logStartOffset, brokerEpoch: brokerEpoch,
-                        mayBeInSync: mayBeInSync))
-                endDeletions(of: partition)
-            }
-        }
+    /// It counts only in the leader's epoch, and only where the follower's log is the beginning of the leader's. Returns
+    /// false when it may count later, once this broker has read of its leadership.
+    mutating func note(_ interest: FetchInterest, of follower: BrokerID, _ plan: FetchPlan) -> Bool {
+        guard case .success(let partition) = replica(for: interest, plan) else { return !awaitsImage(interest, plan) }
+        guard (partition.log.logStartOffset...partition.log.logEndOffset).contains(interest.fetchOffset),
+            Divergence.end(
+                in: partition.log, ofFollowerAt: interest.fetchOffset, lastEpoch: interest.lastFetchedEpoch) == nil
+        else { return true }
+        step(
+            partition,
+            .followerFetched(
+                follower, from: interest.fetchOffset, logStart: interest.logStartOffset,
+                brokerEpoch: plan.replicaEpoch, mayBeInSync: mayBeInSync(follower, brokerEpoch: plan.replicaEpoch)))
+        endDeletions(of: partition)
+        return true
+    }
+
+    /// Whether a replica asks for a partition in an epoch that this broker has not read of: of whoever reads the tree
+    /// first, the follower often is. To refuse it would cost it `replica.fetch.backoff.ms`.
+    func awaitsImage(_ interest: FetchInterest, _ plan: FetchPlan) -> Bool {
+        guard plan.replica != nil else { return false }
+        let known = name(of: interest.key).flatMap { image.partition($0) }
+        return interest.currentLeaderEpoch > known?.leaderEpoch ?? -1
     }
 
     /// Tells the leaders here of brokers that registered, left, or are about to: an idle follower says its position

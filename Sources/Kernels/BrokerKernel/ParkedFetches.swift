@@ -8,6 +8,7 @@ struct ParkedFetch {
     var deadline: Instant
     /// The partitions that were looked at last; those of its session that are quiet are not among them.
     fileprivate var watched: [TopicPartition] = []
+    fileprivate var awaitsImage = false
     fileprivate var isScheduled = false
 
     init(request: Request, plan: FetchPlan, deadline: Instant) {
@@ -24,16 +25,23 @@ struct ParkedFetches {
     private var waiting: [TopicPartition: Set<ReplyTicket>] = [:]
     /// Those of incremental fetches, for the quiet partitions of their sessions.
     private var waitingSessions: [Int32: Set<ReplyTicket>] = [:]
+    /// Those of brokers that have read more of the tree than this one.
+    private var awaitingImage: Set<ReplyTicket> = []
+    private var hasNewImage = false
     private var grown: [Partition] = []
     private var deadlines = Deadlines<ReplyTicket>()
 
     var nextDeadline: Instant { deadlines.next }
 
-    /// - Parameter watched: the partitions whose changes concern it, besides the quiet ones of its session.
-    mutating func park(_ fetch: ParkedFetch, watching watched: [TopicPartition]) {
+    /// - Parameters:
+    ///   - watched: the partitions whose changes concern it, besides the quiet ones of its session.
+    ///   - awaitsImage: whether a newer image of the cluster concerns it.
+    mutating func park(_ fetch: ParkedFetch, watching watched: [TopicPartition], awaitsImage: Bool) {
         var fetch = fetch
         let ticket = fetch.request.ticket
         fetch.watched = watched
+        fetch.awaitsImage = awaitsImage
+        if awaitsImage { awaitingImage.insert(ticket) }
         if !fetch.isScheduled { deadlines.add(ticket, due: fetch.deadline) }
         fetch.isScheduled = true
         for partition in watched { waiting[partition, default: []].insert(ticket) }
@@ -59,6 +67,9 @@ struct ParkedFetches {
         grown.append(partition)
     }
 
+    /// Notes that there is a newer image of the cluster.
+    mutating func noteImage() { hasNewImage = true }
+
     /// Takes out the fetches that one of the noted partitions or their deadline concerns, in a fixed order, and stirs
     /// the partitions in the sessions to which they were quiet.
     mutating func takeConcerned(at now: Instant, stirring sessions: inout FetchSessions) -> [ParkedFetch] {
@@ -73,6 +84,8 @@ struct ParkedFetches {
             partition.quietSessions.removeAll(keepingCapacity: true)
         }
         grown.removeAll(keepingCapacity: true)
+        if hasNewImage { tickets.formUnion(awaitingImage) }
+        hasNewImage = false
         while let ticket = deadlines.take(at: now) { tickets.insert(ticket) }
         return tickets.compactMap { take($0) }.sorted {
             ($0.request.ticket.connection, $0.request.ticket.place) < (
@@ -109,6 +122,7 @@ struct ParkedFetches {
         else { return nil }
         if fetches[ticket.connection]?.isEmpty ?? false { fetches[ticket.connection] = nil }
         count -= 1
+        if fetch.awaitsImage { awaitingImage.remove(ticket) }
         for partition in fetch.watched { Self.remove(ticket, at: partition, from: &waiting) }
         if fetch.plan.isIncremental { Self.remove(ticket, at: fetch.plan.sessionID, from: &waitingSessions) }
         return fetch
