@@ -72,6 +72,7 @@ extension BrokerKernel {
             guard let isDone else { return .failure(.kafkaStorageError) }
             guard isDone else { return .failure(.offsetOutOfRange) }
             parkedFetches.note(partition)
+            upkeep.note(partition)
             return .success((partition, target))
         }
     }

@@ -47,7 +47,10 @@ extension BrokerKernel {
 
     /// Looks again at the fetches whose partitions have grown or whose time is up.
     mutating func answerParkedFetches() {
-        for fetch in parkedFetches.takeConcerned(at: now, stirring: &fetchSessions) { answerOrPark(fetch) }
+        // The position of a follower that waited for this broker may be what others wait for.
+        repeat {
+            for fetch in parkedFetches.takeConcerned(at: now, stirring: &fetchSessions) { answerOrPark(fetch) }
+        } while parkedFetches.hasNews
         parkedFetches.dropDeadlinesOfAnswered()
     }
 

@@ -106,6 +106,7 @@ extension BrokerKernel {
             partition.standing = configs.mirrorStanding
             partition.cut = cut
             if partition.standing.state != .ordinary { partition.log.cancelCleaning() }
+            upkeep.note(partition)
             if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {
                 partition.minimumInSyncReplicas = configs.minimumInSyncReplicas
                 step(partition, .minimumChanged(configs.minimumInSyncReplicas))

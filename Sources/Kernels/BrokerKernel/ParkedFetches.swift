@@ -32,6 +32,8 @@ struct ParkedFetches {
     private var deadlines = Deadlines<ReplyTicket>()
 
     var nextDeadline: Instant { deadlines.next }
+    /// Whether something was noted since ``takeConcerned(at:stirring:)``.
+    var hasNews: Bool { !grown.isEmpty || hasNewImage }
 
     /// - Parameters:
     ///   - watched: the partitions whose changes concern it, besides the quiet ones of its session.

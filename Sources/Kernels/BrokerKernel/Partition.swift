@@ -34,6 +34,8 @@ package final class Partition {
     var scheduledTick = Instant.never
     /// Whether the log grew in this step, so that fetches waiting for it are looked at.
     var hasGrown = false
+    /// Whether its log is among those that may want to be flushed, or rid of files.
+    var isInUpkeep = false
     /// The fetch sessions whose clients know all there is to know of it now.
     var quietSessions: Set<Int32> = []
 

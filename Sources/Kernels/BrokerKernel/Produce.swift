@@ -122,6 +122,7 @@ extension BrokerKernel {
         }
         if case .appended = outcome {
             parkedFetches.note(partition)
+            upkeep.note(partition)
             step(partition, .appended(end: partition.log.logEndOffset))
         }
         return outcome

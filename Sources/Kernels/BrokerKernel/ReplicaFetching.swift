@@ -181,6 +181,7 @@ extension BrokerKernel {
                 try log.raiseLogStart(to: min(told.logStartOffset, log.logEndOffset))
             }
             parkedFetches.note(partition)
+            upkeep.note(partition)
         }
         // A leader that deletes records waits to hear that they are gone here too.
         if told.logStartOffset > partition.toldLogStart { fetchers.byLeader[leader]?.moved(partition.name) }
@@ -219,7 +220,8 @@ extension BrokerKernel {
     mutating func appendKeepingOffsets(
         _ batches: ByteBuffer, newestEpoch: LeaderEpoch = .max, leaderEpoch: LeaderEpoch? = nil, to partition: Partition
     ) -> AppendOutcome? {
-        onLog { [logStore, now] () throws(LogFailure) in
+        upkeep.note(partition)
+        return onLog { [logStore, now] () throws(LogFailure) in
             let end = partition.log.logEndOffset
             let outcome = try partition.log.appendKeepingOffsets(
                 batches, newestEpoch: newestEpoch, leaderEpoch: leaderEpoch, at: now)
@@ -260,6 +262,7 @@ extension BrokerKernel {
             try logStore.writeRecoveryPoints()
             try logStore.writeLogStartOffsets()
         }
+        upkeep.note(partition)
         fetchers.byLeader[leader]?.moved(partition.name)
         return nil
     }
@@ -281,6 +284,7 @@ extension BrokerKernel {
                 perform(.note("\(partition.name): cutting the log from \(end) to \(offset)"))
             }
             _ = onLog { [now] () throws(LogFailure) in try log.truncate(to: offset, at: now) }
+            upkeep.note(partition)
             arePointsStale = arePointsStale || recoveryPoint > offset
             areStartsStale = areStartsStale || log.logStartOffset < start
             if let leader = partition.followedLeader { fetchers.byLeader[leader]?.cut(partition.name) }

@@ -100,13 +100,19 @@ extension BrokerKernel {
         case .segmentCompacted(let name, let round, let segment):
             guard let log = partitions[name]?.log else { return }
             _ = onLog { [now] () throws(LogFailure) in try log.swapIn(segment, of: round, at: now) }
+            keepAnEye(on: name)
         case .copied(let name, let future, let step, let result): receive(result, of: step, into: future, of: name)
         case .compactionEnded(let name, let round, let result):
             compaction.end(at: now)
             guard let log = partitions[name]?.log else { return }
             end(round, of: log, name, result)
+            keepAnEye(on: name)
         case .digested(let ticket, let results): answerDigest(ticket, results)
         }
+    }
+
+    private mutating func keepAnEye(on name: TopicPartition) {
+        if let partition = partitions[name] { upkeep.note(partition) }
     }
 
     private mutating func finish(_ flush: LogFlush, of name: TopicPartition, _ failure: FileSystemError?) {
@@ -116,6 +122,8 @@ extension BrokerKernel {
         guard let partition = partitions[name], partition.log.directory == flush.directory else { return }
         if let failure { return logFailures.append(.disk(failure)) }
         partition.log.finishFlush(flush, at: now)
+        // Another segment may have ended meanwhile.
+        upkeep.note(partition)
         step(partition, .synced(upTo: partition.log.recoveryPoint))
         guard isForCompaction else { return }
         _ = onLog { [logStore] () throws(LogFailure) in try logStore.writeRecoveryPoints() }

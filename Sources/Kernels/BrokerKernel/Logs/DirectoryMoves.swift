@@ -167,6 +167,7 @@ extension BrokerKernel {
             }
             let (log, failure) = try logStore.finishMove(of: name, uniqueID: uniqueID, at: now)
             partition.log = log
+            upkeep.note(partition)
             if let failure { logFailures.append(failure) }
         } catch {
             return moveFailed(name, into: future, error)

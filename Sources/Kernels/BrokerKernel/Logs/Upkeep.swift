@@ -7,6 +7,8 @@ struct Upkeep {
     private(set) var nextRetention: Instant
     private(set) var nextCheckpoint: Instant
     private(set) var nextFlushCheck: Instant
+    /// Those whose logs may want to be flushed, or rid of files, each once.
+    private(set) var partitions: [Partition] = []
     private let settings: BrokerKernelSettings
 
     /// How often `flush.ms` and files to delete are looked at.
@@ -20,6 +22,20 @@ struct Upkeep {
     }
 
     var nextDeadline: Instant { min(nextRetention, nextCheckpoint, nextFlushCheck) }
+
+    /// Notes that a log has changed. One that is idle costs nothing until it is noted again.
+    mutating func note(_ partition: Partition) {
+        guard !partition.isInUpkeep else { return }
+        partition.isInUpkeep = true
+        partitions.append(partition)
+    }
+
+    /// Takes all that were noted.
+    mutating func takePartitions() -> [Partition] {
+        defer { partitions = [] }
+        for partition in partitions { partition.isInUpkeep = false }
+        return partitions
+    }
 
     mutating func takeRetention(at now: Instant) -> Bool {
         take(\.nextRetention, every: settings.retentionCheckInterval, at: now)
@@ -70,16 +86,21 @@ extension BrokerKernel {
         _ = onLog { [logStore, now] () throws(LogFailure) in try body(logStore, now) }
     }
 
-    /// Flushes logs and removes files where it is due. Every log is asked, so asking costs next to nothing.
+    /// Flushes logs and removes files where it is due, of the logs that have changed.
     private mutating func serveDueLogs() {
-        let due = partitions.values.filter { $0.log.wantsService(at: now) }
-        for partition in due.sorted(by: { $0.name < $1.name }) {
+        for partition in upkeep.takePartitions().sorted(by: { $0.name < $1.name })
+        where partitions[partition.name] === partition {
+            guard partition.log.wantsService(at: now) else {
+                if partition.log.mayWantService { upkeep.note(partition) }
+                continue
+            }
             let flush = onLog { [now] () throws(LogFailure) -> LogFlush? in
                 if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
                 try partition.log.removeDeletedFiles(at: now)
                 return try partition.log.flushOfEndedSegments()
             }
             if let flush, let flush { perform(.onDiskThread(.flush(partition.name, flush))) }
+            upkeep.note(partition)
         }
     }
 
@@ -90,6 +111,7 @@ extension BrokerKernel {
             _ = onLog { [now] () throws(LogFailure) in try log.retain(at: now) }
             log.expireProducers(at: now)
             log.letGoOfFiles()
+            upkeep.note(partition)
             if log.logStartOffset != start { parkedFetches.note(partition) }
         }
     }
@@ -98,5 +120,11 @@ extension BrokerKernel {
 extension PartitionLog {
     fileprivate func wantsService(at now: Instant) -> Bool {
         isFlushDue(at: now) || hasUnsyncedEndedSegments || (nextFileDeletion.map { $0 <= now } ?? false)
+    }
+
+    /// Whether it will want service though nothing more happens to it.
+    fileprivate var mayWantService: Bool {
+        nextFileDeletion != nil
+            || recoveryPoint < logEndOffset && settings.flushIntervalInMilliseconds < .max
     }
 }

@@ -115,6 +115,7 @@ extension BrokerKernel {
         guard begun != nil else { throw MirrorRefusal(.kafkaStorageError) }
         partition.log.beginLeaderEpoch(partition.leaderEpoch)
         parkedFetches.note(partition)
+        upkeep.note(partition)
         step(partition, .appended(end: offset))
     }
 
@@ -138,6 +139,7 @@ extension BrokerKernel {
         guard partition.standing.state == .mirroring, start > partition.log.logStartOffset else { return }
         _ = onLog { () throws(LogFailure) in try partition.log.raiseLogStart(to: start) }
         parkedFetches.note(partition)
+        upkeep.note(partition)
     }
 }
 
