@@ -210,7 +210,17 @@ import Testing
             await first.image { $0.brokers.count == 2 }
             #expect(await first.change(createTopic("orders", on: [[one, two], [one]])) == .done)
             await first.image { $0.topics["orders"]?.partitions.allSatisfy { $0.leader == one } == true }
-            await first.session.leave()
+            async let leaving: Void = first.session.leave()
+            // The one that stays takes the other out of the in-sync set itself.
+            let led = await second.image { $0.topics["orders"]?.partitions.first?.leader == two }
+            let state = try #require(led.topics["orders"]?.partitions.first)
+            #expect(state.isr == [one, two])
+            let outcome = await second.change(
+                .setInSync(
+                    TopicPartition(topic: "orders", partition: 0), isr: [two], leaderEpoch: state.leaderEpoch,
+                    stateVersion: state.stateVersion))
+            #expect(outcome == .done)
+            await leaving
             let image = first.image
             #expect(image.brokers[one]?.isShuttingDown == true)
             #expect(image.topics["orders"]?.partitions.map(\.leader) == [two, one])
