@@ -132,6 +132,24 @@ import Testing
         #expect(try aborted(log, from: 4).isEmpty)
     }
 
+    /// As a follower and a mirror topic get them.
+    @Test func oneAppendMayEndATransactionAndBeginTheNext() throws {
+        let log = try opened(disk)
+        let batches = joined(
+            batch(["t1"], producer: 1, epoch: 0, sequence: 0, isTransactional: true),
+            marker(producer: 1, epoch: 0, isCommit: false),
+            batch(["t2"], producer: 1, epoch: 0, sequence: 1, isTransactional: true))
+        _ = try log.append(batches, leaderEpoch: 0, origin: .broker, at: moment())
+        log.advanceHighWatermark(to: 3)
+        #expect(log.lastStableOffset == 2)
+        #expect(log.openTransactions.map(\.firstOffset) == [2])
+        #expect(try aborted(log, from: 0) == [AbortedTransaction(producerID: 1, firstOffset: 0)])
+        _ = try log.append(
+            marker(producer: 1, epoch: 0, isCommit: true), leaderEpoch: 0, origin: .broker, at: moment())
+        log.advanceHighWatermark(to: 4)
+        #expect(log.lastStableOffset == 4)
+    }
+
     private func aborted(_ log: PartitionLog, from offset: Offset) throws -> [AbortedTransaction] {
         guard
             case .slice(let slice) = try log.read(

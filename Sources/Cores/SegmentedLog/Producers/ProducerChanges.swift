@@ -102,10 +102,17 @@ struct ProducerChanges {
     /// its marker.
     func apply(to states: inout ProducerStates, aborted: (CompletedTransaction, Offset) -> Void) {
         for (id, entry) in touched { states.set(entry, for: id) }
-        for transaction in begun { states.begin(transaction) }
+        // In the order of the log: what a leader's or a link's log gives holds a transaction's end and the beginning of
+        // its producer's next one.
+        var rest = begun[...]
         for transaction in completed {
+            while let next = rest.first, next.firstOffset < transaction.lastOffset {
+                states.begin(next)
+                rest.removeFirst()
+            }
             let lastStableOffset = states.complete(transaction)
             if transaction.isAborted { aborted(transaction, lastStableOffset) }
         }
+        for transaction in rest { states.begin(transaction) }
     }
 }
