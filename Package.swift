@@ -96,7 +96,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore], tests: true, testUses: ["Records"], testsExcluded: ["Fixtures"]),
             Module(name: "Controller", uses: ["ClusterModel"], tests: true, testsExcluded: ["Fixtures"]),
             Module(
-                name: "Mirroring", uses: ["ClusterModel", "WireCoding", "Records"], libraries: [nioCore], tests: true),
+                name: "Mirroring", uses: ["ClusterModel", "WireCoding", "Records", "Controller"], libraries: [nioCore],
+                tests: true),
         ]
     ),
     (

@@ -9,12 +9,17 @@ package enum IdentityLoop {
             self.source = source
             self.target = target
         }
+
+        fileprivate var reversed: Edge { Edge(source: target, target: source) }
     }
 
     /// The first circle found, its first cluster again at its end; nil when there is none.
-    package static func find(in edges: [Edge]) -> [String]? {
+    /// - Parameter allowsPairs: whether two clusters may copy from each other, as with exact mirroring, where every topic
+    ///   has one home.
+    package static func find(in edges: [Edge], allowsPairs: Bool = false) -> [String]? {
         for edge in edges {
-            if let way = way(from: edge.target, to: edge.source, over: edges, without: [edge.target]) {
+            let others = allowsPairs ? edges.filter { $0 != edge.reversed } : edges
+            if let way = way(from: edge.target, to: edge.source, over: others, without: [edge.target]) {
                 return [edge.source] + way
             }
         }

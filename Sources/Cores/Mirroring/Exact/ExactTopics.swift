@@ -1,0 +1,66 @@
+import ClusterModel
+import Controller
+
+/// Which topics of its source a link mirrors exactly, and why it leaves the others.
+package struct ExactTopics: Sendable {
+    /// Why a topic is not mirrored.
+    package enum Objection: Sendable, Equatable {
+        /// It is not among the link's topics.
+        case notSelected
+        /// Brokers' and mirrors' own.
+        case isInternal
+        /// Its home is the link's target: it came from there.
+        case comesFromTarget
+        /// The topic moves home, or has moved away from the source and is not mirrored back yet.
+        case unsettled
+        /// The source does not tell its id (brokers before Apache Kafka 2.8).
+        case hasNoID
+    }
+
+    package var topics: NameSelection
+    package var policy: ReplicationPolicy
+    /// Settings that are the target's own business.
+    package var excludedSettings: NameSelection
+
+    package init(topics: NameSelection, policy: ReplicationPolicy, excludedSettings: NameSelection) {
+        self.topics = topics
+        self.policy = policy
+        self.excludedSettings = excludedSettings
+    }
+
+    /// nil when the topic is to be mirrored.
+    /// - Parameters:
+    ///   - standing: what the topic's settings at the source say of its home.
+    ///   - targetID: the id of the target's cluster.
+    ///   - isMirrored: whether the target has it as this link's mirror topic. Then it is mirrored to its end also when
+    ///     it has been fenced at the source, as a planned promotion does first.
+    package func objection(
+        to topic: String, id: KafkaUUID, standing: MirrorStanding, targetID: String, isMirrored: Bool
+    ) -> Objection? {
+        // Each cluster has heartbeats of its own.
+        if policy.isInternal(topic) || policy.isHeartbeats(topic) { return .isInternal }
+        guard topics.contains(topic) else { return .notSelected }
+        switch standing.state {
+        case .ordinary: break
+        // A chain: mirrored to the source from a third cluster, and from there on.
+        case .mirroring: if standing.sourceClusterID == targetID { return .comesFromTarget }
+        case .fenced, .promoting:
+            guard isMirrored else { return standing.sourceClusterID == targetID ? .comesFromTarget : .unsettled }
+        }
+        return id == .zero ? .hasNoID : nil
+    }
+
+    /// Settings of a topic that its mirror gets: those that were set for it, but not what says where its home is.
+    package func settings(of topic: [String: String]) -> [String: String] {
+        topic.filter { !excludedSettings.contains($0.key) && !MirrorStanding.keys.contains($0.key) }
+    }
+
+    /// What has to change at the mirror topic; nil values take a setting back to the default.
+    package func differences(source: [String: String], target: [String: String]) -> [String: String?] {
+        let wanted = settings(of: source)
+        let present = settings(of: target)
+        var differences: [String: String?] = wanted.filter { present[$0.key] != $0.value }
+        for key in present.keys where wanted[key] == nil { differences[key] = .some(nil) }
+        return differences
+    }
+}

@@ -1,0 +1,71 @@
+import ClusterModel
+import Controller
+
+/// The steps by which a mirror topic becomes an ordinary one, derived each time anew from what the partitions' leaders
+/// say. So whoever was killed between two of them goes on by asking again.
+///
+///     mirroring ──begin──▶ promoting ──abort──▶ promoting, nothing open ──promote──▶ ordinary
+package enum TopicPromotion {
+    /// A partition as its leader sees it.
+    package struct Partition: Sendable, Equatable {
+        package var state: MirrorStanding.State
+        package var link: String
+        package var homeEpoch: Int32
+        package var lastStableOffset: Offset
+        package var hasOpenTransactions: Bool
+
+        package init(
+            state: MirrorStanding.State, link: String, homeEpoch: Int32, lastStableOffset: Offset,
+            hasOpenTransactions: Bool
+        ) {
+            self.state = state
+            self.link = link
+            self.homeEpoch = homeEpoch
+            self.lastStableOffset = lastStableOffset
+            self.hasOpenTransactions = hasOpenTransactions
+        }
+    }
+
+    package enum Step: Sendable, Equatable {
+        /// Nobody is to write it any more.
+        case begin(homeEpoch: Int32)
+        /// Leaders have to hear of the last step first; these do not know of it, or there are none.
+        case wait(for: [Int32])
+        /// Transactions are open in these partitions, and whoever has begun them is on the other side.
+        case abort([Int32])
+        /// All is settled: what stands behind the cuts is dropped, and producers are let in.
+        case promote(homeEpoch: Int32, cuts: [Int32: Offset])
+        /// Its home is here.
+        case done(homeEpoch: Int32)
+        /// It is no mirror topic of the link.
+        case refuse(String)
+    }
+
+    /// The next step.
+    /// - Parameters:
+    ///   - partitions: by index, as far as leaders have answered.
+    ///   - count: how many partitions there are.
+    package static func next(_ partitions: [Int32: Partition], count: Int32, link: String) -> Step {
+        let silent = (0..<max(0, count)).filter { partitions[$0] == nil }
+        guard silent.isEmpty else { return .wait(for: silent) }
+        let ordered = partitions.sorted { $0.key < $1.key }
+        if let stranger = ordered.first(where: { $0.value.link != link || $0.value.state == .fenced })?.value {
+            return .refuse(
+                "it is \(stranger.state.name ?? "ordinary")"
+                    + (stranger.link.isEmpty ? "" : " by link \(stranger.link)")
+                    + " (home epoch \(stranger.homeEpoch))")
+        }
+        let homeEpoch = ordered.map(\.value.homeEpoch).max() ?? 0
+        let states = Set(ordered.map(\.value.state))
+        if states == [.ordinary] { return .done(homeEpoch: homeEpoch) }
+        if states == [.mirroring] { return .begin(homeEpoch: homeEpoch) }
+        guard states == [.promoting] else {
+            // Whoever has taken the step is ahead of the others.
+            let last: MirrorStanding.State = states.contains(.ordinary) ? .ordinary : .promoting
+            return .wait(for: ordered.filter { $0.value.state != last }.map(\.key))
+        }
+        let open = ordered.filter(\.value.hasOpenTransactions).map(\.key)
+        if !open.isEmpty { return .abort(open) }
+        return .promote(homeEpoch: homeEpoch, cuts: partitions.mapValues(\.lastStableOffset))
+    }
+}

@@ -1,0 +1,59 @@
+import ClusterModel
+import Mirroring
+import Testing
+
+@Suite struct ReadAheadTests {
+    /// Batches of ten offsets; a fetch gives some of them, beginning with the one that the offset is in.
+    private func fetch(_ offset: Offset, _ count: Offset, _ end: Offset) -> (bytes: Range<Offset>, next: Offset) {
+        let start = offset / 10 * 10
+        let next = max(offset, min(start + count * 10, end))
+        return (start..<max(start, next), next)
+    }
+
+    @Test(arguments: 0..<100) func allComesInOrder(seed: UInt64) {
+        var chance = SplitMix(state: seed &* 31 &+ 7)
+        let end: Offset = 2_000
+        var ahead = ReadAhead<Range<Offset>>(at: 0)
+        var asked: [Offset] = []
+        var reached: Offset = 0
+        var most = 0
+        for _ in 0..<20_000 where reached < end {
+            if Bool.random(using: &chance), let offset = ahead.ask(upTo: end, most: 4) { asked.append(offset) }
+            most = max(most, asked.count)
+            guard !asked.isEmpty, Bool.random(using: &chance) else { continue }
+            let offset = asked.remove(at: Int.random(in: asked.indices, using: &chance))
+            if Int.random(in: 0..<10, using: &chance) == 0 {
+                ahead.failed(at: offset)
+                continue
+            }
+            let (bytes, next) = fetch(offset, Offset.random(in: 1...6, using: &chance), end)
+            for range in ahead.take(bytes, at: offset, next: next) {
+                #expect(range.lowerBound <= reached, "a hole before \(range) at \(reached)")
+                reached = max(reached, range.upperBound)
+            }
+        }
+        #expect(reached == end)
+        #expect(most > 1 && most <= 4)
+    }
+
+    @Test func theFirstFetchGoesAlone() {
+        var ahead = ReadAhead<Int>(at: 50)
+        #expect(ahead.ask(upTo: 1_000, most: 4) == 50)
+        #expect(ahead.ask(upTo: 1_000, most: 4) == nil)
+        #expect(ahead.take(1, at: 50, next: 60) == [1])
+        #expect(ahead.ask(upTo: 75, most: 4) == 60)
+        #expect(ahead.ask(upTo: 75, most: 4) == 70)
+        // There is nothing so far ahead.
+        #expect(ahead.ask(upTo: 75, most: 4) == nil)
+        #expect(ahead.take(3, at: 70, next: 75) == [])
+        #expect(ahead.take(2, at: 60, next: 71) == [2, 3])
+    }
+
+    @Test func anAnswerThatNobodyAskedForIsLeft() {
+        var ahead = ReadAhead<Int>(at: 5)
+        #expect(ahead.take(1, at: 5, next: 6) == [])
+        #expect(ahead.ask(upTo: 10, most: 1) == 5)
+        #expect(ahead.take(1, at: 5, next: 5) == [])
+        #expect(ahead.ask(upTo: 10, most: 1) == 5)
+    }
+}

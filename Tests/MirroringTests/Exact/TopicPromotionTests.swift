@@ -1,0 +1,44 @@
+import ClusterModel
+import Controller
+import Mirroring
+import Testing
+
+@Suite struct TopicPromotionTests {
+    private func partition(
+        _ state: MirrorStanding.State, at end: Offset = 10, homeEpoch: Int32 = 3, hasOpen: Bool = false,
+        link: String = "a->b"
+    ) -> TopicPromotion.Partition {
+        TopicPromotion.Partition(
+            state: state, link: link, homeEpoch: homeEpoch, lastStableOffset: end, hasOpenTransactions: hasOpen)
+    }
+
+    private func next(_ partitions: [Int32: TopicPromotion.Partition], count: Int32 = 2) -> TopicPromotion.Step {
+        TopicPromotion.next(partitions, count: count, link: "a->b")
+    }
+
+    @Test func stepByStep() {
+        #expect(next([0: partition(.mirroring), 1: partition(.mirroring)]) == .begin(homeEpoch: 3))
+        #expect(next([0: partition(.promoting), 1: partition(.mirroring)]) == .wait(for: [1]))
+        #expect(next([0: partition(.promoting), 1: partition(.promoting, hasOpen: true)]) == .abort([1]))
+        #expect(
+            next([0: partition(.promoting), 1: partition(.promoting, at: 7)])
+                == .promote(homeEpoch: 3, cuts: [0: 10, 1: 7]))
+        #expect(next([0: partition(.ordinary, homeEpoch: 4), 1: partition(.promoting)]) == .wait(for: [1]))
+        #expect(
+            next([0: partition(.ordinary, homeEpoch: 4), 1: partition(.ordinary, homeEpoch: 4)]) == .done(homeEpoch: 4))
+    }
+
+    @Test func leadersThatAreAwayAreWaitedFor() {
+        #expect(next([1: partition(.mirroring)], count: 3) == .wait(for: [0, 2]))
+    }
+
+    @Test func whatIsNotOfTheLinkIsRefused() {
+        #expect(
+            next([0: partition(.mirroring, link: "c->b")], count: 1)
+                == .refuse("it is mirroring by link c->b (home epoch 3)"))
+        #expect(next([0: partition(.fenced)], count: 1) == .refuse("it is fenced by link a->b (home epoch 3)"))
+        #expect(
+            next([0: partition(.ordinary, homeEpoch: 0, link: "")], count: 1)
+                == .refuse("it is ordinary (home epoch 0)"))
+    }
+}
