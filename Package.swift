@@ -131,8 +131,8 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "MartletClient",
                 uses: [
-                    "ClusterModel", "WireCoding", "Security", "Transport", "KafkaProtocol", "KafkaProtocolGroups",
-                    "KafkaProtocolAdmin",
+                    "ClusterModel", "WireCoding", "Records", "Controller", "Security", "Transport", "KafkaProtocol",
+                    "KafkaProtocolGroups", "KafkaProtocolTransactions", "KafkaProtocolAdmin", "KafkaProtocolClusters",
                 ],
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(

@@ -143,26 +143,52 @@ public struct Administrator: Sendable {
 
     /// All entries of a configuration, in the broker's order.
     package func configuration(of resource: Resource) async throws -> [ConfigurationEntry] {
-        var entry = DescribeConfigsRequest.DescribeConfigsResource()
-        entry.resourceType = resource.type
-        entry.resourceName = resource.name
-        entry.configurationKeys = nil
         var request = DescribeConfigsRequest()
-        request.resources = [entry]
+        request.resources = [Self.question(about: resource)]
         return try await client.retrying { [request] in
             guard let result = try await client.send(request, to: destination(of: resource)).results.first else {
                 throw ClientFault(.malformed, "no answer for \(resource.name)")
             }
             try ClientFault.check(result.errorCode, resource.name, result.errorMessage)
-            return result.configs.map { config in
-                // Sources 1 (topic) to 4 were set by somebody; 5 is the default (KIP-226).
-                ConfigurationEntry(
-                    name: config.name, value: config.value,
-                    isDefault: config.isDefault || config.configSource == 5
-                        || resource.type == 2 && config.configSource != 1,
-                    isReadOnly: config.readOnly)
+            return result.configs.map { ConfigurationEntry($0, ofType: resource.type) }
+        }
+    }
+
+    /// What was set for topics themselves, read-only settings too, asked for many topics at once. Topics that there are
+    /// not are absent.
+    package func topicSettings(_ names: [String]) async throws -> [String: [String: String]] {
+        var found: [String: [String: String]] = [:]
+        for start in stride(from: 0, to: names.count, by: Self.topicsAtOnce) {
+            var request = DescribeConfigsRequest()
+            request.resources = names[start..<min(start + Self.topicsAtOnce, names.count)]
+                .map { Self.question(about: .topic($0)) }
+            let results = try await client.retrying { [request] in
+                let results = try await client.send(request, to: .controller).results
+                for result in results where result.errorCode != ErrorCode.unknownTopicOrPartition.rawValue {
+                    try ClientFault.check(result.errorCode, result.resourceName, result.errorMessage)
+                }
+                return results
+            }
+            for result in results where result.errorCode == 0 {
+                var settings: [String: String] = [:]
+                for config in result.configs {
+                    let entry = ConfigurationEntry(config, ofType: result.resourceType)
+                    if !entry.isDefault { settings[entry.name] = entry.value }
+                }
+                found[result.resourceName] = settings
             }
         }
+        return found
+    }
+
+    private static let topicsAtOnce = 500
+
+    private static func question(about resource: Resource) -> DescribeConfigsRequest.DescribeConfigsResource {
+        var entry = DescribeConfigsRequest.DescribeConfigsResource()
+        entry.resourceType = resource.type
+        entry.resourceName = resource.name
+        entry.configurationKeys = nil
+        return entry
     }
 
     /// Sets keys, or with nil returns them to their defaults; others stay.
@@ -264,5 +290,15 @@ public struct Administrator: Sendable {
             request.topics[request.topics.count - 1].partitions.append(entry)
         }
         return request
+    }
+}
+
+extension Administrator.ConfigurationEntry {
+    fileprivate init(_ config: DescribeConfigsResponse.DescribeConfigsResourceResult, ofType type: Int8) {
+        name = config.name
+        value = config.value
+        // Sources 1 (topic) to 4 were set by somebody; 5 is the default (KIP-226).
+        isDefault = config.isDefault || config.configSource == 5 || type == 2 && config.configSource != 1
+        isReadOnly = config.readOnly
     }
 }

@@ -28,6 +28,12 @@ package struct RawFetch: Sendable {
     package var maximumBytesPerPartition: Int32 = 1 << 20
     /// Whether uncommitted transactions are held back.
     package var readsCommitted = false
+    /// Under which leader epochs partitions are believed to be led: a broker that knows better says so instead of
+    /// answering (KIP-320). Partitions that are not here are read under any.
+    package var leaderEpochs: [TopicPartition: LeaderEpoch] = [:]
+    /// The ids that topics are believed to have: a broker whose topic of that name has another says so instead of
+    /// answering (KIP-516). Brokers before Apache Kafka 3.1 go by the name alone. Either all topics are here, or none.
+    package var topicIDs: [String: KafkaUUID] = [:]
 
     package init() {}
 
@@ -37,10 +43,15 @@ package struct RawFetch: Sendable {
         _ positions: [(partition: TopicPartition, offset: Offset)], on connection: BrokerConnection
     ) async throws -> [Partition] {
         // Up to version 12 topics go by name, which spares asking for their ids.
+        let goesByID = try !topicIDs.isEmpty && connection.version(of: FetchRequest.self) > 12
         let answer = try await connection.send(
-            request(positions), atMost: 12, timeout: maximumWait + .seconds(30))
+            request(positions), atMost: goesByID ? .max : 12, timeout: maximumWait + .seconds(30))
         try ClientFault.check(answer.errorCode, "Fetch")
-        return answer.responses.flatMap { topic in topic.partitions.map { Partition(topic.topic, $0) } }
+        let names = Dictionary(topicIDs.map { ($0.value, $0.key) }) { $1 }
+        return answer.responses.flatMap { topic in
+            let name = goesByID ? names[topic.topicId] ?? "" : topic.topic
+            return topic.partitions.map { Partition(name, $0) }
+        }
     }
 
     private func request(_ positions: [(partition: TopicPartition, offset: Offset)]) -> FetchRequest {
@@ -53,10 +64,12 @@ package struct RawFetch: Sendable {
             if request.topics.last?.topic != partition.topic {
                 var topic = FetchRequest.FetchTopic()
                 topic.topic = partition.topic
+                topic.topicId = topicIDs[partition.topic] ?? .zero
                 request.topics.append(topic)
             }
             var entry = FetchRequest.FetchPartition()
             entry.partition = partition.partition
+            entry.currentLeaderEpoch = leaderEpochs[partition] ?? -1
             entry.fetchOffset = offset
             entry.partitionMaxBytes = maximumBytesPerPartition
             request.topics[request.topics.count - 1].partitions.append(entry)
