@@ -156,8 +156,9 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "MirrorServer",
                 uses: [
-                    "ClusterModel", "WireCoding", "Records", "Mirroring", "Settings",
+                    "ClusterModel", "WireCoding", "Records", "Controller", "Mirroring", "Settings",
                     "MartletClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
+                    "KafkaProtocolClusters",
                 ],
                 libraries: [nioCore, logging], tests: true, testUses: ["CoordinatorServer", "BrokerServer"],
                 testLibraries: [nioPosix]),

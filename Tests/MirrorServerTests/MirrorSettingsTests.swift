@@ -142,4 +142,49 @@ import Testing
                 .contains { $0.contains("in a circle") })
         #expect(problems(identity + "us-east->eu-west.topics = orders\neu-west->us-east.topics = pay\n").isEmpty)
     }
+
+    // MARK: Exact mirroring
+
+    @Test func linksMayMirrorExactly() throws {
+        let (settings, _) = try read(
+            Self.two + """
+                us-east->eu-west.mode = exact
+                us-east->eu-west.mirror.gap.policy = rewind
+                """)
+        #expect(settings.links.map(\.mode) == [.exact(.rewind), .compatible])
+        let link = try #require(settings.links.first)
+        #expect(link.plan.policy.naming == .identity)
+        #expect(link.groupOffsetsInterval == .seconds(1))
+        #expect(
+            try read(Self.two + "mode = exact\nsync.group.offsets.enabled = false\n").settings.links[0]
+                .groupOffsetsInterval == nil)
+        #expect(
+            try read(Self.two + "mode = exact\nsync.group.offsets.interval.seconds = 9\n").settings.links[0]
+                .groupOffsetsInterval == .seconds(9))
+        #expect(problems(Self.two + "mode = exactly\n").count == 1)
+        #expect(problems(Self.two + "mirror.gap.policy = ignore\n").count == 1)
+    }
+
+    @Test func clustersMayMirrorFromEachOtherButNotInACircle() throws {
+        let three =
+            Self.two + """
+                clusters = us-east, eu-west, asia
+                asia.bootstrap.servers = as1:9092
+                mode = exact
+                eu-west->us-east.enabled = true
+                eu-west->asia.enabled = true
+
+                """
+        #expect(try read(three).settings.links.filter(\.isEnabled).count == 3)
+        let circle = problems(three + "asia->us-east.enabled = true\n")
+        #expect(circle.count == 1)
+        #expect(circle.first?.contains("us-east->eu-west->asia->us-east") ?? false)
+        // Topics that are copied have no home that would tell.
+        let mixed = """
+            us-east->eu-west.mode = exact
+            eu-west->us-east.enabled = true
+            eu-west->us-east.replication.policy.class = IdentityReplicationPolicy
+            """
+        #expect(problems(Self.two + mixed).first?.contains("us-east->eu-west->us-east") ?? false)
+    }
 }

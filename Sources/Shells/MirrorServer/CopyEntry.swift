@@ -7,18 +7,13 @@ import Records
 
 /// One partition in the hands of a link: its copy's state, and what the shell keeps beside it.
 struct CopyEntry {
-    static let firstBackoff = Duration.milliseconds(100)
-    static let longestBackoff = Duration.seconds(5)
-
     let remote: TopicPartition
     var copy: PartitionCopy
     /// The broker of the source that leads it.
     var leader: BrokerID?
     /// Counts interruptions: answers to what was sent before one are not looked at.
     var generation = 0
-    /// Rests until then.
-    var retryAt: ContinuousClock.Instant?
-    var backoff = firstBackoff
+    var backoff = Backoff()
     /// Interrupted, and nothing has succeeded since.
     var isTroubled = false
     /// Refusals of sequences since the last success.
@@ -38,7 +33,7 @@ struct CopyEntry {
         copy = PartitionCopy(stored: stored)
     }
 
-    func isDue(_ now: ContinuousClock.Instant) -> Bool { retryAt.map { $0 <= now } ?? true }
+    func isDue(_ now: ContinuousClock.Instant) -> Bool { backoff.isDue(now) }
 
     /// Takes what one fetch gave. Returns the batches to send, in order.
     mutating func take(_ answer: RawFetch.Partition) throws(InvalidRecords) -> [ByteBuffer] {
@@ -83,7 +78,7 @@ struct CopyEntry {
     /// The target has the batch sent first.
     mutating func acknowledged(at offset: Offset) {
         if let sync = copy.acknowledge(at: offset >= 0 ? offset : nil) { syncs.append(sync) }
-        backoff = Self.firstBackoff
+        backoff.succeeded()
         sequenceRefusals = 0
     }
 
@@ -99,7 +94,6 @@ struct CopyEntry {
         copy.failed(losesSequence: sequenceRefusals > 1)
         generation += 1
         isTroubled = true
-        retryAt = now + backoff
-        backoff = min(backoff * 2, Self.longestBackoff)
+        backoff.failed(now)
     }
 }

@@ -32,7 +32,7 @@ struct CopyPump: Sendable {
             } catch {
                 health.failed("broker \(broker)", "reading: \(error)")
                 source.forgetPlaces()
-                await bell.wait(atMost: CopyEntry.firstBackoff * 5)
+                await bell.wait(atMost: Attempts.firstPause * 5)
             }
         }
     }
@@ -42,7 +42,7 @@ struct CopyPump: Sendable {
         if !unlocated.isEmpty { await locator.locate(unlocated) }
         let positions = Self.rotated(table.positions(broker, now: .now), by: round)
         guard !positions.isEmpty, table.underWayInBytes < Self.mostBytesUnderWay else {
-            return await bell.wait(atMost: CopyEntry.firstBackoff)
+            return await bell.wait(atMost: Attempts.firstPause)
         }
         var fetch = RawFetch()
         fetch.readsCommitted = true

@@ -6,18 +6,19 @@ import NIOCore
 struct LinkClients: Sendable {
     let source: KafkaClient
     let target: KafkaClient
-    let sourceData: KafkaClient
+    /// One for every lane of reading: one, or with exact mirroring several.
+    let sourceData: [KafkaClient]
     let targetData: KafkaClient
 
     init(source: ClusterClients, target: ClusterClients) {
         self.source = source.questions
         self.target = target.questions
         sourceData = source.data
-        targetData = target.data
+        targetData = target.data[0]
     }
 
     func close() async {
-        for client in [source, target, sourceData, targetData] { await client.close() }
+        for client in [source, target, targetData] + sourceData { await client.close() }
     }
 }
 
@@ -25,11 +26,12 @@ struct LinkClients: Sendable {
 /// never wait behind them.
 struct ClusterClients {
     let questions: KafkaClient
-    let data: KafkaClient
+    let data: [KafkaClient]
 
-    /// Throws ``UnusableClient``.
+    /// - Parameter lanes: how many connections to each broker carry data, at least one.
+    /// - Throws: ``UnusableClient``.
     init(
-        _ alias: String, _ settings: ClientSettings, on group: any EventLoopGroup, logger: Logger
+        _ alias: String, _ settings: ClientSettings, lanes: Int = 1, on group: any EventLoopGroup, logger: Logger
     ) throws {
         var settings = settings
         // The mirror tries for ever by itself; a cluster that is away must not hold up what concerns another.
@@ -37,7 +39,7 @@ struct ClusterClients {
         settings.connectTimeout = min(settings.connectTimeout, .seconds(5))
         do {
             questions = try KafkaClient(settings, group: group, logger: logger)
-            data = try KafkaClient(settings, group: group, logger: logger)
+            data = try (0..<lanes).map { _ in try KafkaClient(settings, group: group, logger: logger) }
         } catch {
             throw UnusableClient(alias: alias, reason: "\(error)")
         }

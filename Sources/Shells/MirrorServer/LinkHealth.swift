@@ -8,6 +8,8 @@ final class LinkHealth: Sendable {
     private let link: String
     /// By what fails: partitions, or a part's name; with the reason last told.
     private let failing = Mutex<[String: String]>([:])
+    /// By what is left out: why.
+    private let leftOut = Mutex<[String: String]>([:])
 
     init(link: String, logger: Logger) {
         self.link = link
@@ -26,6 +28,19 @@ final class LinkHealth: Sendable {
             return !failing.values.contains(reason)
         }
         if isNew { logger.warning("\(link): \(part): \(reason); trying again") }
+    }
+
+    /// What is left out until somebody changes something, all of it; what is new is told once, and nothing is tried more
+    /// often because of it.
+    func leavesOut(_ parts: [String: String]) {
+        let news = leftOut.withLock { leftOut in
+            let news = parts.filter { leftOut[$0.key] != $0.value }
+            leftOut = parts
+            return news
+        }
+        for (part, reason) in news.sorted(by: { $0.key < $1.key }) {
+            logger.warning("\(link): \(part) is left out: \(reason)")
+        }
     }
 
     func recovered(_ part: String) { recovered([part]) }

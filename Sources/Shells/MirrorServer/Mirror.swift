@@ -20,7 +20,9 @@ package final class Mirror: Sendable {
             return Link(
                 settings: link,
                 clients: LinkClients(
-                    source: try ClusterClients(link.source, source, on: group, logger: logger),
+                    source: try ClusterClients(
+                        link.source, source, lanes: link.mode == .compatible ? 1 : ExactPump.lanes, on: group,
+                        logger: logger),
                     target: try ClusterClients(link.target, target, on: group, logger: logger)),
                 provenance: provenance, logger: logger)
         }

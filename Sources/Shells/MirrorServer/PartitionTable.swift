@@ -94,7 +94,7 @@ final class PartitionTable: Sendable {
             for (partition, place) in found {
                 guard state.entries[partition]?.copy.state == .locating else { continue }
                 state.entries[partition]?.spareProducer = place.spareProducer
-                state.entries[partition]?.retryAt = nil
+                state.entries[partition]?.backoff.retryNow()
                 state.entries[partition]?.copy.targetStands(at: place.target, source: place.source)
             }
         }

@@ -8,8 +8,9 @@ struct LinkReader {
     var values: SettingValues
 
     func read() throws(InvalidSettings) -> LinkSettings {
-        let naming: ReplicationPolicy.Naming =
-            values.text(key("replication.policy.class")).hasSuffix("IdentityReplicationPolicy") ? .identity : .prefixed
+        let mode = mode()
+        let keepsNames =
+            mode != .compatible || values.text(key("replication.policy.class")).hasSuffix("IdentityReplicationPolicy")
         let separator = values.text(key("replication.policy.separator"))
         guard !separator.isEmpty else {
             let key = key("replication.policy.separator")
@@ -19,17 +20,18 @@ struct LinkReader {
         let plan = TopicPlan(
             source: source, target: target,
             policy: ReplicationPolicy(
-                naming: naming, separator: separator, internalSeparator: separatesInternal ? separator : "."),
+                naming: keepsNames ? .identity : .prefixed, separator: separator,
+                internalSeparator: separatesInternal ? separator : "."),
             topics: try selection("topics", excluding: "topics.exclude"),
             excludedSettings: try selection("config.properties.exclude", excluding: nil),
             copiesHeartbeats: boolean("emit.heartbeats.enabled"),
             synchronizesSettings: boolean("sync.topic.configs.enabled"))
         return LinkSettings(
-            source: source, target: target, isEnabled: boolean("enabled"), plan: plan,
+            source: source, target: target, mode: mode, isEnabled: boolean("enabled"), plan: plan,
             groups: try selection("groups", excluding: "groups.exclude"),
             topicsInterval: interval("refresh.topics") ?? .seconds(365 * 86_400),
             topicSettingsInterval: interval("sync.topic.configs"), heartbeatsInterval: interval("emit.heartbeats"),
-            checkpointsInterval: interval("emit.checkpoints"), groupOffsetsInterval: interval("sync.group.offsets"),
+            checkpointsInterval: interval("emit.checkpoints"), groupOffsetsInterval: groupOffsetsInterval(mode),
             emitsOffsetSyncs: boolean("emit.offset-syncs.enabled"),
             syncsLocation: values.text(key("offset-syncs.topic.location")) == "target" ? .target : .source,
             replication: ReplicationFactors(
@@ -37,6 +39,22 @@ struct LinkReader {
                 offsetSyncs: replicas("offset-syncs.topic.replication.factor"),
                 checkpoints: replicas("checkpoints.topic.replication.factor"),
                 heartbeats: replicas("heartbeats.topic.replication.factor")))
+    }
+
+    /// Topics of exact links keep their names; there is nothing that could tell a prefix from a name.
+    private func mode() -> LinkSettings.Mode {
+        guard values.text(key("mode")) == "exact" else { return .compatible }
+        return .exact(GapPolicy(rawValue: values.text(key("mirror.gap.policy"))) ?? .stop)
+    }
+
+    /// With exact mirroring offsets of groups need no translation: they follow from second to second unless that is
+    /// switched off.
+    private func groupOffsetsInterval(_ mode: LinkSettings.Mode) -> Duration? {
+        let feature = "sync.group.offsets"
+        guard mode != .compatible else { return interval(feature) }
+        if values.isSet(key("\(feature).enabled")), !boolean("\(feature).enabled") { return nil }
+        guard values.isSet(key("\(feature).interval.seconds")) else { return .seconds(1) }
+        return .seconds(values.integer(key("\(feature).interval.seconds")))
     }
 
     /// The patterns of the topics that a link copies.

@@ -8,8 +8,17 @@ package struct LinkSettings: Sendable {
         case target
     }
 
+    /// How topics come to the target (`mode`).
+    package enum Mode: Sendable, Equatable {
+        /// As MirrorMaker 2 brings them, to any Kafka.
+        case compatible
+        /// As mirror topics: with the source's offsets, bytes and ids; to Martlet.
+        case exact(GapPolicy)
+    }
+
     package var source: String
     package var target: String
+    package var mode: Mode
     /// A link that is not enabled still emits heartbeats, when those are.
     package var isEnabled: Bool
     package var plan: TopicPlan

@@ -1,3 +1,4 @@
+import Mirroring
 import Settings
 
 /// The keys of `mm2.properties`, for the clusters that it names.
@@ -16,6 +17,14 @@ package enum MirrorSchema {
 
     static let linkKeys: [SettingKey] = [
         SettingKey("enabled", .boolean, default: "false", "Whether the link copies topics."),
+        SettingKey(
+            "mode", .word(["compatible", "exact"]), default: "compatible",
+            "As MirrorMaker 2 copies, to any Kafka; or with ids, offsets, bytes and names as they are, to Martlet only."
+        ),
+        SettingKey(
+            "mirror.gap.policy", .word(GapPolicy.allCases.map(\.rawValue)), default: GapPolicy.stop.rawValue,
+            "With mode=exact: what to do when the source has lost records. It is in the gap ledger first, whatever it is."
+        ),
         SettingKey("topics", .list, default: ".*", "Regular expressions of the topics to copy."),
         SettingKey(
             "topics.exclude", .list, default: #".*[\-\.]internal, .*\.replica, __.*"#,
@@ -58,8 +67,10 @@ package enum MirrorSchema {
         SettingKey("emit.checkpoints.interval.seconds", seconds, default: "60", "How often."),
         SettingKey(
             "sync.group.offsets.enabled", .boolean, default: "false",
-            "Whether translated offsets are committed at the target for groups that have no members there."),
-        SettingKey("sync.group.offsets.interval.seconds", seconds, default: "60", "How often."),
+            "Whether offsets are committed at the target for groups that have no members there; with mode=exact they are."
+        ),
+        SettingKey(
+            "sync.group.offsets.interval.seconds", seconds, default: "60", "How often; with mode=exact every second."),
         SettingKey(
             "emit.offset-syncs.enabled", .boolean, default: "true",
             "Whether pairs of offsets are written for other tools to read."),

@@ -83,19 +83,22 @@ package struct MirrorSettings: Sendable {
         }
     }
 
-    /// With unchanged names a topic that is copied around a circle would be copied for ever. Tells of the first
-    /// pattern that goes round.
+    /// With unchanged names a topic that is copied around a circle would be copied for ever; that two clusters mirror
+    /// exactly from each other is no circle, for every topic has one home. Tells of the first pattern that goes round.
     private static func loop(_ links: [LinkSettings], _ values: SettingValues) -> String? {
         let copying = links.filter { $0.isEnabled && $0.plan.policy.naming == .identity }
         let patterns = copying.map { LinkReader.patterns($0, values) }
         for pattern in patterns.joined() {
-            let edges = zip(copying, patterns)
+            let concerned = zip(copying, patterns)
                 .filter { link, own in own.contains(pattern) || link.plan.topics.contains(pattern) }
-                .map { IdentityLoop.Edge(source: $0.0.source, target: $0.0.target) }
-            guard let loop = IdentityLoop.find(in: edges) else { continue }
+                .map(\.0)
+            let edges = concerned.map { IdentityLoop.Edge(source: $0.source, target: $0.target) }
+            let areExact = concerned.allSatisfy { $0.mode != .compatible }
+            guard let loop = IdentityLoop.find(in: edges, allowsPairs: areExact) else { continue }
+            let cause = areExact ? "exact mirroring" : "IdentityReplicationPolicy"
             return
                 "\(values.path): topics '\(pattern)' would be copied in a circle \(loop.joined(separator: "->")), for "
-                + "IdentityReplicationPolicy keeps their names; disable one of the links or name different topics"
+                + "\(cause) keeps their names; disable one of the links or name different topics"
         }
         return nil
     }

@@ -1,0 +1,99 @@
+import ClusterModel
+import Logging
+import MartletClient
+import Mirroring
+
+/// A link that copies as MirrorMaker 2 does: moves batches, writes offset syncs, checkpoints and positions.
+///
+/// Nothing is lost by ending at any point: where a copy goes on is derived from the target (``PartitionCopy``).
+struct CompatibleCopy: Sendable {
+    private static let syncsInterval = Duration.seconds(1)
+    private static let positionsInterval = Duration.seconds(5)
+    private static let drainLimit = Duration.seconds(5)
+    private static let drainInterval = Duration.seconds(1)
+
+    let settings: LinkSettings
+    let clients: LinkClients
+    let provenance: Provenance
+    let attempts: Attempts
+    let logger: Logger
+
+    private var health: LinkHealth { attempts.health }
+
+    /// Works until it is cancelled; then writes down where it stands.
+    func run() async {
+        let table = PartitionTable(health: health)
+        let store = PositionStore(
+            target: clients.target, group: MirroredPosition.group(source: settings.source), table: table)
+        guard let stored = await attempts.untilDone("positions", { try await store.load() }) else { return }
+        let follower = TopicFollower(
+            settings: settings, clients: clients, table: table, stored: stored, provenance: provenance, logger: logger)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await pumps(table, store) }
+            group.addTask {
+                await attempts.look(every: settings.topicsInterval, settingsEvery: settings.topicSettingsInterval) {
+                    try await follower.follow(comparesSettings: $0)
+                } begun: {
+                    logger.info(
+                        "\(settings.name): copies topics", metadata: ["partitions": "\(table.partitionCount)"])
+                }
+            }
+            group.addTask { await attempts.repeatedly(Self.positionsInterval, "positions") { try await store.store() } }
+            addEmitters(to: &group, table)
+        }
+        await Self.drain(table)
+        do {
+            try await store.store()
+        } catch {
+            logger.warning("\(settings.name): positions were not written down: \(error)")
+        }
+    }
+
+    /// Waits for the answers still to come, though the task has been cancelled.
+    private static func drain(_ table: PartitionTable) async {
+        await Task {
+            let deadline = ContinuousClock.now + drainLimit
+            while table.underWayInBytes > 0 && ContinuousClock.now < deadline {
+                await table.idle.wait(atMost: drainInterval)
+            }
+        }.value
+    }
+
+    private func pumps(_ table: PartitionTable, _ store: PositionStore) async {
+        let locator = Locator(
+            source: clients.source, target: clients.target, table: table, store: store,
+            storesFirst: settings.plan.policy.naming == .identity)
+        await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
+            let pump = CopyPump(
+                broker: broker, source: clients.sourceData[0], target: clients.targetData, table: table,
+                locator: locator, health: health, bell: table.changed.add())
+            return [{ await pump.run() }]
+        }
+    }
+
+    private func addEmitters(to group: inout TaskGroup<Void>, _ table: PartitionTable) {
+        if settings.emitsOffsetSyncs {
+            let isAtSource = settings.syncsLocation == .source
+            let topic = InternalTopic(
+                settings.plan.policy.offsetSyncsTopic(other: isAtSource ? settings.target : settings.source),
+                in: isAtSource ? clients.source : clients.target, replicas: settings.replication.offsetSyncs)
+            group.addTask {
+                await attempts.repeatedly(Self.syncsInterval, "offset syncs") {
+                    let syncs = table.takeSyncs().map { ($0.key, $0.value) }
+                    try await topic.write(syncs, unixMilliseconds: WallClock.unixMilliseconds())
+                }
+            }
+        }
+        let checkpointer = Checkpointer(settings, clients, table)
+        if let interval = settings.checkpointsInterval {
+            group.addTask {
+                await attempts.repeatedly(interval, "checkpoints") {
+                    try await checkpointer.emit(unixMilliseconds: WallClock.unixMilliseconds())
+                }
+            }
+        }
+        if let interval = settings.groupOffsetsInterval {
+            group.addTask { await attempts.repeatedly(interval, "group offsets") { try await checkpointer.commit() } }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import Mirroring
+import NIOCore
+
+/// One partition in the hands of a link that mirrors exactly.
+struct ExactEntry {
+    /// The mirror topic, as it was told when both sides were last asked.
+    struct Mirror: Sendable, Equatable {
+        var topicID: KafkaUUID
+        var homeEpoch: Int32
+    }
+
+    var partition = ExactPartition()
+    /// The broker of the source that leads it.
+    var leader: BrokerID?
+    /// nil until it was located.
+    var mirror: Mirror?
+    /// Another one after every interruption: answers to what was sent before one are not looked at.
+    private(set) var generation: Int
+    var backoff = Backoff()
+    /// Interrupted, and nothing has succeeded since.
+    var isTroubled = false
+    /// A question how it stands is under way.
+    var isAsked = false
+    /// Where it is read; nil until it is read from where it stands.
+    var ahead: ReadAhead<ByteBuffer>?
+    /// The number of the claim that read it last.
+    var lastClaim = 0
+    /// What is to be sent, in order.
+    var outbox: [ExactPartition.Append] = []
+    /// Somebody sends what was in the outbox, and has to look there again afterwards: so nothing overtakes.
+    var isSending = false
+
+    /// - Parameter generation: one that no partition of the table ever had.
+    init(leader: BrokerID?, generation: Int) {
+        self.leader = leader
+        self.generation = generation
+    }
+
+    func isDue(_ now: ContinuousClock.Instant) -> Bool { !isAsked && backoff.isDue(now) }
+
+    /// Something went wrong: both sides are asked anew after a pause.
+    mutating func interrupt(now: ContinuousClock.Instant, generation: Int) {
+        partition.interrupted()
+        ahead = nil
+        self.generation = generation
+        isTroubled = true
+        backoff.failed(now)
+    }
+
+    /// Takes what a fetch at `offset` gave. Returns what is to be sent, in order.
+    mutating func take(
+        _ answer: RawFetch.Partition, at offset: Offset
+    ) throws(ExactPartition.Unmirrorable) -> [ExactPartition.Append] {
+        let next = try ExactPartition.end(of: answer.records, from: offset)
+        var ready = ahead?.take(answer.records, at: offset, next: next) ?? []
+        // Also what brings nothing tells where the source begins and ends.
+        if next == offset { ready.append(ByteBuffer()) }
+        var appends: [ExactPartition.Append] = []
+        for bytes in ready where partition.state == .copying {
+            let append = try partition.take(bytes, logStart: answer.logStart, highWatermark: answer.highWatermark)
+            if let append { appends.append(append) }
+        }
+        return appends
+    }
+}

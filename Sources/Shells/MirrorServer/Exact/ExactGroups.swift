@@ -1,0 +1,71 @@
+import ClusterModel
+import Controller
+import MartletClient
+import Mirroring
+import Synchronization
+
+/// Keeps the committed offsets of groups at the target in step with the source's; nothing has to be translated.
+final class ExactGroups: Sendable {
+    private let settings: LinkSettings
+    private let source: Administrator
+    private let target: Administrator
+    private let table: ExactTable
+    /// What groups had committed at the source when that was last brought to the target: so a group that goes back is
+    /// told from one that is ahead at the target.
+    private let seen = Mutex<(offsets: [String: [TopicPartition: Offset]], restarts: Int)>(([:], 0))
+
+    init(settings: LinkSettings, clients: LinkClients, table: ExactTable) {
+        self.settings = settings
+        source = Administrator(clients.source)
+        target = Administrator(clients.target)
+        self.table = table
+    }
+
+    /// One look at all groups. Those that are at work at the target are left alone.
+    func follow() async throws {
+        let restarts = table.restarts
+        // Who deletes a topic deletes what groups had committed in it.
+        seen.withLock { seen in if seen.restarts != restarts { seen = ([:], restarts) } }
+        let partitions = Set(table.partitions)
+        var committed: [(group: String, offsets: [TopicPartition: Offset])] = []
+        for group in try await source.groups() where settings.groups.contains(group.name) {
+            let offsets = try await source.committedOffsets(of: group.name).filter { partitions.contains($0.key) }
+            if !offsets.isEmpty { committed.append((group.name, offsets.mapValues(\.offset))) }
+        }
+        // A group whose offsets have not moved, and are at the target, needs no question there.
+        committed.removeAll { one in seen.withLock { $0.offsets[one.group] == one.offsets } }
+        guard !committed.isEmpty else { return }
+        let mirrors = try await mirrored(Set(committed.flatMap(\.offsets.keys)).sorted())
+        for (group, offsets) in committed { try await bring(group, offsets, mirrors) }
+    }
+
+    /// What consumers may read of mirror topics of this link.
+    private func mirrored(_ partitions: [TopicPartition]) async throws -> [TopicPartition: ClosedRange<Offset>] {
+        try await target.describeMirrors(partitions).compactMapValues { stands in
+            guard stands.state == .mirroring, stands.link == settings.name, stands.logStart <= stands.highWatermark
+            else {
+                return nil
+            }
+            return stands.logStart...stands.highWatermark
+        }
+    }
+
+    private func bring(
+        _ group: String, _ offsets: [TopicPartition: Offset], _ mirrors: [TopicPartition: ClosedRange<Offset>]
+    ) async throws {
+        guard ["Empty", "Dead", ""].contains(try await target.describeGroup(group).groupState) else { return }
+        let present = try await target.committedOffsets(of: group)
+        let before = seen.withLock { $0.offsets[group] ?? [:] }
+        var changes: [TopicPartition: Offset] = [:]
+        // Only what needs no further look: an offset that the mirror has not reached yet is looked at again.
+        var brought = before
+        for (partition, offset) in offsets {
+            guard let range = mirrors[partition] else { continue }
+            changes[partition] = GroupPosition.toCommit(
+                source: offset, before: before[partition], target: present[partition]?.offset, mirrored: range)
+            if range.upperBound >= offset { brought[partition] = offset }
+        }
+        if !changes.isEmpty { try await target.commitOffsets(changes, of: group) }
+        seen.withLock { $0.offsets[group] = brought }
+    }
+}

@@ -1,0 +1,94 @@
+import ClusterModel
+import KafkaProtocolClusters
+import Logging
+import MartletClient
+import Mirroring
+
+/// A link that brings topics to its target as they are: with their ids, offsets and bytes.
+///
+/// Nothing is kept but at the target: its logs' ends are the positions, its topics' settings say whose they are. So
+/// nothing is lost by ending at any point.
+struct ExactMirroring: Sendable {
+    private static let gapsInterval = Duration.seconds(1)
+
+    let settings: LinkSettings
+    let policy: GapPolicy
+    let clients: LinkClients
+    let attempts: Attempts
+    let logger: Logger
+
+    private var health: LinkHealth { attempts.health }
+
+    /// Works until it is cancelled.
+    func run() async {
+        guard let clusters = await attempts.untilDone("clusters", { try await findClusters() }) else { return }
+        let table = ExactTable(health: health)
+        let follower = ExactTopicFollower(
+            settings: settings, clients: clients, clusters: clusters, table: table, health: health, logger: logger)
+        let ledger = GapLedger(settings: settings, policy: policy, target: clients.target, table: table, logger: logger)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await pumps(table) }
+            group.addTask { await keepLedger(ledger, follower, table) }
+            group.addTask {
+                await attempts.look(every: settings.topicsInterval, settingsEvery: settings.topicSettingsInterval) {
+                    try await follower.follow(comparesSettings: $0)
+                } begun: {
+                    logger.info(
+                        "\(settings.name): copies topics", metadata: ["partitions": "\(table.partitions.count)"])
+                }
+            }
+            if let interval = settings.groupOffsetsInterval {
+                let groups = ExactGroups(settings: settings, clients: clients, table: table)
+                group.addTask { await attempts.repeatedly(interval, "group offsets") { try await groups.follow() } }
+            }
+        }
+    }
+
+    /// The ids of both clusters. Throws when there is no exact mirroring between them.
+    private func findClusters() async throws -> ExactTopicFollower.Clusters {
+        let source = try await Administrator(clients.source).describeCluster().clusterID
+        let target = try await Administrator(clients.target).describeCluster().clusterID
+        guard let source, let target else { throw UnfitClusters("a cluster does not tell its id") }
+        guard source != target else {
+            throw UnfitClusters("both ends of the link are cluster \(source): name another cluster's brokers for one")
+        }
+        // Says in its own words when the target is none of Martlet's.
+        _ = try await clients.target.connection(for: .any).version(of: MirrorAppendRequest.self)
+        return ExactTopicFollower.Clusters(sourceID: source, targetID: target)
+    }
+
+    private func pumps(_ table: ExactTable) async {
+        let locator = ExactLocator(
+            link: settings.name, source: clients.source, target: clients.target, table: table)
+        await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
+            clients.sourceData.map { lane -> @Sendable () async -> Void in
+                let pump = ExactPump(
+                    broker: broker, link: settings.name, source: lane, target: clients.targetData, table: table,
+                    locator: locator, health: health, bell: table.changed.add())
+                return { await pump.run() }
+            }
+        }
+    }
+
+    /// Writes gaps down as they are found, and mirrors anew what cannot be mended otherwise.
+    private func keepLedger(_ ledger: GapLedger, _ follower: ExactTopicFollower, _ table: ExactTable) async {
+        let bell = table.gaps.add()
+        while !Task.isCancelled {
+            do {
+                try await ledger.recordGaps()
+                try await follower.mirrorAnew(table.topicsToMirrorAnew())
+                health.recovered("gaps")
+            } catch {
+                if !Task.isCancelled { health.failed("gaps", "\(error)") }
+            }
+            await bell.wait(atMost: Self.gapsInterval)
+        }
+    }
+}
+
+/// Why there is no exact mirroring between two clusters.
+struct UnfitClusters: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,365 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import Mirroring
+import Synchronization
+
+/// All partitions of a link that mirrors exactly. Pumps, answers of the target, the gap ledger and the follower of
+/// topics meet here. Names are the same at both sides.
+final class ExactTable: Sendable {
+    /// Where one lane of a pump reads: nobody else reads there until it was taken or given back.
+    struct Claim: Sendable {
+        var positions: [(partition: TopicPartition, offset: Offset)] = []
+        var offsets: [TopicPartition: Offset] = [:]
+        var leaderEpochs: [TopicPartition: LeaderEpoch] = [:]
+        var topicIDs: [String: KafkaUUID] = [:]
+        var generations: [TopicPartition: Int] = [:]
+    }
+
+    /// What one partition has to send.
+    struct Outgoing: Sendable {
+        var partition: TopicPartition
+        var mirror: ExactEntry.Mirror
+        var generation: Int
+        var append: ExactPartition.Append
+    }
+
+    private struct State {
+        var entries: [TopicPartition: ExactEntry] = [:]
+        var underWayInBytes = 0
+        /// How many claims there have been.
+        var claims = 0
+        var restarts = 0
+        private var generations = 0
+
+        /// One that no partition had before, also none of the same name.
+        mutating func newGeneration() -> Int {
+            generations += 1
+            return generations
+        }
+
+        /// Adds to a claim where a partition is read next, unless it is read in as many places already.
+        mutating func ask(_ partition: TopicPartition, places: Int, for claim: inout Claim) {
+            guard let entry = entries[partition], let mirror = entry.mirror else { return }
+            if entry.ahead == nil { entries[partition]?.ahead = ReadAhead(at: entry.partition.nextOffset) }
+            guard let offset = entries[partition]?.ahead?.ask(upTo: entry.partition.sourceEnd, most: places) else {
+                return
+            }
+            claim.positions.append((partition, offset))
+            claim.offsets[partition] = offset
+            claim.topicIDs[partition.topic] = mirror.topicID
+            claim.leaderEpochs[partition] = entry.partition.sourceEpoch
+            claim.generations[partition] = entry.generation
+            entries[partition]?.lastClaim = claims
+        }
+
+        mutating func giveBack(_ partition: TopicPartition, _ offset: Offset, of claim: Claim) {
+            guard entries[partition]?.generation == claim.generations[partition] else { return }
+            entries[partition]?.ahead?.failed(at: offset)
+        }
+
+        /// What has not been sent of a partition never will be.
+        mutating func emptyOutbox(of partition: TopicPartition) {
+            guard let outbox = entries[partition]?.outbox, !outbox.isEmpty else { return }
+            underWayInBytes -= outbox.reduce(0) { $0 + $1.sizeInBytes }
+            entries[partition]?.outbox = []
+        }
+    }
+
+    private let state = Mutex(State())
+    private let health: LinkHealth
+    /// Rung when something has changed that a pump may wait for.
+    let changed = Bells()
+    /// Rung when a gap was found, and when one has to be mended by mirroring anew.
+    let gaps = Bells()
+
+    init(health: LinkHealth) { self.health = health }
+
+    // MARK: Which partitions
+
+    /// Takes over which partitions there are, and who leads them at the source.
+    func follow(_ leaders: [TopicPartition: BrokerID?]) {
+        state.withLock { state in
+            for gone in state.entries.keys where leaders[gone] == nil {
+                state.emptyOutbox(of: gone)
+                state.entries[gone] = nil
+            }
+            for (partition, leader) in leaders {
+                if state.entries[partition] == nil {
+                    state.entries[partition] = ExactEntry(leader: leader, generation: state.newGeneration())
+                } else {
+                    state.entries[partition]?.leader = leader
+                }
+            }
+        }
+        changed.ring()
+    }
+
+    /// Begins anew with partitions of a topic that was mirrored anew, or of which an operator has decided.
+    func restart(_ topic: String) {
+        state.withLock { state in
+            for (partition, entry) in state.entries where partition.topic == topic {
+                state.emptyOutbox(of: partition)
+                state.entries[partition] = ExactEntry(leader: entry.leader, generation: state.newGeneration())
+            }
+            state.restarts += 1
+        }
+        changed.ring()
+    }
+
+    /// How often a topic was begun anew; what was known of the target's topics may be wrong after that.
+    var restarts: Int { state.withLock { $0.restarts } }
+
+    var partitions: [TopicPartition] { state.withLock { $0.entries.keys.sorted() } }
+
+    /// The source's brokers that lead any partition.
+    var leaders: Set<BrokerID> { state.withLock { Set($0.entries.values.compactMap(\.leader)) } }
+
+    // MARK: Locating
+
+    /// Partitions led by `broker` that have to be asked for at both sides; each is given out once until it is
+    /// ``located(_:_:_:_:)`` or interrupted.
+    func toLocate(_ broker: BrokerID, now: ContinuousClock.Instant) -> [TopicPartition] {
+        state.withLock { state in
+            let due = state.entries.filter {
+                $0.value.leader == broker && $0.value.partition.state == .locating && $0.value.isDue(now)
+            }
+            for partition in due.keys { state.entries[partition]?.isAsked = true }
+            return due.keys.sorted()
+        }
+    }
+
+    /// For which epoch the source is to be asked; nil when the last batches have to be compared.
+    func epochToAsk(_ partition: TopicPartition, end: Offset) -> LeaderEpoch? {
+        state.withLock { $0.entries[partition]?.partition.epochToAsk(end: end) }
+    }
+
+    func located(
+        _ partition: TopicPartition, _ mirror: ExactEntry.Mirror, _ target: ExactPartition.TargetLog,
+        _ source: ExactPartition.SourceLog
+    ) {
+        let hasGap = state.withLock { state in
+            guard state.entries[partition]?.partition.state == .locating else { return false }
+            state.entries[partition]?.isAsked = false
+            state.entries[partition]?.mirror = mirror
+            state.entries[partition]?.ahead = nil
+            state.entries[partition]?.backoff.retryNow()
+            state.entries[partition]?.partition.located(target, source)
+            if state.entries[partition]?.partition.state == .locating {
+                // What is to be compared is not committed yet.
+                state.entries[partition]?.backoff.failed(.now)
+            }
+            guard case .found = state.entries[partition]?.partition.state else { return false }
+            return true
+        }
+        if hasGap { gaps.ring() }
+    }
+
+    /// It could not be found out where the partition stands.
+    func postpone(_ partition: TopicPartition, reason: String) {
+        guard let generation = state.withLock({ $0.entries[partition]?.generation }) else { return }
+        interrupt(partition, generation: generation, reason: reason)
+    }
+
+    // MARK: Reading
+
+    /// Where a lane of a pump reads from `broker` next: all that is idle, as far as nobody else waits for it, and a share
+    /// of what lies behind. A few partitions that lie behind are read in several places at once.
+    func claim(_ broker: BrokerID, lanes: Int, now: ContinuousClock.Instant) -> Claim {
+        state.withLock { state in
+            var idle: [TopicPartition] = []
+            var behind: [(lastClaim: Int, partition: TopicPartition)] = []
+            for (partition, entry) in state.entries
+            where entry.leader == broker && entry.partition.state == .copying && entry.backoff.isDue(now) {
+                if entry.partition.nextOffset < entry.partition.sourceEnd {
+                    behind.append((entry.lastClaim, partition))
+                } else {
+                    idle.append(partition)
+                }
+            }
+            state.claims += 1
+            var claim = Claim()
+            // The first of a request are served best, and what is idle has little.
+            for partition in idle.sorted() { state.ask(partition, places: 1, for: &claim) }
+            let share = claim.positions.count + (behind.count + lanes - 1) / lanes
+            for (_, partition) in behind.sorted(by: { ($0.lastClaim, $0.partition) < ($1.lastClaim, $1.partition) })
+            where claim.positions.count < share {
+                state.ask(partition, places: max(1, lanes / behind.count), for: &claim)
+            }
+            return claim
+        }
+    }
+
+    /// Nothing came of a claim: others may read there.
+    func giveBack(_ claim: Claim) {
+        state.withLock { state in
+            for (partition, offset) in claim.offsets { state.giveBack(partition, offset, of: claim) }
+        }
+        changed.ring()
+    }
+
+    var underWayInBytes: Int { state.withLock { $0.underWayInBytes } }
+
+    /// Takes the answers to what was claimed; what was interrupted meanwhile is left out.
+    /// - Returns: partitions that have something to send: see ``toSend(_:)``.
+    func take(_ answers: [RawFetch.Partition], of claim: Claim) -> [TopicPartition] {
+        var filled: [TopicPartition] = []
+        var faults: [(partition: TopicPartition, reason: String)] = []
+        var recovered: [TopicPartition] = []
+        var hasGap = false
+        var silent = claim.offsets
+        state.withLock { state in
+            for answer in answers {
+                let partition = answer.partition
+                silent[partition] = nil
+                guard var entry = state.entries[partition], entry.partition.state == .copying,
+                    entry.generation == claim.generations[partition], let offset = claim.offsets[partition]
+                else { continue }
+                guard answer.error == .none else {
+                    faults.append((partition, "reading: \(answer.error)"))
+                    continue
+                }
+                state.entries[partition] = nil
+                do throws(ExactPartition.Unmirrorable) {
+                    let appends = try entry.take(answer, at: offset)
+                    state.underWayInBytes += appends.reduce(0) { $0 + $1.sizeInBytes }
+                    entry.outbox += appends
+                    if !appends.isEmpty {
+                        filled.append(partition)
+                    } else if entry.isTroubled, entry.partition.underWayCount == 0 {
+                        entry.isTroubled = false
+                        recovered.append(partition)
+                    }
+                } catch {
+                    faults.append((partition, "\(error)"))
+                }
+                if case .found = entry.partition.state { hasGap = true }
+                state.entries[partition] = entry
+            }
+            for (partition, offset) in silent { state.giveBack(partition, offset, of: claim) }
+        }
+        for fault in faults {
+            interrupt(fault.partition, generation: claim.generations[fault.partition] ?? -1, reason: fault.reason)
+        }
+        health.recovered(all: recovered)
+        if hasGap { gaps.ring() }
+        changed.ring()
+        return filled
+    }
+
+    /// What is to be sent of partitions of which nobody else sends. Who sends it says so by ``sent(_:)`` when it is on its
+    /// way, and looks here again.
+    func toSend(_ partitions: [TopicPartition]) -> [Outgoing] {
+        state.withLock { state in
+            var outgoing: [Outgoing] = []
+            for partition in partitions {
+                guard let entry = state.entries[partition], !entry.isSending, !entry.outbox.isEmpty,
+                    let mirror = entry.mirror
+                else { continue }
+                outgoing += entry.outbox.map {
+                    Outgoing(partition: partition, mirror: mirror, generation: entry.generation, append: $0)
+                }
+                state.entries[partition]?.outbox = []
+                state.entries[partition]?.isSending = true
+            }
+            return outgoing
+        }
+    }
+
+    func sent(_ outgoing: [Outgoing]) {
+        state.withLock { state in
+            for one in outgoing { state.entries[one.partition]?.isSending = false }
+        }
+    }
+
+    /// Appends without records that let logs of partitions led by `broker` begin where the source's do.
+    func preparations(_ broker: BrokerID, now: ContinuousClock.Instant) -> [Outgoing] {
+        state.withLock { state in
+            var outgoing: [Outgoing] = []
+            for partition in state.entries.keys.sorted() {
+                guard var entry = state.entries[partition], entry.leader == broker, entry.isDue(now),
+                    let mirror = entry.mirror, let append = entry.partition.preparation()
+                else { continue }
+                outgoing.append(
+                    Outgoing(partition: partition, mirror: mirror, generation: entry.generation, append: append))
+                // Deleting waits for the target's high watermark: it may take several.
+                entry.backoff.failed(now)
+                state.entries[partition] = entry
+            }
+            return outgoing
+        }
+    }
+
+    // MARK: Answers of the target
+
+    /// The target has taken what was sent first of those under way for the partition.
+    func acknowledged(_ partition: TopicPartition, generation: Int, _ told: ExactPartition.Told) {
+        let (isRecovered, isOdd) = state.withLock { state in
+            guard var entry = state.entries[partition], entry.generation == generation else { return (false, false) }
+            let isSound = entry.partition.acknowledge(told)
+            let wasTroubled = entry.isTroubled
+            if isSound, entry.partition.state == .copying {
+                entry.backoff.succeeded()
+                entry.isTroubled = false
+            } else if isSound, entry.partition.state == .beginning {
+                entry.backoff.retryNow()
+            }
+            state.entries[partition] = entry
+            return (wasTroubled && !entry.isTroubled, !isSound)
+        }
+        if isRecovered { health.recovered(all: [partition]) }
+        if isOdd {
+            interrupt(partition, generation: generation, reason: "the target's log ends at \(told.end) unexpectedly")
+        }
+    }
+
+    /// Bytes have left the mirror, one way or the other.
+    func release(bytes: Int) { state.withLock { $0.underWayInBytes -= bytes } }
+
+    func interrupt(_ partition: TopicPartition, generation: Int, reason: String) {
+        let isNew = state.withLock { state in
+            guard state.entries[partition]?.generation == generation else { return false }
+            state.emptyOutbox(of: partition)
+            state.entries[partition]?.isAsked = false
+            let next = state.newGeneration()
+            state.entries[partition]?.interrupt(now: .now, generation: next)
+            return true
+        }
+        if isNew { health.failed(partition, reason) }
+    }
+
+    // MARK: Gaps
+
+    /// Gaps that are not in the ledger yet, in order.
+    func foundGaps() -> [(partition: TopicPartition, gap: MirrorGap)] {
+        state.withLock { state in
+            state.entries.compactMap { partition, entry in
+                guard case .found(let gap) = entry.partition.state else { return nil }
+                return (partition, gap)
+            }
+            .sorted { $0.0 < $1.0 }
+        }
+    }
+
+    /// A gap is in the ledger now; nil when it is of no interest any more.
+    func recorded(_ partition: TopicPartition, _ gap: MirrorGap, under policy: GapPolicy) -> MirrorGap.Remedy? {
+        let remedy: MirrorGap.Remedy? = state.withLock { state in
+            guard state.entries[partition]?.partition.state == .found(gap) else { return nil }
+            state.entries[partition]?.backoff.retryNow()
+            return state.entries[partition]?.partition.recorded(under: policy)
+        }
+        changed.ring()
+        return remedy
+    }
+
+    /// Topics of which a partition can only be mended by mirroring the topic anew, in order.
+    func topicsToMirrorAnew() -> [String] {
+        state.withLock { state in
+            var topics: Set<String> = []
+            for (partition, entry) in state.entries {
+                if case .remaking = entry.partition.state { topics.insert(partition.topic) }
+            }
+            return topics.sorted()
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import ClusterModel
+import KafkaProtocol
+import Mirroring
+import NIOCore
+import Records
+import Testing
+
+@testable import MartletClient
+@testable import MirrorServer
+
+@Suite struct ExactTableTests {
+    private static let partition = TopicPartition(topic: "orders", partition: 0)
+    private static let broker = BrokerID(1)
+    private static let id = KafkaUUID(high: 1, low: 2)
+
+    private func table() -> ExactTable {
+        let table = ExactTable(health: LinkHealth(link: "a->b", logger: silent))
+        table.follow([Self.partition: Self.broker])
+        return table
+    }
+
+    /// Both ends hold `end` offsets; the source may have more.
+    private func locate(_ table: ExactTable, end: Offset = 0) {
+        #expect(table.toLocate(Self.broker, now: .now + .seconds(60)) == [Self.partition])
+        #expect(table.toLocate(Self.broker, now: .now + .seconds(60)).isEmpty)
+        table.located(
+            Self.partition, ExactEntry.Mirror(topicID: Self.id, homeEpoch: 0),
+            ExactPartition.TargetLog(topicID: Self.id, start: 0, end: end),
+            ExactPartition.SourceLog(topicID: Self.id, leaderEpoch: 3, start: 0, firstBatch: 0, end: 1_000))
+    }
+
+    private func claim(_ table: ExactTable) -> ExactTable.Claim {
+        table.claim(Self.broker, lanes: 4, now: .now + .seconds(60))
+    }
+
+    private func answer(_ offsets: Range<Offset>, highWatermark: Offset = 1_000) -> RawFetch.Partition {
+        var builder = RecordBatchBuilder()
+        builder.baseOffset = offsets.lowerBound
+        builder.leaderEpoch = 3
+        for _ in offsets { builder.append(timestamp: 0, key: nil as ByteBuffer?, value: nil) }
+        return RawFetch.Partition(
+            partition: Self.partition, error: .none, records: builder.finish(), highWatermark: highWatermark,
+            lastStableOffset: highWatermark, logStart: 0, aborted: [])
+    }
+
+    @Test func farPartitionsAreReadAheadAndSentInOrder() {
+        let table = table()
+        locate(table)
+        let first = claim(table)
+        #expect(first.positions.map(\.offset) == [0])
+        #expect(first.leaderEpochs == [Self.partition: 3] && first.topicIDs == ["orders": Self.id])
+        #expect(claim(table).positions.isEmpty)
+        #expect(table.take([answer(0..<10)], of: first) == [Self.partition])
+
+        let claims = (0..<5).map { _ in claim(table) }
+        #expect(claims.map { $0.positions.first?.offset } == [10, 20, 30, 40, nil])
+        // What comes too early is held back.
+        #expect(table.take([answer(30..<40)], of: claims[2]).isEmpty)
+        #expect(table.take([answer(20..<30)], of: claims[1]).isEmpty)
+        #expect(table.take([answer(10..<20)], of: claims[0]) == [Self.partition])
+        let outgoing = table.toSend([Self.partition])
+        #expect(outgoing.map(\.append.expectedEnd) == [0, 10, 20, 30])
+        #expect(outgoing.map(\.append.end) == [10, 20, 30, 40])
+        #expect(table.underWayInBytes == outgoing.reduce(0) { $0 + $1.append.sizeInBytes })
+
+        // While somebody sends, nobody else does.
+        #expect(table.take([answer(40..<50)], of: claims[3]) == [Self.partition])
+        #expect(table.toSend([Self.partition]).isEmpty)
+        table.sent(outgoing)
+        #expect(table.toSend([Self.partition]).map(\.append.expectedEnd) == [40])
+    }
+
+    @Test func whatIsGivenBackIsReadAgain() {
+        let table = table()
+        locate(table)
+        let first = claim(table)
+        table.giveBack(first)
+        let second = claim(table)
+        #expect(second.positions.map(\.offset) == [0])
+        // An answer that does not speak of it gives it back too.
+        #expect(table.take([], of: second).isEmpty)
+        #expect(claim(table).positions.map(\.offset) == [0])
+    }
+
+    @Test func whatWasSentBeforeAnInterruptionIsNotLookedAt() throws {
+        let table = table()
+        locate(table)
+        #expect(table.take([answer(0..<10)], of: claim(table)) == [Self.partition])
+        let lost = try #require(table.toSend([Self.partition]).first)
+        table.sent([lost])
+        #expect(table.take([answer(10..<20)], of: claim(table)) == [Self.partition])
+        table.release(bytes: lost.append.sizeInBytes)
+        table.interrupt(Self.partition, generation: lost.generation, reason: "a test")
+        // What was not sent yet is not under way any more.
+        #expect(table.underWayInBytes == 0 && table.toSend([Self.partition]).isEmpty)
+        table.acknowledged(
+            Self.partition, generation: lost.generation, ExactPartition.Told(logStart: 0, end: 10))
+        locate(table, end: 10)
+        #expect(claim(table).positions.map(\.offset) == [10])
+    }
+
+    @Test func aPartitionThatComesBackIsAnother() throws {
+        let table = table()
+        locate(table)
+        #expect(table.take([answer(0..<10)], of: claim(table)) == [Self.partition])
+        let old = try #require(table.toSend([Self.partition]).first)
+        table.follow([:])
+        table.follow([Self.partition: Self.broker])
+        table.acknowledged(Self.partition, generation: old.generation, ExactPartition.Told(logStart: 0, end: 10))
+        locate(table, end: 10)
+        table.interrupt(Self.partition, generation: old.generation, reason: "too late")
+        #expect(claim(table).positions.map(\.offset) == [10])
+    }
+
+    @Test func gapsWaitForTheLedger() {
+        let table = table()
+        #expect(table.toLocate(Self.broker, now: .now) == [Self.partition])
+        table.located(
+            Self.partition, ExactEntry.Mirror(topicID: Self.id, homeEpoch: 0),
+            ExactPartition.TargetLog(topicID: Self.id, start: 0, end: 10),
+            ExactPartition.SourceLog(topicID: Self.id, leaderEpoch: 3, start: 50, firstBatch: 50, end: 60))
+        let gap = MirrorGap(.overtaken, 10..<50)
+        #expect(table.foundGaps().map(\.gap) == [gap])
+        #expect(claim(table).positions.isEmpty)
+        #expect(table.preparations(Self.broker, now: .now).isEmpty)
+        #expect(table.recorded(Self.partition, gap, under: .continue) == .beginAtSource)
+        #expect(table.recorded(Self.partition, gap, under: .continue) == nil)
+        let emptying = table.preparations(Self.broker, now: .now + .seconds(60))
+        #expect(emptying.map(\.append.logStart) == [10] && emptying.allSatisfy { $0.append.records == nil })
+        table.acknowledged(
+            Self.partition, generation: emptying[0].generation, ExactPartition.Told(logStart: 10, end: 10))
+        let beginning = table.preparations(Self.broker, now: .now + .seconds(60))
+        #expect(beginning.map(\.append.logStart) == [50])
+        table.acknowledged(
+            Self.partition, generation: emptying[0].generation, ExactPartition.Told(logStart: 50, end: 50))
+        #expect(claim(table).positions.map(\.offset) == [50])
+    }
+
+    @Test func topicsThatCannotBeMendedAreNamed() {
+        let table = table()
+        #expect(table.toLocate(Self.broker, now: .now) == [Self.partition])
+        table.located(
+            Self.partition, ExactEntry.Mirror(topicID: Self.id, homeEpoch: 0),
+            ExactPartition.TargetLog(topicID: Self.id, start: 0, end: 10),
+            ExactPartition.SourceLog(
+                topicID: KafkaUUID(high: 1, low: 3), leaderEpoch: 0, start: 0, firstBatch: 0, end: 60))
+        #expect(table.recorded(Self.partition, MirrorGap(.recreated, 0..<10), under: .rewind) == .mirrorAnew)
+        #expect(table.topicsToMirrorAnew() == ["orders"])
+        table.restart("orders")
+        #expect(table.topicsToMirrorAnew().isEmpty && table.restarts == 1)
+        #expect(table.toLocate(Self.broker, now: .now) == [Self.partition])
+    }
+}
