@@ -1,0 +1,61 @@
+import ClusterModel
+
+/// What became of a move of homes, for people and programs.
+package struct MoveReport: Sendable, Encodable {
+    package struct Topic: Sendable, Encodable {
+        package var partitions: Int32
+        package var homeEpoch: Int32
+        package var isDone: Bool
+        /// Why it was left.
+        package var fault: String?
+        /// Where its partitions were cut, in their order.
+        package var cuts: [Offset] = []
+        package var abortedTransactions = 0
+        /// What the source had committed and the target has not, when the move began; nil when nobody knows.
+        package var recordsPossiblyLost: Int64? = 0
+        /// How much later the source's last record of any partition was written than the target's; nil when nobody
+        /// knows.
+        package var millisecondsPossiblyLost: Int64? = 0
+        /// When the last mirrored record was written, in milliseconds since 1970.
+        package var lastTimestamp: Int64? = -1
+
+        package init(partitions: Int32, homeEpoch: Int32, isDone: Bool) {
+            self.partitions = partitions
+            self.homeEpoch = homeEpoch
+            self.isDone = isDone
+        }
+    }
+
+    package var link: String
+    /// Nothing was changed.
+    package var isRehearsal: Bool
+    package var topics: [String: Topic] = [:]
+    package var isSourceFenced = false
+    /// Groups whose offsets lie behind a cut and could not be set back, with why.
+    package var groupFaults: [String: String] = [:]
+    /// Why the source could not be asked or told.
+    package var sourceFault: String?
+    /// How long it took.
+    package var seconds = 0.0
+
+    package init(link: String, isRehearsal: Bool) {
+        self.link = link
+        self.isRehearsal = isRehearsal
+    }
+
+    /// Whether every topic is where it was to be.
+    package var isDone: Bool { topics.values.allSatisfy { $0.isDone && $0.fault == nil } }
+}
+
+extension Int64? {
+    /// The sum; what is not known makes it unknown.
+    mutating func add(_ more: Int64?) { self = both(self, more).map { $0 + $1 } }
+
+    /// The larger one; what is not known makes it unknown.
+    mutating func raise(_ other: Int64?) { self = both(self, other).map { Swift.max($0, $1) } }
+
+    private func both(_ left: Int64?, _ right: Int64?) -> (Int64, Int64)? {
+        guard let left, let right else { return nil }
+        return (left, right)
+    }
+}

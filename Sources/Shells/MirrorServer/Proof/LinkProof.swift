@@ -1,0 +1,136 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import Mirroring
+import Records
+
+/// Compares what both ends of a link hold of its mirror topics by digests, while mirroring goes on.
+package struct LinkProof: Sendable {
+    private static let partitionsAtOnce = 8
+    /// How often a range is chosen anew because a log's start has moved over it.
+    private static let mostAttempts = 5
+
+    let ends: LinkEnds
+
+    package init(_ ends: LinkEnds) { self.ends = ends }
+
+    /// Compares all topics that came by the link, or those selected.
+    package func run(_ selection: NameSelection?) async throws -> ProofReport {
+        var report = ProofReport(link: ends.settings.name)
+        let topics = try await ends.topics(selection)
+        let settings = try await Administrator(ends.source).topicSettings(topics.map(\.name))
+        let compacted = Set(settings.filter { $0.value["cleanup.policy"]?.contains("compact") ?? false }.keys)
+        let partitions = topics.flatMap { topic in
+            (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }
+        }
+        for start in stride(from: 0, to: partitions.count, by: Self.partitionsAtOnce) {
+            let some = partitions[start..<min(start + Self.partitionsAtOnce, partitions.count)]
+            report.partitions += await withTaskGroup(of: ProofReport.Partition.self) { group in
+                for partition in some {
+                    group.addTask { await compare(partition, isCompacted: compacted.contains(partition.topic)) }
+                }
+                var found: [ProofReport.Partition] = []
+                for await one in group { found.append(one) }
+                return found.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+            }
+        }
+        report.groupsOutOfStep = try await groupsOutOfStep(Set(partitions))
+        return report
+    }
+
+    // MARK: Partitions
+
+    private func compare(_ partition: TopicPartition, isCompacted: Bool) async -> ProofReport.Partition {
+        var told = ProofReport.Partition(partition)
+        for attempt in 1...Self.mostAttempts {
+            do {
+                try await compare(partition, isCompacted: isCompacted, &told)
+                told.fault = nil
+                return told
+            } catch {
+                told.fault = "\(error)"
+                guard (error as? ClientFault)?.code == .offsetOutOfRange, attempt < Self.mostAttempts else { break }
+            }
+        }
+        return told
+    }
+
+    private func compare(
+        _ partition: TopicPartition, isCompacted: Bool, _ told: inout ProofReport.Partition
+    ) async throws {
+        let source = Administrator(ends.source)
+        guard let start = try await source.offsets(.earliest, of: [partition])[partition]?.offset,
+            let end = try await source.offsets(.latest, of: [partition])[partition]?.offset,
+            let mirror = try await Administrator(ends.target).describeMirrors([partition])[partition]
+        else { throw ClientFault.refused(.leaderNotAvailable, "\(partition)") }
+        told.lagInRecords = max(0, end - mirror.highWatermark)
+        if told.lagInRecords > 0 {
+            let latest = try await source.offsets(.maximumTimestamp, of: [partition])[partition]?.timestamp ?? 0
+            told.lagInMilliseconds = max(0, latest - mirror.maxTimestamp)
+        }
+        let from = max(start, mirror.logStart)
+        let range = from..<max(from, min(end, mirror.highWatermark))
+        let (ours, theirs) = try await digests(partition, range)
+        told.from = range.lowerBound
+        told.to = range.upperBound
+        told.batches = ours.batches
+        told.records = ours.records
+        told.bytes = ours.bytes
+        told.sourceDigest = theirs.text
+        told.targetDigest = ours.text
+        if ours == theirs {
+            told.verdict = .equal
+        } else {
+            told.verdict = isCompacted ? .compacted : .different
+            told.differsFrom = try await firstDifference(partition, range)
+        }
+    }
+
+    private func digests(
+        _ partition: TopicPartition, _ range: Range<Offset>
+    ) async throws -> (target: RangeDigest, source: RangeDigest) {
+        async let theirs = DigestReader(cluster: ends.source).digest(of: partition, range)
+        let ours = try await DigestReader(cluster: ends.target).digest(of: partition, range)
+        return (ours, try await theirs)
+    }
+
+    /// Halves the range, of which the digests differ, until one offset is left.
+    private func firstDifference(_ partition: TopicPartition, _ range: Range<Offset>) async throws -> Offset {
+        var (low, high) = (range.lowerBound, range.upperBound)
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            let (ours, theirs) = try await digests(partition, low..<middle)
+            if ours == theirs { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    // MARK: Groups
+
+    private func groupsOutOfStep(_ partitions: Set<TopicPartition>) async throws -> [ProofReport.Group] {
+        let source = Administrator(ends.source)
+        let target = Administrator(ends.target)
+        let mirrors = try await target.describeMirrors(partitions.sorted())
+        var found: [ProofReport.Group] = []
+        for group in try await source.groups() where ends.settings.groups.contains(group.name) {
+            let offsets = try await source.committedOffsets(of: group.name).filter { partitions.contains($0.key) }
+            if offsets.isEmpty { continue }
+            let present = try await target.committedOffsets(of: group.name)
+            for (partition, committed) in offsets.sorted(by: { $0.key < $1.key }) {
+                guard let mirror = mirrors[partition] else { continue }
+                let mirrored = mirror.logStart...max(mirror.logStart, mirror.highWatermark)
+                let there = present[partition]?.offset
+                let isBehind =
+                    GroupPosition.toCommit(source: committed.offset, before: nil, target: there, mirrored: mirrored)
+                    != nil
+                if isBehind || there ?? 0 > mirrored.upperBound {
+                    found.append(
+                        ProofReport.Group(
+                            group: group.name, topic: partition.topic, partition: partition.partition,
+                            sourceOffset: committed.offset, targetOffset: there))
+                }
+            }
+        }
+        return found
+    }
+}
