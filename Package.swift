@@ -185,7 +185,7 @@ let layers: [(layer: String, modules: [Module])] = [
                     "Settings",
                     "Telemetry", "Transport",
                     "MartletClient", "CoordinatorClient", "KafkaProtocol", "KafkaProtocolGroups",
-                    "KafkaProtocolTransactions",
+                    "KafkaProtocolTransactions", "Mirroring", "MirrorServer",
                 ],
                 libraries: [arguments, logging, nioCore, nioPosix], tests: true, testUses: ["Simulation", "Quorum"],
                 testsExcluded: ["Fixtures"]),

@@ -8,7 +8,7 @@ struct Tool: AsyncParsableCommand {
         abstract: "Tools for Martlet's and Apache Kafka's clusters.",
         subcommands: [
             DumpLog.self, Topics.self, Configs.self, Reassign.self, ElectLeaders.self, Produce.self, Consume.self,
-            GroupsCommand.self, CoordinatorCommand.self,
+            GroupsCommand.self, MirrorCommand.self, CoordinatorCommand.self,
             ZooKeeperShell.self, Perf.self, Wire.self,
         ])
 }

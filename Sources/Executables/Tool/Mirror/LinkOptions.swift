@@ -1,0 +1,52 @@
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import MirrorServer
+import Mirroring
+import NIOPosix
+import Settings
+
+/// Which link a command is about, and how it tells what it did.
+struct LinkOptions: ParsableArguments {
+    @Option(help: "The mirror's configuration: mm2.properties.") var config: String
+    @Option(help: "The link, as the configuration names it: source->target.") var link: String
+    @Option(help: "Regular expressions of topics, with commas between; without it all that came by the link.")
+    var topics: String?
+    @Flag(help: "Print JSON.") var json = false
+
+    /// nil for all topics.
+    func selection() throws -> NameSelection? {
+        guard let topics else { return nil }
+        do throws(NameSelection.Unreadable) {
+            return try NameSelection(including: topics.listItems)
+        } catch {
+            throw ValidationError("--topics: '\(error.pattern)' is no regular expression")
+        }
+    }
+
+    /// Runs `body` with connections to both ends, which are closed afterwards.
+    /// - Parameter sourceTimeout: how long an operation at the source may take; nil as it is set.
+    func withEnds<Value: Sendable>(
+        sourceTimeout: Duration? = nil, _ body: (LinkEnds) async throws -> Value
+    ) async throws -> Value {
+        var logger = Logger(label: "martlet", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = .warning
+        let (settings, _) = try MirrorSettings.read(PropertiesFile(reading: config))
+        let ends = try LinkEnds(
+            link, in: settings, sourceTimeout: sourceTimeout, on: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        do {
+            let value = try await body(ends)
+            await ends.close()
+            return value
+        } catch {
+            await ends.close()
+            throw error
+        }
+    }
+
+    static func printJSON(_ report: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    }
+}
