@@ -180,14 +180,15 @@ class Link:
             return parts
         return fields.array(topic)[0][0]
 
-    def alter(self, address, action, names, topic_id=bytes(16), home_epoch=0, partitions=1, cuts=None, configs=None):
+    def alter(self, address, action, names, topic_id=bytes(16), home_epoch=0, partitions=1, cuts=None, configs=None,
+              replicas=3):
         """The error, its message and the home epoch afterwards of each topic."""
         def item(name):
             settings = [text(key) + text(value) + b"\0" for key, value in (configs or {}).items()]
             limits = [struct.pack(">iq", index, offset) + b"\0" for index, offset in (cuts or {}).items()]
             identity = topic_id(name) if callable(topic_id) else topic_id
             return (text(name) + identity + struct.pack(">b", action) + text(self.name) + text(self.source)
-                    + struct.pack(">iih", home_epoch, partitions, 3) + array(settings) + array(limits) + b"\0")
+                    + struct.pack(">iih", home_epoch, partitions, replicas) + array(settings) + array(limits) + b"\0")
         body = struct.pack(">i?", 120000, False) + array([item(name) for name in names]) + b"\0"
         fields = self.call(address, MIRROR_ALTER, body)
         fields.take("i")

@@ -334,10 +334,10 @@ class Cluster:
         return self.broker(eventually(
             lambda: max(self.partitions(topic)[partition].leader, 0), f"somebody leads {topic}-{partition}"))
 
-    def create(self, topic, partitions):
-        """Makes a topic of three replicas, and waits until all of them are in sync."""
+    def create(self, topic, partitions, replicas=3):
+        """Makes a topic, and waits until all its replicas are in sync."""
         admin = self.admin()
-        admin.create_topics([NewTopic(topic, partitions, 3)])[topic].result(DEADLINE)
+        admin.create_topics([NewTopic(topic, partitions, replicas)])[topic].result(DEADLINE)
         self.wait_until_in_sync(topic)
 
     def wait_until_in_sync(self, topic):

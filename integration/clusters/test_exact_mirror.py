@@ -1,0 +1,196 @@
+"""A region that is mirrored exactly to another: the same bytes at the same offsets, whoever dies, and a home that moves."""
+
+import json
+import subprocess
+import time
+import uuid
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from load import PARTITIONS, Load, read_all
+from martlet import BINARIES, DEADLINE, eventually
+from mirroring import MIRROR, Link, batch, marker, transactional
+
+LINK = "us-east->eu-west"
+
+
+def regions(stage, size):
+    """Two clusters with a coordinator each."""
+    coordinators = [stage.coordinator().start() for _ in range(2)]
+    return [stage.cluster(coordinator, size).start() for coordinator in coordinators]
+
+
+def exactly(stage, source, target, **settings):
+    return stage.mirror(source, target, mode="exact", **settings)
+
+
+def command(mirror, action, *more):
+    return [
+        BINARIES / "martlet", "mirror", action, "--config", mirror.directory / "mm2.properties", "--link", LINK,
+        "--json", *more]
+
+
+def martlet(mirror, action, *more, code=0):
+    """The report of martlet mirror."""
+    result = subprocess.run(command(mirror, action, *more), capture_output=True, text=True, timeout=3 * DEADLINE)
+    assert result.returncode == code, (result.stdout, result.stderr)
+    return json.loads(result.stdout) if result.stdout else result.stderr
+
+
+def assert_proven(mirror, topic, partitions):
+    """Waits until both sides hold the same, all of it."""
+    def proof():
+        report = martlet(mirror, "verify", "--topics", topic)
+        parts = report["partitions"]
+        return len(parts) == partitions and all(part["lagInRecords"] == 0 for part in parts) and parts
+    parts = eventually(proof, f"{topic} is mirrored")
+    assert [part["verdict"] for part in parts] == ["equal"] * partitions
+    return parts
+
+
+def produce(cluster, topic, value):
+    """Where a client's record went; fails as the broker says."""
+    results = []
+    producer = Producer({"bootstrap.servers": cluster.address, "message.timeout.ms": 30000})
+    producer.produce(topic, value, partition=0, on_delivery=lambda error, message: results.append(
+        (error, None if error else message.offset())))
+    producer.flush(60)
+    error, offset = results[0]
+    if error:
+        raise KafkaException(error)
+    return offset
+
+
+def refuses(cluster, topic):
+    try:
+        produce(cluster, topic, b"nobody writes this")
+    except KafkaException:
+        return True
+    return False
+
+
+def read(cluster, topic, isolation):
+    """The offsets and values of all records of the first partition."""
+    consumer = Consumer({
+        "bootstrap.servers": cluster.address, "group.id": uuid.uuid4().hex, "isolation.level": isolation,
+        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    records = []
+    while True:
+        message = consumer.poll(30)
+        assert message is not None, f"nothing comes after {records[-1:]}"
+        if message.error():
+            consumer.close()
+            return records
+        records.append((message.offset(), message.value()))
+
+
+def test_gaps_and_transactions_arrive_as_they_are(stage, topic):
+    source, target = regions(stage, 1)
+    # The source has them from a third region: a chain.
+    north = Link("north->us-east", "cluster-in-the-north-0")
+    topic_id = uuid.uuid4().bytes
+    eventually(
+        lambda: north.alter(source.controller().address, MIRROR, [topic], topic_id, replicas=1) == [(0, None, 0)],
+        "a mirror topic")
+    batches = [
+        batch(5, [b"a", b"b"]), transactional(20, [b"c"], (501, 0, 0)), marker(21, (501, 0), commits=True),
+        transactional(22, [b"never"], (502, 0, 0)), marker(23, (502, 0), commits=False), batch(40, [b"d"] * 3),
+        transactional(43, [b"open"], (501, 0, 1))]
+    assert north.append_anyhow(source, topic, topic_id, batches) == 44
+    mirror = exactly(stage, source, target).start()
+    part, = assert_proven(mirror, topic, 1)
+    assert (part["from"], part["to"], part["batches"]) == (0, 44, len(batches))
+    for isolation in ("read_committed", "read_uncommitted"):
+        assert read(target, topic, isolation) == read(source, topic, isolation)
+    assert refuses(target, topic)
+    told = Link(LINK).describe(target.leader(topic).address, topic)
+    assert [(one[0], one[3]) for one in told.open] == [(501, 43)]
+
+
+@pytest.mark.parametrize("victim", ["mirror", "source", "target"])
+def test_nothing_is_lost_or_doubled_when_somebody_is_killed(stage, topic, victim):
+    source, target = regions(stage, 3)
+    source.create(topic, PARTITIONS)
+    mirror = exactly(stage, source, target).start()
+    load = Load(source.address, topic, per_second=2000)
+    for number in range(3):
+        load.wait_for(2000)
+        died = {"mirror": mirror, "source": source.broker(number + 1), "target": target.broker(number + 1)}[victim]
+        died.kill()
+        load.wait_for(1000)
+        died.start()
+        for cluster in (source, target):
+            eventually(lambda: topic in cluster.metadata().topics, f"{topic} is there")
+            cluster.wait_until_in_sync(topic)
+    load.end()
+    assert_proven(mirror, topic, PARTITIONS)
+    load.assert_agrees(read_all(target.address, topic))
+    assert mirror.stop() == 0
+
+
+def test_a_planned_promotion_loses_nothing(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    mirror = exactly(stage, source, target).start()
+    for number in range(20):
+        produce(source, topic, b"%d" % number)
+    readers = Consumer({"bootstrap.servers": source.address, "group.id": "readers", "enable.auto.commit": False})
+    readers.commit(offsets=[TopicPartition(topic, 0, 12)], asynchronous=False)
+    readers.close()
+    assert_proven(mirror, topic, 1)
+    there = Consumer({"bootstrap.servers": target.address, "group.id": "readers", "enable.auto.commit": False})
+    place = [TopicPartition(topic, 0)]
+    eventually(lambda: there.committed(place, timeout=DEADLINE)[0].offset == 12, "the group's offset is there")
+
+    # Without a mirror nothing can be promised, so the source stays the home.
+    mirror.kill()
+    produce(source, topic, b"late")
+    assert "open for writing again" in martlet(mirror, "promote", "--timeout", "2", code=1)
+    eventually(lambda: not refuses(source, topic), "the source is written again")
+    written = read(source, topic, "read_committed")
+
+    mirror.start()
+    report = martlet(mirror, "promote", "--timeout", "60")
+    told = report["topics"][topic]
+    assert told["isDone"] and told["recordsPossiblyLost"] == 0 and told["cuts"] == [len(written)]
+    assert refuses(source, topic)
+    assert produce(target, topic, b"at home") == len(written)
+    assert read(target, topic, "read_committed") == written + [(len(written), b"at home")]
+    assert there.committed(place, timeout=DEADLINE)[0].offset == 12
+    there.close()
+    # Again: all is as it was to be.
+    assert martlet(mirror, "promote", "--timeout", "60")["topics"][topic]["homeEpoch"] == told["homeEpoch"]
+
+
+def test_a_failover_goes_on_where_it_was_killed(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    mirror = exactly(stage, source, target).start()
+    for number in range(20):
+        produce(source, topic, b"%d" % number)
+    assert_proven(mirror, topic, 1)
+    rehearsal = martlet(mirror, "failover", "--dry-run")
+    assert rehearsal["isRehearsal"] and rehearsal["topics"][topic]["recordsPossiblyLost"] == 0
+    assert refuses(target, topic)
+
+    mirror.kill()
+    source.kill()
+    for delay in (0.05, 0.2, 0.5):
+        interrupted = subprocess.Popen(
+            command(mirror, "failover"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        interrupted.kill()
+        interrupted.wait()
+    report = martlet(mirror, "failover")
+    assert report["topics"][topic]["isDone"] and report["topics"][topic]["homeEpoch"] == 1
+    assert not report["isSourceFenced"] and report["sourceFault"]
+    assert produce(target, topic, b"at home") == 20
+
+    # The old home hears of it from the mirror, and takes nothing more.
+    source.start()
+    mirror.start()
+    eventually(lambda: refuses(source, topic), "the old home is fenced")
+    assert [value for _, value in read(target, topic, "read_committed")][-1] == b"at home"
+
