@@ -26,9 +26,9 @@ def exactly(stage, source, target, **settings):
 
 
 def command(mirror, action, *more):
+    link = [] if action == "list" else ["--link", LINK]
     return [
-        BINARIES / "martlet", "mirror", action, "--config", mirror.directory / "mm2.properties", "--link", LINK,
-        "--json", *more]
+        BINARIES / "martlet", "mirror", action, "--config", mirror.directory / "mm2.properties", *link, "--json", *more]
 
 
 def martlet(mirror, action, *more, code=0):
@@ -128,6 +128,43 @@ def test_nothing_is_lost_or_doubled_when_somebody_is_killed(stage, topic, victim
     assert_proven(mirror, topic, PARTITIONS)
     load.assert_agrees(read_all(target.address, topic))
     assert mirror.stop() == 0
+
+
+def test_a_plan_tells_what_the_mirror_then_does(stage, topic):
+    source, target = regions(stage, 1)
+    for name in (topic, f"{topic}-taken"):
+        source.create(name, 1, replicas=1)
+    target.create(f"{topic}-taken", 1, replicas=1)
+    mirror = exactly(stage, source, target, topics=f"{topic}.*,nothing-like-it")
+    listed, = [one for one in martlet(mirror, "list") if one["isEnabled"]]
+    assert (listed["link"], listed["mode"]) == (LINK, "exact")
+    plan = martlet(mirror, "plan", code=1)
+    assert {one["topic"]: one["action"] for one in plan["topics"]} == {topic: "create", f"{topic}-taken": "blocked"}
+    assert plan["topics"][0]["patterns"] == [f"{topic}.*"] and "nothing-like-it" in plan["unmatchedPatterns"]
+    assert topic not in target.metadata().topics
+
+    mirror.start()
+    for number in range(3):
+        produce(source, topic, b"%d" % number)
+    assert_proven(mirror, topic, 1)
+    plan = martlet(mirror, "plan", "--topics", topic)
+    assert [one["action"] for one in plan["topics"]] == ["follow"]
+    told = martlet(mirror, "describe")
+    (one,) = told["topics"]
+    assert (one["topic"], one["state"], one["homeEpoch"], told["gaps"]) == (topic, "mirroring", 0, [])
+    (part,) = one["partitions"]
+    assert (part["highWatermark"], part["sourceEnd"], part["lagInRecords"]) == (3, 3, 0)
+
+    # The mirror is away, and what it would have brought is deleted meanwhile.
+    mirror.kill()
+    for number in range(3):
+        produce(source, topic, b"%d" % number)
+    admin = source.admin()
+    deleted, = admin.delete_records([TopicPartition(topic, 0, 5)]).values()
+    deleted.result(DEADLINE)
+    mirror.start()
+    gap = eventually(lambda: martlet(mirror, "describe")["gaps"], "the gap is in the ledger")[0]
+    assert (gap["kind"], gap["from"], gap["to"], gap["policy"]) == ("overtaken", 3, 5, "stop")
 
 
 def test_a_planned_promotion_loses_nothing(stage, topic):

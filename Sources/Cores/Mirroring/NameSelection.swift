@@ -10,11 +10,14 @@ package final class NameSelection: Sendable {
         package var pattern: String
     }
 
+    /// The patterns of which a name has to match one.
+    package let patterns: [String]
     /// Behind a lock only because `Regex` is not Sendable.
-    private let patterns: Mutex<(included: [Regex<AnyRegexOutput>], excluded: [Regex<AnyRegexOutput>])>
+    private let compiled: Mutex<(included: [Regex<AnyRegexOutput>], excluded: [Regex<AnyRegexOutput>])>
 
     package init(including included: [String], excluding excluded: [String] = []) throws(Unreadable) {
-        patterns = Mutex((try included.map(Self.compiled), try excluded.map(Self.compiled)))
+        patterns = included
+        compiled = Mutex((try included.map(Self.compiled), try excluded.map(Self.compiled)))
     }
 
     private static func compiled(_ pattern: String) throws(Unreadable) -> Regex<AnyRegexOutput> {
@@ -26,9 +29,16 @@ package final class NameSelection: Sendable {
     }
 
     package func contains(_ name: String) -> Bool {
-        patterns.withLock { patterns in
-            patterns.included.contains { name.wholeMatch(of: $0) != nil }
-                && !patterns.excluded.contains { name.wholeMatch(of: $0) != nil }
+        compiled.withLock { compiled in
+            compiled.included.contains { name.wholeMatch(of: $0) != nil }
+                && !compiled.excluded.contains { name.wholeMatch(of: $0) != nil }
+        }
+    }
+
+    /// Those of ``patterns`` that the name matches, whether it is excluded or not.
+    package func patterns(matching name: String) -> [String] {
+        compiled.withLock { compiled in
+            zip(patterns, compiled.included).filter { name.wholeMatch(of: $0.1) != nil }.map(\.0)
         }
     }
 }

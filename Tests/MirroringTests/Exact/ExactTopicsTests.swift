@@ -48,6 +48,69 @@ import Testing
         #expect(try objection("orders", id: 0) == .hasNoID)
     }
 
+    private func topic(
+        _ state: MirrorStanding.State = .ordinary, link: String = "west->east", homeEpoch: Int32 = 0, id: UInt64 = 1,
+        partitions: Int32 = 1, _ settings: [String: String] = [:]
+    ) -> StandingTopic {
+        let standing = MirrorStanding(state: state, link: link, sourceClusterID: "", homeEpoch: homeEpoch)
+        return StandingTopic(
+            id: KafkaUUID(high: 0, low: id), partitionCount: partitions, settings: standing.settings(in: settings))
+    }
+
+    private func verdict(
+        _ source: StandingTopic, _ target: StandingTopic?, comparesSettings: Bool = true
+    ) throws -> TopicVerdict {
+        try topics().verdict(
+            on: "orders", source: source, target: target, link: "west->east", targetID: "east",
+            comparesSettings: comparesSettings)
+    }
+
+    @Test func newTopicsAreMadeAsTheirSourcesAre() throws {
+        let source = topic(link: "", partitions: 4, ["retention.ms": "5", "min.insync.replicas": "2"])
+        let change = TopicVerdict.Change(
+            isNew: true, partitionCount: 4, homeEpoch: 0, settings: ["retention.ms": "5"])
+        #expect(try verdict(source, nil) == .mirror(change))
+    }
+
+    @Test func mirrorTopicsGrowAndTakeOverSettings() throws {
+        let mirror = topic(.mirroring, partitions: 2, ["retention.ms": "5"])
+        #expect(try verdict(topic(link: "", partitions: 2, ["retention.ms": "5"]), mirror) == .mirror(nil))
+        let source = topic(link: "", partitions: 3, ["retention.ms": "6"])
+        var change = TopicVerdict.Change(
+            isNew: false, partitionCount: 3, homeEpoch: 0, settings: ["retention.ms": "6"])
+        #expect(try verdict(source, mirror) == .mirror(change))
+        change.settings = [:]
+        #expect(try verdict(source, mirror, comparesSettings: false) == .mirror(change))
+        // Of one that was made anew the partitions find out.
+        #expect(try verdict(topic(link: "", id: 2, partitions: 3), mirror) == .mirror(nil))
+        // A planned promotion has fenced the source: the mirror's epoch rises with the promotion, not before.
+        #expect(try verdict(topic(.fenced, homeEpoch: 1, partitions: 2, ["retention.ms": "5"]), mirror) == .mirror(nil))
+    }
+
+    @Test func homesThatHaveMovedAreToldToTheSource() throws {
+        let promoted = topic(homeEpoch: 1)
+        #expect(try verdict(topic(link: ""), promoted) == .fence(homeEpoch: 1))
+        #expect(try verdict(topic(.fenced, homeEpoch: 1), promoted) == .leave(.unsettled))
+    }
+
+    @Test func whatStandsInTheWayIsNamed() throws {
+        for other in [topic(link: ""), topic(.mirroring, link: "north->east")] {
+            guard case .blocked(let reason) = try verdict(topic(link: ""), other) else {
+                Issue.record("\(other) is taken for this link's")
+                continue
+            }
+            #expect(reason.contains("ordinary") || reason.contains("north->east"))
+        }
+        #expect(try verdict(topic(link: ""), topic(.promoting)) == .leave(.unsettled))
+    }
+
+    @Test func selectionsTellWhichPatternMatched() throws {
+        let selection = try NameSelection(including: ["orders.*", ".*-eu", "never"], excluding: ["orders-x"])
+        #expect(selection.patterns(matching: "orders-eu") == ["orders.*", ".*-eu"])
+        #expect(selection.patterns(matching: "orders") == ["orders.*"])
+        #expect(selection.patterns == ["orders.*", ".*-eu", "never"])
+    }
+
     @Test func settingsFollow() throws {
         let source = ["retention.ms": "5", "min.insync.replicas": "2", "mirror.state": "mirroring", "a": "1"]
         let target = ["retention.ms": "6", "min.insync.replicas": "1", "mirror.link": "x->y", "b": "2", "a": "1"]

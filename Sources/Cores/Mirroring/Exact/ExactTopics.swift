@@ -15,12 +15,27 @@ package struct ExactTopics: Sendable {
         case unsettled
         /// The source does not tell its id (brokers before Apache Kafka 2.8).
         case hasNoID
+
+        /// For people.
+        package var description: String {
+            switch self {
+            case .notSelected: "it is not among the link's topics"
+            case .isInternal: "it is a topic of brokers or mirrors, of which each cluster has its own"
+            case .comesFromTarget: "its home is the target: it came from there"
+            case .unsettled: "its home is moving, or has moved away from the source"
+            case .hasNoID: "the source does not tell its id (it is older than Apache Kafka 2.8)"
+            }
+        }
     }
 
     package var topics: NameSelection
     package var policy: ReplicationPolicy
     /// Settings that are the target's own business.
     package var excludedSettings: NameSelection
+
+    package init(_ plan: TopicPlan) {
+        self.init(topics: plan.topics, policy: plan.policy, excludedSettings: plan.excludedSettings)
+    }
 
     package init(topics: NameSelection, policy: ReplicationPolicy, excludedSettings: NameSelection) {
         self.topics = topics

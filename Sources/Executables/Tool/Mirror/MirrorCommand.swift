@@ -1,8 +1,12 @@
 import ArgumentParser
 
-/// `martlet mirror`: looking after links that mirror exactly.
+/// `martlet mirror`: looking after links.
 struct MirrorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "mirror", abstract: "Prove what a link has mirrored, and move the home of its topics.",
-        subcommands: [MirrorVerify.self, MirrorPromote.self, MirrorFailover.self])
+        commandName: "mirror",
+        abstract: "Look after links: plan, describe and prove them, and move the home of their topics.",
+        subcommands: [
+            MirrorList.self, MirrorPlan.self, MirrorDescribe.self, MirrorVerify.self, MirrorPromote.self,
+            MirrorFailover.self,
+        ])
 }

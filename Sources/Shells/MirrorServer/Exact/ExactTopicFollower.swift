@@ -13,14 +13,6 @@ struct ExactTopicFollower: Sendable {
         var targetID: String
     }
 
-    /// One topic as a cluster has it.
-    private struct Topic {
-        var shape: ClusterMetadata.Topic
-        var settings: [String: String]
-
-        var standing: MirrorStanding { MirrorStanding(settings) }
-    }
-
     private static let changesAtOnce = 500
 
     private let settings: LinkSettings
@@ -38,9 +30,7 @@ struct ExactTopicFollower: Sendable {
     ) {
         self.settings = settings
         self.clusters = clusters
-        topics = ExactTopics(
-            topics: settings.plan.topics, policy: settings.plan.policy, excludedSettings: settings.plan.excludedSettings
-        )
+        topics = ExactTopics(settings.plan)
         source = Administrator(clients.source)
         target = Administrator(clients.target)
         self.table = table
@@ -51,82 +41,36 @@ struct ExactTopicFollower: Sendable {
     /// One look at both clusters.
     /// - Parameter comparesSettings: whether settings of topics that are mirrored already are compared too.
     func follow(comparesSettings: Bool) async throws {
-        let present = try await source.topics()
-        let sources = try await Self.topics(
-            present.filter { settings.plan.topics.contains($0.key) && !settings.plan.policy.isInternal($0.key) }, source
-        )
-        let there = try await target.topics(sources.keys.sorted())
-        let targets = try await Self.topics(there, target)
+        let present = try await source.topics().filter {
+            settings.plan.topics.contains($0.key) && !settings.plan.policy.isInternal($0.key)
+        }
+        let sources = try await source.standing(present)
+        let targets = try await target.standing(try await target.topics(sources.keys.sorted()))
         var changes: [Administrator.MirrorChange] = []
         var fences: [Administrator.MirrorChange] = []
-        var mirrored: [String: Topic] = [:]
+        var mirrored: [String: ClusterMetadata.Topic] = [:]
         var leftOut: [String: String] = [:]
         for (name, topic) in sources.sorted(by: { $0.key < $1.key }) {
-            let objection = topics.objection(
-                to: name, id: topic.shape.id, standing: topic.standing, targetID: clusters.targetID,
-                isMirrored: targets[name].map { isOurs($0.standing) } ?? false)
-            if objection != nil { continue }
-            guard let mirror = targets[name] else {
-                changes.append(change(for: name, topic, settings: topics.settings(of: topic.settings)))
-                mirrored[name] = topic
-                continue
-            }
-            switch standing(of: mirror, name, sourceEpoch: topic.standing.homeEpoch) {
-            case .ours:
-                mirrored[name] = topic
-                let differences =
-                    comparesSettings && settings.plan.synchronizesSettings
-                    ? topics.differences(source: topic.settings, target: mirror.settings) : [:]
-                var change = change(for: name, topic, settings: differences)
-                // What is fenced for its promotion has the epoch that the promotion will give its mirror.
-                if topic.standing.state == .fenced { change.homeEpoch = mirror.standing.homeEpoch }
-                let isBehind =
-                    topic.shape.partitions.count > mirror.shape.partitions.count
-                    || change.homeEpoch > mirror.standing.homeEpoch
-                // Of a topic that was made anew the partitions find out, and the ledger is told.
-                if mirror.shape.id == topic.shape.id, isBehind || !differences.isEmpty { changes.append(change) }
-            case .homeMovedHere(let homeEpoch):
+            let verdict = topics.verdict(
+                on: name, source: topic, target: targets[name], link: settings.name, targetID: clusters.targetID,
+                comparesSettings: comparesSettings && settings.plan.synchronizesSettings)
+            switch verdict {
+            case .mirror(let needed):
+                mirrored[name] = present[name]
+                if let needed { changes.append(change(for: name, topic.id, needed)) }
+            case .fence(let homeEpoch):
                 var fence = Administrator.MirrorChange(.fence, name, homeEpoch: homeEpoch)
-                fence.topicID = mirror.shape.id
+                fence.topicID = targets[name]?.id ?? .zero
                 fence.sourceClusterID = clusters.targetID
                 fences.append(fence)
-            case .elsewhere(let reason): leftOut["topic \(name)"] = reason
+            case .leave: break
+            case .blocked(let reason): leftOut["topic \(name)"] = reason
             }
         }
         leftOut.merge(try await apply(changes)) { $1 }
         leftOut.merge(try await fenceSource(fences)) { $1 }
         health.leavesOut(leftOut)
         try await tellTable(mirrored)
-    }
-
-    // MARK: Whose a topic is
-
-    private enum Standing {
-        case ours
-        /// It was promoted: the source has to be told, if it does not know.
-        case homeMovedHere(homeEpoch: Int32)
-        /// nil when that is as it should be.
-        case elsewhere(because: String?)
-    }
-
-    private func isOurs(_ standing: MirrorStanding) -> Bool {
-        standing.state == .mirroring && standing.link == settings.name
-    }
-
-    private func standing(of mirror: Topic, _ name: String, sourceEpoch: Int32) -> Standing {
-        let standing = mirror.standing
-        switch standing.state {
-        case .mirroring where isOurs(standing): return .ours
-        case .mirroring:
-            return .elsewhere(because: "it is a mirror topic of link \(standing.link) at \(settings.target)")
-        case .ordinary where standing.link == settings.name && standing.homeEpoch > sourceEpoch:
-            return .homeMovedHere(homeEpoch: standing.homeEpoch)
-        case .ordinary:
-            return .elsewhere(
-                because: "\(settings.target) has an ordinary topic of that name: delete it there, or leave it out "
-                    + "(topics.exclude)")
-        case .promoting, .fenced: return .elsewhere(because: nil)
-        }
     }
 
     /// Tells the source of homes that have moved while it could not be told. Apache Kafka's brokers cannot be told at all.
@@ -149,15 +93,15 @@ struct ExactTopicFollower: Sendable {
 
     // MARK: Changes
 
-    private func change(for name: String, _ topic: Topic, settings changed: [String: String?])
-        -> Administrator.MirrorChange
-    {
-        var change = Administrator.MirrorChange(.mirror, name, homeEpoch: topic.standing.homeEpoch)
-        change.topicID = topic.shape.id
+    private func change(
+        for name: String, _ id: KafkaUUID, _ needed: TopicVerdict.Change
+    ) -> Administrator.MirrorChange {
+        var change = Administrator.MirrorChange(.mirror, name, homeEpoch: needed.homeEpoch)
+        change.topicID = id
         change.sourceClusterID = clusters.sourceID
-        change.partitionCount = Int32(topic.shape.partitions.count)
+        change.partitionCount = needed.partitionCount
         change.replicationFactor = settings.replication.remoteTopics
-        change.settings = changed
+        change.settings = needed.settings
         return change
     }
 
@@ -199,16 +143,16 @@ struct ExactTopicFollower: Sendable {
     /// Deletes mirror topics that cannot become what their sources are, and mirrors them anew.
     func mirrorAnew(_ names: [String]) async throws {
         guard !names.isEmpty else { return }
-        let sources = try await Self.topics(try await source.topics(names), source)
-        let targets = try await Self.topics(try await target.topics(names), target)
+        let sources = try await source.standing(try await source.topics(names))
+        let targets = try await target.standing(try await target.topics(names))
         for name in names {
             guard let topic = sources[name] else { continue }
             if let mirror = targets[name] {
-                guard mirror.standing.state == .mirroring, mirror.standing.link == settings.name else { continue }
+                guard mirror.standing.isMirror(of: settings.name) else { continue }
                 try await target.deleteTopic(name)
                 logger.warning("\(settings.name): deleted mirror topic \(name), to mirror it anew")
             }
-            let faults = try await apply([change(for: name, topic, settings: topics.settings(of: topic.settings))])
+            let faults = try await apply([change(for: name, topic.id, topics.creation(of: topic))])
             // While the old one is still being deleted; the next look at topics makes it.
             for (topic, reason) in faults { logger.info("\(settings.name): \(topic): \(reason)") }
             table.restart(name)
@@ -218,27 +162,15 @@ struct ExactTopicFollower: Sendable {
     // MARK: What there is
 
     /// Partitions that both sides have.
-    private func tellTable(_ mirrored: [String: Topic]) async throws {
+    private func tellTable(_ mirrored: [String: ClusterMetadata.Topic]) async throws {
         let there = try await target.topics(mirrored.keys.sorted())
         var leaders: [TopicPartition: BrokerID?] = [:]
         for (name, topic) in mirrored {
             let count = Int32(there[name]?.partitions.count ?? 0)
-            for partition in topic.shape.partitions where partition.index < count {
+            for partition in topic.partitions where partition.index < count {
                 leaders[TopicPartition(topic: name, partition: partition.index)] = .some(partition.leader)
             }
         }
         table.follow(leaders)
-    }
-
-    private static func topics(
-        _ shapes: [String: ClusterMetadata.Topic], _ cluster: Administrator
-    ) async throws -> [String: Topic] {
-        let settings = try await cluster.topicSettings(shapes.keys.sorted())
-        var topics: [String: Topic] = [:]
-        for (name, shape) in shapes {
-            // One that was deleted meanwhile has none.
-            if let settings = settings[name] { topics[name] = Topic(shape: shape, settings: settings) }
-        }
-        return topics
     }
 }

@@ -50,7 +50,7 @@ package struct HomeMove: Sendable {
             .map { ($0.name, $0.partitions) }
         let partitions = Self.partitions(open)
         // While the target is being promoted, for a lost source takes its time to be found lost.
-        async let asked = askSource(partitions)
+        async let asked = SourceStanding.ask(source, partitions)
         let mirrors = try await target.describeMirrors(partitions)
         if !isRehearsal {
             if kind == .planned {
@@ -72,39 +72,18 @@ package struct HomeMove: Sendable {
 
     // MARK: What may be lost
 
-    /// How far the source had come, as far as it could be asked.
-    private struct SourceStanding {
-        var ends: [TopicPartition: Administrator.FoundOffset] = [:]
-        var latest: [TopicPartition: Administrator.FoundOffset] = [:]
-        var fault: String?
-    }
-
-    private func askSource(_ partitions: [TopicPartition]) async -> SourceStanding {
-        var standing = SourceStanding()
-        do {
-            standing.ends = try await source.offsets(.latest, of: partitions)
-            standing.latest = try await source.offsets(.maximumTimestamp, of: partitions)
-        } catch {
-            standing.fault = "\(error)"
-        }
-        return standing
-    }
-
     private func compare(
         _ partition: TopicPartition, _ source: SourceStanding, _ mirror: Administrator.DescribedPartition?,
         _ report: inout MoveReport
     ) {
-        var lost: Int64?
-        var milliseconds: Int64?
-        if let mirror, let end = source.ends[partition]?.offset {
+        var lost: (records: Int64?, milliseconds: Int64?) = (nil, nil)
+        if let mirror {
             let cuts = report.topics[partition.topic]?.cuts ?? []
             let reached = cuts.isEmpty ? mirror.highWatermark : cuts[Int(partition.partition)]
-            let missing = max(0, end - reached)
-            lost = missing
-            milliseconds = missing == 0 ? 0 : max(0, (source.latest[partition]?.timestamp ?? 0) - mirror.maxTimestamp)
+            lost = source.lag(of: partition, behind: mirror, from: reached)
         }
-        report.topics[partition.topic]?.recordsPossiblyLost.add(lost)
-        report.topics[partition.topic]?.millisecondsPossiblyLost.raise(milliseconds)
+        report.topics[partition.topic]?.recordsPossiblyLost.add(lost.records)
+        report.topics[partition.topic]?.millisecondsPossiblyLost.raise(lost.milliseconds)
         report.topics[partition.topic]?.lastTimestamp.raise(mirror?.maxTimestamp)
     }
 

@@ -14,6 +14,14 @@ package struct LinkSettings: Sendable {
         case compatible
         /// As mirror topics: with the source's offsets, bytes and ids; to Martlet.
         case exact(GapPolicy)
+
+        /// As the setting has it.
+        package var name: String {
+            switch self {
+            case .compatible: "compatible"
+            case .exact: "exact"
+            }
+        }
     }
 
     package var source: String

@@ -1,0 +1,108 @@
+import ClusterModel
+import Controller
+
+/// A topic as one cluster has it.
+package struct StandingTopic: Sendable, Equatable {
+    package var id: KafkaUUID
+    package var partitionCount: Int32
+    /// What was set for it; defaults of the cluster are left out.
+    package var settings: [String: String]
+
+    package init(id: KafkaUUID, partitionCount: Int32, settings: [String: String]) {
+        self.id = id
+        self.partitionCount = partitionCount
+        self.settings = settings
+    }
+
+    package var standing: MirrorStanding { MirrorStanding(settings) }
+}
+
+extension MirrorStanding {
+    /// Whether the link writes the topic.
+    package func isMirror(of link: String) -> Bool { state == .mirroring && self.link == link }
+}
+
+/// What a link that mirrors exactly does about one topic of its source.
+package enum TopicVerdict: Sendable, Equatable {
+    /// What a mirror topic has to become so that it can follow.
+    package struct Change: Sendable, Equatable {
+        /// The target has no such topic yet.
+        package var isNew: Bool
+        package var partitionCount: Int32
+        package var homeEpoch: Int32
+        /// nil takes a setting back to the default.
+        package var settings: [String: String?]
+
+        package init(isNew: Bool, partitionCount: Int32, homeEpoch: Int32, settings: [String: String?]) {
+            self.isNew = isNew
+            self.partitionCount = partitionCount
+            self.homeEpoch = homeEpoch
+            self.settings = settings
+        }
+    }
+
+    /// It is mirrored; nil when nothing has to change for that.
+    case mirror(Change?)
+    /// It was promoted at the target, and the source does not know that yet.
+    case fence(homeEpoch: Int32)
+    /// It is none of the link's business, now or ever.
+    case leave(ExactTopics.Objection)
+    /// Something stands in its place at the target: what, and what to do about it, for people.
+    case blocked(because: String)
+}
+
+extension ExactTopics {
+    /// - Parameters:
+    ///   - source: the topic as the link's source has it.
+    ///   - target: the topic of that name at the link's target; nil when there is none.
+    ///   - link: `source->target`.
+    ///   - targetID: the id of the target's cluster.
+    ///   - comparesSettings: whether settings of a topic that is mirrored already are compared too.
+    package func verdict(
+        on topic: String, source: StandingTopic, target: StandingTopic?, link: String, targetID: String,
+        comparesSettings: Bool
+    ) -> TopicVerdict {
+        let standing = target?.standing ?? .ordinary
+        let isMirrored = standing.isMirror(of: link)
+        let objection = objection(
+            to: topic, id: source.id, standing: source.standing, targetID: targetID, isMirrored: isMirrored)
+        if let objection { return .leave(objection) }
+        guard let target else {
+            return .mirror(creation(of: source))
+        }
+        if isMirrored { return .mirror(change(of: target, toFollow: source, comparesSettings: comparesSettings)) }
+        switch standing.state {
+        case .mirroring: return .blocked(because: "it is a mirror topic of link \(standing.link) at the target")
+        case .promoting, .fenced: return .leave(.unsettled)
+        case .ordinary where standing.link == link && standing.homeEpoch > source.standing.homeEpoch:
+            return .fence(homeEpoch: standing.homeEpoch)
+        case .ordinary:
+            return .blocked(
+                because: "the target has an ordinary topic of that name: delete it there, or leave it out "
+                    + "(topics.exclude)")
+        }
+    }
+
+    /// How the mirror topic of a topic begins.
+    package func creation(of source: StandingTopic) -> TopicVerdict.Change {
+        TopicVerdict.Change(
+            isNew: true, partitionCount: source.partitionCount, homeEpoch: source.standing.homeEpoch,
+            settings: settings(of: source.settings))
+    }
+
+    private func change(
+        of mirror: StandingTopic, toFollow source: StandingTopic, comparesSettings: Bool
+    ) -> TopicVerdict.Change? {
+        // Of a topic that was made anew the partitions find out, and the ledger is told.
+        guard mirror.id == source.id else { return nil }
+        let differences = comparesSettings ? differences(source: source.settings, target: mirror.settings) : [:]
+        // What is fenced for its promotion has the epoch that the promotion will give its mirror.
+        let homeEpoch =
+            source.standing.state == .fenced ? mirror.standing.homeEpoch : source.standing.homeEpoch
+        let isBehind =
+            source.partitionCount > mirror.partitionCount || homeEpoch > mirror.standing.homeEpoch
+        guard isBehind || !differences.isEmpty else { return nil }
+        return TopicVerdict.Change(
+            isNew: false, partitionCount: source.partitionCount, homeEpoch: homeEpoch, settings: differences)
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import MirrorServer
+
+/// `martlet mirror describe`: how the topics of a link stand.
+struct MirrorDescribe: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "describe",
+        abstract: "Tell how the topics of a link stand at its target, and which gaps it found.",
+        discussion: "The source may be away; then nothing is told of how far it is ahead.")
+
+    @OptionGroup var options: LinkOptions
+    @Option(help: "How long to ask a source that may be lost, in seconds.") var sourceTimeout = 2.0
+
+    func validate() throws {
+        if sourceTimeout <= 0 { throw ValidationError("--source-timeout must be above 0") }
+    }
+
+    func run() async throws {
+        let selection = try options.selection()
+        try await options.withEnds(sourceTimeout: .seconds(sourceTimeout)) { ends in
+            let report = try await LinkStatus(ends).run(selection)
+            if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
+        }
+    }
+
+    private static func print(_ report: LinkStatusReport) {
+        var rows = [["PARTITION", "STATE", "HOME-EPOCH", "START", "END", "SOURCE-END", "LAG", "LAG-MS", "OPEN", "CUT"]]
+        for topic in report.topics {
+            for one in topic.partitions {
+                rows.append([
+                    "\(topic.topic)-\(one.partition)", one.state ?? "no leader (\(topic.state))", "\(topic.homeEpoch)",
+                    "\(one.logStart)", "\(one.logEnd)", text(one.sourceEnd), text(one.lagInRecords),
+                    text(one.lagInMilliseconds), "\(one.openTransactions)", one.cut.map { "\($0)" } ?? "-",
+                ])
+            }
+        }
+        Table.print(rows)
+        for gap in report.gaps {
+            Swift.print(
+                "gap in \(gap.topic)-\(gap.partition): \(gap.kind) [\(gap.from), \(gap.to)), policy \(gap.policy): "
+                    + gap.cause)
+        }
+        if let fault = report.sourceFault { Swift.print("the source could not be asked: \(fault)") }
+    }
+
+    private static func text(_ number: Int64?) -> String { number.map { "\($0)" } ?? "?" }
+}

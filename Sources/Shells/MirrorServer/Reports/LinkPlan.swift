@@ -1,0 +1,125 @@
+import ClusterModel
+import Controller
+import MartletClient
+import Mirroring
+
+/// Finds out what a link would do now: what its patterns match, and what it would change at both ends. Changes nothing.
+package struct LinkPlan: Sendable {
+    let ends: LinkEnds
+
+    package init(_ ends: LinkEnds) { self.ends = ends }
+
+    private var settings: LinkSettings { ends.settings }
+    private var source: Administrator { Administrator(ends.source) }
+    private var target: Administrator { Administrator(ends.target) }
+
+    /// One look at both clusters.
+    package func run() async throws -> PlanReport {
+        var report = PlanReport(settings)
+        report.sourceClusterID = try await source.describeCluster().clusterID ?? ""
+        report.targetClusterID = try await target.describeCluster().clusterID ?? ""
+        let topics = try await source.topics()
+        switch settings.mode {
+        case .exact: report.topics = try await exact(topics, targetID: report.targetClusterID)
+        case .compatible: report.topics = try await compatible(topics)
+        }
+        let groups = try await source.groups().map(\.name).filter(settings.groups.contains).sorted()
+        report.groups = groups.map { PlanReport.Group(group: $0, patterns: settings.groups.patterns(matching: $0)) }
+        report.unmatchedPatterns =
+            unmatched(settings.plan.topics, report.topics.map(\.patterns))
+            + unmatched(settings.groups, report.groups.map(\.patterns))
+        return report
+    }
+
+    private func unmatched(_ selection: NameSelection, _ matched: [[String]]) -> [String] {
+        let known = Set(matched.joined())
+        return selection.patterns.filter { !known.contains($0) }
+    }
+
+    // MARK: Exact links
+
+    private func exact(
+        _ present: [String: ClusterMetadata.Topic], targetID: String
+    ) async throws -> [PlanReport.Topic] {
+        let rules = ExactTopics(settings.plan)
+        let sources = try await source.standing(present.filter { settings.plan.topics.contains($0.key) })
+        let targets = try await target.standing(try await target.topics(sources.keys.sorted()))
+        return sources.sorted { $0.key < $1.key }.map { name, topic in
+            let verdict = rules.verdict(
+                on: name, source: topic, target: targets[name], link: settings.name, targetID: targetID,
+                comparesSettings: settings.plan.synchronizesSettings)
+            return line(name, topic, verdict)
+        }
+    }
+
+    private func line(_ name: String, _ topic: StandingTopic, _ verdict: TopicVerdict) -> PlanReport.Topic {
+        var line = PlanReport.Topic(
+            name, remote: name, patterns: settings.plan.topics.patterns(matching: name), .follow,
+            partitions: topic.partitionCount)
+        switch verdict {
+        case .mirror(let change?):
+            line.action = change.isNew ? .create : .change
+            line.settings = change.settings
+        case .mirror(nil): break
+        case .fence: line.action = .fence
+        case .leave(let objection):
+            line.action = .leave
+            line.reason = objection.description
+        case .blocked(let reason):
+            line.action = .blocked
+            line.reason = reason
+        }
+        return line
+    }
+
+    // MARK: Compatible links
+
+    /// Which topics came from the target under unchanged names only the mirror knows that has brought them.
+    private func compatible(_ present: [String: ClusterMetadata.Topic]) async throws -> [PlanReport.Topic] {
+        let plan = settings.plan
+        let sources = try await source.standing(present.filter { plan.copies($0.key) })
+        let remotes = sources.keys.map { plan.policy.remoteTopic($0, of: plan.source) }.sorted()
+        let targets = try await target.standing(try await target.topics(remotes))
+        let changes = plan.changes(
+            sources: sources.mapValues(TopicShape.init), targets: targets.mapValues(TopicShape.init))
+        var lines: [String: PlanReport.Topic] = [:]
+        for (name, topic) in sources {
+            let remote = plan.policy.remoteTopic(name, of: plan.source)
+            lines[remote] = PlanReport.Topic(
+                name, remote: remote, patterns: plan.topics.patterns(matching: name), .follow,
+                partitions: topic.partitionCount)
+        }
+        for change in changes {
+            switch change {
+            case .create(let remote, let shape):
+                lines[remote]?.action = .create
+                lines[remote]?.settings = shape.configuration
+            case .grow(let remote, _): lines[remote]?.action = .change
+            case .configure(let remote, let settings):
+                lines[remote]?.action = .change
+                lines[remote]?.settings = settings
+            }
+        }
+        return lines.values.sorted { $0.topic < $1.topic }
+    }
+}
+
+extension TopicShape {
+    fileprivate init(_ topic: StandingTopic) {
+        self.init(partitionCount: topic.partitionCount, configuration: topic.settings)
+    }
+}
+
+extension Administrator {
+    /// Topics with what was set for them. Those that were deleted meanwhile are absent.
+    func standing(_ shapes: [String: ClusterMetadata.Topic]) async throws -> [String: StandingTopic] {
+        let settings = try await topicSettings(shapes.keys.sorted())
+        var topics: [String: StandingTopic] = [:]
+        for (name, shape) in shapes {
+            guard let settings = settings[name] else { continue }
+            topics[name] = StandingTopic(
+                id: shape.id, partitionCount: Int32(shape.partitions.count), settings: settings)
+        }
+        return topics
+    }
+}

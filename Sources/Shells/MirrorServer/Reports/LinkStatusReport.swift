@@ -1,0 +1,55 @@
+import ClusterModel
+
+/// How a link's topics stand at its target, for people and programs.
+package struct LinkStatusReport: Sendable, Encodable {
+    package struct Partition: Sendable, Encodable {
+        package var partition: Int32
+        /// What its leader at the target says: ordinary, mirroring, promoting or fenced; nil when nobody answered.
+        package var state: String?
+        package var logStart: Offset = -1
+        package var highWatermark: Offset = -1
+        package var logEnd: Offset = -1
+        package var sizeInBytes: Int64 = -1
+        /// Transactions that are neither committed nor aborted.
+        package var openTransactions = 0
+        /// Where it was cut when its home last moved here; nil for nowhere.
+        package var cut: Offset?
+        /// The end of what the source has committed; nil when nobody knows.
+        package var sourceEnd: Offset?
+        /// What the source has committed and the target has not; nil when nobody knows.
+        package var lagInRecords: Int64?
+        /// How much later the source's last record was written than the target's; nil when nobody knows.
+        package var lagInMilliseconds: Int64?
+
+        init(_ partition: Int32) { self.partition = partition }
+    }
+
+    package struct Topic: Sendable, Encodable {
+        package var topic: String
+        /// What the target's tree says.
+        package var state: String
+        package var homeEpoch: Int32
+        package var partitions: [Partition] = []
+    }
+
+    package struct Gap: Sendable, Encodable {
+        package var topic: String
+        package var partition: Int32
+        package var kind: String
+        package var from: Offset
+        /// The offset behind it.
+        package var to: Offset
+        package var foundAtUnixMilliseconds: Int64
+        package var policy: String
+        package var cause: String
+    }
+
+    package var link: String
+    package var topics: [Topic] = []
+    /// What the ledger has, in order of topics and offsets.
+    package var gaps: [Gap] = []
+    /// Why the source could not be asked.
+    package var sourceFault: String?
+
+    init(link: String) { self.link = link }
+}
