@@ -156,7 +156,7 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "MirrorServer",
                 uses: [
-                    "ClusterModel", "WireCoding", "Records", "Controller", "Mirroring", "Settings",
+                    "ClusterModel", "WireCoding", "Records", "Controller", "Mirroring", "Settings", "Telemetry",
                     "MartletClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
                     "KafkaProtocolClusters",
                 ],

@@ -165,6 +165,17 @@ import Testing
         #expect(problems(Self.two + "mirror.gap.policy = ignore\n").count == 1)
     }
 
+    @Test func figuresAreShownWhereTheyAreAskedFor() throws {
+        #expect(try read(Self.two).settings.metrics == nil)
+        #expect(
+            try read(Self.two + "mirror.metrics.port = 9404\n").settings.metrics
+                == MirrorMetricsSettings(host: "127.0.0.1", port: 9404))
+        #expect(
+            try read(Self.two + "mirror.metrics.port = 0\nmirror.metrics.host =\n").settings.metrics
+                == MirrorMetricsSettings(host: "", port: 0))
+        #expect(problems(Self.two + "mirror.metrics.port = many\n").count == 1)
+    }
+
     @Test func clustersMayMirrorFromEachOtherButNotInACircle() throws {
         let three =
             Self.two + """

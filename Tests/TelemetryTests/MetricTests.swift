@@ -32,6 +32,27 @@ import Testing
                 """#)
     }
 
+    @Test func labelsTellMetricsOfOneNameApart() {
+        let lags = ["a", "b\"\\\n"].map { topic in
+            Metric.gauge("lag", 1, "In records.").of([Metric.Label("topic", topic), Metric.Label("partition", "0")])
+        }
+        let summary = Metric.summary("time", Self.summary, "In ms.").of([Metric.Label("link", "x->y")])
+        let page = PrometheusText.page(lags + [summary])
+        #expect(
+            page.hasPrefix(
+                #"""
+                # HELP lag In records.
+                # TYPE lag gauge
+                lag{topic="a",partition="0"} 1.0
+                lag{topic="b\"\\\n",partition="0"} 1.0
+                # HELP time In ms.
+                # TYPE time summary
+                time{link="x->y",quantile="0.5"} 1.5
+
+                """#))
+        #expect(page.hasSuffix("time_count{link=\"x->y\"} 4\ntime_sum{link=\"x->y\"} 10.0\n"))
+    }
+
     @Test func figuresAreZooKeepers() {
         let figures = Metric.summary("fsynctime", Self.summary, "").figures.map {
             "\($0.name) \(Metric.text($0.number))"

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from load import PARTITIONS, Load, read_all
-from martlet import BINARIES, DEADLINE, eventually
+from martlet import BINARIES, DEADLINE, eventually, free_port, http
 from mirroring import MIRROR, Link, batch, marker, transactional
 
 LINK = "us-east->eu-west"
@@ -135,7 +135,9 @@ def test_a_plan_tells_what_the_mirror_then_does(stage, topic):
     for name in (topic, f"{topic}-taken"):
         source.create(name, 1, replicas=1)
     target.create(f"{topic}-taken", 1, replicas=1)
-    mirror = exactly(stage, source, target, topics=f"{topic}.*,nothing-like-it")
+    port = free_port()
+    mirror = exactly(stage, source, target, topics=f"{topic}.*,nothing-like-it", mirror_metrics_port=port)
+    place = f'{{link="{LINK}",topic="{topic}",partition="0"}}'
     listed, = [one for one in martlet(mirror, "list") if one["isEnabled"]]
     assert (listed["link"], listed["mode"]) == (LINK, "exact")
     plan = martlet(mirror, "plan", code=1)
@@ -155,6 +157,16 @@ def test_a_plan_tells_what_the_mirror_then_does(stage, topic):
     (part,) = one["partitions"]
     assert (part["highWatermark"], part["sourceEnd"], part["lagInRecords"]) == (3, 3, 0)
 
+    # The same for monitoring.
+    def figures():
+        _, _, page = http(port, "/metrics")
+        lines = [line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("martlet_mirror_")]
+        return {name: float(number) for name, number in lines}
+    shown = eventually(
+        lambda: (lambda all: all.get(f"martlet_mirror_position{place}") == 3 and all)(figures()), "a position is shown")
+    assert shown[f"martlet_mirror_lag_records{place}"] == shown[f"martlet_mirror_lag_seconds{place}"] == 0
+    assert shown[f'martlet_mirror_bytes_total{{link="{LINK}"}}'] > 0
+
     # The mirror is away, and what it would have brought is deleted meanwhile.
     mirror.kill()
     for number in range(3):
@@ -165,6 +177,8 @@ def test_a_plan_tells_what_the_mirror_then_does(stage, topic):
     mirror.start()
     gap = eventually(lambda: martlet(mirror, "describe")["gaps"], "the gap is in the ledger")[0]
     assert (gap["kind"], gap["from"], gap["to"], gap["policy"]) == ("overtaken", 3, 5, "stop")
+    eventually(
+        lambda: figures()[f'martlet_mirror_gaps_total{{link="{LINK}",kind="overtaken"}}'] == 1, "the gap is counted")
 
 
 def test_a_planned_promotion_loses_nothing(stage, topic):

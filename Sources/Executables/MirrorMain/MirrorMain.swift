@@ -49,12 +49,17 @@ struct MirrorMain: AsyncParsableCommand {
     private func mirror(_ settings: MirrorSettings, until signals: TerminationSignals, logger: Logger) async throws {
         let (ends, end) = AsyncStream<Void>.makeStream()
         let mirror = try Mirror.start(settings, on: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        var metrics: MirrorMetrics?
+        if let settings = settings.metrics {
+            metrics = try await MirrorMetrics.start(settings, of: mirror, on: MultiThreadedEventLoopGroup.singleton)
+        }
         signals.whenFirstComes { name in
             logger.info("\(name): stopping")
             end.yield()
         }
         for await _ in ends { break }
         await mirror.stop()
+        try await metrics?.stop()
         logger.info("stopped")
     }
 

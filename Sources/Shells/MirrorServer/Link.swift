@@ -9,11 +9,13 @@ struct Link: Sendable {
     let settings: LinkSettings
     let clients: LinkClients
     let provenance: Provenance
+    let health: LinkHealth
+    let figures: LinkFigures
     let logger: Logger
 
     /// Works until it is cancelled.
     func run() async {
-        let attempts = Attempts(health: LinkHealth(link: settings.name, logger: logger))
+        let attempts = Attempts(health: health)
         await withTaskGroup(of: Void.self) { group in
             if let interval = settings.heartbeatsInterval {
                 group.addTask { await heartbeats(every: interval, attempts) }
@@ -31,7 +33,8 @@ struct Link: Sendable {
             ).run()
         case .exact(let policy):
             await ExactMirroring(
-                settings: settings, policy: policy, clients: clients, attempts: attempts, logger: logger
+                settings: settings, policy: policy, clients: clients, attempts: attempts, figures: figures,
+                logger: logger
             ).run()
         }
     }

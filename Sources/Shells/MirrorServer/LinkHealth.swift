@@ -30,6 +30,8 @@ final class LinkHealth: Sendable {
         if isNew { logger.warning("\(link): \(part): \(reason); trying again") }
     }
 
+    var failingCount: Int { failing.withLock { $0.count } }
+
     /// What is left out until somebody changes something, all of it; what is new is told once, and nothing is tried more
     /// often because of it.
     func leavesOut(_ parts: [String: String]) {

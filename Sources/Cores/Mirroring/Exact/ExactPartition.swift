@@ -26,6 +26,18 @@ package struct ExactPartition: Sendable {
         case resting(MirrorGap)
         /// The mirror topic has to be deleted and made anew.
         case remaking(MirrorGap)
+
+        /// For figures.
+        package var name: String {
+            switch self {
+            case .locating: "locating"
+            case .copying: "copying"
+            case .emptying, .beginning: "beginning"
+            case .found: "gap_found"
+            case .resting: "resting"
+            case .remaking: "remaking"
+            }
+        }
     }
 
     /// The target's log, as its leader sees it.

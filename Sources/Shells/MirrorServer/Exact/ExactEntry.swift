@@ -20,6 +20,7 @@ struct ExactEntry {
     /// Another one after every interruption: answers to what was sent before one are not looked at.
     private(set) var generation: Int
     var backoff = Backoff()
+    var recoveryPoint = RecoveryPoint()
     /// Interrupted, and nothing has succeeded since.
     var isTroubled = false
     /// A question how it stands is under way.

@@ -15,6 +15,7 @@ struct ExactMirroring: Sendable {
     let policy: GapPolicy
     let clients: LinkClients
     let attempts: Attempts
+    let figures: LinkFigures
     let logger: Logger
 
     private var health: LinkHealth { attempts.health }
@@ -23,6 +24,7 @@ struct ExactMirroring: Sendable {
     func run() async {
         guard let clusters = await attempts.untilDone("clusters", { try await findClusters() }) else { return }
         let table = ExactTable(health: health)
+        figures.show(table)
         let follower = ExactTopicFollower(
             settings: settings, clients: clients, clusters: clusters, table: table, health: health, logger: logger)
         let ledger = GapLedger(settings: settings, policy: policy, target: clients.target, table: table, logger: logger)

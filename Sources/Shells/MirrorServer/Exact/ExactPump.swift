@@ -141,10 +141,10 @@ struct ExactPump: Sendable {
                 expectedEnd: part.append.expectedEnd, logStart: part.append.logStart, records: part.append.records)
         }
         RawMirrorAppend(link: link)(entries, on: connection) { result in
-            table.release(bytes: Self.size(of: parts))
             switch result {
             case .success(let answers): take(answers, to: parts)
             case .failure(let fault):
+                table.release(bytes: Self.size(of: parts))
                 target.forgetPlaces()
                 for part in parts {
                     table.interrupt(part.partition, generation: part.generation, reason: "writing: \(fault)")
@@ -160,16 +160,19 @@ struct ExactPump: Sendable {
         for part in parts {
             let place = Place(topicID: part.mirror.topicID, partition: part.partition.partition)
             guard let answer = byPlace[place] else {
+                table.release(bytes: part.append.sizeInBytes)
                 table.interrupt(part.partition, generation: part.generation, reason: "writing: no answer for it")
                 continue
             }
             switch answer.error {
             // What timed out is appended; whether it is committed shows in the next answers.
             case .none, .requestTimedOut:
+                table.release(bytes: part.append.sizeInBytes, areTaken: true)
                 table.acknowledged(
                     part.partition, generation: part.generation,
                     ExactPartition.Told(logStart: answer.logStart, end: answer.end))
             default:
+                table.release(bytes: part.append.sizeInBytes)
                 target.forgetPlaces()
                 table.interrupt(
                     part.partition, generation: part.generation,

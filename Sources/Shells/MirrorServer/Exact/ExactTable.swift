@@ -30,6 +30,8 @@ final class ExactTable: Sendable {
         /// How many claims there have been.
         var claims = 0
         var restarts = 0
+        var acknowledgedBytes = 0
+        var gapCounts: [MirrorGap.Kind: Int] = [:]
         private var generations = 0
 
         /// One that no partition had before, also none of the same name.
@@ -220,10 +222,12 @@ final class ExactTable: Sendable {
                     continue
                 }
                 state.entries[partition] = nil
+                entry.recoveryPoint.source(endsAt: answer.highWatermark, .now)
                 do throws(ExactPartition.Unmirrorable) {
                     let appends = try entry.take(answer, at: offset)
                     state.underWayInBytes += appends.reduce(0) { $0 + $1.sizeInBytes }
                     entry.outbox += appends
+                    entry.recoveryPoint.mirror(endsAt: entry.partition.acknowledgedEnd)
                     if !appends.isEmpty {
                         filled.append(partition)
                     } else if entry.isTroubled, entry.partition.underWayCount == 0 {
@@ -297,6 +301,7 @@ final class ExactTable: Sendable {
         let (isRecovered, isOdd) = state.withLock { state in
             guard var entry = state.entries[partition], entry.generation == generation else { return (false, false) }
             let isSound = entry.partition.acknowledge(told)
+            if isSound { entry.recoveryPoint.mirror(endsAt: entry.partition.acknowledgedEnd) }
             let wasTroubled = entry.isTroubled
             if isSound, entry.partition.state == .copying {
                 entry.backoff.succeeded()
@@ -314,7 +319,13 @@ final class ExactTable: Sendable {
     }
 
     /// Bytes have left the mirror, one way or the other.
-    func release(bytes: Int) { state.withLock { $0.underWayInBytes -= bytes } }
+    /// - Parameter areTaken: whether the target has them.
+    func release(bytes: Int, areTaken: Bool = false) {
+        state.withLock { state in
+            state.underWayInBytes -= bytes
+            if areTaken { state.acknowledgedBytes += bytes }
+        }
+    }
 
     func interrupt(_ partition: TopicPartition, generation: Int, reason: String) {
         let isNew = state.withLock { state in
@@ -346,10 +357,28 @@ final class ExactTable: Sendable {
         let remedy: MirrorGap.Remedy? = state.withLock { state in
             guard state.entries[partition]?.partition.state == .found(gap) else { return nil }
             state.entries[partition]?.backoff.retryNow()
+            state.gapCounts[gap.kind, default: 0] += 1
             return state.entries[partition]?.partition.recorded(under: policy)
         }
         changed.ring()
         return remedy
+    }
+
+    // MARK: Figures
+
+    /// How all stands at one moment, for monitoring.
+    func figures() -> ExactFigures {
+        state.withLock { state in
+            ExactFigures(
+                partitions: state.entries.map { partition, entry in
+                    ExactFigures.Partition(
+                        partition: partition, state: entry.partition.state.name, end: entry.partition.acknowledgedEnd,
+                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment)
+                }
+                .sorted { $0.partition < $1.partition },
+                acknowledgedBytes: state.acknowledgedBytes, underWayInBytes: state.underWayInBytes,
+                gapCounts: state.gapCounts)
+        }
     }
 
     /// Topics of which a partition can only be mended by mirroring the topic anew, in order.

@@ -15,6 +15,15 @@ package enum MirrorSchema {
     static let clusters = SettingKey(
         "clusters", .list, default: nil, "The aliases of all clusters; each needs alias.bootstrap.servers.")
 
+    static let processKeys: [SettingKey] = [
+        SettingKey(
+            "mirror.metrics.port", .integer(0...65_535), default: nil,
+            "Where Prometheus finds the figures of all links; unset: nowhere. 0 takes any free port."),
+        SettingKey(
+            "mirror.metrics.host", .text, default: "127.0.0.1",
+            "The address of that port; empty for all of this machine."),
+    ]
+
     static let linkKeys: [SettingKey] = [
         SettingKey("enabled", .boolean, default: "false", "Whether the link copies topics."),
         SettingKey(
@@ -164,7 +173,7 @@ package enum MirrorSchema {
 
     /// All keys that a file with these clusters may hold.
     static func schema(clusters aliases: [String]) -> SettingsSchema {
-        var keys = [clusters] + linkKeys + clientKeys
+        var keys = [clusters] + processKeys + linkKeys + clientKeys
         var ignored = Set(ignoredLinkKeys + ignoredProcessKeys + ignoredClientKeys)
         let clientNames = clientKeys.map(\.name) + ignoredClientKeys
         for scope in ["consumer", "producer", "admin"] { ignored.formUnion(clientNames.map { "\(scope).\($0)" }) }

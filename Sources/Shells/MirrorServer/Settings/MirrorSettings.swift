@@ -7,6 +7,8 @@ package struct MirrorSettings: Sendable {
     package var clusters: [String: ClientSettings]
     /// Those that copy, and those that only emit heartbeats; in the order of the file's clusters.
     package var links: [LinkSettings]
+    /// nil for no port.
+    package var metrics: MirrorMetricsSettings?
 
     /// Reads `mm2.properties`.
     /// - Parameter targets: the aliases of clusters that this process writes to; empty for all (`--clusters`).
@@ -48,7 +50,11 @@ package struct MirrorSettings: Sendable {
         guard links.contains(where: \.isEnabled) else {
             throw InvalidSettings(problems: ["\(file.path): no link is enabled (\(aliases[0])->other.enabled = true)"])
         }
-        return (MirrorSettings(clusters: clusters, links: links), values.warnings)
+        let metrics =
+            values.isSet("mirror.metrics.port")
+            ? MirrorMetricsSettings(
+                host: values.text("mirror.metrics.host"), port: Int(values.integer("mirror.metrics.port"))) : nil
+        return (MirrorSettings(clusters: clusters, links: links, metrics: metrics), values.warnings)
     }
 
     private static func aliases(_ file: PropertiesFile) throws(InvalidSettings) -> [String] {

@@ -36,6 +36,26 @@ package struct Metric: Sendable, Equatable {
     package var value: Value
     /// What it means and in which unit, in one sentence.
     package var meaning: String
+    /// Tell one of several metrics of the same name from the others; empty for most.
+    package var labels: [Label] = []
+
+    package struct Label: Sendable, Equatable {
+        /// Lower-case words joined by `_`.
+        package var name: String
+        package var value: String
+
+        package init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// The same metric, of one of several things.
+    package func of(_ labels: [Label]) -> Metric {
+        var metric = self
+        metric.labels = labels
+        return metric
+    }
 
     package static func counter(_ name: String, _ count: some BinaryInteger, _ meaning: String) -> Metric {
         Metric(name: name, value: .counter(Double(count)), meaning: meaning)
