@@ -14,7 +14,9 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct ExactMirrorTests {
     private static let link = "us-east->eu-west"
 
-    private func start(_ east: Region, _ west: Region, policy: GapPolicy = .stop) throws -> Mirror {
+    private func start(
+        _ east: Region, _ west: Region, policy: GapPolicy = .stop, deletions: DeletionPolicy = .ask
+    ) throws -> Mirror {
         let text = """
             clusters = us-east, eu-west
             us-east.bootstrap.servers = 127.0.0.1:\(east.port)
@@ -23,6 +25,7 @@ import Testing
             us-east->eu-west.mode = exact
             us-east->eu-west.topics = orders.*
             mirror.gap.policy = \(policy.rawValue)
+            mirror.deletion.policy = \(deletions.rawValue)
             refresh.topics.interval.seconds = 1
             sync.topic.configs.interval.seconds = 1
             emit.heartbeats.enabled = false
@@ -214,6 +217,32 @@ import Testing
             }
             try await awaitSame(partition, east, west)
             #expect(try await west.values(1, from: partition) == ["other"])
+            await mirror.stop()
+        }
+    }
+
+    @Test(arguments: [DeletionPolicy.ask, .follow]) func deletionsAreFollowedWhenThatIsAskedFor(
+        _ policy: DeletionPolicy
+    ) async throws {
+        try await withRegions { east, west in
+            let admin = Administrator(east.client)
+            for topic in ["orders", "orders-too"] { try await admin.createTopic(topic, partitions: 1) }
+            let mirror = try start(east, west, deletions: policy)
+            for topic in ["orders", "orders-too"] { try await west.awaitTopic(topic, partitions: 1) }
+            try await admin.deleteTopic("orders")
+            if policy == .follow {
+                while try await !Administrator(west.client).topics(["orders"]).isEmpty {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+            } else {
+                // Looks go on: what is made later is mirrored.
+                for number in 0..<5 {
+                    try await admin.createTopic("orders-\(number)", partitions: 1)
+                    try await west.awaitTopic("orders-\(number)", partitions: 1)
+                }
+            }
+            let left = try await Administrator(west.client).topics().keys
+            #expect(left.contains("orders") == (policy == .ask) && left.contains("orders-too"))
             await mirror.stop()
         }
     }

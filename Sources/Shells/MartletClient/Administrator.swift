@@ -28,6 +28,23 @@ public struct Administrator: Sendable {
         return found.filter { names.contains($0.key) }
     }
 
+    /// Those of the named topics of which the cluster says that there are none. Topics that may not be looked at are not
+    /// among them.
+    package func absent(_ names: [String]) async throws -> Set<String> {
+        var request = MetadataRequest()
+        request.allowAutoTopicCreation = false
+        request.topics = names.map { name in
+            var topic = MetadataRequest.MetadataRequestTopic()
+            topic.name = name
+            return topic
+        }
+        return try await client.retrying { [request] in
+            let told = try await client.send(request, to: .any).topics
+            return Set(
+                told.filter { $0.errorCode == ErrorCode.unknownTopicOrPartition.rawValue }.compactMap(\.name))
+        }
+    }
+
     /// Creates a topic. `partitions` and `replicationFactor` of -1 leave the number to the cluster.
     public func createTopic(
         _ name: String, partitions: Int32 = -1, replicationFactor: Int16 = -1, configuration: [String: String] = [:]

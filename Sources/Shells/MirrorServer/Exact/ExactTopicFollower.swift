@@ -4,9 +4,10 @@ import KafkaProtocol
 import Logging
 import MartletClient
 import Mirroring
+import Synchronization
 
 /// Makes the target's mirror topics follow the source's topics, and tells the table which partitions there are.
-struct ExactTopicFollower: Sendable {
+final class ExactTopicFollower: Sendable {
     /// The clusters at both ends.
     struct Clusters: Sendable {
         var sourceID: String
@@ -23,6 +24,7 @@ struct ExactTopicFollower: Sendable {
     private let table: ExactTable
     private let health: LinkHealth
     private let logger: Logger
+    private let deletions = Mutex(DeletionWatch())
 
     init(
         settings: LinkSettings, clients: LinkClients, clusters: Clusters, table: ExactTable, health: LinkHealth,
@@ -41,11 +43,13 @@ struct ExactTopicFollower: Sendable {
     /// One look at both clusters.
     /// - Parameter comparesSettings: whether settings of topics that are mirrored already are compared too.
     func follow(comparesSettings: Bool) async throws {
-        let present = try await source.topics().filter {
+        let all = try await source.topics()
+        let present = all.filter {
             settings.plan.topics.contains($0.key) && !settings.plan.policy.isInternal($0.key)
         }
         let sources = try await source.standing(present)
-        let targets = try await target.standing(try await target.topics(sources.keys.sorted()))
+        let there = try await target.topics()
+        let targets = try await target.standing(there.filter { sources[$0.key] != nil })
         var changes: [Administrator.MirrorChange] = []
         var fences: [Administrator.MirrorChange] = []
         var mirrored: [String: ClusterMetadata.Topic] = [:]
@@ -69,6 +73,7 @@ struct ExactTopicFollower: Sendable {
         }
         leftOut.merge(try await apply(changes)) { $1 }
         leftOut.merge(try await fenceSource(fences)) { $1 }
+        leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
         health.leavesOut(leftOut)
         try await tellTable(mirrored)
     }
@@ -89,6 +94,28 @@ struct ExactTopicFollower: Sendable {
             for fence in fences { faults["topic \(fence.topic)"] = "its old home is not fenced: \(fault)" }
         }
         return faults
+    }
+
+    /// Does with mirror topics whose source topics are gone as the policy says.
+    /// - Parameter topics: the target's topics of which the source has shown none.
+    /// - Returns: those that people have to decide about, and why.
+    private func followDeletions(_ topics: [String: ClusterMetadata.Topic]) async throws -> [String: String] {
+        let mirrors = try await target.standing(topics).filter { $0.value.standing.isMirror(of: settings.name) }
+        let absent = mirrors.isEmpty ? [] : try await source.absent(mirrors.keys.sorted())
+        let gone = deletions.withLock { $0.look(absent: absent) }
+        switch settings.deletionPolicy {
+        case .keep: return [:]
+        case .ask:
+            let reason =
+                "\(settings.source) has deleted it; promote its mirror topic or delete it, or set mirror.deletion.policy"
+            return Dictionary(uniqueKeysWithValues: gone.map { ("topic \($0)", reason) })
+        case .follow:
+            for name in gone {
+                try await target.deleteTopic(name)
+                logger.warning("\(settings.name): deleted mirror topic \(name), as \(settings.source) has deleted it")
+            }
+            return [:]
+        }
     }
 
     // MARK: Changes

@@ -27,7 +27,9 @@ struct LinkReader {
             copiesHeartbeats: boolean("emit.heartbeats.enabled"),
             synchronizesSettings: boolean("sync.topic.configs.enabled"))
         return LinkSettings(
-            source: source, target: target, mode: mode, isEnabled: boolean("enabled"), plan: plan,
+            source: source, target: target, mode: mode,
+            deletionPolicy: DeletionPolicy(rawValue: values.text(key("mirror.deletion.policy"))) ?? .ask,
+            isEnabled: boolean("enabled"), plan: plan,
             groups: try selection("groups", excluding: "groups.exclude"),
             topicsInterval: interval("refresh.topics") ?? .seconds(365 * 86_400),
             topicSettingsInterval: interval("sync.topic.configs"), heartbeatsInterval: interval("emit.heartbeats"),

@@ -27,6 +27,8 @@ package struct LinkSettings: Sendable {
     package var source: String
     package var target: String
     package var mode: Mode
+    /// With exact mirroring only.
+    package var deletionPolicy: DeletionPolicy
     /// A link that is not enabled still emits heartbeats, when those are.
     package var isEnabled: Bool
     package var plan: TopicPlan

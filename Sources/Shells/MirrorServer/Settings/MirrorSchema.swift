@@ -34,6 +34,11 @@ package enum MirrorSchema {
             "mirror.gap.policy", .word(GapPolicy.allCases.map(\.rawValue)), default: GapPolicy.stop.rawValue,
             "With mode=exact: what to do when the source has lost records. It is in the gap ledger first, whatever it is."
         ),
+        SettingKey(
+            "mirror.deletion.policy", .word(DeletionPolicy.allCases.map(\.rawValue)),
+            default: DeletionPolicy.ask.rawValue,
+            "With mode=exact: what becomes of a mirror topic when its source was deleted: it stays, and the log tells of "
+                + "it (ask); it stays (keep); it is deleted too (follow)."),
         SettingKey("topics", .list, default: ".*", "Regular expressions of the topics to copy."),
         SettingKey(
             "topics.exclude", .list, default: #".*[\-\.]internal, .*\.replica, __.*"#,

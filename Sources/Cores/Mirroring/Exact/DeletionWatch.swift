@@ -1,0 +1,27 @@
+/// What a link does about mirror topics whose source topics were deleted (`mirror.deletion.policy`).
+package enum DeletionPolicy: String, Sendable, CaseIterable {
+    /// They stay, and people are told that there is something to decide.
+    case ask
+    /// They stay.
+    case keep
+    /// They are deleted too.
+    case follow
+}
+
+/// Notices that topics were deleted at the source. A broker that has just started may not know all of its cluster's
+/// topics, so only what is missing at several looks in a row is believed to be gone.
+package struct DeletionWatch: Sendable {
+    private static let looks = 3
+
+    /// For how many looks in a row a topic was missing.
+    private var missing: [String: Int] = [:]
+
+    package init() {}
+
+    /// One look. Returns those that are believed to be gone, in order.
+    /// - Parameter absent: the link's mirror topics of which the source says that it has none of that name.
+    package mutating func look(absent: Set<String>) -> [String] {
+        missing = Dictionary(uniqueKeysWithValues: absent.map { ($0, min(Self.looks, (missing[$0] ?? 0) + 1)) })
+        return missing.filter { $0.value == Self.looks }.keys.sorted()
+    }
+}
