@@ -268,7 +268,10 @@ public struct Administrator: Sendable {
     package func offsets(
         _ question: OffsetQuestion, of partitions: [TopicPartition], readsCommitted: Bool = false
     ) async throws -> [TopicPartition: FoundOffset] {
-        try await client.retrying {
+        let topics = Set(partitions.map(\.topic)).sorted()
+        return try await client.retrying {
+            // One question for all leaders instead of one for each topic's.
+            if topics.count > 1 { try await client.refreshMetadata(topics: topics) }
             var byLeader: [BrokerID: [TopicPartition]] = [:]
             for partition in partitions {
                 byLeader[try await client.leader(of: partition), default: []].append(partition)

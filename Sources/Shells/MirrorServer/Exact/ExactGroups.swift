@@ -27,16 +27,46 @@ final class ExactGroups: Sendable {
         // Who deletes a topic deletes what groups had committed in it.
         seen.withLock { seen in if seen.restarts != restarts { seen = ([:], restarts) } }
         let partitions = Set(table.partitions)
-        var committed: [(group: String, offsets: [TopicPartition: Offset])] = []
-        for group in try await source.groups() where settings.groups.contains(group.name) {
-            let offsets = try await source.committedOffsets(of: group.name).filter { partitions.contains($0.key) }
-            if !offsets.isEmpty { committed.append((group.name, offsets.mapValues(\.offset))) }
-        }
+        let groups = try await source.groups().map(\.name).filter(settings.groups.contains)
+        let asked = try await groups.mapConcurrently { [self] in await committedAtSource($0, in: partitions) }
         // A group whose offsets have not moved, and are at the target, needs no question there.
-        committed.removeAll { one in seen.withLock { $0.offsets[one.group] == one.offsets } }
-        guard !committed.isEmpty else { return }
-        let mirrors = try await mirrored(Set(committed.flatMap(\.offsets.keys)).sorted())
-        for (group, offsets) in committed { try await bring(group, offsets, mirrors) }
+        let moved = asked.filter { one in !one.offsets.isEmpty && seen.withLock { $0.offsets[one.group] != one.offsets }
+        }
+        var faults = asked.compactMap(\.fault)
+        if !moved.isEmpty {
+            let mirrors = try await mirrored(Set(moved.flatMap(\.offsets.keys)).sorted())
+            faults += try await moved.mapConcurrently { [self] in await tryToBring($0, mirrors) }.compactMap { $0 }
+        }
+        if let fault = faults.first { throw fault }
+    }
+
+    /// What a group has committed at the source; one that cannot be asked holds up no other.
+    private struct Committed: Sendable {
+        var group: String
+        var offsets: [TopicPartition: Offset] = [:]
+        var fault: (any Error)?
+    }
+
+    private func committedAtSource(_ group: String, in partitions: Set<TopicPartition>) async -> Committed {
+        var committed = Committed(group: group)
+        do {
+            committed.offsets = try await source.committedOffsets(of: group).filter { partitions.contains($0.key) }
+                .mapValues(\.offset)
+        } catch {
+            committed.fault = error
+        }
+        return committed
+    }
+
+    private func tryToBring(
+        _ committed: Committed, _ mirrors: [TopicPartition: ClosedRange<Offset>]
+    ) async -> (any Error)? {
+        do {
+            try await bring(committed.group, committed.offsets, mirrors)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// What consumers may read of mirror topics of this link.

@@ -6,6 +6,8 @@ import Mirroring
 
 /// Finds out how a partition stands at both sides, so that its mirroring can begin or go on.
 struct ExactLocator: Sendable {
+    private static let aloneAtOnce = 32
+
     let link: String
     let source: KafkaClient
     let target: KafkaClient
@@ -18,15 +20,29 @@ struct ExactLocator: Sendable {
         } catch {
             source.forgetPlaces()
             target.forgetPlaces()
-            for partition in partitions {
-                do {
-                    if partitions.count == 1 || Task.isCancelled { throw error }
-                    try await locateAll([partition])
-                } catch {
-                    table.postpone(partition, reason: "asking how it stands: \(error)")
+            if partitions.count == 1 || Task.isCancelled {
+                for partition in partitions { postpone(partition, because: error) }
+                return
+            }
+            await withTaskGroup(of: Void.self) { group in
+                for (place, partition) in partitions.enumerated() {
+                    if place >= Self.aloneAtOnce { await group.next() }
+                    group.addTask { await locateAlone(partition) }
                 }
             }
         }
+    }
+
+    private func locateAlone(_ partition: TopicPartition) async {
+        do {
+            try await locateAll([partition])
+        } catch {
+            postpone(partition, because: error)
+        }
+    }
+
+    private func postpone(_ partition: TopicPartition, because error: any Error) {
+        table.postpone(partition, reason: "asking how it stands: \(error)")
     }
 
     private func locateAll(_ partitions: [TopicPartition]) async throws {
@@ -46,7 +62,7 @@ struct ExactLocator: Sendable {
         // The present epoch ends where the leader's log does, also before that is committed (again).
         let ends = try await sources.ends(of: epochs.mapValues { ($0, $0) })
         let known = try await endsOfMirrored(sources, epochs, targets)
-        for partition in partitions {
+        let logs = try await partitions.mapConcurrently { [topics, epochs] partition in
             let stands = try mirror(of: partition, targets)
             guard let topic = topics[partition.topic], let start = starts[partition]?.offset,
                 let epoch = epochs[partition], let end = ends[partition]
@@ -55,6 +71,9 @@ struct ExactLocator: Sendable {
                 topicID: topic.id, leaderEpoch: epoch, start: start, firstBatch: start, end: end,
                 epochEnd: known[partition])
             if topic.id == stands.topicID { try await compare(partition, stands, &log) }
+            return (stands, log)
+        }
+        for (partition, (stands, log)) in zip(partitions, logs) {
             table.located(
                 partition, ExactEntry.Mirror(topicID: stands.topicID, homeEpoch: stands.homeEpoch),
                 ExactPartition.TargetLog(topicID: stands.topicID, start: stands.logStart, end: stands.end), log)

@@ -18,7 +18,6 @@ package struct HomeMove: Sendable {
 
     private static let pause = Duration.milliseconds(50)
     private static let topicsAtOnce = 1_000
-    private static let groupsAtOnce = 32
 
     let ends: LinkEnds
     let kind: Kind
@@ -236,16 +235,8 @@ package struct HomeMove: Sendable {
     /// Nobody goes on behind what is dropped.
     private func clampGroups(_ cuts: [TopicPartition: Offset], _ report: inout MoveReport) async throws {
         let groups = try await target.groups().map(\.name)
-        for start in stride(from: 0, to: groups.count, by: Self.groupsAtOnce) {
-            let some = groups[start..<min(start + Self.groupsAtOnce, groups.count)]
-            let results = try await withThrowingTaskGroup(of: (String, ClientFault?).self) { tasks in
-                for group in some { tasks.addTask { (group, try await clamp(group, cuts)) } }
-                var results: [(String, ClientFault?)] = []
-                for try await result in tasks { results.append(result) }
-                return results
-            }
-            for (group, fault) in results { if let fault { report.groupFaults[group] = "\(fault)" } }
-        }
+        let faults = try await groups.mapConcurrently { group in (group, try await clamp(group, cuts)) }
+        for (group, fault) in faults { if let fault { report.groupFaults[group] = "\(fault)" } }
     }
 
     /// Why a group could not be set back: its members are at work, and would have to be told.
