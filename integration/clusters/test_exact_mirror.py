@@ -13,6 +13,8 @@ from martlet import BINARIES, DEADLINE, eventually, free_port, http
 from mirroring import MIRROR, Link, batch, marker, transactional
 
 LINK = "us-east->eu-west"
+BACK = "eu-west->us-east"
+FENCED = 3
 
 
 def regions(stage, size):
@@ -25,15 +27,15 @@ def exactly(stage, source, target, **settings):
     return stage.mirror(source, target, mode="exact", **settings)
 
 
-def command(mirror, action, *more):
-    link = [] if action == "list" else ["--link", LINK]
+def command(mirror, action, *more, link=LINK):
+    link = [] if action == "list" else ["--link", link]
     return [
         BINARIES / "martlet", "mirror", action, "--config", mirror.directory / "mm2.properties", *link, "--json", *more]
 
 
-def martlet(mirror, action, *more, code=0):
+def martlet(mirror, action, *more, code=0, link=LINK):
     """The report of martlet mirror."""
-    result = subprocess.run(command(mirror, action, *more), capture_output=True, text=True, timeout=3 * DEADLINE)
+    result = subprocess.run(command(mirror, action, *more, link=link), capture_output=True, text=True, timeout=3 * DEADLINE)
     assert result.returncode == code, (result.stdout, result.stderr)
     return json.loads(result.stdout) if result.stdout else result.stderr
 
@@ -245,3 +247,45 @@ def test_a_failover_goes_on_where_it_was_killed(stage, topic):
     eventually(lambda: refuses(source, topic), "the old home is fenced")
     assert [value for _, value in read(target, topic, "read_committed")][-1] == b"at home"
 
+
+def test_the_old_home_returns_and_becomes_the_home_again(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    mirror = exactly(stage, source, target, **{"eu-west->us-east.enabled": "true", "eu-west->us-east.topics": ".*"}).start()
+    for number in range(10):
+        produce(source, topic, b"%d" % number)
+    assert_proven(mirror, topic, 1)
+    # The mirror is away, and so is the source with what only it has.
+    mirror.kill()
+    for number in range(3):
+        produce(source, topic, b"only there %d" % number)
+    source.kill()
+    assert martlet(mirror, "failover")["topics"][topic]["isDone"]
+    for number in range(2):
+        produce(target, topic, b"new %d" % number)
+    source.start()
+    mirror.start()
+    eventually(
+        lambda: Link(LINK).describe(source.leader(topic).address, topic).state == FENCED, "the old home is fenced")
+
+    told = martlet(mirror, "failback", "--dry-run", link=BACK)["topics"][topic]
+    assert (told["partitions"][0]["cut"], told["partitions"][0]["end"], told["isDone"]) == (10, 13, False)
+    for delay in (0.1, 0.4):
+        interrupted = subprocess.Popen(
+            command(mirror, "failback", link=BACK), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        interrupted.kill()
+        interrupted.wait()
+    martlet(mirror, "failback", link=BACK)
+    kept = f"mirror-quarantine.{topic}.1.internal"
+    assert [value for _, value in read(source, kept, "read_committed")] == [b"only there %d" % n for n in range(3)]
+    def in_step():
+        parts = martlet(mirror, "verify", "--topics", topic, link=BACK)["partitions"]
+        return [part["verdict"] for part in parts] == ["equal"] and parts[0]["lagInRecords"] == 0 and parts[0]["to"] == 12
+    eventually(in_step, "the old home is in step")
+    assert martlet(mirror, "promote", "--topics", topic, link=BACK)["topics"][topic]["recordsPossiblyLost"] == 0
+    assert produce(source, topic, b"at home again") == 12 and refuses(target, topic)
+    # And the way of before: the other side becomes the mirror again, without anything that was kept.
+    assert martlet(mirror, "failback", "--topics", topic)["topics"][topic]["isDone"]
+    assert_proven(mirror, topic, 1)
+    assert [value for _, value in read(target, topic, "read_committed")][-1] == b"at home again"

@@ -7,6 +7,6 @@ struct MirrorCommand: AsyncParsableCommand {
         abstract: "Look after links: plan, describe and prove them, and move the home of their topics.",
         subcommands: [
             MirrorList.self, MirrorPlan.self, MirrorDescribe.self, MirrorVerify.self, MirrorPromote.self,
-            MirrorFailover.self,
+            MirrorFailover.self, MirrorFailback.self,
         ])
 }

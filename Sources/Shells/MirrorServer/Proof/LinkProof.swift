@@ -70,7 +70,8 @@ package struct LinkProof: Sendable {
         }
         let from = max(start, mirror.logStart)
         let range = from..<max(from, min(end, mirror.highWatermark))
-        let (ours, theirs) = try await digests(partition, range)
+        let comparison = DigestComparison(ends: ends)
+        let (ours, theirs) = try await comparison.digests(of: partition, range)
         told.from = range.lowerBound
         told.to = range.upperBound
         told.batches = ours.batches
@@ -82,27 +83,8 @@ package struct LinkProof: Sendable {
             told.verdict = .equal
         } else {
             told.verdict = isCompacted ? .compacted : .different
-            told.differsFrom = try await firstDifference(partition, range)
+            told.differsFrom = try await comparison.firstDifference(of: partition, in: range)
         }
-    }
-
-    private func digests(
-        _ partition: TopicPartition, _ range: Range<Offset>
-    ) async throws -> (target: RangeDigest, source: RangeDigest) {
-        async let theirs = DigestReader(cluster: ends.source).digest(of: partition, range)
-        let ours = try await DigestReader(cluster: ends.target).digest(of: partition, range)
-        return (ours, try await theirs)
-    }
-
-    /// Halves the range, of which the digests differ, until one offset is left.
-    private func firstDifference(_ partition: TopicPartition, _ range: Range<Offset>) async throws -> Offset {
-        var (low, high) = (range.lowerBound, range.upperBound)
-        while high - low > 1 {
-            let middle = low + (high - low) / 2
-            let (ours, theirs) = try await digests(partition, low..<middle)
-            if ours == theirs { low = middle } else { high = middle }
-        }
-        return low
     }
 
     // MARK: Groups

@@ -1,10 +1,8 @@
 import ClusterModel
 import Controller
-import KafkaProtocol
 import MartletClient
 import Mirroring
 import NIOCore
-import Records
 
 /// Finds out how the topics that came by a link stand; the source may be away.
 package struct LinkStatus: Sendable {
@@ -43,50 +41,23 @@ package struct LinkStatus: Sendable {
         let name = GapEntry.topic(source: ends.settings.source, target: ends.settings.target)
         guard let ledger = try await Administrator(ends.target).topics([name])[name] else { return [] }
         var entries: [ByteBuffer: GapEntry] = [:]
-        for partition in ledger.partitions {
-            try await read(TopicPartition(topic: name, partition: partition.index)) { record in
-                guard let key = record.key, let value = record.value else { return }
-                entries[key] = try GapEntry(key: key, value: value)
+        let partitions = ledger.partitions.map { TopicPartition(topic: name, partition: $0.index) }
+        let starts = try await Administrator(ends.target).offsets(.earliest, of: partitions)
+        let limits = try await Administrator(ends.target).offsets(.latest, of: partitions)
+        for partition in partitions {
+            guard let start = starts[partition]?.offset, let end = limits[partition]?.offset, start < end else {
+                continue
+            }
+            try await ends.target.readRecords(of: partition, in: start..<end) { records in
+                for record in records {
+                    guard let key = record.key, let value = record.value else { continue }
+                    entries[key] = try GapEntry(key: key, value: value)
+                }
             }
         }
         return entries.values.filter { selection?.contains($0.partition.topic) ?? true }
             .sorted { ($0.partition, $0.gap.offsets.lowerBound) < ($1.partition, $1.gap.offsets.lowerBound) }
             .map(LinkStatusReport.Gap.init)
-    }
-
-    /// Reads a partition of the target from its beginning to its end.
-    private func read(_ partition: TopicPartition, _ take: (Record) throws -> Void) async throws {
-        let target = Administrator(ends.target)
-        let end = try await target.offsets(.latest, of: [partition])[partition]?.offset ?? 0
-        var offset = try await target.offsets(.earliest, of: [partition])[partition]?.offset ?? 0
-        while offset < end {
-            let records = try await ends.target.retrying { [offset] in
-                let connection = try await ends.target.connection(for: .leader(partition))
-                guard let answer = try await RawFetch()([(partition, offset)], on: connection).first else {
-                    throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
-                }
-                try ClientFault.check(answer.error.rawValue, "\(partition) at \(offset)")
-                return answer.records
-            }
-            let next = try Self.take(records, from: offset, take)
-            // What is left was compacted away.
-            guard next > offset else { return }
-            offset = next
-        }
-    }
-
-    private static func take(
-        _ records: ByteBuffer, from offset: Offset, _ take: (Record) throws -> Void
-    ) throws -> Offset {
-        var next = offset
-        var batches = RecordBatches(records)
-        while let batch = try batches.next() {
-            next = max(next, batch.header.nextOffset)
-            if batch.header.attributes.isControl { continue }
-            var iterator = try RecordIterator(batch)
-            while let record = try iterator.next() { if record.offset >= offset { try take(record) } }
-        }
-        return next
     }
 }
 

@@ -1,0 +1,101 @@
+import ClusterModel
+import Controller
+import KafkaProtocol
+import MartletClient
+import Mirroring
+
+/// Makes the old home of topics, fenced because their home has moved to a link's source, the link's mirror: what only the
+/// old home has is kept in a quarantine topic and dropped, and the link copies what it lacks. A planned ``HomeMove`` then
+/// moves the home back.
+///
+/// Every step can be repeated: a return that was killed goes on when it is begun again.
+package struct HomeReturn: Sendable {
+    let ends: LinkEnds
+
+    package init(_ ends: LinkEnds) { self.ends = ends }
+
+    private var source: Administrator { Administrator(ends.source) }
+    private var target: Administrator { Administrator(ends.target) }
+
+    /// Returns the topics that are fenced at the target, all or those selected, and tells what became of each.
+    /// - Parameter isRehearsal: changes nothing and tells what would be dropped.
+    package func run(_ selection: NameSelection?, isRehearsal: Bool) async throws -> ReturnReport {
+        var report = ReturnReport(link: ends.settings.name, isRehearsal: isRehearsal)
+        let sourceID = try await source.describeCluster().clusterID ?? ""
+        let present = try await target.topics().filter { selection?.contains($0.key) ?? true }
+        let fenced = try await target.standing(present).filter {
+            $0.value.standing.state == .fenced && $0.value.standing.sourceClusterID == sourceID
+        }
+        let homes = try await source.standing(try await source.topics(fenced.keys.sorted()))
+        for (name, topic) in fenced.sorted(by: { $0.key < $1.key }) {
+            report.topics[name] = try await bring(name, topic, homes[name], sourceID, isRehearsal: isRehearsal)
+        }
+        return report
+    }
+
+    private func bring(
+        _ name: String, _ topic: StandingTopic, _ home: StandingTopic?, _ sourceID: String, isRehearsal: Bool
+    ) async throws -> ReturnReport.Topic {
+        var told = ReturnReport.Topic()
+        guard let home, home.id == topic.id, home.standing.state == .ordinary,
+            home.standing.homeEpoch >= topic.standing.homeEpoch
+        else {
+            told.fault = "\(ends.settings.source) is not its home"
+            return told
+        }
+        let partitions = (0..<topic.partitionCount).map { TopicPartition(topic: name, partition: $0) }
+        let theirs = try await source.describeMirrors(partitions)
+        let ours = try await target.describeMirrors(partitions)
+        for partition in partitions {
+            guard let own = ours[partition], own.highWatermark == own.end else {
+                told.fault = "\(partition) has no leader at \(ends.settings.target), or not all of it is committed yet"
+                return told
+            }
+            // Partitions that the new home does not have cannot be mirrored from it: everything of them is kept apart.
+            let cut = try await divergence(of: partition, own, theirs[partition])
+            told.partitions.append(ReturnReport.Partition(partition: partition.partition, cut: cut, end: own.end))
+        }
+        if isRehearsal { return told }
+        try await keep(partitions, &told, homeEpoch: home.standing.homeEpoch)
+        var rewind = Administrator.MirrorChange(.rewind, name, homeEpoch: home.standing.homeEpoch)
+        rewind.topicID = topic.id
+        rewind.sourceClusterID = sourceID
+        rewind.cuts = Dictionary(uniqueKeysWithValues: told.partitions.map { ($0.partition, $0.cut) })
+        switch try await target.alterMirrors([rewind], link: ends.settings.name)[name] {
+        case .success: told.isDone = true
+        case .failure(let fault): told.fault = "\(fault)"
+        case nil: told.fault = "\(ends.settings.target) did not answer for it"
+        }
+        return told
+    }
+
+    /// Up to where the old home has what the new one has.
+    private func divergence(
+        of partition: TopicPartition, _ own: Administrator.DescribedPartition,
+        _ home: Administrator.DescribedPartition?
+    ) async throws -> Offset {
+        guard let home else {
+            throw ClientFault.refused(.leaderNotAvailable, "\(partition) at \(ends.settings.source)")
+        }
+        let start = max(own.logStart, home.logStart)
+        let end = min(own.highWatermark, home.highWatermark)
+        guard start < end else { return max(own.logStart, end) }
+        let comparison = DigestComparison(ends: ends)
+        let (ours, theirs) = try await comparison.digests(of: partition, start..<end)
+        return ours == theirs ? end : try await comparison.firstDifference(of: partition, in: start..<end)
+    }
+
+    /// Keeps what will be dropped.
+    private func keep(
+        _ partitions: [TopicPartition], _ told: inout ReturnReport.Topic, homeEpoch: Int32
+    ) async throws {
+        guard let topic = partitions.first?.topic, told.partitions.contains(where: { $0.cut < $0.end }) else { return }
+        let quarantine = Quarantine(of: topic, homeEpoch: homeEpoch, at: ends.target)
+        try await quarantine.open(replicas: ends.settings.replication.remoteTopics)
+        told.quarantineTopic = quarantine.topic
+        for (place, partition) in partitions.enumerated() {
+            let (cut, end) = (told.partitions[place].cut, told.partitions[place].end)
+            if cut < end { told.partitions[place].keptRecords = try await quarantine.keep(partition, cut..<end) }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import ClusterModel
+import KafkaProtocol
+import MartletClient
+import NIOCore
+import Records
+
+extension KafkaClient {
+    /// Reads the records of a partition that are in `range`, in order, as one fetch after another brings them: also those
+    /// of transactions that were aborted, and no markers.
+    func readRecords(
+        of partition: TopicPartition, in range: Range<Offset>, _ take: ([Record]) async throws -> Void
+    ) async throws {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let bytes = try await retrying { [offset] in
+                let connection = try await connection(for: .leader(partition))
+                guard let answer = try await RawFetch()([(partition, offset)], on: connection).first else {
+                    throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
+                }
+                try ClientFault.check(answer.error.rawValue, "\(partition) at \(offset)")
+                return answer.records
+            }
+            let (records, next) = try Self.records(in: bytes, from: offset, before: range.upperBound)
+            if !records.isEmpty { try await take(records) }
+            // What is left was compacted away.
+            guard next > offset else { return }
+            offset = next
+        }
+    }
+
+    private static func records(
+        in bytes: ByteBuffer, from offset: Offset, before end: Offset
+    ) throws(InvalidRecords) -> (records: [Record], next: Offset) {
+        var records: [Record] = []
+        var next = offset
+        var batches = RecordBatches(bytes)
+        while let batch = try batches.next() {
+            next = max(next, batch.header.nextOffset)
+            if batch.header.attributes.isControl { continue }
+            var iterator = try RecordIterator(batch)
+            while let record = try iterator.next() {
+                if record.offset >= offset, record.offset < end { records.append(record) }
+            }
+        }
+        return (records, next)
+    }
+}
