@@ -144,11 +144,13 @@ import Testing
     @Test func aLogThatIsClosedAsItWasOpenedIsNotSynced() throws {
         let first = try directory()
         try first.create(new(30), at: moment())
-        for (_, log) in first.logs { try log.append(batch(["a"], producer: 5, epoch: 0, sequence: 0)) }
         var before = disk.syncCount
+        for (_, log) in first.logs { try log.append(batch(["a"], producer: 5, epoch: 0, sequence: 0), epoch: 3) }
+        #expect(disk.syncCount == before, "a new epoch waits for no disk")
+        before = disk.syncCount
         try first.close(at: moment())
-        // The log, its snapshot, the two indexes and their directory.
-        #expect(disk.syncCount - before < 30 * 5 + 20)
+        // The log, its snapshot, its epochs, the two indexes and their directory.
+        #expect(disk.syncCount - before < 30 * 6 + 20)
         #expect(disk.openFileCount == 0)
         try disk.synchronizeDirectory("/")
         disk.crash()
@@ -161,6 +163,7 @@ import Testing
         for (_, log) in third.logs {
             #expect(try log.firstValue(from: 0) == "a")
             #expect(log.activeProducers.map(\.producerID) == [5] && log.recovery == RecoveryReport())
+            #expect(log.leaderEpochs.entries == [.init(epoch: 3, startOffset: 0)])
         }
     }
 

@@ -77,6 +77,11 @@ import Testing
             #expect(found.map(\.offset) == Array(0..<Int64(found.count)) && log.logEndOffset == Int64(found.count))
             #expect(found.count >= syncedCount, "synced \(syncedCount), found \(found.count)")
             #expect(found.map(\.value) == Array(values.prefix(found.count)))
+            var epochs = LeaderEpochHistory()
+            for (offset, value) in found {
+                _ = epochs.note(try #require(LeaderEpoch(value.split(separator: "-")[1])), startingAt: offset)
+            }
+            #expect(log.leaderEpochs == epochs)
             for offset in found.indices { #expect(try log.firstValue(from: Int64(offset)) == found[offset].value) }
             values = found.map(\.value)
             syncedCount = 0

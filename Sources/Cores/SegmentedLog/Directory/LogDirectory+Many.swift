@@ -131,6 +131,10 @@ extension LogDirectory {
     }
 
     private func close(_ logs: ArraySlice<PartitionLog>, at now: Instant) throws(LogFailure) {
+        var files: [any File] = []
+        for log in logs { if let file = try log.stageLeaderEpochs() { files.append(file) } }
+        try onDisk { () throws(FileSystemError) in try disk.synchronize(files, thenDirectories: []) }
+        for log in logs { try log.settleLeaderEpochs() }
         var flushes: [(PartitionLog, LogFlush)] = []
         for log in logs {
             if let flush = try log.beginClose() { flushes.append((log, flush)) }

@@ -34,6 +34,7 @@ struct LoadedLog {
     var segments: [LogSegment] = []
     var snapshots: [Offset] = []
     var leaderEpochs = LeaderEpochHistory()
+    private var storedLeaderEpochs = LeaderEpochHistory()
     var producers = ProducerStates()
     var logStartOffset: Offset
     var logEndOffset: Offset = 0
@@ -136,7 +137,11 @@ struct LoadedLog {
             throw .corrupt(path: path, position: 0, reason: "it is no list of epochs and offsets")
         }
         leaderEpochs = history
+        storedLeaderEpochs = history
     }
+
+    /// Whether the batches know of epochs of which the file does not, or the other way round.
+    var hasUnwrittenEpoch: Bool { leaderEpochs != storedLeaderEpochs }
 
     private mutating func removeIndexesWithoutLog(_ names: [String], _ bases: Set<Offset>) throws(LogFailure) {
         for name in names {

@@ -51,6 +51,7 @@ extension PartitionLog {
     private func beginFlush(
         of flushed: ArraySlice<LogSegment>, upTo end: Offset
     ) throws(LogFailure) -> LogFlush {
+        if hasUnwrittenEpoch { try writeLeaderEpochs() }
         // What another flush has not finished yet counts for nothing: this one may be done before it.
         var files = flushUnderWay?.files ?? []
         try onDisk { () throws(FileSystemError) in

@@ -142,7 +142,7 @@ extension PartitionLog {
             for: bytes.count, firstOffset: first.baseOffset, lastOffset: last.lastOffset, maxTimestamp: largest, at: now
         )
         let segment = active
-        try noteEpochs()
+        noteEpochs()
         try onDisk { () throws(FileSystemError) in try segment.write(UnsafeRawBufferPointer(bytes)) }
         hints.remember(first.baseOffset, in: segment.baseOffset, at: segment.size)
         for header in headers { segment.takeUp(header, interval: settings.indexIntervalInBytes) }
@@ -180,28 +180,42 @@ extension PartitionLog {
         }
     }
 
-    /// Epochs are written down before their first batch, so that no batch of an unknown epoch is ever found.
-    private func noteEpochs() throws(LogFailure) {
-        var isNew = hasUnwrittenEpoch
+    private func noteEpochs() {
         for header in headers where leaderEpochs.note(header.leaderEpoch, startingAt: header.baseOffset) {
-            isNew = true
+            hasUnwrittenEpoch = true
         }
-        if isNew { try writeLeaderEpochs() }
     }
 
     /// Notes that this broker leads in `epoch` from the log's end on, before it takes the first batch.
-    ///
-    /// It is written down with that batch: an epoch without records tells nobody anything after a restart, and when a
-    /// broker fails others begin thousands of epochs at once.
     package func beginLeaderEpoch(_ epoch: LeaderEpoch) {
         if leaderEpochs.note(epoch, startingAt: logEndOffset) { hasUnwrittenEpoch = true }
     }
 
+    /// Writes the file of epochs; the next flush makes it last.
     func writeLeaderEpochs() throws(LogFailure) {
         try onDisk { () throws(FileSystemError) in
-            try disk.replace(
-                directory + "/" + CheckpointText.leaderEpochFile, with: CheckpointText.write(leaderEpochs))
+            try disk.put(CheckpointText.write(leaderEpochs), into: leaderEpochFile)
         }
         hasUnwrittenEpoch = false
+        isDirectoryUnsynced = true
     }
+
+    /// Likewise in two steps, of which the first leaves a file to be synced before the second; nil when none is due.
+    func stageLeaderEpochs() throws(LogFailure) -> (any File)? {
+        guard hasUnwrittenEpoch else { return nil }
+        return try onDisk { () throws(FileSystemError) in
+            try disk.write(CheckpointText.write(leaderEpochs), anew: leaderEpochFile + ".tmp")
+        }
+    }
+
+    func settleLeaderEpochs() throws(LogFailure) {
+        guard hasUnwrittenEpoch else { return }
+        try onDisk { () throws(FileSystemError) in
+            try disk.rename(leaderEpochFile + ".tmp", to: leaderEpochFile)
+        }
+        hasUnwrittenEpoch = false
+        isDirectoryUnsynced = true
+    }
+
+    private var leaderEpochFile: String { directory + "/" + CheckpointText.leaderEpochFile }
 }

@@ -14,7 +14,8 @@ package final class PartitionLog {
     var segments: [LogSegment]
     var producers: ProducerStates
     package internal(set) var leaderEpochs: LeaderEpochHistory
-    /// Whether the file of epochs lacks the latest, of which there is no record yet.
+    /// Whether the file of epochs lacks some. It is written with the next flush: a recovery finds those of later batches
+    /// in these, and when a broker fails others begin thousands of epochs at once.
     var hasUnwrittenEpoch = false
     /// The first offset that can be read.
     package internal(set) var logStartOffset: Offset
@@ -61,6 +62,7 @@ package final class PartitionLog {
         segments = loaded.segments
         producers = loaded.producers
         leaderEpochs = loaded.leaderEpochs
+        hasUnwrittenEpoch = loaded.hasUnwrittenEpoch
         logStartOffset = loaded.logStartOffset
         logEndOffset = loaded.logEndOffset
         recoveryPoint = min(loaded.recoveryPoint, loaded.logEndOffset)
