@@ -112,8 +112,13 @@ struct ReadReplicaTests {
         func error(_ fetch: FetchRequest, version: Int16? = nil) throws -> ErrorCode {
             .of(try #require(try bench.call(fetch, version: version).responses.first?.partitions.first).errorCode)
         }
-        #expect(try error(bench.fetchRequest("t", from: 3)) == .offsetNotAvailable)
-        #expect(try error(bench.fetchRequest("t", from: -1)) == .offsetNotAvailable)
+        for outside in [Offset(-1), 3] {
+            var fetch = bench.fetchRequest("t", from: outside)
+            #expect(try error(fetch) == .notLeaderOrFollower)
+            // As one that knows who leads, and asks the leader then (KIP-392).
+            fetch.topics[0].partitions[0].currentLeaderEpoch = 1
+            #expect(try error(fetch) == .offsetOutOfRange)
+        }
         #expect(try error(bench.fetchRequest("t", from: 2, maxWait: 0)) == .none)
         #expect(try error(bench.fetchRequest("t", from: 0, maxWait: 0), version: 10) == .notLeaderOrFollower)
         #expect(try error(bench.replicaFetch("t", by: 3, from: 0)) == .notLeaderOrFollower)
@@ -126,7 +131,7 @@ struct ReadReplicaTests {
         }
         var later = bench.fetchRequest("t", from: 1, maxWait: 0)
         later.topics[0].partitions[0].lastFetchedEpoch = 7
-        #expect(try error(later) == .offsetNotAvailable)
+        #expect(try error(later) == .notLeaderOrFollower)
     }
 
     @Test("Who waits at a follower hears at once that another broker leads")

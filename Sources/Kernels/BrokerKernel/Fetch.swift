@@ -147,7 +147,7 @@ extension BrokerKernel {
                 if partition.isLeader, end.endOffset >= 0 {
                     finding.divergence = end
                 } else {
-                    finding.error = errorOutOfRange(of: partition)
+                    finding.error = errorOutOfRange(of: partition, for: interest)
                 }
                 return finding
             }
@@ -168,7 +168,7 @@ extension BrokerKernel {
                 finding.slice = slice
                 finding.isExhausted = interest.fetchOffset >= end
                 if plan.newestMagic < 2 { convert(&finding, of: partition, to: plan.newestMagic) }
-            case .outOfRange: finding.error = errorOutOfRange(of: partition)
+            case .outOfRange: finding.error = errorOutOfRange(of: partition, for: interest)
             case nil: finding.error = .kafkaStorageError
             }
         }
@@ -185,9 +185,10 @@ extension BrokerKernel {
             : replica(of: name, leaderEpoch: interest.currentLeaderEpoch)
     }
 
-    /// Only a leader knows what is out of range. A follower's log may lack what its reader has had from others, who
-    /// would begin elsewhere if it were told so: it is to ask again, or the leader (KIP-392).
-    private func errorOutOfRange(of partition: Partition) -> ErrorCode {
-        partition.isLeader ? .offsetOutOfRange : .offsetNotAvailable
+    /// Only a leader knows what is out of range: a follower's log may lack what its reader has had from others. Who names
+    /// the epoch knows that this is no leader, and asks that one (KIP-392). Who does not may take this broker for the leader
+    /// and would begin elsewhere: it has to look again who leads.
+    private func errorOutOfRange(of partition: Partition, for interest: FetchInterest) -> ErrorCode {
+        partition.isLeader || interest.currentLeaderEpoch >= 0 ? .offsetOutOfRange : .notLeaderOrFollower
     }
 }

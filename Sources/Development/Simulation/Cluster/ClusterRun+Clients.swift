@@ -189,7 +189,8 @@ extension ClusterRun {
             let isGone = told.errorCode == ErrorCode.offsetOutOfRange.rawValue
             guard reader.targetTopic == topic.id, !isGone else { return readers[place].beginAnew(at: world.now) }
         }
-        if told.errorCode == ErrorCode.offsetOutOfRange.rawValue {
+        // A follower that says so is asked no more, and the leader is (KIP-392).
+        if told.errorCode == ErrorCode.offsetOutOfRange.rawValue, reader.asksLeader {
             world.violate(
                 "offset \(reader.offset) of \(topic.name)-\(reader.partition) was readable, and is out of range")
         }
