@@ -1,4 +1,5 @@
 import ClusterModel
+import Controller
 import Seams
 
 /// What happens to the cluster.
@@ -12,7 +13,10 @@ extension ClusterRun {
         case 0, 1:
             world.kill(broker)
             world.restart(broker, in: 100...8000)
-        case 2, 3: cutPower(longestAlone() ?? broker)
+        case 2, 3:
+            guard mayLose(broker, onlyWhatIsUnsynced: true) else { return }
+            world.cutPower(broker)
+            world.restart(broker, in: 100...8000)
         case 4, 5: world.pause(broker, for: world.milliseconds(100...9000))
         case 6, 7, 8, 9: cutOff(broker)
         case 10, 11: loseTree(broker)
@@ -25,12 +29,6 @@ extension ClusterRun {
             world.rebalance()
         default: replaceTopic()
         }
-    }
-
-    private func cutPower(_ broker: ClusterBroker) {
-        guard mayLose(broker, onlyWhatIsUnsynced: true) else { return }
-        world.cutPower(broker)
-        world.restart(broker, in: 100...8000)
     }
 
     private func cutOff(_ broker: ClusterBroker) {
@@ -89,7 +87,7 @@ extension ClusterRun {
             for (index, partition) in (world.tree.image.topics[topic.name]?.partitions ?? []).enumerated() {
                 let name = topic.partition(Int32(index))
                 let rest = partition.isr.filter { $0 != broker.id && has(world[$0], name) }
-                if rest.isEmpty, !(onlyWhatIsUnsynced && hasLongBeenAlone(broker, name)) { return false }
+                if rest.isEmpty, !(onlyWhatIsUnsynced && isAloneAndDurable(broker, name, partition)) { return false }
                 for lacking in world.brokers where lacking.isCatchingUp {
                     if partition.replicas.contains(lacking.id), !partition.isr.contains(lacking.id) { return false }
                 }
@@ -100,36 +98,14 @@ extension ClusterRun {
         return true
     }
 
-    /// Notes which leaders know that nobody else is in sync, and since when.
-    func noteLonelyLeaders() {
-        var lonely: [TopicPartition: LonelyLeader] = [:]
-        for topic in topics {
-            for (index, partition) in (world.tree.image.topics[topic.name]?.partitions ?? []).enumerated() {
-                let name = topic.partition(Int32(index))
-                guard let id = partition.leader, partition.isr == [id] else { continue }
-                let broker = world[id]
-                guard broker.pausedUntil == nil, let term = broker.kernel?.partitions[name]?.leadership?.term,
-                    term.inSync == [id], term.epoch == partition.leaderEpoch
-                else { continue }
-                let leader = LonelyLeader(broker: id, life: broker.life, epoch: term.epoch, since: world.now)
-                let known = lonelyLeaders[name]
-                lonely[name] = known.map { $0.isSame(as: leader) ? $0 : leader } ?? leader
-            }
+    /// Whether a broker needs nobody to remember what a power cut takes from it.
+    private func isAloneAndDurable(
+        _ broker: ClusterBroker, _ name: TopicPartition, _ partition: PartitionImage
+    ) -> Bool {
+        guard partition.isr == [broker.id], let leader = broker.kernel?.partitions[name]?.leadership else {
+            return false
         }
-        lonelyLeaders = lonely
-    }
-
-    /// The broker with which most would be lost, if any.
-    private func longestAlone() -> ClusterBroker? {
-        let first = lonelyLeaders.min { ($0.value.since, $0.key) < ($1.value.since, $1.key) }
-        return first.map { world[$0.value.broker] }
-    }
-
-    /// Whether a broker needs nobody to remember what a power cut takes from it: it has been alone in sync for long
-    /// enough to have synced all that others were told before.
-    private func hasLongBeenAlone(_ broker: ClusterBroker, _ name: TopicPartition) -> Bool {
-        guard let leader = lonelyLeaders[name], leader.broker == broker.id else { return false }
-        return world.now - leader.since > .seconds(3)
+        return leader.term.inSync == [broker.id] && leader.term.epoch == partition.leaderEpoch && leader.isDurable
     }
 
     /// Whether a broker will be counted on for a partition in the next seconds.
@@ -177,17 +153,5 @@ extension ClusterRun {
             world.note("topic \(topic.name) is made again")
             create(topic)
         }
-    }
-}
-
-/// A leader that knows that nobody else is in sync.
-struct LonelyLeader {
-    let broker: BrokerID
-    let life: Int
-    let epoch: LeaderEpoch
-    let since: Instant
-
-    func isSame(as other: LonelyLeader) -> Bool {
-        broker == other.broker && life == other.life && epoch == other.epoch
     }
 }

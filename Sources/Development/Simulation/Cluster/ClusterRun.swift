@@ -13,7 +13,7 @@ import Seams
 /// everybody writes again, and all replicas hold the same.
 ///
 /// Faults pile up but for one: a machine loses a disk only while each of its partitions has another member in sync that
-/// is well, and power also while it is alone in sync and has had the time to sync what was told before; no machine is
+/// is well, and power also while it is alone in sync and has had the time to sync what was promised before; no machine is
 /// still catching up after such a loss then; and until the loser is back, nobody else has trouble with disks or is taken
 /// out of service. Nobody promises more.
 package final class ClusterRun {
@@ -28,7 +28,6 @@ package final class ClusterRun {
     var producers: [ClusterProducer] = []
     var readers: [ClusterReader] = []
     var committers: [ClusterCommitter] = []
-    var lonelyLeaders: [TopicPartition: LonelyLeader] = [:]
     var lastTicket: UInt64 = 1 << 40
     var isQuiet = false
     package internal(set) var acknowledgedCount = 0
@@ -60,7 +59,6 @@ package final class ClusterRun {
         let end = world.now + .seconds(seconds)
         while world.now < end {
             world.run(for: world.milliseconds(50...2500))
-            noteLonelyLeaders()
             misfortune()
             noteAbsences()
         }

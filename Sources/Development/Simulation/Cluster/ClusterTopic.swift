@@ -37,8 +37,7 @@ final class ClusterTopic {
                 "segment.ms": "4000", "delete.retention.ms": "15000", "file.delete.delay.ms": "1000",
             ]
             return switch self {
-            case .lasting: ["min.insync.replicas": "2"]
-            case .passing: ["min.insync.replicas": "1"]
+            case .lasting, .passing: ["min.insync.replicas": "2"]
             case .compacted, .ofGroups: compaction.merging(["min.insync.replicas": "2"]) { $1 }
             case .lossy: ["min.insync.replicas": "1", "unclean.leader.election.enable": "true"]
             }
