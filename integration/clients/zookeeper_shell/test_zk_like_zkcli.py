@@ -13,7 +13,9 @@ from servers import APACHE
 NOISE = ("SLF4J:", "Connecting to ", "Welcome to ZooKeeper!", "JLine support is disabled")
 # Numbers of transactions and sessions, and times, are those of each run.
 OWN = re.compile(r"0x[0-9a-f]+|\w{3} \w{3} \d\d [\d:]{8} \w+ \d{4}")
-WATCHER = re.compile(r"\nWATCHER::\n\n(WatchedEvent .*)\n")
+WATCHER = re.compile(r"\nWATCHER::\n\nWatchedEvent .*\n")
+# Apart from its headline, between which and the event zkCli may write an answer.
+EVENT = re.compile(r"^WatchedEvent .*$", re.MULTILINE)
 
 SCRIPT = """
 create {p} first
@@ -164,9 +166,14 @@ def zkcli(address, script):
 
 def said(text):
     """The lines without noise, and what watches told, which comes when it comes."""
-    events = [event for event in WATCHER.findall(text) if "type:None" not in event]
+    events = [event for event in EVENT.findall(text) if "type:None" not in event]
     lines = [line for line in WATCHER.sub("", text).splitlines() if not line.startswith(NOISE)]
-    return [OWN.sub("#", line) for line in lines], events
+    return [_in_order(OWN.sub("#", line)) for line in lines], events
+
+
+def _in_order(line):
+    """A list of paths sorted: the ephemerals of a session come in any order from Apache's server."""
+    return f"[{', '.join(sorted(line[1:-1].split(', ')))}]" if line.startswith("[/") else line
 
 
 def both(address, script, path):
