@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
@@ -144,6 +145,23 @@ def read_all(address, topic, **settings):
             numbers.append(int(message.value()))
     close(consumer)
     return found
+
+
+def read_partition(address, topic, isolation, count=0):
+    """The offsets and values of all records of the first partition, and of so many at least."""
+    consumer = Consumer({
+        "bootstrap.servers": address, "group.id": uuid.uuid4().hex, "isolation.level": isolation,
+        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    records = []
+    while True:
+        message = consumer.poll(30)
+        assert message is not None, f"nothing comes after {records[-1:]}"
+        if not message.error():
+            records.append((message.offset(), message.value()))
+        elif len(records) >= count:
+            close(consumer)
+            return records
 
 
 def _difference(held, told):

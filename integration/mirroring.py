@@ -99,7 +99,12 @@ class Fields:
         return self.data[self.position - length:self.position].decode()
 
     def array(self, item):
-        return [item() for _ in range(self.uvarint() - 1)]
+        """Of structures, whose fields item() reads."""
+        items = []
+        for _ in range(self.uvarint() - 1):
+            items.append(item())
+            self.tags()
+        return items
 
     def tags(self):
         assert self.uvarint() == 0, "a tagged field that nobody knows"
@@ -170,14 +175,10 @@ class Link:
         fields.take("i")
         def part():
             _, error = fields.take("ih")
-            told = Appended(error, fields.text(), *fields.take("qqq"))
-            fields.tags()
-            return told
+            return Appended(error, fields.text(), *fields.take("qqq"))
         def topic():
             fields.take("16s")
-            parts = fields.array(part)
-            fields.tags()
-            return parts
+            return fields.array(part)
         return fields.array(topic)[0][0]
 
     def alter(self, address, action, names, topic_id=bytes(16), home_epoch=0, partitions=1, cuts=None, configs=None,
@@ -194,33 +195,23 @@ class Link:
         fields.take("i")
         def told():
             fields.text()
-            result = (fields.take("h"), fields.text(), fields.take("i"))
-            fields.tags()
-            return result
+            return fields.take("h"), fields.text(), fields.take("i")
         return fields.array(told)
 
     def describe(self, address, name, index=0):
         body = array([text(name) + array([struct.pack(">i", index)]) + b"\0"]) + b"\0"
         fields = self.call(address, MIRROR_DESCRIBE, body)
         fields.take("i")
-        def transaction():
-            told = fields.take("qhiq")
-            fields.tags()
-            return told
         def part():
             _, error, state = fields.take("ihb")
-            told = Described(error, state, *fields.take("iiqqqqqqq"), [])
-            told.open = fields.array(transaction)
-            fields.tags()
-            return told
+            return Described(
+                error, state, *fields.take("iiqqqqqqq"), open=fields.array(lambda: fields.take("qhiq")))
         def topic():
             fields.text()
             fields.take("16s")
             fields.text()
             fields.text()
-            parts = fields.array(part)
-            fields.tags()
-            return parts
+            return fields.array(part)
         return fields.array(topic)[0][0]
 
     def digest(self, address, name, start, end, index=0):
@@ -229,14 +220,10 @@ class Link:
         fields.take("i")
         def part():
             _, error = fields.take("ih")
-            told = Digest(error, *fields.take("qqqqq"), fields.take("qq"))
-            fields.tags()
-            return told
+            return Digest(error, *fields.take("qqqqq"), fields.take("qq"))
         def topic():
             fields.text()
-            parts = fields.array(part)
-            fields.tags()
-            return parts
+            return fields.array(part)
         return fields.array(topic)[0][0]
 
     def abort(self, address, name, producer, index=0):
@@ -245,19 +232,13 @@ class Link:
         body = array([struct.pack(">qh?", *producer, False) + array([topic]) + struct.pack(">i", 0) + b"\0"]) + b"\0"
         fields = self.call(address, WRITE_TXN_MARKERS, body, version=1)
         def part():
-            _, error = fields.take("ih")
-            fields.tags()
-            return error
+            return fields.take("ih")[1]
         def told_topic():
             fields.text()
-            parts = fields.array(part)
-            fields.tags()
-            return parts
+            return fields.array(part)
         def told():
             fields.take("q")
-            topics = fields.array(told_topic)
-            fields.tags()
-            return topics
+            return fields.array(told_topic)
         return fields.array(told)[0][0][0]
 
     def append_anyhow(self, cluster, name, topic_id, batches, deadline=60.0):

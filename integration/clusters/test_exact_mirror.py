@@ -8,7 +8,7 @@ import uuid
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from load import PARTITIONS, Load, read_all
+from load import PARTITIONS, Load, read_all, read_partition
 from martlet import BINARIES, DEADLINE, eventually, free_port, http
 from mirroring import MIRROR, Link, batch, marker, transactional
 
@@ -72,22 +72,6 @@ def refuses(cluster, topic):
     return False
 
 
-def read(cluster, topic, isolation):
-    """The offsets and values of all records of the first partition."""
-    consumer = Consumer({
-        "bootstrap.servers": cluster.address, "group.id": uuid.uuid4().hex, "isolation.level": isolation,
-        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    records = []
-    while True:
-        message = consumer.poll(30)
-        assert message is not None, f"nothing comes after {records[-1:]}"
-        if message.error():
-            consumer.close()
-            return records
-        records.append((message.offset(), message.value()))
-
-
 def test_gaps_and_transactions_arrive_as_they_are(stage, topic):
     source, target = regions(stage, 1)
     # The source has them from a third region: a chain.
@@ -105,7 +89,7 @@ def test_gaps_and_transactions_arrive_as_they_are(stage, topic):
     part, = assert_proven(mirror, topic, 1)
     assert (part["from"], part["to"], part["batches"]) == (0, 44, len(batches))
     for isolation in ("read_committed", "read_uncommitted"):
-        assert read(target, topic, isolation) == read(source, topic, isolation)
+        assert read_partition(target.address, topic, isolation) == read_partition(source.address, topic, isolation)
     assert refuses(target, topic)
     told = Link(LINK).describe(target.leader(topic).address, topic)
     assert [(one[0], one[3]) for one in told.open] == [(501, 43)]
@@ -202,7 +186,7 @@ def test_a_planned_promotion_loses_nothing(stage, topic):
     produce(source, topic, b"late")
     assert "open for writing again" in martlet(mirror, "promote", "--timeout", "2", code=1)
     eventually(lambda: not refuses(source, topic), "the source is written again")
-    written = read(source, topic, "read_committed")
+    written = read_partition(source.address, topic, "read_committed")
 
     mirror.start()
     report = martlet(mirror, "promote", "--timeout", "60")
@@ -210,7 +194,7 @@ def test_a_planned_promotion_loses_nothing(stage, topic):
     assert told["isDone"] and told["recordsPossiblyLost"] == 0 and told["cuts"] == [len(written)]
     assert refuses(source, topic)
     assert produce(target, topic, b"at home") == len(written)
-    assert read(target, topic, "read_committed") == written + [(len(written), b"at home")]
+    assert read_partition(target.address, topic, "read_committed") == written + [(len(written), b"at home")]
     assert there.committed(place, timeout=DEADLINE)[0].offset == 12
     there.close()
     # Again: all is as it was to be.
@@ -245,7 +229,7 @@ def test_a_failover_goes_on_where_it_was_killed(stage, topic):
     source.start()
     mirror.start()
     eventually(lambda: refuses(source, topic), "the old home is fenced")
-    assert [value for _, value in read(target, topic, "read_committed")][-1] == b"at home"
+    assert [value for _, value in read_partition(target.address, topic, "read_committed")][-1] == b"at home"
 
 
 def test_the_old_home_returns_and_becomes_the_home_again(stage, topic):
@@ -278,7 +262,8 @@ def test_the_old_home_returns_and_becomes_the_home_again(stage, topic):
         interrupted.wait()
     martlet(mirror, "failback", link=BACK)
     kept = f"mirror-quarantine.{topic}.1.internal"
-    assert [value for _, value in read(source, kept, "read_committed")] == [b"only there %d" % n for n in range(3)]
+    assert [value for _, value in read_partition(source.address, kept, "read_committed")] == [
+        b"only there %d" % n for n in range(3)]
     def in_step():
         parts = martlet(mirror, "verify", "--topics", topic, link=BACK)["partitions"]
         return [part["verdict"] for part in parts] == ["equal"] and parts[0]["lagInRecords"] == 0 and parts[0]["to"] == 12
@@ -288,4 +273,4 @@ def test_the_old_home_returns_and_becomes_the_home_again(stage, topic):
     # And the way of before: the other side becomes the mirror again, without anything that was kept.
     assert martlet(mirror, "failback", "--topics", topic)["topics"][topic]["isDone"]
     assert_proven(mirror, topic, 1)
-    assert [value for _, value in read(target, topic, "read_committed")][-1] == b"at home again"
+    assert [value for _, value in read_partition(target.address, topic, "read_committed")][-1] == b"at home again"

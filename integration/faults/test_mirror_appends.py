@@ -6,9 +6,10 @@ import time
 import uuid
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer
 
 import mirroring
+from load import read_partition
 from martlet import eventually
 from mirroring import Link, batch, marker, transactional
 
@@ -18,24 +19,6 @@ MANY = int(os.environ.get("MARTLET_TEST_TOPICS", "200"))
 @pytest.fixture
 def cluster(stage):
     return stage.cluster(stage.coordinator().start()).start()
-
-
-def read(cluster, topic, count, isolation):
-    """The offsets and values of records, until nothing more comes than was expected."""
-    consumer = Consumer({
-        "bootstrap.servers": cluster.address, "group.id": uuid.uuid4().hex, "isolation.level": isolation,
-        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    records = []
-    while True:
-        message = consumer.poll(30)
-        assert message is not None, f"nothing comes after {records[-1:]}"
-        if message.error():
-            if len(records) >= count:
-                consumer.close()
-                return records
-            continue
-        records.append((message.offset(), message.value()))
 
 
 def history():
@@ -104,8 +87,8 @@ def test_gaps_and_transactions_survive_leaders(cluster, topic):
     assert link.append_anyhow(cluster, topic, topic_id, batches) == end
     cluster.wait_until_in_sync(topic)
 
-    assert read(cluster, topic, len(committed), "read_committed") == committed
-    assert read(cluster, topic, len(uncommitted), "read_uncommitted") == uncommitted
+    assert read_partition(cluster.address, topic, "read_committed", len(committed)) == committed
+    assert read_partition(cluster.address, topic, "read_uncommitted", len(uncommitted)) == uncommitted
     first = agreed_digest(link, cluster, topic, end)
     assert sum(part[0] for part in first) == len(batches)
 
@@ -172,7 +155,7 @@ def test_a_home_moves_and_comes_back(cluster, topic):
     eventually(append, "the link appends behind the cut")
     straggler.start()
     cluster.wait_until_in_sync(topic)
-    assert read(cluster, topic, 5, "read_committed") == [
+    assert read_partition(cluster.address, topic, "read_committed", 5) == [
         (0, b"a"), (1, b"b"), (4, b"c"), (5, b"other"), (6, b"records")]
     agreed_digest(link, cluster, topic, 7)
 
