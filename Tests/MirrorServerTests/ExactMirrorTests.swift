@@ -34,16 +34,6 @@ import Testing
         return try Mirror.start(settings, on: MultiThreadedEventLoopGroup.singleton, logger: silent)
     }
 
-    private func withRegions(_ body: (Region, Region) async throws -> Void) async throws {
-        let east = try await Region()
-        let west = try await Region()
-        try await body(east, west)
-        try await east.end()
-        try await west.end()
-    }
-
-    private func numbers(_ range: Range<Int>) -> [String] { range.map { "\($0)" } }
-
     /// Waits until the target's log ends where the source's does and holds the same bytes.
     private func awaitSame(_ partition: TopicPartition, _ east: Region, _ west: Region) async throws {
         while true {

@@ -31,16 +31,6 @@ import Testing
         try Mirror.start(settings, on: MultiThreadedEventLoopGroup.singleton, logger: silent)
     }
 
-    private func withRegions(_ body: (Region, Region) async throws -> Void) async throws {
-        let east = try await Region()
-        let west = try await Region()
-        try await body(east, west)
-        try await east.end()
-        try await west.end()
-    }
-
-    private func numbers(_ range: Range<Int>) -> [String] { range.map { "\($0)" } }
-
     @Test func topicsPartitionsAndSettingsFollow() async throws {
         try await withRegions { east, west in
             let admin = Administrator(east.client)

@@ -117,3 +117,14 @@ final class Region {
         }
     }
 }
+
+/// Two regions, which end with the body.
+func withRegions(_ body: (Region, Region) async throws -> Void) async throws {
+    let east = try await Region()
+    let west = try await Region()
+    try await body(east, west)
+    try await east.end()
+    try await west.end()
+}
+
+func numbers(_ range: Range<Int>) -> [String] { range.map { "\($0)" } }

@@ -9,16 +9,6 @@ import WireCoding
 
 /// Mirror topics, and the proof that they are what their sources are; Martlet's brokers only.
 extension Administrator {
-    /// What is done to a topic; raw values are the protocol's.
-    package enum MirrorAction: Int8, Sendable {
-        case mirror = 0
-        case beginPromotion = 1
-        case promote = 2
-        case fence = 3
-        case rewind = 4
-        case unfence = 5
-    }
-
     /// One change of one topic. What an action has no use for stays as it is here.
     package struct MirrorChange: Sendable {
         package var topic: String

@@ -4,16 +4,6 @@ import KafkaProtocol
 import KafkaProtocolClusters
 import Seams
 
-/// What is asked for, by its number on the wire.
-private enum MirrorAction: Int8 {
-    case mirror = 0
-    case beginPromotion = 1
-    case promote = 2
-    case fence = 3
-    case rewind = 4
-    case unfence = 5
-}
-
 extension BrokerKernel {
     private typealias Wanted = MirrorAlterRequest.AlteredTopic
 
