@@ -120,7 +120,7 @@ struct EnsembleHarness {
             case .truncate(let zxid):
                 logs[id, default: ([], 0)].entries.removeAll { $0.zxid > zxid }
                 logs[id]?.truncationCount += 1
-            case .restore(let number): restore(number, at: id)
+            case .restore(let number, let end): restore(number, upTo: end, at: id)
             case .receiveSnapshot, .receiveChunk, .loadSnapshot, .installSnapshot, .discardSnapshot:
                 receive(effect, at: id)
             case .tell(let member, let message): underWay.append((id, member, message))
@@ -140,8 +140,8 @@ struct EnsembleHarness {
     // MARK: Trees from elsewhere
 
     /// The tree as it comes from the log, later: when the test says so.
-    private mutating func restore(_ number: Int, at id: MemberID) {
-        var tree = RestoredTree(ZNodesSettings())
+    private mutating func restore(_ number: Int, upTo end: Int64, at id: MemberID) {
+        var tree = RestoredTree(ZNodesSettings(), upTo: end)
         do {
             for entry in logs[id]?.entries ?? [] { try tree.replay(entry) }
         } catch {

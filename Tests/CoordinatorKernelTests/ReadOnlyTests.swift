@@ -108,10 +108,29 @@ import ZooKeeperProtocol
         _ = try ensemble.connect(2, to: leader)
         ensemble.cutOff = [leader]
         ensemble.ask(2, EnsembleHarness.create("/uncertain"))
-        try ensemble.run { $0.kernels[leader]?.role == .looking }
-        let before = ensemble.now
-        try ensemble.run { $0.now >= before + .seconds(10) }
+        try ensemble.run { $0.restoring[leader] != nil }
         #expect(ensemble.kernels[leader]?.role == .looking)
+        try ensemble.endRestoring(leader)
+        try ensemble.run { $0.kernels[leader]?.role == .readOnly }
+        _ = try ensemble.connect(3, to: leader, readOnly())
+        ensemble.ask(3, .exists(path: "/a", watch: false), .exists(path: "/uncertain", watch: false))
+        #expect(try ensemble.reply(3, to: .exists).header.error == .ok)
+        #expect(try ensemble.reply(3, to: .exists).header.error == .noNode)
+    }
+
+    /// Who led, and leads again, goes on with what it did not show meanwhile.
+    @Test mutating func whatWasNotShownIsCommittedInTheEnd() throws {
+        let leader = try #require(ensemble.leader)
+        _ = try ensemble.connect(2, to: leader)
+        ensemble.cutOff = Set(ensemble.kernels.keys)
+        ensemble.ask(2, EnsembleHarness.create("/uncertain"))
+        try ensemble.run { $0.restoring[leader] != nil }
+        try ensemble.endRestoring(leader)
+        ensemble.cutOff = [try #require(ensemble.kernels.keys.sorted().first { $0 != leader })]
+        try ensemble.run { $0.leader == leader }
+        _ = try ensemble.connect(3, to: leader)
+        ensemble.ask(3, .exists(path: "/uncertain", watch: false))
+        #expect(try ensemble.reply(3, to: .exists).header.error == .ok)
     }
 
     @Test func nobodyIsServedWhereItIsNotAllowed() throws {

@@ -171,6 +171,9 @@ package struct QuorumMember: ProtocolCore, Sendable {
     /// Of the last entry.
     package var lastZxid: Int64 { log.last }
 
+    /// What the log holds behind `zxid`, which is committed.
+    package func entries(after zxid: Int64) -> ArraySlice<QuorumEntry> { log.entries(after: zxid, limitInBytes: .max) }
+
     /// Forgets leader or leadership.
     mutating func look(into effects: inout [QuorumEffect]) {
         if case .looking = role { return }

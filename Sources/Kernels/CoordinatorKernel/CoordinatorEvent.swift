@@ -34,7 +34,7 @@ package enum CoordinatorEvent: Sendable {
     case linkMade(MemberID)
     /// A link with that member has broken: what was on its way may be lost.
     case linkLost(MemberID)
-    /// The tree as snapshot and log have it: what the ``CoordinatorEffect/restore(number:)`` of that number asked for.
+    /// The tree as snapshot and log have it: what the ``CoordinatorEffect/restore(number:upTo:)`` of that number asked for.
     indirect case restored(RestoredTree, number: Int)
     /// The chunk of that number has been taken into the file of the snapshot that arrives.
     case chunkTaken(zxid: Int64, number: Int)
@@ -73,9 +73,9 @@ package enum CoordinatorEffect: Sendable {
     case promise(QuorumPromise)
     /// What was appended above this zxid is void.
     case truncate(after: Int64)
-    /// Restore the tree from what is on disk once all before has been performed there, while the kernel goes on, and say
-    /// so by ``CoordinatorEvent/restored(_:number:)``.
-    case restore(number: Int)
+    /// Restore the tree, without changes above `end`, from what is on disk once all before has been performed there, while
+    /// the kernel goes on, and say so by ``CoordinatorEvent/restored(_:number:)``. The log keeps everything.
+    case restore(number: Int, upTo: Int64)
     indirect case tell(MemberID, PeerMessage)
     /// These are the members from now on, unless that is taken back.
     case connect(Membership)

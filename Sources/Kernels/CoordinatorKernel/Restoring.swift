@@ -11,13 +11,17 @@ package struct RestoredTree: Restorable {
     /// What the snapshot held, where that is kept; all else may still be taken back by an ensemble.
     private(set) var snapshot: TreeState?
     private let keepsSnapshot: Bool
+    private let end: Int64
 
     /// All that has come back.
     package var state: TreeState { tree.hard }
 
-    /// - Parameter keepsSnapshot: for a member of an ensemble.
-    package init(_ settings: ZNodesSettings, keepsSnapshot: Bool = false) {
+    /// - Parameters:
+    ///   - keepsSnapshot: for a member of an ensemble.
+    ///   - end: the zxid above which changes of the log are left out.
+    package init(_ settings: ZNodesSettings, keepsSnapshot: Bool = false, upTo end: Int64 = .max) {
         self.settings = settings
+        self.end = end
         self.keepsSnapshot = keepsSnapshot
         tree = ZNodes(settings)
     }
@@ -31,6 +35,7 @@ package struct RestoredTree: Restorable {
     }
 
     package mutating func replay(_ entry: LogEntry) throws(MalformedInput) {
+        guard entry.zxid <= end else { return }
         let record = try WireReader.read(entry.record) { reader throws(MalformedInput) in
             let record = try TreeRecord(reading: &reader)
             try reader.finish()

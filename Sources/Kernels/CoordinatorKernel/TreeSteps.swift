@@ -96,7 +96,7 @@ extension CoordinatorKernel {
         }
         expireLocalSessions(at: now, into: &effects)
         if ensemble != nil {
-            noticeCutOff(at: now)
+            noticeCutOff(at: now, into: &effects)
             forgetSettledState()
             stepQuorum(.ticked, at: now, into: &effects)
             reportTouched(at: now, into: &effects)

@@ -282,7 +282,7 @@ struct CoordinatorLoop {
         switch effect {
         case .promise(let promise): try member?.keep(promise)
         case .truncate(let zxid): sync.truncate(after: zxid)
-        case .restore(let number): member?.restore(number: number, with: sync)
+        case .restore(let number, let end): member?.restore(number: number, upTo: end, with: sync)
         case .receiveSnapshot(let zxid): member?.receiveSnapshot(zxid: zxid, with: sync)
         case .receiveChunk(let chunk, let number): member?.arrival?.take(chunk, number: number)
         case .loadSnapshot: member?.arrival?.load()

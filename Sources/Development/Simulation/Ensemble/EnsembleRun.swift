@@ -80,6 +80,7 @@ package struct EnsembleRun {
         settings.sessionTimeouts = 1000...60_000
         settings.changesPerSnapshot = random.within(20...120)
         settings.allowsReconfiguration = true
+        settings.servesReadOnly = true
         settings.tree.checksACLs = false
         settings.tree.tickTimeInMilliseconds = 500
         for number in 1...everybody {

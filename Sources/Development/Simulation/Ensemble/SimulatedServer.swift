@@ -27,7 +27,7 @@ struct SimulatedServer {
         case append([LogEntry])
         case truncate(after: Int64)
         case snapshot(TreeState)
-        case restore(number: Int)
+        case restore(number: Int, upTo: Int64)
         /// Of a leader's state.
         case begin
         case chunk(ByteBuffer, number: Int)
@@ -174,7 +174,7 @@ struct SimulatedServer {
             case .promise(let promise):
                 kept.promise = promise
                 try PromiseFile(disk, storage).write(kept)
-            case .restore(let number): jobs.append(.restore(number: number))
+            case .restore(let number, let end): jobs.append(.restore(number: number, upTo: end))
             case .receiveSnapshot(let zxid):
                 arrival = Arrival(zxid: zxid)
                 jobs.append(.begin)
@@ -226,7 +226,7 @@ struct SimulatedServer {
                 try log?.truncate(after: zxid)
                 truncationCount += 1
             case .snapshot(let state): try write(state)
-            case .restore(let number): events.append(.restored(try restoreTree(), number: number))
+            case .restore(let number, let end): events.append(.restored(try restoreTree(upTo: end), number: number))
             case .begin, .chunk, .load:
                 if let event = try takeIn(job) { events.append(event) }
             }
@@ -269,10 +269,10 @@ struct SimulatedServer {
         }
     }
 
-    private mutating func restoreTree() throws(StorageFailure) -> RestoredTree {
+    private mutating func restoreTree(upTo end: Int64) throws(StorageFailure) -> RestoredTree {
         try log?.close()
         let recovery = try CoordinatorStorage(fileSystem: disk, settings: storage).recover(upTo: log?.lastZxid) {
-            RestoredTree(settings.tree, keepsSnapshot: true)
+            RestoredTree(settings.tree, keepsSnapshot: true, upTo: end)
         }
         log = recovery.log
         return recovery.state

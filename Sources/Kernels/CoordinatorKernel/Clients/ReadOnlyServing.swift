@@ -13,17 +13,28 @@ enum Serving: Sendable {
 extension CoordinatorKernel {
     var serving: Serving {
         guard let ensemble, !ensemble.isServing else { return .readWrite }
-        // What is not known to be committed may still vanish, and must not be seen.
-        let isCertain = !ensemble.isRestoring && ensemble.arrival == nil && lastZxid <= gate.committed
-        return settings.servesReadOnly && ensemble.isCutOff && isCertain ? .readOnly : .nothing
+        return settings.servesReadOnly && ensemble.isCutOff && holdsOnlyCommitted ? .readOnly : .nothing
+    }
+
+    /// What is not known to be committed may still vanish, and must not be seen.
+    private var holdsOnlyCommitted: Bool {
+        ensemble?.isRestoring == false && ensemble?.arrival == nil && lastZxid <= gate.committed
     }
 
     /// Longer than an election takes: its clients had better wait.
     private var timeUntilReadOnly: Duration { max(.seconds(2), .milliseconds(settings.tree.tickTimeInMilliseconds)) }
 
-    mutating func noticeCutOff(at now: Instant) {
-        guard let ensemble, !ensemble.isServing, now - ensemble.idleSince >= timeUntilReadOnly else { return }
+    mutating func noticeCutOff(at now: Instant, into effects: inout [CoordinatorEffect]) {
+        guard let ensemble, !ensemble.isServing, !ensemble.isCutOff, now - ensemble.idleSince >= timeUntilReadOnly
+        else { return }
         self.ensemble?.isCutOff = true
+        // One that has only just started does not know how much of its log is committed.
+        let knowsCommitted = ensemble.agreedVersion != nil
+        guard settings.servesReadOnly, knowsCommitted, !ensemble.isRestoring, !holdsOnlyCommitted,
+            let number = self.ensemble?.beginRestoration(upTo: gate.committed)
+        else { return }
+        pendingSnapshot = nil
+        effects.append(.restore(number: number, upTo: gate.committed))
     }
 
     /// Goes on with a session that the ensemble knows, for reads. Whether there is one that is not known here only a

@@ -9,8 +9,8 @@ struct EnsembleState: Sendable {
     var quorum: QuorumMember
     /// Of the log, behind what has been applied; a leader has applied everything. Oldest first.
     var unapplied: [TreeRecord] = []
-    /// The number of the restoration that is awaited: the tree holds changes that the log has lost. Meanwhile nothing is
-    /// applied, and a leader does not begin.
+    /// The number of the restoration that is awaited: the tree holds changes that the log has lost, or that clients must
+    /// not see. Meanwhile nothing is applied, and a leader does not begin.
     var awaitedRestoration: Int?
     private var restorationCount = 0
     /// A leader is known, and everything it found when it began has been applied.
@@ -80,6 +80,12 @@ struct EnsembleState: Sendable {
         restorationCount += 1
         awaitedRestoration = restorationCount
         return restorationCount
+    }
+
+    /// The same for a tree without the changes above `zxid`: they wait to be applied again.
+    mutating func beginRestoration(upTo zxid: Int64) -> Int {
+        unapplied = quorum.entries(after: zxid).map { TreeRecord(trusting: $0) }
+        return beginRestoration()
     }
 }
 

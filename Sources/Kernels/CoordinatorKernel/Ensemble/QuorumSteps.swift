@@ -69,7 +69,7 @@ extension CoordinatorKernel {
         guard lastZxid > zxid, let number = ensemble?.beginRestoration() else { return }
         // It may hold what is taken back.
         pendingSnapshot = nil
-        effects.append(.restore(number: number))
+        effects.append(.restore(number: number, upTo: .max))
     }
 
     /// The tree has been restored from snapshot and log.

@@ -68,13 +68,13 @@ struct EnsembleMember {
 
     // MARK: The tree from elsewhere
 
-    /// Restores the tree as snapshot and log have it once all before is durable; the log goes on behind it.
-    func restore(number: Int, with sync: SyncThread) {
+    /// Restores the tree as snapshot and log have it up to `end` once all before is durable; the log keeps everything.
+    func restore(number: Int, upTo end: Int64, with sync: SyncThread) {
         sync.perform(.afterEntries) { [storage, tree, tellKernel] log throws(StorageFailure) in
             // Closed, for what is read is cut to its end.
             try log.close()
             let recovery = try storage.recover(upTo: log.lastZxid) {
-                RestoredTree(tree, keepsSnapshot: true)
+                RestoredTree(tree, keepsSnapshot: true, upTo: end)
             }
             log = recovery.log
             tellKernel(.restored(recovery.state, number: number))
