@@ -26,7 +26,7 @@ struct Attempts: Sendable {
                 health.recovered(part)
                 return value
             } catch {
-                health.failed(part, "\(error)")
+                if !Task.isCancelled { health.failed(part, "\(error)") }
             }
             wait = min(wait * 2, Self.longestPause)
         } while await Self.pause(wait)
@@ -58,7 +58,7 @@ struct Attempts: Sendable {
                 if compares { comparedAt = now }
                 health.recovered("topics")
             } catch {
-                health.failed("topics", "\(error)")
+                if !Task.isCancelled { health.failed("topics", "\(error)") }
             }
         }
     }

@@ -30,6 +30,7 @@ struct CopyPump: Sendable {
                 try await move(round: rounds)
                 rounds &+= 1
             } catch {
+                if Task.isCancelled { return }
                 health.failed("broker \(broker)", "reading: \(error)")
                 source.forgetPlaces()
                 await bell.wait(atMost: Attempts.firstPause * 5)

@@ -22,8 +22,10 @@ final class InternalTopic: Sendable {
     }
 
     /// Writes records as one batch, creating the topic before the first.
-    func write(_ records: [(key: ByteBuffer, value: ByteBuffer)], unixMilliseconds: Int64) async throws {
-        guard !records.isEmpty else { return }
+    /// - Returns: the first record's offset; -1 when there was none to write.
+    @discardableResult
+    func write(_ records: [(key: ByteBuffer, value: ByteBuffer)], unixMilliseconds: Int64) async throws -> Offset {
+        guard !records.isEmpty else { return -1 }
         if !exists.withLock({ $0 }) {
             try await Administrator(cluster).create(
                 partition.topic, partitions: 1, replicas: replicas,
@@ -33,11 +35,11 @@ final class InternalTopic: Sendable {
         var builder = RecordBatchBuilder()
         for record in records { builder.append(timestamp: unixMilliseconds, key: record.key, value: record.value) }
         let batch = builder.finish()
-        try await cluster.retrying {
+        return try await cluster.retrying {
             let connection = try await cluster.connection(for: .leader(partition))
-            for answer in try await RawProduce()([(partition, .inMemory(batch))], on: connection) {
-                try ClientFault.check(answer.error.rawValue, "\(partition)", answer.message)
-            }
+            let answers = try await RawProduce()([(partition, .inMemory(batch))], on: connection)
+            for answer in answers { try ClientFault.check(answer.error.rawValue, "\(partition)", answer.message) }
+            return answers.first?.baseOffset ?? -1
         }
     }
 }

@@ -9,18 +9,17 @@ struct Link: Sendable {
     let settings: LinkSettings
     let clients: LinkClients
     let provenance: Provenance
-    let health: LinkHealth
     let figures: LinkFigures
     let logger: Logger
 
     /// Works until it is cancelled.
     func run() async {
-        let attempts = Attempts(health: health)
+        let attempts = Attempts(health: figures.health)
         await withTaskGroup(of: Void.self) { group in
             if let interval = settings.heartbeatsInterval {
                 group.addTask { await heartbeats(every: interval, attempts) }
             }
-            if settings.isEnabled { group.addTask { await bringTopics(attempts) } }
+            if settings.state == .running { group.addTask { await bringTopics(attempts) } }
         }
         await clients.close()
     }

@@ -33,13 +33,21 @@ struct ClusterClients {
     init(
         _ alias: String, _ settings: ClientSettings, lanes: Int = 1, on group: any EventLoopGroup, logger: Logger
     ) throws {
+        questions = try Self.client(alias, settings, on: group, logger: logger)
+        data = try (0..<lanes).map { _ in try Self.client(alias, settings, on: group, logger: logger) }
+    }
+
+    /// One connection to each broker.
+    /// - Throws: ``UnusableClient``.
+    static func client(
+        _ alias: String, _ settings: ClientSettings, on group: any EventLoopGroup, logger: Logger
+    ) throws -> KafkaClient {
         var settings = settings
         // The mirror tries for ever by itself; a cluster that is away must not hold up what concerns another.
         settings.operationTimeout = min(settings.operationTimeout, .seconds(5))
         settings.connectTimeout = min(settings.connectTimeout, .seconds(5))
         do {
-            questions = try KafkaClient(settings, group: group, logger: logger)
-            data = try (0..<lanes).map { _ in try KafkaClient(settings, group: group, logger: logger) }
+            return try KafkaClient(settings, group: group, logger: logger)
         } catch {
             throw UnusableClient(alias: alias, reason: "\(error)")
         }

@@ -28,7 +28,8 @@ extension KafkaClient {
         }
     }
 
-    private static func records(
+    /// The records of what a fetch gave that are in the range, without markers; and the offset behind all it gave.
+    static func records(
         in bytes: ByteBuffer, from offset: Offset, before end: Offset
     ) throws(InvalidRecords) -> (records: [Record], next: Offset) {
         var records: [Record] = []

@@ -31,6 +31,9 @@ package struct SettingValues: Sendable {
         return "\(path):\(line): "
     }
 
+    /// The line of the file in which `key` stands; 0 when it did not come from a file, nil when it is not set.
+    package func line(of key: String) -> Int? { entries[key]?.line }
+
     /// The value of a key that has a default or was set. A key without either is a mistake of the program.
     package func text(_ key: String) -> String {
         guard let text = self[key] else { preconditionFailure("\(key) has no value and no default") }

@@ -29,11 +29,10 @@ struct LinkOptions: ParsableArguments {
     func withEnds<Value: Sendable>(
         sourceTimeout: Duration? = nil, _ body: (LinkEnds) async throws -> Value
     ) async throws -> Value {
-        var logger = Logger(label: "martlet", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = .warning
         let (settings, _) = try MirrorSettings.read(PropertiesFile(reading: config))
-        let ends = try LinkEnds(
-            link, in: settings, sourceTimeout: sourceTimeout, on: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        let ends = try await LinkEnds.open(
+            link, in: settings, sourceTimeout: sourceTimeout, on: MultiThreadedEventLoopGroup.singleton,
+            logger: Self.warnings)
         do {
             let value = try await body(ends)
             await ends.close()
@@ -42,6 +41,13 @@ struct LinkOptions: ParsableArguments {
             await ends.close()
             throw error
         }
+    }
+
+    /// Tells what clients complain about.
+    static var warnings: Logger {
+        var logger = Logger(label: "martlet", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = .warning
+        return logger
     }
 
     static func printJSON(_ report: some Encodable) throws {

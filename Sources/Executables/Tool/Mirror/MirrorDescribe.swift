@@ -5,7 +5,7 @@ import MirrorServer
 struct MirrorDescribe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "describe",
-        abstract: "Tell how the topics of a link stand at its target, and which gaps it found.",
+        abstract: "Tell what a link does, how its topics stand at its target, and which gaps it found.",
         discussion: "The source may be away; then nothing is told of how far it is ahead.")
 
     @OptionGroup var options: LinkOptions
@@ -24,6 +24,11 @@ struct MirrorDescribe: AsyncParsableCommand {
     }
 
     private static func print(_ report: LinkStatusReport) {
+        let cause = report.cause.map { " (\($0))" } ?? ""
+        Swift.print("\(report.link) (\(report.mode)): \(report.state.rawValue)\(cause)")
+        for setting in report.settings where !setting.isDefault {
+            Swift.print("  \(setting.key)=\(setting.value ?? "") from \(setting.from)")
+        }
         var rows = [["PARTITION", "STATE", "HOME-EPOCH", "START", "END", "SOURCE-END", "LAG", "LAG-MS", "OPEN", "CUT"]]
         for topic in report.topics {
             for one in topic.partitions {

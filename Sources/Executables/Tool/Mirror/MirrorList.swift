@@ -1,37 +1,45 @@
 import ArgumentParser
 import MirrorServer
+import NIOPosix
 import Settings
 
 /// `martlet mirror list`: the links of a configuration.
-struct MirrorList: ParsableCommand {
+struct MirrorList: AsyncParsableCommand {
     private struct Line: Encodable {
         var link: String
         var mode: String
         var isEnabled: Bool
+        var state: LinkState
+        var cause: String?
         var topics: [String]
         var groups: [String]
     }
 
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List the links of a configuration; no cluster is asked.")
+        commandName: "list", abstract: "List the links of a configuration, and what was decided about them.",
+        discussion: "Links to clusters that do not answer are listed as the configuration has them.")
 
     @Option(help: "The mirror's configuration: mm2.properties.") var config: String
     @Flag(help: "Print JSON.") var json = false
 
-    func run() throws {
+    func run() async throws {
         let (settings, _) = try MirrorSettings.read(PropertiesFile(reading: config))
-        let lines = settings.links.map { link in
-            Line(
-                link: link.name, mode: link.mode.name, isEnabled: link.isEnabled, topics: link.plan.topics.patterns,
-                groups: link.groups.patterns)
+        let (decisions, faults) = await settings.decisions(
+            on: MultiThreadedEventLoopGroup.singleton, logger: LinkOptions.warnings)
+        let links = settings.links(after: decisions).filter { $0.isOfInterest || $0.heartbeatsInterval != nil }
+        let lines = links.map { link in
+            let fault = faults[link.target].map { "it is not known what was decided: \($0)" }
+            return Line(
+                link: link.name, mode: link.mode.name, isEnabled: link.isEnabled, state: link.state,
+                cause: fault ?? link.cause, topics: link.plan.topics.patterns, groups: link.groups.patterns)
         }
         if json { return try LinkOptions.printJSON(lines) }
         Table.print(
-            [["LINK", "MODE", "ENABLED", "TOPICS", "GROUPS"]]
+            [["LINK", "MODE", "STATE", "TOPICS", "GROUPS", "CAUSE"]]
                 + lines.map {
                     [
-                        $0.link, $0.mode, "\($0.isEnabled)", $0.topics.joined(separator: ","),
-                        $0.groups.joined(separator: ","),
+                        $0.link, $0.mode, $0.state.rawValue, $0.topics.joined(separator: ","),
+                        $0.groups.joined(separator: ","), $0.cause ?? "",
                     ]
                 })
     }

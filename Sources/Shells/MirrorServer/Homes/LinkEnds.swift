@@ -11,17 +11,37 @@ package struct LinkEnds: Sendable {
     package let source: KafkaClient
     package let target: KafkaClient
 
-    /// Finds a link, `source->target`, in a configuration.
+    /// Finds a link, `source->target`, in a configuration, and asks its target what was decided about it.
     /// - Parameter sourceTimeout: how long an operation at the source may take with its retries; nil as it is set.
-    /// - Throws: ``UnknownLink``, or what is wrong with certificates.
-    package init(
+    /// - Throws: ``UnknownLink``, what is wrong with certificates, or a fault of the target's.
+    package static func open(
         _ name: String, in settings: MirrorSettings, sourceTimeout: Duration? = nil, on group: any EventLoopGroup,
         logger: Logger
+    ) async throws -> LinkEnds {
+        let link = try settings.link(name)
+        let ends = try LinkEnds(link, in: settings, sourceTimeout: sourceTimeout, on: group, logger: logger)
+        do {
+            let decisions = try await DecisionReader.all(ends.target).decisions.about(linksTo: link.target)
+            let decided = settings.links(after: decisions).first { $0.name == name }
+            return LinkEnds(settings: decided ?? link, source: ends.source, target: ends.target)
+        } catch {
+            await ends.close()
+            throw error
+        }
+    }
+
+    private init(settings: LinkSettings, source: KafkaClient, target: KafkaClient) {
+        self.settings = settings
+        self.source = source
+        self.target = target
+    }
+
+    private init(
+        _ link: LinkSettings, in settings: MirrorSettings, sourceTimeout: Duration?, on group: any EventLoopGroup,
+        logger: Logger
     ) throws {
-        guard let link = settings.links.first(where: { $0.name == name }), var source = settings.clusters[link.source],
-            let target = settings.clusters[link.target]
-        else {
-            throw UnknownLink(name: name, known: settings.links.filter(\.isEnabled).map(\.name))
+        guard var source = settings.clusters[link.source], let target = settings.clusters[link.target] else {
+            preconditionFailure("\(link.name) names a cluster without settings")
         }
         if let sourceTimeout {
             source.operationTimeout = min(source.operationTimeout, sourceTimeout)
@@ -54,6 +74,17 @@ package struct LinkEnds: Sendable {
     }
 }
 
+extension MirrorSettings {
+    /// As the file has it. Throws ``UnknownLink``.
+    func link(_ name: String) throws(UnknownLink) -> LinkSettings {
+        guard let link = links.first(where: { $0.name == name }) else {
+            throw UnknownLink(name: name, known: links.filter(\.isEnabled).map(\.name))
+        }
+        return link
+    }
+}
+
+/// No two clusters of the configuration make such a link.
 package struct UnknownLink: Error, CustomStringConvertible {
     package var name: String
     package var known: [String]

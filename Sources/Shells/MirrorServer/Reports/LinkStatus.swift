@@ -12,7 +12,7 @@ package struct LinkStatus: Sendable {
 
     /// Of all topics that came by the link, or those selected.
     package func run(_ selection: NameSelection?) async throws -> LinkStatusReport {
-        var report = LinkStatusReport(link: ends.settings.name)
+        var report = LinkStatusReport(ends.settings)
         let topics = try await ends.topics(selection)
         let partitions = topics.flatMap { topic in
             (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }

@@ -44,12 +44,39 @@ package struct LinkStatusReport: Sendable, Encodable {
         package var cause: String
     }
 
+    /// What one setting of the link is, and where that comes from.
+    package struct Setting: Sendable, Encodable {
+        package var key: String
+        package var value: String?
+        /// `default`, a place in a file, or `martlet mirror`.
+        package var from: String
+        package var isDefault: Bool
+    }
+
     package var link: String
+    package var mode: String
+    package var state: LinkState
+    /// Why it is in its state; nil when nobody has said.
+    package var cause: String?
+    /// When something was last decided about it at run time; nil for never.
+    package var decidedAtUnixMilliseconds: Int64?
+    /// All that a link has.
+    package var settings: [Setting]
     package var topics: [Topic] = []
     /// What the ledger has, in order of topics and offsets.
     package var gaps: [Gap] = []
     /// Why the source could not be asked.
     package var sourceFault: String?
 
-    init(link: String) { self.link = link }
+    init(_ settings: LinkSettings) {
+        link = settings.name
+        mode = settings.mode.name
+        state = settings.state
+        cause = settings.cause
+        decidedAtUnixMilliseconds = settings.decision?.decidedAtUnixMilliseconds
+        self.settings = settings.sources.map { source in
+            Setting(
+                key: source.key, value: source.value, from: "\(source.place)", isDefault: source.place == .standard)
+        }
+    }
 }

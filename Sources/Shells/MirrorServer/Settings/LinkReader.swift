@@ -40,7 +40,20 @@ struct LinkReader {
                 remoteTopics: replicas("replication.factor"),
                 offsetSyncs: replicas("offset-syncs.topic.replication.factor"),
                 checkpoints: replicas("checkpoints.topic.replication.factor"),
-                heartbeats: replicas("heartbeats.topic.replication.factor")))
+                heartbeats: replicas("heartbeats.topic.replication.factor")),
+            sources: MirrorSchema.linkKeys.map { source(of: $0.name) })
+    }
+
+    /// Where the value of a key comes from.
+    private func source(of name: String) -> SettingSource {
+        let key = key(name)
+        let place: SettingSource.Place =
+            switch values.line(of: key) {
+            case nil: .standard
+            case 0?: .decision
+            case let line?: .file(path: values.path, line: line, key: key)
+            }
+        return SettingSource(key: name, value: values[key], place: place)
     }
 
     /// Topics of exact links keep their names; there is nothing that could tell a prefix from a name.

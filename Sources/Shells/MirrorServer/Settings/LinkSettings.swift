@@ -43,6 +43,12 @@ package struct LinkSettings: Sendable {
     package var emitsOffsetSyncs: Bool
     package var syncsLocation: SyncsLocation
     package var replication: ReplicationFactors
+    /// Every key that a link has, in the order of the reference.
+    package var sources: [SettingSource]
+    /// What was decided about it at run time; nil for nothing.
+    package var decision: LinkDecision?
+    /// Why it cannot be as was decided.
+    package var refusal: String?
 
     /// As it stands in the configuration.
     package var name: String { "\(source)->\(target)" }

@@ -100,7 +100,7 @@ package enum MirrorSchema {
     ]
 
     /// What MirrorMaker 2 knows of links and this mirror does without.
-    private static let ignoredLinkKeys = [
+    static let ignoredLinkKeys = [
         "add.source.alias.to.metrics", "admin.timeout.ms", "auto.include.jmx.reporter", "config.property.filter.class",
         "consumer.poll.timeout.ms", "errors.log.enable", "errors.log.include.messages", "errors.retry.delay.max.ms",
         "errors.retry.timeout", "errors.tolerance", "forwarding.admin.class", "group.filter.class", "header.converter",

@@ -5,10 +5,14 @@ import Settings
 /// All a mirror is told before it starts: clusters, and the links between them.
 package struct MirrorSettings: Sendable {
     package var clusters: [String: ClientSettings]
-    /// Those that copy, and those that only emit heartbeats; in the order of the file's clusters.
+    /// From every cluster to every other that this process writes to, in the order of the file's clusters. Most are not
+    /// enabled.
     package var links: [LinkSettings]
     /// nil for no port.
     package var metrics: MirrorMetricsSettings?
+    /// What all of this was read from.
+    let file: PropertiesFile
+    let targets: [String]
 
     /// Reads `mm2.properties`.
     /// - Parameter targets: the aliases of clusters that this process writes to; empty for all (`--clusters`).
@@ -44,18 +48,22 @@ package struct MirrorSettings: Sendable {
         }
         if let loop = loop(links, values) { problems.append(loop) }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
-        links.removeAll { link in
-            !(link.isEnabled || link.heartbeatsInterval != nil) || !(targets.isEmpty || targets.contains(link.target))
-        }
-        guard links.contains(where: \.isEnabled) else {
-            throw InvalidSettings(problems: ["\(file.path): no link is enabled (\(aliases[0])->other.enabled = true)"])
+        links.removeAll { !(targets.isEmpty || targets.contains($0.target)) }
+        var warnings = values.warnings
+        if !links.contains(where: \.isEnabled) {
+            warnings.append("\(file.path): no link is enabled, until martlet mirror create begins one")
         }
         let metrics =
             values.isSet("mirror.metrics.port")
             ? MirrorMetricsSettings(
                 host: values.text("mirror.metrics.host"), port: Int(values.integer("mirror.metrics.port"))) : nil
-        return (MirrorSettings(clusters: clusters, links: links, metrics: metrics), values.warnings)
+        let settings = MirrorSettings(
+            clusters: clusters, links: links, metrics: metrics, file: file, targets: targets)
+        return (settings, warnings)
     }
+
+    /// The clusters that this process writes to, sorted.
+    var targetAliases: [String] { Set(links.map(\.target)).sorted() }
 
     private static func aliases(_ file: PropertiesFile) throws(InvalidSettings) -> [String] {
         guard let entry = file.entries.last(where: { $0.key == "clusters" }) else {
