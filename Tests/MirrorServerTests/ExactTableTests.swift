@@ -33,11 +33,15 @@ import Testing
         table.claim(Self.broker, lanes: 4, now: .now + .seconds(60))
     }
 
-    private func answer(_ offsets: Range<Offset>, highWatermark: Offset = 1_000) -> RawFetch.Partition {
+    /// - Parameter isFull: about as long as an answer may be.
+    private func answer(
+        _ offsets: Range<Offset>, highWatermark: Offset = 1_000, isFull: Bool = false
+    ) -> RawFetch.Partition {
+        let value = isFull ? ByteBuffer(repeating: 0, count: (4 << 20) / offsets.count) : nil
         var builder = RecordBatchBuilder()
         builder.baseOffset = offsets.lowerBound
         builder.leaderEpoch = 3
-        for _ in offsets { builder.append(timestamp: 0, key: nil as ByteBuffer?, value: nil) }
+        for _ in offsets { builder.append(timestamp: 0, key: nil as ByteBuffer?, value: value) }
         return RawFetch.Partition(
             partition: Self.partition, error: .none, records: builder.finish(), highWatermark: highWatermark,
             lastStableOffset: highWatermark, logStart: 0, aborted: [])
@@ -50,7 +54,7 @@ import Testing
         #expect(first.positions.map(\.offset) == [0])
         #expect(first.leaderEpochs == [Self.partition: 3] && first.topicIDs == ["orders": Self.id])
         #expect(claim(table).positions.isEmpty)
-        #expect(table.take([answer(0..<10)], of: first) == [Self.partition])
+        #expect(table.take([answer(0..<10, isFull: true)], of: first) == [Self.partition])
 
         let claims = (0..<5).map { _ in claim(table) }
         #expect(claims.map { $0.positions.first?.offset } == [10, 20, 30, 40, nil])

@@ -27,7 +27,7 @@ import Testing
                 continue
             }
             let (bytes, next) = fetch(offset, Offset.random(in: 1...6, using: &chance), end)
-            for range in ahead.take(bytes, at: offset, next: next) {
+            for range in ahead.take(bytes, at: offset, next: next, isFull: .random(using: &chance)) {
                 #expect(range.lowerBound <= reached, "a hole before \(range) at \(reached)")
                 reached = max(reached, range.upperBound)
             }
@@ -40,20 +40,28 @@ import Testing
         var ahead = ReadAhead<Int>(at: 50)
         #expect(ahead.ask(upTo: 1_000, most: 4) == 50)
         #expect(ahead.ask(upTo: 1_000, most: 4) == nil)
-        #expect(ahead.take(1, at: 50, next: 60) == [1])
+        #expect(ahead.take(1, at: 50, next: 60, isFull: true) == [1])
         #expect(ahead.ask(upTo: 75, most: 4) == 60)
         #expect(ahead.ask(upTo: 75, most: 4) == 70)
         // There is nothing so far ahead.
         #expect(ahead.ask(upTo: 75, most: 4) == nil)
-        #expect(ahead.take(3, at: 70, next: 75) == [])
-        #expect(ahead.take(2, at: 60, next: 71) == [2, 3])
+        #expect(ahead.take(3, at: 70, next: 75, isFull: true) == [])
+        #expect(ahead.take(2, at: 60, next: 71, isFull: true) == [2, 3])
+    }
+
+    @Test func whatOneFetchBringsIsNotReadTwice() {
+        var ahead = ReadAhead<Int>(at: 0)
+        #expect(ahead.ask(upTo: 100, most: 4) == 0)
+        #expect(ahead.take(1, at: 0, next: 10, isFull: false) == [1])
+        #expect(ahead.ask(upTo: 100, most: 4) == 10)
+        #expect(ahead.ask(upTo: 100, most: 4) == nil)
     }
 
     @Test func anAnswerThatNobodyAskedForIsLeft() {
         var ahead = ReadAhead<Int>(at: 5)
-        #expect(ahead.take(1, at: 5, next: 6) == [])
+        #expect(ahead.take(1, at: 5, next: 6, isFull: true) == [])
         #expect(ahead.ask(upTo: 10, most: 1) == 5)
-        #expect(ahead.take(1, at: 5, next: 5) == [])
+        #expect(ahead.take(1, at: 5, next: 5, isFull: true) == [])
         #expect(ahead.ask(upTo: 10, most: 1) == 5)
     }
 }

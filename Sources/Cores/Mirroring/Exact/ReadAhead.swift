@@ -21,7 +21,7 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
 
     /// In order; adjacent.
     private var stripes: [Stripe]
-    /// Offsets that one fetch gives, as far as is known; 0 before that.
+    /// Offsets that the last fetch gave; 0 while one fetch brings all there is.
     private var stride: Offset = 0
 
     /// Begins to read at `offset`.
@@ -51,15 +51,18 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
     }
 
     /// What a fetch at `offset`, which ``ask(upTo:most:)`` has given, brought.
-    /// - Parameter next: the offset behind it; `offset` itself when it brought nothing.
+    /// - Parameters:
+    ///   - next: the offset behind it; `offset` itself when it brought nothing.
+    ///   - isFull: whether it brought about as much as it could hold. After one that did not the next place is not read
+    ///     ahead: both would bring the same bytes.
     /// - Returns: all that is in order now.
-    package mutating func take(_ bytes: Bytes, at offset: Offset, next: Offset) -> [Bytes] {
+    package mutating func take(_ bytes: Bytes, at offset: Offset, next: Offset, isFull: Bool) -> [Bytes] {
         guard let place = stripes.firstIndex(where: { $0.isAsked && $0.next == offset }) else { return [] }
         stripes[place].isAsked = false
         if next > offset {
             stripes[place].held.append(bytes)
             stripes[place].next = next
-            stride = next - offset
+            stride = isFull ? next - offset : 0
         }
         var ready = stripes[0].held
         stripes[0].held = []

@@ -12,6 +12,9 @@ struct ExactEntry {
         var homeEpoch: Int32
     }
 
+    /// How much of one partition a fetch brings when there is more behind it.
+    private static let fullFetchInBytes = Int(ExactPump.mostBytesOfPartition) / 2
+
     var partition = ExactPartition()
     /// The broker of the source that leads it.
     var leader: BrokerID?
@@ -56,7 +59,8 @@ struct ExactEntry {
         _ answer: RawFetch.Partition, at offset: Offset
     ) throws(ExactPartition.Unmirrorable) -> [ExactPartition.Append] {
         let next = try ExactPartition.end(of: answer.records, from: offset)
-        var ready = ahead?.take(answer.records, at: offset, next: next) ?? []
+        let isFull = answer.records.readableBytes >= Self.fullFetchInBytes
+        var ready = ahead?.take(answer.records, at: offset, next: next, isFull: isFull) ?? []
         // Also what brings nothing tells where the source begins and ends.
         if next == offset { ready.append(ByteBuffer()) }
         var appends: [ExactPartition.Append] = []

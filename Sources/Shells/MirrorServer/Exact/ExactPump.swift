@@ -12,6 +12,9 @@ import WireCoding
 struct ExactPump: Sendable {
     static let lanes = 4
     private static let mostBytesUnderWay = 64 << 20
+    private static let mostBytesOfFetch: Int32 = 16 << 20
+    /// Of each one that shares a fetch with others.
+    static let mostBytesOfPartition: Int32 = 4 << 20
     /// A request ends when it has become this long.
     private static let longestRequestInBytes = 8 << 20
 
@@ -64,8 +67,8 @@ struct ExactPump: Sendable {
         var fetch = RawFetch()
         fetch.leaderEpochs = claim.leaderEpochs
         fetch.topicIDs = claim.topicIDs
-        fetch.maximumBytes = 16 << 20
-        fetch.maximumBytesPerPartition = claim.positions.count == 1 ? 16 << 20 : 4 << 20
+        fetch.maximumBytes = Self.mostBytesOfFetch
+        fetch.maximumBytesPerPartition = claim.positions.count == 1 ? Self.mostBytesOfFetch : Self.mostBytesOfPartition
         let connection = try await source.connection(to: broker)
         return try await fetch(claim.positions, on: connection)
     }
