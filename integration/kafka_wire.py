@@ -1,8 +1,10 @@
 """Produce requests as bytes, for what no client would send."""
 
+import gzip
 import socket
 import struct
 
+from kafka.codec import lz4_encode, snappy_encode, zstd_encode
 from kafka.record._crc32c import crc as crc32c
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
@@ -12,6 +14,8 @@ from martlet import DEADLINE
 BASE_OFFSET, LENGTH, MAGIC, CRC, ATTRIBUTES, LAST_OFFSET_DELTA, BASE_TIMESTAMP, MAX_TIMESTAMP, COUNT, RECORDS = (
     0, 8, 16, 17, 21, 23, 27, 35, 57, 61)
 VERSION = 8
+# How a producer compresses, by the codec's number in the attributes.
+CODECS = {1: gzip.compress, 2: snappy_encode, 3: lz4_encode, 4: zstd_encode}
 
 
 def batch(values, timestamp=1_700_000_000_000, key=b"k"):
@@ -32,6 +36,13 @@ def altered(whole, *changes, renewing=True):
     if renewing:
         struct.pack_into(">I", changed, CRC, crc32c(changed[ATTRIBUTES:]))
     return changed
+
+
+def compressed(whole, codec, records=None):
+    """The batch with its records compressed, or with what was compressed of others before."""
+    packed = CODECS[codec](bytes(whole[RECORDS:])) if records is None else records
+    changed = whole[:RECORDS] + packed
+    return altered(changed, (ATTRIBUTES, "h", codec), (LENGTH, "i", len(changed) - LENGTH - 4))
 
 
 def _text(value):

@@ -19,6 +19,41 @@ import Testing
         #expect(log.leaderEpochs.entries == [.init(epoch: 3, startOffset: 0)])
     }
 
+    @Test(arguments: CompressionCodec.allCases)
+    func aHeaderThatLiesAboutTheLargestTimestampIsPutRight(codec: CompressionCodec) throws {
+        for (lie, type) in [(Int64.max, TimestampType.createTime), (-1, .createTime), (7, .logAppendTime)] {
+            let log = try opened(SimulatedDisk(), settings { $0.timestampType = type })
+            var forged = batch(["a", "b"], codec: codec)
+            forged.setInteger(lie, at: forged.readerIndex + 35)
+            forged.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
+            let largest = type == .createTime ? 1_700_000_000_001 : moment(9).unixMilliseconds
+            #expect(try log.append(forged, at: moment(9)).appended?.maxTimestamp == largest)
+            #expect(try log.batches().map(\.header.maxTimestamp) == [largest])
+            #expect(try log.values(from: 0).map(\.value) == ["a", "b"])
+        }
+    }
+
+    @Test(arguments: CompressionCodec.allCases)
+    func offsetsThatAreCountedWronglyAreCountedAnew(codec: CompressionCodec) throws {
+        let log = try opened(SimulatedDisk())
+        try log.append(batch(["first"]))
+        var builder = RecordBatchBuilder(codec: codec)
+        (builder.producerID, builder.producerEpoch, builder.baseSequence) = (9, 2, 0)
+        for (value, delta) in [("a", 1), ("b", 2), ("c", 7)] as [(String, Int32)] {
+            builder.append(
+                timestamp: 1_700_000_000_000, key: nil, value: ByteBuffer(string: value), offsetDelta: delta)
+        }
+        var forged = builder.finish()
+        forged.setInteger(Int32(2), at: forged.readerIndex + 23)
+        forged.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
+        #expect(try log.append(forged).appended?.lastOffset == 3)
+        let read = try log.values(from: 0)
+        #expect(read.map(\.value) == ["first", "a", "b", "c"] && read.map(\.offset) == [0, 1, 2, 3])
+        let header = try #require(log.batches().last?.header)
+        #expect(header.producerID == 9 && header.producerEpoch == 2 && header.lastSequence == 2)
+        #expect(header.attributes.codec == codec)
+    }
+
     @Test func theBatchIsStoredAsItCameButForOffsetAndEpoch() throws {
         let log = try opened(SimulatedDisk())
         try log.append(batch(["a"]))

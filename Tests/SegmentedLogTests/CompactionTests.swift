@@ -158,10 +158,12 @@ extension PartitionLog {
         try log.append(keyed([("a", "0"), ("b", "0")]))
         try log.append(keyed([("a", "lost")], producer: 7, sequence: 0, isTransactional: true))
         _ = try log.append(
-            marker(producer: 7, epoch: 0, isCommit: false), leaderEpoch: 0, origin: .broker, at: moment())
+            marker(producer: 7, epoch: 0, isCommit: false), leaderEpoch: 0, origin: .broker,
+            inspector: RecordInspector(), at: moment())
         try log.append(keyed([("a", "1"), ("b", "1")], producer: 7, sequence: 1, isTransactional: true))
         _ = try log.append(
-            marker(producer: 7, epoch: 0, isCommit: true), leaderEpoch: 0, origin: .broker, at: moment())
+            marker(producer: 7, epoch: 0, isCommit: true), leaderEpoch: 0, origin: .broker,
+            inspector: RecordInspector(), at: moment())
         try log.append(keyed([("c", "1"), ("d", "1")]))
         try log.append(keyed([("e", "1"), ("f", "1")]))
         log.advanceHighWatermark(to: log.logEndOffset)

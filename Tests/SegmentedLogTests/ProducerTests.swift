@@ -1,5 +1,6 @@
 import ClusterModel
 import NIOCore
+import Records
 import SegmentedLog
 import Simulation
 import Testing
@@ -115,14 +116,18 @@ import Testing
         log = try restarted(log, restart)
         #expect(log.lastStableOffset == 1)
         let abort = marker(producer: 1, epoch: 0, isCommit: false, coordinatorEpoch: 5)
-        #expect(try log.append(abort, leaderEpoch: 0, origin: .broker, at: moment()).appended?.firstOffset == 3)
+        #expect(
+            try log.append(abort, leaderEpoch: 0, origin: .broker, inspector: RecordInspector(), at: moment()).appended?
+                .firstOffset == 3)
         #expect(log.lastStableOffset == 1)
         log.advanceHighWatermark(to: 4)
         #expect(log.lastStableOffset == 2)
         let late = marker(producer: 1, epoch: 0, isCommit: true, coordinatorEpoch: 4)
-        #expect(try log.append(late, leaderEpoch: 0, origin: .broker, at: moment()).refusal?.errorCode == 52)
+        #expect(
+            try log.append(late, leaderEpoch: 0, origin: .broker, inspector: RecordInspector(), at: moment()).refusal?
+                .errorCode == 52)
         let commit = marker(producer: 2, epoch: 0, isCommit: true, coordinatorEpoch: 5)
-        _ = try log.append(commit, leaderEpoch: 0, origin: .broker, at: moment())
+        _ = try log.append(commit, leaderEpoch: 0, origin: .broker, inspector: RecordInspector(), at: moment())
         log.advanceHighWatermark(to: 5)
         #expect(log.lastStableOffset == 5)
         log = try restarted(log, restart)
@@ -139,13 +144,14 @@ import Testing
             batch(["t1"], producer: 1, epoch: 0, sequence: 0, isTransactional: true),
             marker(producer: 1, epoch: 0, isCommit: false),
             batch(["t2"], producer: 1, epoch: 0, sequence: 1, isTransactional: true))
-        _ = try log.append(batches, leaderEpoch: 0, origin: .broker, at: moment())
+        _ = try log.append(batches, leaderEpoch: 0, origin: .broker, inspector: RecordInspector(), at: moment())
         log.advanceHighWatermark(to: 3)
         #expect(log.lastStableOffset == 2)
         #expect(log.openTransactions.map(\.firstOffset) == [2])
         #expect(try aborted(log, from: 0) == [AbortedTransaction(producerID: 1, firstOffset: 0)])
         _ = try log.append(
-            marker(producer: 1, epoch: 0, isCommit: true), leaderEpoch: 0, origin: .broker, at: moment())
+            marker(producer: 1, epoch: 0, isCommit: true), leaderEpoch: 0, origin: .broker,
+            inspector: RecordInspector(), at: moment())
         log.advanceHighWatermark(to: 4)
         #expect(log.lastStableOffset == 4)
     }

@@ -23,8 +23,10 @@ import Testing
     }
 
     /// The batch with other bytes at a place of its header; the CRC renewed when asked.
-    func altered(_ bytes: [UInt8], at place: Int, renewing: Bool = true) -> ByteBuffer {
-        var changed = batch(["x", "y"])
+    func altered(
+        _ bytes: [UInt8], at place: Int, renewing: Bool = true, codec: CompressionCodec = .none
+    ) -> ByteBuffer {
+        var changed = batch(["x", "y"], codec: codec)
         changed.setBytes(bytes, at: changed.readerIndex + place)
         if renewing { changed.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) } }
         return changed
@@ -83,8 +85,9 @@ import Testing
     }
 
     /// Header and last offset agree, but there are two records.
-    @Test(arguments: [Int32(1), 3, 1000, .max]) func countThatTheRecordsDoNotBear(count: Int32) throws {
-        var forged = altered(withUnsafeBytes(of: count.bigEndian) { Array($0) }, at: 57)
+    @Test(arguments: [Int32(1), 3, 1000, .max], CompressionCodec.allCases)
+    func countThatTheRecordsDoNotBear(count: Int32, codec: CompressionCodec) throws {
+        var forged = altered(withUnsafeBytes(of: count.bigEndian) { Array($0) }, at: 57, codec: codec)
         forged.setInteger(count - 1, at: forged.readerIndex + 23)
         forged.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
         let refusal = try refuse(forged)
@@ -94,6 +97,49 @@ import Testing
     /// The first record's length, of which the others' places depend.
     @Test(arguments: [UInt8(0), 1, 2, 0x7f, 0x80, 0xff]) func recordLengthThatIsNone(length: UInt8) throws {
         #expect(try refuse(altered([length], at: 61))?.errorCode == 87)
+    }
+
+    @Test(arguments: [CompressionCodec.gzip, .snappy, .lz4, .zstd])
+    func whatIsNotCompressedAsItSays(codec: CompressionCodec) throws {
+        let refusal = try refuse(altered([0, codec.rawValue], at: 21))
+        #expect(refusal == .invalid(.corruptCompression(codec)) && refusal?.errorCode == 87)
+        var cut = batch(["x", "y"], codec: codec)
+        cut.moveWriterIndex(to: cut.writerIndex - 1)
+        cut.setInteger(Int32(cut.readableBytes - 12), at: cut.readerIndex + 8)
+        cut.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
+        #expect(try refuse(cut)?.errorCode == 87)
+    }
+
+    /// A batch that is small, of a record that is as large as it says.
+    @Test(arguments: [CompressionCodec.gzip, .lz4, .zstd]) func bombs(codec: CompressionCodec) throws {
+        let limit = CompressionCodec.defaultLimitInBytes
+        var builder = RecordBatchBuilder(codec: codec)
+        builder.append(timestamp: 0, key: ByteBuffer(string: "k"), value: nil)
+        var bomb = builder.finish()
+        bomb.moveWriterIndex(to: bomb.readerIndex + RecordBatchHeader.sizeInBytes)
+        // The length of the record, no attributes, the first in time and place, a key, and the length of the value.
+        var head: [UInt8] = []
+        for number in [limit + 11, 0, 0] { head += varint(number) }
+        head += [0] + varint(1) + Array("k".utf8) + varint(limit)
+        head.withUnsafeBytes { codec.compress($0, into: &bomb) }
+        var frame = ByteBuffer()
+        [UInt8](repeating: 0, count: 1 << 20).withUnsafeBytes { codec.compress($0, into: &frame) }
+        for _ in 0..<limit >> 20 { bomb.writeImmutableBuffer(frame) }
+        bomb.setInteger(Int32(bomb.readableBytes - 12), at: bomb.readerIndex + 8)
+        bomb.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
+        let refusal = try refuse(bomb) { $0.maxBatchSizeInBytes = bomb.readableBytes }
+        #expect(refusal == .invalid(.tooLarge(limitInBytes: limit)) && refusal?.errorCode == 10)
+    }
+
+    /// As records have them.
+    private func varint(_ number: Int) -> [UInt8] {
+        var rest = number << 1
+        var bytes: [UInt8] = []
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        return bytes + [UInt8(rest)]
     }
 
     @Test func unknownCodec() throws {
@@ -121,6 +167,17 @@ import Testing
         let refusal = try refuse(batch(["x"], keys: false, codec: .gzip)) { $0.cleanupPolicy = .compact }
         #expect(refusal == .keysMissing(recordIndexes: [0]) && refusal?.errorCode == 87)
         #expect(refusal?.recordErrors.map(\.message) == ["Compacted topic cannot accept message without key"])
+    }
+
+    @Test(arguments: CompressionCodec.allCases)
+    func timestampsOfAllRecordsCount(codec: CompressionCodec) throws {
+        let now = moment().unixMilliseconds
+        // Of the records that are made one after the other, the last is too late.
+        var forged = batch(["x", "y", "z"], codec: codec, from: now + 9)
+        forged.setInteger(now, at: forged.readerIndex + 35)
+        forged.withUnsafeMutableReadableBytes { BatchRewriting.renewCRC(of: $0) }
+        let refusal = try refuse(forged) { $0.timestampAfterLimitInMilliseconds = 10 }
+        #expect(refusal?.errorCode == 32 && refusal?.recordErrors.map(\.recordIndex) == [2])
     }
 
     @Test func timestampsNearTheClock() throws {

@@ -66,7 +66,7 @@ extension PartitionLog {
     /// Appends as the leader of epoch 0 does for a producer.
     @discardableResult
     func append(_ batches: ByteBuffer, epoch: LeaderEpoch = 0, at now: Instant = moment()) throws -> AppendOutcome {
-        try append(batches, leaderEpoch: epoch, origin: .client, at: now)
+        try append(batches, leaderEpoch: epoch, origin: .client, inspector: RecordInspector(), at: now)
     }
 
     /// The values of all records from `offset` on, with their offsets, read slice by slice.

@@ -53,7 +53,7 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     /// A producer's batch begins at offset 0, whatever offsets it gets.
     case baseOffsetOfProducer(Offset)
     /// Records whose timestamps are too far from the broker's clock; all in milliseconds since 1970.
-    case timestampsOutOfRange([RefusedTimestamp], earliest: Int64, latest: Int64)
+    case timestampsOutOfRange([RecordFindings.Timestamp], earliest: Int64, latest: Int64)
     /// Only brokers stamp records with the time of append.
     case timestampTypeOfBrokers
     /// Only brokers write control batches.
@@ -81,7 +81,11 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     package var errorCode: Int16 {
         switch self {
         case .invalid(.unknownCodec): 76
-        case .invalid(.wrongRecordCount), .invalid(.malformedRecord), .invalid(.malformedControlRecord): 87
+        case .invalid(.tooLarge): 10
+        // The checksum holds: these are the bytes that the producer sent, and sending them again would mend nothing.
+        case .invalid(.wrongRecordCount), .invalid(.malformedRecord), .invalid(.malformedControlRecord),
+            .invalid(.corruptCompression):
+            87
         case .invalid: 2
         case .empty, .baseOffsetOfProducer, .controlBatchFromClient, .keysMissing, .inconsistentProducer: 87
         case .oldFormat: 43
@@ -126,19 +130,6 @@ package enum AppendRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .offsetsOutOfOrder(let expected, let found): "batches at offset \(found) came where \(expected) is next"
         case .offsetsTooFarApart(let first, let last): "no segment holds batches at both \(first) and \(last)"
         }
-    }
-}
-
-/// A record's timestamp that a topic does not take.
-package struct RefusedTimestamp: Sendable, Equatable {
-    /// The record's place in its batch.
-    package var recordIndex: Int
-    /// In milliseconds since 1970.
-    package var timestamp: Int64
-
-    package init(recordIndex: Int, timestamp: Int64) {
-        self.recordIndex = recordIndex
-        self.timestamp = timestamp
     }
 }
 

@@ -104,6 +104,21 @@ extension ByteBuffer {
 }
 
 extension RecordBatch {
+    /// A batch of magic 2 with the same records, whose offsets go up one by one from the batch's.
+    package func renumbered() throws(InvalidRecords) -> ByteBuffer {
+        var builder = RecordBatchBuilder(attributes: header.attributes)
+        builder.baseOffset = header.baseOffset
+        builder.leaderEpoch = header.leaderEpoch
+        builder.producerID = header.producerID
+        builder.producerEpoch = header.producerEpoch
+        builder.baseSequence = header.baseSequence
+        var records = try RecordIterator(self)
+        while let record = try records.next() {
+            builder.append(timestamp: record.timestamp, key: record.key, value: record.value, headers: record.headers)
+        }
+        return builder.finish()
+    }
+
     /// A batch of magic 2 with the same records in another codec.
     /// - Parameter level: nil for the codec's default.
     package func recompressed(with codec: CompressionCodec, level: Int?) throws(InvalidRecords) -> ByteBuffer {

@@ -3,6 +3,7 @@ import Controller
 import KafkaProtocol
 import KafkaProtocolAdmin
 import NIOCore
+import Records
 import Seams
 import SegmentedLog
 import WireCoding
@@ -74,6 +75,8 @@ package struct BrokerKernel: ProtocolCore {
     package internal(set) var partitions: [TopicPartition: Partition] = [:]
 
     let logStore: LogStore
+    /// Looks at what clients produce to any partition.
+    let inspector = RecordInspector()
     /// Partitions that are to be here and cannot be served, and why.
     package internal(set) var offline: [TopicPartition: OfflineReason] = [:]
     /// Those that the controller was told of last.

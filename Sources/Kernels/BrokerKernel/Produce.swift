@@ -114,9 +114,9 @@ extension BrokerKernel {
     /// Appends batches of a client's or the broker's own to a partition that this broker leads. Where `flush.messages`
     /// or `flush.ms` ask for it they are on disk on return. nil when the disk failed.
     mutating func append(_ batches: ByteBuffer, to partition: Partition, origin: AppendOrigin) -> AppendOutcome? {
-        let outcome = onLog { [now] () throws(LogFailure) in
+        let outcome = onLog { [now, inspector] () throws(LogFailure) in
             let outcome = try partition.log.append(
-                batches, leaderEpoch: partition.leaderEpoch, origin: origin, at: now)
+                batches, leaderEpoch: partition.leaderEpoch, origin: origin, inspector: inspector, at: now)
             if partition.log.isFlushDue(at: now) { try partition.log.flush(at: now) }
             return outcome
         }

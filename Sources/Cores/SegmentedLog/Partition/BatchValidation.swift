@@ -1,39 +1,33 @@
 import ClusterModel
-import NIOCore
 import Records
 
-/// What a log asks of batches before it takes them. Compressed records are not looked into unless their keys or
-/// timestamps matter.
+/// What a log asks of batches before it takes them. All records of clients are looked at, those of brokers never.
 enum BatchValidation {
-    /// How many unsound records of a batch are named at most.
-    private static let namedRecords = 100
-
-    /// Checks batches that get their offsets here, and gathers their headers.
+    /// Checks batches that get their offsets here, and gathers their headers, with the largest timestamps of their
+    /// records.
     /// - Parameter now: in milliseconds since 1970.
+    /// - Returns: whether in each batch the records' offsets go up one by one from the batch's.
     static func check(
-        _ bytes: UnsafeRawBufferPointer, origin: AppendOrigin, settings: LogSettings, now: Int64,
-        into headers: inout [RecordBatchHeader]
-    ) throws(AppendRefusal) {
+        _ bytes: UnsafeRawBufferPointer, origin: AppendOrigin, settings: LogSettings, inspector: RecordInspector,
+        now: Int64, into headers: inout [RecordBatchHeader]
+    ) throws(AppendRefusal) -> Bool {
         guard bytes.count <= settings.segmentSizeInBytes else {
             throw .tooLargeForSegment(sizeInBytes: bytes.count, limit: settings.segmentSizeInBytes)
         }
+        var areOffsetsConsecutive = true
         try eachBatch(of: bytes, into: &headers) { header, batch throws(AppendRefusal) in
             guard batch.count <= settings.maxBatchSizeInBytes || origin == .broker else {
                 throw .batchTooLarge(sizeInBytes: batch.count, limit: settings.maxBatchSizeInBytes)
             }
-            try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
-                try header.checkCount()
-                if origin == .client { try header.checkFraming(of: batch) }
-            }
+            try AppendRefusal.ifInvalid { () throws(InvalidRecords) in try header.checkCount() }
             if origin == .client, header.baseOffset != 0 { throw .baseOffsetOfProducer(header.baseOffset) }
             try checkProducer(header, origin: origin)
-            if settings.timestampType == .createTime, origin == .client {
-                try checkTimestamps(header, batch, settings: settings, now: now)
-            }
-            if settings.cleanupPolicy.contains(.compact), !header.attributes.isControl {
-                try checkKeys(header, batch)
-            }
+            guard origin == .client else { return }
+            let found = try checkRecords(header, batch, settings: settings, inspector: inspector, now: now)
+            if settings.timestampType == .createTime { header.maxTimestamp = found.maxTimestamp }
+            if !found.areOffsetsConsecutive { areOffsetsConsecutive = false }
         }
+        return areOffsetsConsecutive
     }
 
     /// Checks batches that keep their offsets, and gathers their headers.
@@ -64,18 +58,18 @@ enum BatchValidation {
 
     private static func eachBatch(
         of bytes: UnsafeRawBufferPointer, allowsOldFormats: Bool = false, into headers: inout [RecordBatchHeader],
-        _ body: (RecordBatchHeader, UnsafeRawBufferPointer) throws(AppendRefusal) -> Void
+        _ body: (inout RecordBatchHeader, UnsafeRawBufferPointer) throws(AppendRefusal) -> Void
     ) throws(AppendRefusal) {
         headers.removeAll(keepingCapacity: true)
         var position = 0
         while position < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[position...])
-            let header = try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
+            var header = try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
                 try RecordBatchHeader(reading: rest)
             }
             guard header.magic == 2 || allowsOldFormats else { throw .oldFormat(magic: header.magic) }
             try AppendRefusal.ifInvalid { () throws(InvalidRecords) in try header.checkCRC(of: rest) }
-            try body(header, UnsafeRawBufferPointer(rebasing: rest[..<header.sizeInBytes]))
+            try body(&header, UnsafeRawBufferPointer(rebasing: rest[..<header.sizeInBytes]))
             headers.append(header)
             position += header.sizeInBytes
         }
@@ -94,48 +88,29 @@ enum BatchValidation {
         }
     }
 
-    private static func checkTimestamps(
-        _ header: RecordBatchHeader, _ batch: UnsafeRawBufferPointer, settings: LogSettings, now: Int64
-    ) throws(AppendRefusal) {
-        if header.attributes.timestampType == .logAppendTime { throw .timestampTypeOfBrokers }
+    private static func checkRecords(
+        _ header: RecordBatchHeader, _ batch: UnsafeRawBufferPointer, settings: LogSettings,
+        inspector: RecordInspector, now: Int64
+    ) throws(AppendRefusal) -> RecordFindings {
         let before = settings.timestampBeforeLimitInMilliseconds
         let after = settings.timestampAfterLimitInMilliseconds
-        guard before < .max || after < .max else { return }
-        // The header says which is the largest, but it is the producer who says so.
-        var refused: [RefusedTimestamp] = []
-        try eachRecord(of: batch, header) { index, record in
-            guard record.timestamp != -1 else { return true }
-            let (age, _) = now.subtractingReportingOverflow(record.timestamp)
-            if age > before || 0 &- age > after {
-                refused.append(RefusedTimestamp(recordIndex: index, timestamp: record.timestamp))
-            }
-            return refused.count < namedRecords
+        var rules = RecordRules()
+        rules.requiresKeys = settings.cleanupPolicy.contains(.compact)
+        if settings.timestampType == .createTime {
+            if header.attributes.timestampType == .logAppendTime { throw .timestampTypeOfBrokers }
+            // What the header says of the largest, it is the producer who says so.
+            if before < .max { rules.earliest = now &- before }
+            let (latest, isBeyondAll) = now.addingReportingOverflow(after)
+            if !isBeyondAll { rules.latest = latest }
         }
-        if !refused.isEmpty {
-            throw .timestampsOutOfRange(refused, earliest: now &- before, latest: now &+ after)
+        let found = try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
+            try inspector.inspect(batch, header, rules: rules)
         }
-    }
-
-    private static func checkKeys(
-        _ header: RecordBatchHeader, _ batch: UnsafeRawBufferPointer
-    ) throws(AppendRefusal) {
-        var missing: [Int] = []
-        try eachRecord(of: batch, header) { index, record in
-            if record.key == nil { missing.append(index) }
-            return missing.count < namedRecords
+        if !found.untimely.isEmpty {
+            throw .timestampsOutOfRange(found.untimely, earliest: now &- before, latest: now &+ after)
         }
-        if !missing.isEmpty { throw .keysMissing(recordIndexes: missing) }
-    }
-
-    /// Calls `body` with each record and its place, until it returns false.
-    private static func eachRecord(
-        of batch: UnsafeRawBufferPointer, _ header: RecordBatchHeader, _ body: (Int, Record) -> Bool
-    ) throws(AppendRefusal) {
-        try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
-            var records = try RecordIterator(RecordBatch(header: header, bytes: ByteBuffer(bytes: batch)))
-            var index = 0
-            while let record = try records.next(), body(index, record) { index += 1 }
-        }
+        if !found.keyless.isEmpty { throw .keysMissing(recordIndexes: found.keyless) }
+        return found
     }
 }
 

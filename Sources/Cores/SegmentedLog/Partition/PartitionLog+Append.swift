@@ -11,8 +11,10 @@ extension PartitionLog {
     /// - Parameters:
     ///   - batches: one or more whole batches and nothing else.
     ///   - leaderEpoch: the epoch in which this broker leads.
+    ///   - inspector: looks at the records of clients.
     package func append(
-        _ batches: ByteBuffer, leaderEpoch: LeaderEpoch, origin: AppendOrigin, at now: Instant
+        _ batches: ByteBuffer, leaderEpoch: LeaderEpoch, origin: AppendOrigin, inspector: RecordInspector,
+        at now: Instant
     ) throws(LogFailure) -> AppendOutcome {
         let stored: ByteBuffer
         do throws(AppendRefusal) {
@@ -21,12 +23,18 @@ extension PartitionLog {
             return .refused(error)
         }
         return try rewriting(stored) { bytes throws(LogFailure) in
+            var renumbered: ByteBuffer?
             do throws(AppendRefusal) {
-                try BatchValidation.check(
-                    UnsafeRawBufferPointer(bytes), origin: origin, settings: settings, now: now.unixMilliseconds,
-                    into: &headers)
+                let areOffsetsConsecutive = try BatchValidation.check(
+                    UnsafeRawBufferPointer(bytes), origin: origin, settings: settings, inspector: inspector,
+                    now: now.unixMilliseconds, into: &headers)
+                if !areOffsetsConsecutive { renumbered = try StoredForm.renumbered(stored) }
             } catch {
                 return .refused(error)
+            }
+            if let renumbered {
+                return try append(
+                    renumbered, leaderEpoch: leaderEpoch, origin: origin, inspector: inspector, at: now)
             }
             if origin == .client, let repeated = repeatedBatch() { return .duplicate(repeated) }
             assignOffsets(in: bytes, leaderEpoch: leaderEpoch, at: now)
@@ -116,10 +124,8 @@ extension PartitionLog {
             header.baseOffset = next
             header.leaderEpoch = leaderEpoch
             BatchRewriting.place(batch, at: next, leaderEpoch: leaderEpoch)
-            if settings.timestampType == .logAppendTime {
-                BatchRewriting.setTimestamp(.logAppendTime, max: now.unixMilliseconds, of: batch)
-                header.maxTimestamp = now.unixMilliseconds
-            }
+            if settings.timestampType == .logAppendTime { header.maxTimestamp = now.unixMilliseconds }
+            BatchRewriting.setTimestamp(settings.timestampType, max: header.maxTimestamp, of: batch)
             next = header.nextOffset
         }
     }

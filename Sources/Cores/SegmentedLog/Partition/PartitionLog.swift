@@ -49,7 +49,7 @@ package final class PartitionLog {
     var lastFlush: Instant
     /// Begun and not finished.
     var flushUnderWay: LogFlush?
-    /// Memory of ``append(_:leaderEpoch:origin:at:)``, used again and again.
+    /// Memory of ``append(_:leaderEpoch:origin:inspector:at:)``, used again and again.
     var headers: [RecordBatchHeader] = []
     var changes = ProducerChanges()
 

@@ -16,6 +16,17 @@ enum StoredForm {
         }
     }
 
+    /// Batches of which some count their records' offsets wrongly, counted rightly; a consumer would find records
+    /// twice or not at all. Apache Kafka does it for compressed batches, for clients of old that knew no better.
+    static func renumbered(_ batches: ByteBuffer) throws(AppendRefusal) -> ByteBuffer {
+        try AppendRefusal.ifInvalid { () throws(InvalidRecords) in
+            var all = RecordBatches(batches)
+            var stored = ByteBuffer()
+            while let batch = try all.next() { stored.writeImmutableBuffer(try batch.renumbered()) }
+            return stored
+        }
+    }
+
     private static func recompressed(
         _ batches: ByteBuffer, _ compression: LogSettings.Compression
     ) throws(InvalidRecords) -> ByteBuffer {

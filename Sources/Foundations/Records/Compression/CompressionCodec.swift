@@ -55,15 +55,10 @@ package enum CompressionCodec: UInt8, Sendable, CaseIterable, CustomStringConver
     package func decompress(
         _ bytes: ByteBuffer, limit: Int = defaultLimitInBytes, isOldFormat: Bool = false
     ) throws(InvalidRecords) -> ByteBuffer {
-        if self == .none { return bytes }
-        return try bytes.withBytes { raw throws(InvalidRecords) in
-            switch self {
-            case .none: return bytes
-            case .gzip: return try Gzip.decompress(raw, limit: limit)
-            case .snappy: return try Snappy.decompress(raw, limit: limit)
-            case .lz4: return try LZ4.decompress(raw, limit: limit, ignoringHeaderChecksum: isOldFormat)
-            case .zstd: return try Zstd.decompress(raw, limit: limit)
-            }
+        guard let decoder = makeDecoder() else { return bytes }
+        let input = isOldFormat && self == .lz4 ? LZ4.checksummedRightly(bytes) : bytes
+        return try input.withBytes { raw throws(InvalidRecords) in
+            try decompressStream(raw, limit: limit, with: decoder)
         }
     }
 }

@@ -20,25 +20,38 @@ enum Gzip {
             return Int(stream.total_out)
         }
     }
+}
 
-    static func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(InvalidRecords) -> ByteBuffer {
-        var stream = z_stream()
-        let prepared = martlet_inflate_init_gzip(&stream)
+final class GzipDecoder: StreamDecoder {
+    /// zlib keeps the address.
+    private let stream: UnsafeMutablePointer<z_stream>
+
+    init() {
+        stream = .allocate(capacity: 1)
+        stream.initialize(to: z_stream())
+        let prepared = martlet_inflate_init_gzip(stream)
         precondition(prepared == Z_OK, "zlib cannot start: \(prepared)")
-        defer { inflateEnd(&stream) }
-        return try decompressStream(.gzip, bytes, limit: limit) { input, output in
-            stream.next_in = UnsafeMutablePointer(mutating: input.bindMemory(to: UInt8.self).baseAddress)
-            stream.avail_in = UInt32(clamping: input.count)
-            stream.next_out = output.bindMemory(to: UInt8.self).baseAddress
-            stream.avail_out = UInt32(clamping: output.count)
-            let offered = (input: Int(stream.avail_in), output: Int(stream.avail_out))
-            let result = inflate(&stream, Z_NO_FLUSH)
-            let step = DecompressionStep(
-                consumed: offered.input - Int(stream.avail_in), produced: offered.output - Int(stream.avail_out),
-                isAtFrameEnd: result == Z_STREAM_END)
-            guard result == Z_OK || result == Z_STREAM_END else { return nil }
-            if step.isAtFrameEnd { inflateReset(&stream) }
-            return step
-        }
+    }
+
+    deinit {
+        inflateEnd(stream)
+        stream.deallocate()
+    }
+
+    func restart() { inflateReset(stream) }
+
+    func step(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> DecompressionStep? {
+        stream.pointee.next_in = UnsafeMutablePointer(mutating: input.bindMemory(to: UInt8.self).baseAddress)
+        stream.pointee.avail_in = UInt32(clamping: input.count)
+        stream.pointee.next_out = output.bindMemory(to: UInt8.self).baseAddress
+        stream.pointee.avail_out = UInt32(clamping: output.count)
+        let offered = (input: Int(stream.pointee.avail_in), output: Int(stream.pointee.avail_out))
+        let result = inflate(stream, Z_NO_FLUSH)
+        guard result == Z_OK || result == Z_STREAM_END else { return nil }
+        let step = DecompressionStep(
+            consumed: offered.input - Int(stream.pointee.avail_in),
+            produced: offered.output - Int(stream.pointee.avail_out), isAtFrameEnd: result == Z_STREAM_END)
+        if step.isAtFrameEnd { inflateReset(stream) }
+        return step
     }
 }

@@ -17,17 +17,15 @@ enum LZ4 {
         }
     }
 
-    /// - Parameter ignoringHeaderChecksum: whether a frame header counts as sound whatever its checksum says: Java
-    ///   clients once computed it over the wrong bytes (KAFKA-3160).
-    static func decompress(
-        _ bytes: UnsafeRawBufferPointer, limit: Int, ignoringHeaderChecksum: Bool
-    ) throws(InvalidRecords) -> ByteBuffer {
-        guard ignoringHeaderChecksum, let place = checksumPlace(bytes) else {
-            return try decompress(bytes, limit: limit)
+    /// The frame with the header checksum that its bytes ask for: Java clients once computed it over the wrong ones
+    /// (KAFKA-3160).
+    static func checksummedRightly(_ frame: ByteBuffer) -> ByteBuffer {
+        let checksum = frame.withUnsafeReadableBytes { raw -> (place: Int, value: UInt8)? in
+            checksumPlace(raw).map { ($0, UInt8(truncatingIfNeeded: shortXXH32(raw[4..<$0]) >> 8)) }
         }
-        var corrected = ByteBuffer(bytes: bytes)
-        corrected.setInteger(UInt8(truncatingIfNeeded: shortXXH32(bytes[4..<place]) >> 8), at: place)
-        return try corrected.withBytes { raw throws(InvalidRecords) in try decompress(raw, limit: limit) }
+        var corrected = frame
+        if let checksum { corrected.setInteger(checksum.value, at: frame.readerIndex + checksum.place) }
+        return corrected
     }
 
     /// Gives the frame at `start` the header checksum that readers of magic 0 expect, computed over the frame's mark as
@@ -39,21 +37,6 @@ enum LZ4 {
             return (place, UInt8(truncatingIfNeeded: shortXXH32(bytes[0..<place]) >> 8))
         }
         if let checksum { frame.setInteger(checksum.value, at: start + checksum.place) }
-    }
-
-    private static func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(InvalidRecords) -> ByteBuffer {
-        var context: OpaquePointer?
-        let prepared = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
-        precondition(LZ4F_isError(prepared) == 0, "lz4 has no memory for a context")
-        defer { LZ4F_freeDecompressionContext(context) }
-        return try decompressStream(.lz4, bytes, limit: limit) { input, output in
-            var consumed = input.count
-            var produced = output.count
-            let result = LZ4F_decompress(
-                context, output.baseAddress, &produced, input.baseAddress, &consumed, nil)
-            guard LZ4F_isError(result) == 0 else { return nil }
-            return DecompressionStep(consumed: consumed, produced: produced, isAtFrameEnd: result == 0)
-        }
     }
 
     /// Where the header's checksum byte stands: after magic, flags, block size and what the flags announce.
@@ -79,5 +62,28 @@ enum LZ4 {
         hash = (hash ^ (hash >> 15)) &* 2_246_822_519
         hash = (hash ^ (hash >> 13)) &* 3_266_489_917
         return hash ^ (hash >> 16)
+    }
+}
+
+final class LZ4Decoder: StreamDecoder {
+    private let context: OpaquePointer
+
+    init() {
+        var context: OpaquePointer?
+        let prepared = LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
+        guard LZ4F_isError(prepared) == 0, let context else { preconditionFailure("lz4 has no memory for a context") }
+        self.context = context
+    }
+
+    deinit { LZ4F_freeDecompressionContext(context) }
+
+    func restart() { LZ4F_resetDecompressionContext(context) }
+
+    func step(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> DecompressionStep? {
+        var consumed = input.count
+        var produced = output.count
+        let result = LZ4F_decompress(context, output.baseAddress, &produced, input.baseAddress, &consumed, nil)
+        guard LZ4F_isError(result) == 0 else { return nil }
+        return DecompressionStep(consumed: consumed, produced: produced, isAtFrameEnd: result == 0)
     }
 }

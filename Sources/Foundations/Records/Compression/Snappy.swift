@@ -30,40 +30,53 @@ enum Snappy {
         }
     }
 
-    static func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(InvalidRecords) -> ByteBuffer {
-        var output = ByteBuffer()
+    /// Where the blocks begin in `bytes`; nil when they are one raw block.
+    fileprivate static func headerSize(of bytes: UnsafeRawBufferPointer) -> Int? {
         guard bytes.count >= header.count, bytes.prefix(markInBytes).elementsEqual(header.prefix(markInBytes)) else {
-            try decompressBlock(bytes, limit: limit, into: &output)
-            return output
+            return nil
         }
-        var position = header.count
-        while position < bytes.count {
-            guard bytes.count - position >= 4 else { throw .corruptCompression(.snappy) }
-            let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
-            position += 4
-            guard length <= bytes.count - position else { throw .corruptCompression(.snappy) }
-            let block = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
-            try decompressBlock(block, limit: limit, into: &output)
-            position += length
-        }
-        return output
+        return header.count
     }
 
-    private static func decompressBlock(
-        _ block: UnsafeRawBufferPointer, limit: Int, into output: inout ByteBuffer
-    ) throws(InvalidRecords) {
-        let input = block.bindMemory(to: CChar.self).baseAddress
-        var length = 0
-        guard snappy_uncompressed_length(input, block.count, &length) == SNAPPY_OK,
-            length <= block.count * largestRatio
-        else { throw .corruptCompression(.snappy) }
-        guard length <= limit - output.readableBytes else { throw .tooLarge(limitInBytes: limit) }
-        var result = SNAPPY_OK
-        output.writeWithUnsafeMutableBytes(minimumWritableBytes: max(length, 1)) { target in
-            result = snappy_uncompress(
-                input, block.count, target.bindMemory(to: CChar.self).baseAddress, &length)
-            return result == SNAPPY_OK ? length : 0
+    /// What the block says it decompresses to; nil when it is none.
+    fileprivate static func decompressedSize(of block: UnsafeRawBufferPointer) -> Int? {
+        var size = 0
+        let result = snappy_uncompressed_length(block.bindMemory(to: CChar.self).baseAddress, block.count, &size)
+        return result == SNAPPY_OK && size <= block.count * largestRatio ? size : nil
+    }
+}
+
+/// A step is a block.
+final class SnappyDecoder: StreamDecoder {
+    private enum Place { case start, blocks }
+    private var place = Place.start
+
+    func restart() { place = .start }
+
+    func neededRoom(_ input: UnsafeRawBufferPointer) -> Int? {
+        if place == .start, Snappy.headerSize(of: input) != nil { return 0 }
+        return block(of: input).flatMap(Snappy.decompressedSize)
+    }
+
+    func step(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> DecompressionStep? {
+        if place == .start, let size = Snappy.headerSize(of: input) {
+            place = .blocks
+            return DecompressionStep(consumed: size, produced: 0, isAtFrameEnd: true)
         }
-        guard result == SNAPPY_OK else { throw .corruptCompression(.snappy) }
+        guard let block = block(of: input) else { return nil }
+        var produced = output.count
+        let result = snappy_uncompress(
+            block.bindMemory(to: CChar.self).baseAddress, block.count,
+            output.bindMemory(to: CChar.self).baseAddress, &produced)
+        guard result == SNAPPY_OK else { return nil }
+        let consumed = place == .start ? input.count : 4 + block.count
+        return DecompressionStep(consumed: consumed, produced: produced, isAtFrameEnd: true)
+    }
+
+    private func block(of input: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        guard place == .blocks else { return input }
+        guard input.count >= 4 else { return nil }
+        let size = Int(UInt32(bigEndian: input.loadUnaligned(as: UInt32.self)))
+        return size <= input.count - 4 ? UnsafeRawBufferPointer(rebasing: input[4..<4 + size]) : nil
     }
 }

@@ -12,17 +12,25 @@ enum Zstd {
             return written
         }
     }
+}
 
-    static func decompress(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(InvalidRecords) -> ByteBuffer {
-        let context = ZSTD_createDCtx()
-        precondition(context != nil, "zstd has no memory for a context")
-        defer { ZSTD_freeDCtx(context) }
-        return try decompressStream(.zstd, bytes, limit: limit) { input, output in
-            var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
-            var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-            let result = ZSTD_decompressStream(context, &target, &source)
-            guard ZSTD_isError(result) == 0 else { return nil }
-            return DecompressionStep(consumed: source.pos, produced: target.pos, isAtFrameEnd: result == 0)
-        }
+final class ZstdDecoder: StreamDecoder {
+    private let context: OpaquePointer
+
+    init() {
+        guard let context = ZSTD_createDCtx() else { preconditionFailure("zstd has no memory for a context") }
+        self.context = context
+    }
+
+    deinit { ZSTD_freeDCtx(context) }
+
+    func restart() { ZSTD_DCtx_reset(context, ZSTD_reset_session_only) }
+
+    func step(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> DecompressionStep? {
+        var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+        var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
+        let result = ZSTD_decompressStream(context, &target, &source)
+        guard ZSTD_isError(result) == 0 else { return nil }
+        return DecompressionStep(consumed: source.pos, produced: target.pos, isAtFrameEnd: result == 0)
     }
 }
