@@ -117,6 +117,32 @@ import Testing
         #expect(store.reports.count == 1)
     }
 
+    /// A partition is in one directory; that one is out, and so it is begun anew in the other; then the other one is out.
+    @Test func anOldLogIsNotWholeWhileTheDirectoryOfANewerOneIsOut() throws {
+        let alone = try store(["/a"])
+        _ = try filled(alone, first)
+        try alone.close(at: moment())
+        let opened = try store(["/a"])
+        #expect(opened.wholeLogs == [first])
+        try opened.close(at: moment())
+        disk.setTime(unixMilliseconds: moment(1000).unixMilliseconds)
+        let newer = try store(["/b"])
+        try filled(newer, first).append(batch(["more"]))
+        try newer.close(at: moment())
+
+        disk.inject(.init(.list, suffix: "/b"))
+        let old = try store()
+        #expect(old.log(of: first)?.logEndOffset == 3 && old.wholeLogs.isEmpty)
+        try old.log(of: first)?.append(batch(["what", "the", "newer", "one", "lacks"]))
+        try old.close(at: moment())
+
+        // Both are back, and it cannot be told which of them has all.
+        let both = try store()
+        #expect(both.logs.count == 1 && both.wholeLogs.isEmpty)
+        try both.close(at: moment())
+        #expect(try store().wholeLogs == [first])
+    }
+
     @Test func aFailedDirectoryTakesItsPartitionsOnly() throws {
         let opened = try store()
         _ = try filled(opened, first)

@@ -20,6 +20,8 @@ package final class LogStore {
     /// Those in use, in the order of the configuration; one at least.
     package private(set) var directories: [LogDirectory]
     package private(set) var failures: [Failure]
+    /// Partitions that were found in two directories. One of the logs is served, and the other may have more.
+    var foundTwice: Set<TopicPartition> = []
 
     package init(_ directories: [LogDirectory], failures: [Failure] = []) {
         precondition(!directories.isEmpty, "a broker without a data directory")
@@ -80,7 +82,12 @@ package final class LogStore {
 
     /// The partitions whose logs hold all that was ever written to them, as far as was known when they were opened. Of
     /// any other partition something may be lost: its log's end, or all of it.
-    package var wholeLogs: Set<TopicPartition> { Set(directories.flatMap(\.wholeLogs)) }
+    ///
+    /// While a directory is out there is none: it may hold a newer log of any partition, begun there when the directory
+    /// was out that is back now.
+    package var wholeLogs: Set<TopicPartition> {
+        failures.isEmpty ? Set(directories.flatMap(\.wholeLogs)).subtracting(foundTwice) : []
+    }
 
     package func log(of partition: TopicPartition) -> PartitionLog? {
         for directory in directories { if let log = directory.logs[partition] { return log } }

@@ -92,6 +92,7 @@ extension LogStore {
                         let found = LogFailure.corrupt(
                             path: loser.path, position: 0, reason: "\(partition) is in another directory as well")
                         try loser.putAsideDuplicate(partition, because: found, at: now)
+                        foundTwice.insert(partition)
                     }
                 }
             }
