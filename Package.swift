@@ -42,6 +42,7 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(name: "CLZ4", kind: .c(libraries: ["lz4"])),
             Module(name: "CSnappy", kind: .c(libraries: ["snappy"])),
             Module(name: "CZstd", kind: .c(libraries: ["zstd"])),
+            Module(name: "CYAML", kind: .c(libraries: ["yaml"])),
             Module(name: "CRC32C", kind: .c(libraries: [])),
             Module(name: "CLinux", kind: .c(libraries: [])),
         ]
@@ -156,7 +157,8 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "MirrorServer",
                 uses: [
-                    "ClusterModel", "WireCoding", "Records", "Controller", "Mirroring", "Settings", "Telemetry",
+                    "CYAML", "ClusterModel", "WireCoding", "Records", "Controller", "Mirroring", "Settings",
+                    "Telemetry",
                     "MartletClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
                     "KafkaProtocolClusters",
                 ],

@@ -22,9 +22,9 @@ import Testing
         #expect(warnings.isEmpty)
     }
 
-    @Test(arguments: ["two-regions-tls/mm2.properties"])
+    @Test(arguments: ["two-regions-tls/mm2.properties", "two-regions-tls/links.yaml"])
     func examplesAreConfigurationsThatRun(file: String) throws {
-        let (_, warnings) = try MirrorSettings.read(PropertiesFile(reading: "\(Self.configs)/examples/\(file)"))
+        let (_, warnings) = try MirrorSettings.read(at: "\(Self.configs)/examples/\(file)")
         #expect(warnings.isEmpty)
     }
 }

@@ -1,5 +1,6 @@
 """Links that are paused, changed, created and deleted while their mirror runs."""
 
+import json
 import subprocess
 
 from links import BACK, LINK, assert_proven, exactly, martlet, produce, regions
@@ -56,6 +57,16 @@ def test_a_link_obeys_without_a_restart_and_remembers_over_one(stage, topic):
     eventually(lambda: f"{topic}-more" in target.metadata().topics, "the link mirrors one topic more")
     setting, = [one for one in martlet(mirror, "describe")["settings"] if one["key"] == "topics"]
     assert (setting["value"], setting["from"]) == (f"{topic}.*", "martlet mirror")
+
+    # The same configuration as YAML says the same.
+    lines = (mirror.directory / "mm2.properties").read_text().splitlines()
+    pairs = [line.split("=", 1) for line in lines if "=" in line]
+    yaml = mirror.directory / "links.yaml"
+    yaml.write_text("".join(f"{key.strip()}: {json.dumps(value.strip())}\n" for key, value in pairs))
+    plan = subprocess.run(
+        [BINARIES / "martlet", "mirror", "plan", "--config", yaml, "--link", LINK, "--json"], capture_output=True,
+        text=True, timeout=DEADLINE, check=True).stdout
+    assert json.loads(plan) == martlet(mirror, "plan")
 
     # What is wrong is refused in one line, and changes nothing.
     for wrong, word in (("topic=x", "topics"), ("mirror.gap.policy=ignore", "stop, continue, rewind"),

@@ -13,7 +13,7 @@ struct MirrorMain: AsyncParsableCommand {
         commandName: "martlet-mirror",
         abstract: "Copies topics between clusters, configured as MirrorMaker 2.")
 
-    @Argument(help: "The configuration, with MirrorMaker 2's keys.")
+    @Argument(help: "The configuration, with MirrorMaker 2's keys: mm2.properties, or the same as YAML.")
     var configuration: String?
 
     @Option(
@@ -36,8 +36,8 @@ struct MirrorMain: AsyncParsableCommand {
         bootstrapLogging()
         let logger = Logger(label: "mirror")
         do {
-            let file = try PropertiesFile(reading: configuration)
-            let (settings, warnings) = try MirrorSettings.read(file, targets: clusters.flatMap(\.listItems))
+            let (settings, warnings) = try MirrorSettings.read(
+                at: configuration, targets: clusters.flatMap(\.listItems))
             for warning in warnings { logger.warning("\(warning)") }
             try await mirror(settings, until: signals, logger: logger)
         } catch {

@@ -8,7 +8,7 @@ import Settings
 
 /// Which link a command is about, and how it tells what it did.
 struct LinkOptions: ParsableArguments {
-    @Option(help: "The mirror's configuration: mm2.properties.") var config: String
+    @Option(help: "The mirror's configuration: mm2.properties, or YAML.") var config: String
     @Option(help: "The link, as the configuration names it: source->target.") var link: String
     @Option(help: "Regular expressions of topics, with commas between; without it all that came by the link.")
     var topics: String?
@@ -29,7 +29,7 @@ struct LinkOptions: ParsableArguments {
     func withEnds<Value: Sendable>(
         sourceTimeout: Duration? = nil, _ body: (LinkEnds) async throws -> Value
     ) async throws -> Value {
-        let (settings, _) = try MirrorSettings.read(PropertiesFile(reading: config))
+        let (settings, _) = try MirrorSettings.read(at: config)
         let ends = try await LinkEnds.open(
             link, in: settings, sourceTimeout: sourceTimeout, on: MultiThreadedEventLoopGroup.singleton,
             logger: Self.warnings)

@@ -19,11 +19,11 @@ struct MirrorList: AsyncParsableCommand {
         commandName: "list", abstract: "List the links of a configuration, and what was decided about them.",
         discussion: "Links to clusters that do not answer are listed as the configuration has them.")
 
-    @Option(help: "The mirror's configuration: mm2.properties.") var config: String
+    @Option(help: "The mirror's configuration: mm2.properties, or YAML.") var config: String
     @Flag(help: "Print JSON.") var json = false
 
     func run() async throws {
-        let (settings, _) = try MirrorSettings.read(PropertiesFile(reading: config))
+        let (settings, _) = try MirrorSettings.read(at: config)
         let (decisions, faults) = await settings.decisions(
             on: MultiThreadedEventLoopGroup.singleton, logger: LinkOptions.warnings)
         let links = settings.links(after: decisions).filter { $0.isOfInterest || $0.heartbeatsInterval != nil }

@@ -100,14 +100,14 @@ struct OrderOptions: ParsableArguments {
         var unknown: [String: String]
     }
 
-    @Option(help: "The mirror's configuration: mm2.properties.") var config: String
+    @Option(help: "The mirror's configuration: mm2.properties, or YAML.") var config: String
     @Option(help: "The link: source->target.") var link: String
     @Option(help: "Why, in a few words that list and describe show.") var reason: String?
     @Flag(help: "Print JSON.") var json = false
 
     /// Gives an order and tells how the link stands then.
     func give(_ order: LinkOrder) async throws {
-        let (settings, _) = try MirrorSettings.read(PropertiesFile(reading: config))
+        let (settings, _) = try MirrorSettings.read(at: config)
         let orders = LinkOrders(
             link, in: settings, on: MultiThreadedEventLoopGroup.singleton, logger: LinkOptions.warnings)
         let (link, unknown) = try await orders.give(order, reason: reason)
