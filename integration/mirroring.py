@@ -132,6 +132,8 @@ class Described:
     max_timestamp: int
     size: int
     cut: int
+    synchrony: int
+    confirmed: int
     open: list
 
 
@@ -205,7 +207,7 @@ class Link:
         def part():
             _, error, state = fields.take("ihb")
             return Described(
-                error, state, *fields.take("iiqqqqqqq"), open=fields.array(lambda: fields.take("qhiq")))
+                error, state, *fields.take("iiqqqqqqqbq"), open=fields.array(lambda: fields.take("qhiq")))
         def topic():
             fields.text()
             fields.take("16s")

@@ -16,6 +16,7 @@ extension BrokerKernel {
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
         .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeProducers, .describeLogDirs,
         .alterReplicaLogDirs, .writeTxnMarkers, .mirrorAppend, .mirrorAlter, .mirrorDescribe, .logDigest,
+        .mirrorConfirm,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -110,6 +111,7 @@ extension BrokerKernel {
             writeTxnMarkers(request, try read(request, WriteTxnMarkersRequest.init(reading:version:)))
         case .mirrorAlter: mirrorAlter(request, try read(request, MirrorAlterRequest.init(reading:version:)))
         case .mirrorDescribe: mirrorDescribe(request, try read(request, MirrorDescribeRequest.init(reading:version:)))
+        case .mirrorConfirm: mirrorConfirm(request, try read(request, MirrorConfirmRequest.init(reading:version:)))
         case .logDigest: logDigest(request, try read(request, LogDigestRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }

@@ -104,6 +104,7 @@ extension BrokerKernel {
             guard let partition = partitions[name] ?? open(name, topic.id) else { return }
             partition.log.settings = logSettings(of: configs)
             partition.standing = configs.mirrorStanding
+            partition.wantedLink = configs.synchronousLink
             partition.cut = cut
             if partition.standing.state != .ordinary { partition.log.cancelCleaning() }
             upkeep.note(partition)
@@ -115,6 +116,7 @@ extension BrokerKernel {
         guard let partition = partitions[name] else { return }
         if hasNewConfigs || partition.leaderEpoch != state.leaderEpoch { cutBack(partition) }
         take(up: partition, state)
+        if hasNewConfigs { synchronize(partition, inNewEpoch: false) }
     }
 
     /// Leads or follows, as the tree has it.

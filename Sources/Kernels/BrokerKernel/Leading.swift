@@ -22,6 +22,7 @@ extension BrokerKernel {
             highWatermark: partition.log.highWatermark, syncedEnd: partition.log.recoveryPoint,
             minimumInSync: partition.minimumInSyncReplicas, lagLimit: settings.replicaLagLimit, at: now)
         partition.scheduledTick = .never
+        synchronize(partition, inNewEpoch: true)
         step(partition, .tick)
         for member in term.inSync where image.brokers[member]?.isShuttingDown ?? false {
             step(partition, .followerLeaves(member))
@@ -32,8 +33,20 @@ extension BrokerKernel {
     mutating func resign(_ partition: Partition) {
         guard partition.isLeader else { return }
         partition.leadership = nil
+        partition.synchronousLink = nil
         endDeletions(of: partition)
+        abandonWaiters(of: partition)
+    }
+
+    /// Tells whoever waits that nobody here will know.
+    mutating func abandonWaiters(of partition: Partition) {
         for waiter in partition.gate.abandon() { release(waiter, of: partition, isCommitted: false) }
+    }
+
+    /// Lets go whoever waits for no more than is committed, here and where else it has to be.
+    mutating func releaseWaiters(of partition: Partition) {
+        let end = partition.answeredEnd
+        while let waiter = partition.gate.next(upTo: end) { release(waiter, of: partition, isCommitted: true) }
     }
 
     /// Has the partition's leader take an event, and does what it wants.
@@ -45,9 +58,8 @@ extension BrokerKernel {
             case .advanceHighWatermark(let offset):
                 partition.log.advanceHighWatermark(to: offset)
                 parkedFetches.note(partition)
-                while let waiter = partition.gate.next(upTo: offset) {
-                    release(waiter, of: partition, isCommitted: true)
-                }
+                partition.synchronousLink?.committed(offset, at: now)
+                releaseWaiters(of: partition)
             case .synchronize:
                 let flush = onLog { () throws(LogFailure) in try partition.log.beginFlush() }
                 if let flush { perform(.onDiskThread(.flush(partition.name, flush))) }
@@ -70,23 +82,29 @@ extension BrokerKernel {
         }
     }
 
-    private mutating func schedule(_ partition: Partition) {
-        guard let deadline = partition.leadership?.deadline, deadline < partition.scheduledTick else { return }
+    /// To be called when a deadline of the leader's, or of the link that it waits for, may have come nearer.
+    mutating func schedule(_ partition: Partition) {
+        guard let leader = partition.leadership else { return }
+        let deadline = min(leader.deadline, partition.synchronousLink?.deadline ?? .never)
+        guard deadline < partition.scheduledTick else { return }
         partition.scheduledTick = deadline
         leaderDeadlines.add(partition.name, due: deadline)
     }
 
     /// Lets time pass for the leaders that wanted it.
     mutating func tickLeaders() {
+        var degraded: [Partition] = []
         while let name = leaderDeadlines.take(at: now) {
             guard let partition = partitions[name], partition.scheduledTick <= now else { continue }
             partition.scheduledTick = .never
+            if partition.synchronousLink?.tick(at: now) ?? false { degraded.append(partition) }
             if let deadline = partition.leadership?.deadline, deadline <= now {
                 step(partition, .tick)
             } else {
                 schedule(partition)
             }
         }
+        if !degraded.isEmpty { degrade(degraded) }
     }
 
     private mutating func release(_ waiter: CommitWaiter, of partition: Partition, isCommitted: Bool) {

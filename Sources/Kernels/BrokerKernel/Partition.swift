@@ -20,6 +20,10 @@ package final class Partition {
     var throttled = ThrottledSides()
     /// Who writes to the topic, as its settings have it.
     package internal(set) var standing = MirrorStanding.ordinary
+    /// By which link another region has to have what acks=all is answered for, as the topic's settings have it.
+    var wantedLink: (name: String, limit: Duration)?
+    /// How that link keeps up; nil where none is wanted, and unless this broker leads.
+    package internal(set) var synchronousLink: SynchronousLink?
     /// Where the log was cut when the topic's home moved last.
     var cut: MirrorCuts.Cut?
     /// Of a mirror topic: where the log of its source begins, as far as it was told.
@@ -46,6 +50,17 @@ package final class Partition {
     }
 
     package var isLeader: Bool { leadership != nil }
+
+    /// Up to where acks=all is answered: what is committed, and where the topic is synchronous, in the other region too.
+    var answeredEnd: Offset {
+        guard let synchronousLink else { return log.highWatermark }
+        return synchronousLink.answeredEnd(highWatermark: log.highWatermark)
+    }
+
+    var synchrony: Synchrony {
+        guard let synchronousLink else { return .asynchronous }
+        return synchronousLink.isDegraded ? .degraded : .synchronous
+    }
 
     /// What consumers may read up to: the high watermark, or only to the first undecided transaction.
     func readableEnd(committedOnly: Bool) -> Offset {

@@ -25,7 +25,7 @@ extension BrokerKernel {
             for data in topic.partitionData {
                 let finding = append(data, of: topic.name, request, body)
                 hasFailed = hasFailed || finding.told.errorCode != 0
-                if body.acks == -1, let (partition, end) = finding.appended, partition.log.highWatermark < end {
+                if body.acks == -1, let (partition, end) = finding.appended, partition.answeredEnd < end {
                     let place = AppendPlace(topic: response.responses.count, partition: told.partitionResponses.count)
                     waits.append(UncommittedAppend(place: place, partition: partition, end: end))
                 }

@@ -52,7 +52,7 @@ extension BrokerKernel {
         _ speak: @escaping (inout BrokerKernel, CommitOutcome) -> Void
     ) {
         guard partition.isLeader else { return speak(&self, .deposed) }
-        guard partition.log.highWatermark < partition.log.logEndOffset else { return speak(&self, .committed) }
+        guard partition.answeredEnd < partition.log.logEndOffset else { return speak(&self, .committed) }
         let id = waitingSpeakers.add(speak, until: deadline)
         partition.gate.wait(.speaker(id), for: partition.log.logEndOffset)
     }

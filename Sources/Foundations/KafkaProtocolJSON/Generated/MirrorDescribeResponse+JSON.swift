@@ -58,6 +58,8 @@ extension MirrorDescribeResponse.DescribedPartitionResult: JSONStructure {
         self.maxTimestamp = try fields.int64("maxTimestamp")
         self.sizeInBytes = try fields.int64("sizeInBytes")
         self.cutOffset = try fields.int64("cutOffset")
+        self.synchrony = try fields.int8("synchrony")
+        self.confirmedOffset = try fields.int64("confirmedOffset")
         self.openTransactions = try fields.array("openTransactions", version: version)
         try fields.finish()
     }
@@ -76,6 +78,8 @@ extension MirrorDescribeResponse.DescribedPartitionResult: JSONStructure {
         object.integer("maxTimestamp", self.maxTimestamp)
         object.integer("sizeInBytes", self.sizeInBytes)
         object.integer("cutOffset", self.cutOffset)
+        object.integer("synchrony", self.synchrony)
+        object.integer("confirmedOffset", self.confirmedOffset)
         object.array("openTransactions", self.openTransactions, version: version)
         return object.value()
     }

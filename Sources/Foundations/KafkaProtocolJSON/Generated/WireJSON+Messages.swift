@@ -157,6 +157,8 @@ extension WireJSON {
         "MirrorAlterResponse": MirrorAlterResponse.self,
         "MirrorAppendRequest": MirrorAppendRequest.self,
         "MirrorAppendResponse": MirrorAppendResponse.self,
+        "MirrorConfirmRequest": MirrorConfirmRequest.self,
+        "MirrorConfirmResponse": MirrorConfirmResponse.self,
         "MirrorDescribeRequest": MirrorDescribeRequest.self,
         "MirrorDescribeResponse": MirrorDescribeResponse.self,
         "OffsetCommitKey": OffsetCommitKey.self,

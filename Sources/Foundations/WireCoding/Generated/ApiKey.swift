@@ -95,6 +95,7 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
     case mirrorAlter = 10001
     case mirrorDescribe = 10002
     case logDigest = 10003
+    case mirrorConfirm = 10004
 
     /// As Apache Kafka writes it, and our own likewise.
     package var name: String {
@@ -191,6 +192,7 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorAlter: "MirrorAlter"
         case .mirrorDescribe: "MirrorDescribe"
         case .logDigest: "LogDigest"
+        case .mirrorConfirm: "MirrorConfirm"
         }
     }
 
@@ -289,6 +291,7 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorAlter: 0...0
         case .mirrorDescribe: 0...0
         case .logDigest: 0...0
+        case .mirrorConfirm: 0...0
         }
     }
 
@@ -385,6 +388,7 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorAlter: 0
         case .mirrorDescribe: 0
         case .logDigest: 0
+        case .mirrorConfirm: 0
         default: nil
         }
     }
@@ -459,6 +463,7 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorAlter: 0...0
         case .mirrorDescribe: 0...0
         case .logDigest: 0...0
+        case .mirrorConfirm: 0...0
         default: nil
         }
     }

@@ -50,7 +50,11 @@ enum AlteredEntity {
     /// What values the setting `name` takes.
     func key(_ name: String) throws(AdminRefusal) -> TopicConfigKey {
         switch self {
-        case .topic: return try .settable(name)
+        case .topic(let topic):
+            if name == Synchrony.linkKey, InternalTopics.names.contains(topic) {
+                throw AdminRefusal(.invalidConfig, "\(topic) is not mirrored: each cluster has its own")
+            }
+            return try .settable(name)
         case .broker:
             guard let key = DynamicBrokerKeys.named(name) else {
                 throw refusal(of: "Cannot update these configs dynamically: Set(\(name))")

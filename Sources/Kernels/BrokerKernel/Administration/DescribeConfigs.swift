@@ -169,7 +169,7 @@ extension TopicConfigKey.Kind {
     fileprivate var wireType: Int8 {
         switch self {
         case .boolean: 1
-        case .text, .choice: 2
+        case .text, .choice, .link: 2
         case .int: 3
         case .long: 5
         case .double: 6

@@ -1,3 +1,5 @@
+import Controller
+
 /// One setting of a topic: its name, the values it takes, and where its default comes from.
 package struct TopicConfigKey: Sendable {
     /// What values there are.
@@ -13,6 +15,8 @@ package struct TopicConfigKey: Sendable {
         case list([String])
         /// `*`, or comma-separated `partition:broker`.
         case replicas
+        /// `source->target`, or empty for none.
+        case link
         case text
     }
 
@@ -74,9 +78,17 @@ package struct TopicConfigKey: Sendable {
                 return invalid + name + " must be the literal '*' or a list of replicas in the following format: "
                     + "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
             }
+        case .link:
+            guard text.isEmpty || Self.isLink(text) else { return invalid + "Expected a link, source->target" }
         case .text: break
         }
         return nil
+    }
+
+    private static func isLink(_ text: String) -> Bool {
+        let aliases = text.split(separator: "->", omittingEmptySubsequences: false)
+        return aliases.count == 2 && aliases[0] != aliases[1]
+            && aliases.allSatisfy { !$0.isEmpty && !$0.contains { $0.isWhitespace || $0 == "," } }
     }
 
     private static func isListOfReplicas(_ text: String) -> Bool {
@@ -106,7 +118,7 @@ extension TopicConfigKey {
     private static let natural: ClosedRange<Int64> = 0...Int64.max
     private static let positive: ClosedRange<Int64> = 1...Int64.max
 
-    /// All settings of topics that Apache Kafka 3.9 has, sorted by name.
+    /// All settings of topics that Apache Kafka 3.9 has, and ours that users may set, sorted by name.
     package static let all: [TopicConfigKey] = [
         TopicConfigKey("cleanup.policy", .list(["compact", "delete"]), "delete", ["log.cleanup.policy"]),
         TopicConfigKey("compression.gzip.level", .int(-1...9), "-1", ["compression.gzip.level"]),
@@ -146,6 +158,8 @@ extension TopicConfigKey {
         TopicConfigKey("min.cleanable.dirty.ratio", .double(0...1), "0.5", ["log.cleaner.min.cleanable.ratio"]),
         TopicConfigKey("min.compaction.lag.ms", .long(natural), "0", ["log.cleaner.min.compaction.lag.ms"]),
         TopicConfigKey("min.insync.replicas", .int(positive), "1", ["min.insync.replicas"]),
+        TopicConfigKey(Synchrony.linkKey, .link, "", []),
+        TopicConfigKey(Synchrony.limitKey, .int(positive), "10000", []),
         TopicConfigKey("preallocate", .boolean, "false", ["log.preallocate"]),
         TopicConfigKey("remote.log.copy.disable", .boolean, "false", []),
         TopicConfigKey("remote.log.delete.on.disable", .boolean, "false", []),

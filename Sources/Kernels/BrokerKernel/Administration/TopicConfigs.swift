@@ -77,6 +77,14 @@ package struct TopicConfigs {
     /// Whether the topic's home is here.
     package var mirrorStanding: MirrorStanding { MirrorStanding(own) }
 
+    /// By which link another region has to have what acks=all is answered for, and for how long an answer waits for that
+    /// at most. nil when there is no such link, and away from the topic's home.
+    package var synchronousLink: (name: String, limit: Duration)? {
+        let name = text(Synchrony.linkKey)
+        guard !name.isEmpty, mirrorStanding.state == .ordinary else { return nil }
+        return (name, .milliseconds(number(Synchrony.limitKey)))
+    }
+
     /// What the topic's logs are told.
     package func logSettings(producerExpirationInMilliseconds: Int64) -> LogSettings {
         var log = LogSettings()

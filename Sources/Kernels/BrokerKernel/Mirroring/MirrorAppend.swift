@@ -6,17 +6,6 @@ import NIOCore
 import SegmentedLog
 import WireCoding
 
-/// Why a mirror's append to a partition is refused; nothing was written.
-private struct MirrorRefusal: Error {
-    var error: ErrorCode
-    var message: String?
-
-    init(_ error: ErrorCode, _ message: String? = nil) {
-        self.error = error
-        self.message = message
-    }
-}
-
 extension BrokerKernel {
     private typealias Told = MirrorAppendResponse.MirroredPartitionResult
 
@@ -53,9 +42,12 @@ extension BrokerKernel {
         answerWhenCommitted(request, .mirror(response), timeoutInMilliseconds: body.timeoutMs, waits)
     }
 
-    private func mirrored(_ topicID: KafkaUUID, _ index: Int32) throws(MirrorRefusal) -> Partition {
+    /// The partition that a mirror speaks of, which this broker leads in that epoch (-1: any).
+    func mirrored(
+        _ topicID: KafkaUUID, _ index: Int32, leaderEpoch: LeaderEpoch = -1
+    ) throws(MirrorRefusal) -> Partition {
         guard let topic = image.topicName(of: topicID) else { throw MirrorRefusal(.unknownTopicId) }
-        switch led(TopicPartition(topic: topic, partition: index)) {
+        switch led(TopicPartition(topic: topic, partition: index), leaderEpoch: leaderEpoch) {
         case .failure(let error): throw MirrorRefusal(error)
         case .success(let partition):
             guard partition.topicID == topicID else { throw MirrorRefusal(.unknownTopicId) }

@@ -42,6 +42,8 @@ extension BrokerKernel {
             told.maxTimestamp = log.maxTimestamp
             told.sizeInBytes = Int64(log.sizeInBytes)
             told.cutOffset = partition.cut?.offset ?? -1
+            told.synchrony = partition.synchrony.rawValue
+            told.confirmedOffset = partition.synchronousLink?.confirmed ?? -1
             told.openTransactions = log.openTransactions.map { MirrorDescribeResponse.OpenTransaction($0) }
         }
         return told

@@ -1,6 +1,17 @@
 import Controller
 import KafkaProtocol
 
+/// Why what a mirror asks of a partition is refused; nothing was done.
+struct MirrorRefusal: Error {
+    var error: ErrorCode
+    var message: String?
+
+    init(_ error: ErrorCode, _ message: String? = nil) {
+        self.error = error
+        self.message = message
+    }
+}
+
 extension MirrorStanding {
     /// Why clients may not write to the topic, and what to do; nil when they may.
     func objectionToWriting(_ topic: String) -> String? {

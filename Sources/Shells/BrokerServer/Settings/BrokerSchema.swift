@@ -291,7 +291,7 @@ package enum BrokerSchema {
         case .choice(let words): .word(words)
         case .list(let words): words.isEmpty ? .list : .words(words)
         case .replicas: .list
-        case .text: .text
+        case .link, .text: .text
         }
     }
 }
