@@ -154,4 +154,41 @@ import Testing
         #expect(table.topicsToMirrorAnew().isEmpty && table.restarts == 1)
         #expect(table.toLocate(Self.broker, now: .now) == [Self.partition])
     }
+
+    @Test func whatTheTargetHasCommittedIsToldToTheSource() throws {
+        let table = table()
+        table.follow([Self.partition: Self.broker], synchronous: ["orders"])
+        locate(table)
+        #expect(table.confirmations(for: Self.broker, includesKnown: true).isEmpty, "the target has told nothing yet")
+        #expect(table.take([answer(0..<10)], of: claim(table)) == [Self.partition])
+        let sent = try #require(table.toSend([Self.partition]).first)
+        table.acknowledged(
+            Self.partition, generation: sent.generation,
+            ExactPartition.Told(logStart: 0, end: 10, highWatermark: 4))
+        #expect(table.confirmations(for: BrokerID(2), includesKnown: false).isEmpty)
+        let first = try #require(table.confirmations(for: Self.broker, includesKnown: false).first)
+        #expect(first.partition == Self.partition && first.end == 4 && first.leaderEpoch == 3)
+        #expect(first.mirror.topicID == Self.id)
+        table.told(first, .degraded)
+        #expect(table.figures().partitions.map(\.synchrony) == [.degraded])
+        #expect(table.confirmations(for: Self.broker, includesKnown: false).isEmpty)
+        #expect(table.confirmations(for: Self.broker, includesKnown: true).map(\.end) == [4])
+
+        // Nothing is under way that would tell of the rest.
+        let awaiting = table.awaitingCommit(for: Self.broker)
+        #expect(awaiting.map(\.partition) == [Self.partition])
+        table.committed(Self.partition, generation: sent.generation + 1, 10)
+        #expect(table.confirmations(for: Self.broker, includesKnown: false).isEmpty)
+        table.committed(Self.partition, generation: sent.generation, 10)
+        #expect(table.confirmations(for: Self.broker, includesKnown: false).map(\.end) == [10])
+        #expect(table.awaitingCommit(for: Self.broker).isEmpty)
+
+        // In doubt nothing is told, and of ordinary topics never.
+        table.interrupt(Self.partition, generation: sent.generation, reason: "a test")
+        #expect(table.confirmations(for: Self.broker, includesKnown: true).isEmpty)
+        locate(table, end: 10)
+        table.follow([Self.partition: Self.broker])
+        #expect(table.confirmations(for: Self.broker, includesKnown: true).isEmpty)
+        #expect(table.figures().partitions.map(\.synchrony) == [nil])
+    }
 }

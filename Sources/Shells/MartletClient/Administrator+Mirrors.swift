@@ -49,6 +49,9 @@ extension Administrator {
         package var sizeInBytes: Int64
         /// Where it was cut when its home last moved; -1 for nowhere.
         package var cutOffset: Offset
+        package var synchrony: Synchrony
+        /// Up to where the link of a synchronous topic has confirmed; -1 for none.
+        package var confirmedOffset: Offset
         package var openTransactions: [OpenTransaction]
     }
 
@@ -289,6 +292,8 @@ extension Administrator.DescribedPartition {
         maxTimestamp = told.maxTimestamp
         sizeInBytes = told.sizeInBytes
         cutOffset = told.cutOffset
+        synchrony = Synchrony(rawValue: told.synchrony) ?? .asynchronous
+        confirmedOffset = told.confirmedOffset
         openTransactions = told.openTransactions.map {
             Administrator.OpenTransaction(
                 producer: $0.producerId, producerEpoch: $0.producerEpoch, coordinatorEpoch: $0.coordinatorEpoch,

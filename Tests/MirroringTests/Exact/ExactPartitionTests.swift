@@ -35,7 +35,8 @@ private struct TwinMirror {
 
     mutating func locate() {
         let target = ExactPartition.TargetLog(
-            topicID: KafkaUUID(high: 0, low: target.id), start: target.start, end: target.end)
+            topicID: KafkaUUID(high: 0, low: target.id), start: target.start, end: target.end,
+            highWatermark: target.highWatermark)
         locatedID = source.id
         let epochEnd = partition.epochToAsk(end: target.end).map { source.end(of: $0) }
         partition.located(
@@ -111,6 +112,8 @@ private struct TwinMirror {
             try arrive()
             answer()
         }
+        target.commit()
+        partition.committed(target.highWatermark)
     }
 }
 
@@ -149,11 +152,29 @@ private struct TwinMirror {
                 mirror.interrupt()
             case 51..<65: try mirror.arrive()
             case 65..<80: mirror.answer()
+            case 80: mirror.target.commit()
             default: try mirror.step(most: Int.random(in: 1...4, using: &chance))
             }
+            checkConfirmed(mirror)
         }
         try mirror.settle()
         try check(mirror, everWritten)
+        checkConfirmed(mirror)
+        if case .copying = mirror.partition.state, mirror.ledger.isEmpty {
+            #expect(mirror.partition.confirmedEnd == mirror.source.end && !mirror.partition.awaitsCommit)
+        }
+    }
+
+    /// What the source's present leader may be told is committed at the target, but for what the ledger has.
+    private func checkConfirmed(_ mirror: TwinMirror) {
+        let (source, target) = (mirror.source, mirror.target)
+        guard let end = mirror.partition.confirmedEnd, mirror.partition.sourceEpoch == source.epoch,
+            mirror.locatedID == source.id
+        else { return }
+        #expect(end <= target.highWatermark && end <= source.end)
+        for batch in source.batches where batch.range.upperBound <= end && !target.batches.contains(batch) {
+            #expect(mirror.ledger.contains { $0.offsets.overlaps(batch.range) })
+        }
     }
 
     private func check(_ mirror: TwinMirror, _ everWritten: [TwinBatch]) throws {

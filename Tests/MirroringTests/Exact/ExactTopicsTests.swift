@@ -112,8 +112,14 @@ import Testing
     }
 
     @Test func settingsFollow() throws {
-        let source = ["retention.ms": "5", "min.insync.replicas": "2", "mirror.state": "mirroring", "a": "1"]
-        let target = ["retention.ms": "6", "min.insync.replicas": "1", "mirror.link": "x->y", "b": "2", "a": "1"]
+        let source = [
+            "retention.ms": "5", "min.insync.replicas": "2", "mirror.state": "mirroring", "a": "1",
+            "mirror.synchronous.link": "x->y", "mirror.synchronous.timeout.ms": "5",
+        ]
+        let target = [
+            "retention.ms": "6", "min.insync.replicas": "1", "mirror.link": "x->y", "b": "2", "a": "1",
+            "mirror.synchronous.link": "y->x",
+        ]
         #expect(try topics().differences(source: source, target: target) == ["retention.ms": "5", "b": nil])
     }
 }

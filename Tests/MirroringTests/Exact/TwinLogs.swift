@@ -93,15 +93,22 @@ struct TwinTarget {
     var id: UInt64 = 1
     var start: Offset = 0
     var end: Offset = 0
+    /// Follows the end one append behind, or when it is told to.
+    var highWatermark: Offset = 0
     var batches: [TwinBatch] = []
 
-    var told: ExactPartition.Told { ExactPartition.Told(logStart: start, end: end) }
+    var told: ExactPartition.Told {
+        ExactPartition.Told(logStart: start, end: end, highWatermark: highWatermark)
+    }
+
+    mutating func commit() { highWatermark = end }
 
     /// Whether it was taken.
     mutating func append(_ append: ExactPartition.Append) throws -> Bool {
         guard append.expectedEnd == end else { return false }
         let isEmpty = start == end
         guard append.logStart <= end || isEmpty else { return false }
+        commit()
         if append.logStart > end { (start, end) = (append.logStart, append.logStart) }
         if let records = append.records {
             var read = RecordBatches(records)

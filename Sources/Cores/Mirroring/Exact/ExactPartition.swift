@@ -45,11 +45,14 @@ package struct ExactPartition: Sendable {
         package var topicID: KafkaUUID
         package var start: Offset
         package var end: Offset
+        /// Up to where it is committed; -1 when that was not told.
+        package var highWatermark: Offset
 
-        package init(topicID: KafkaUUID, start: Offset, end: Offset) {
+        package init(topicID: KafkaUUID, start: Offset, end: Offset, highWatermark: Offset = -1) {
             self.topicID = topicID
             self.start = start
             self.end = end
+            self.highWatermark = highWatermark
         }
     }
 
@@ -110,10 +113,13 @@ package struct ExactPartition: Sendable {
     package struct Told: Sendable, Equatable {
         package var logStart: Offset
         package var end: Offset
+        /// Up to where it is committed; -1 when that was not told.
+        package var highWatermark: Offset
 
-        package init(logStart: Offset, end: Offset) {
+        package init(logStart: Offset, end: Offset, highWatermark: Offset = -1) {
             self.logStart = logStart
             self.end = end
+            self.highWatermark = highWatermark
         }
     }
 
@@ -143,6 +149,8 @@ package struct ExactPartition: Sendable {
     package private(set) var sourceEpoch: LeaderEpoch = -1
     /// What the target has acknowledged; -1 before it was located.
     package private(set) var acknowledgedEnd: Offset = -1
+    /// Up to where the target has committed what was acknowledged; -1 when that is not known.
+    private var committedEnd: Offset = -1
     /// The end of what is committed at the source, as last told; -1 before that.
     package private(set) var sourceEnd: Offset = -1
     /// Where the target's log ends when all that is under way has arrived.
@@ -183,6 +191,7 @@ package struct ExactPartition: Sendable {
         nextOffset = max(target.end, source.start)
         sentEnd = target.end
         acknowledgedEnd = target.end
+        committedEnd = min(target.highWatermark, target.end)
         targetStart = target.start
         sourceStart = source.start
         firstBatch = min(source.firstBatch, source.start)
@@ -340,6 +349,7 @@ package struct ExactPartition: Sendable {
         guard told.end == end else { return false }
         targetStart = told.logStart
         acknowledgedEnd = end
+        committed(told.highWatermark)
         acknowledgedEpoch = epoch
         switch state {
         case .emptying:
@@ -354,6 +364,20 @@ package struct ExactPartition: Sendable {
         }
         return true
     }
+
+    /// The target has committed all before `highWatermark`. What is not acknowledged may be another's.
+    package mutating func committed(_ highWatermark: Offset) {
+        committedEnd = max(committedEnd, min(highWatermark, acknowledgedEnd))
+    }
+
+    /// Up to where the target is known to have committed what the source has, as the source's leader of ``sourceEpoch``
+    /// may be told; nil while that is not known, or while the target keeps something else in its place.
+    package var confirmedEnd: Offset? {
+        state == .copying && acceptedDifference == nil && committedEnd >= 0 ? committedEnd : nil
+    }
+
+    /// Whether nothing is under way that would tell when the target has committed what it has acknowledged.
+    package var awaitsCommit: Bool { confirmedEnd.map { $0 < acknowledgedEnd } ?? false && underWay.isEmpty }
 
     /// Something went wrong at either side: all that is under way is in doubt. Gaps that were found stay.
     package mutating func interrupted() {

@@ -65,9 +65,12 @@ package struct ExactTopics: Sendable {
         return id == .zero ? .hasNoID : nil
     }
 
-    /// Settings of a topic that its mirror gets: those that were set for it, but not what says where its home is.
+    /// Settings of a topic that its mirror gets: those that were set for it, but not what says where its home is and which
+    /// link its writers wait for.
     package func settings(of topic: [String: String]) -> [String: String] {
-        topic.filter { !excludedSettings.contains($0.key) && !MirrorStanding.keys.contains($0.key) }
+        topic.filter { name, _ in
+            !excludedSettings.contains(name) && !MirrorStanding.keys.contains(name) && !Synchrony.keys.contains(name)
+        }
     }
 
     /// What has to change at the mirror topic; nil values take a setting back to the default.

@@ -29,13 +29,19 @@ struct MirrorDescribe: AsyncParsableCommand {
         for setting in report.settings where !setting.isDefault {
             Swift.print("  \(setting.key)=\(setting.value ?? "") from \(setting.from)")
         }
-        var rows = [["PARTITION", "STATE", "HOME-EPOCH", "START", "END", "SOURCE-END", "LAG", "LAG-MS", "OPEN", "CUT"]]
+        var rows = [
+            [
+                "PARTITION", "STATE", "HOME-EPOCH", "START", "END", "SOURCE-END", "LAG", "LAG-MS", "OPEN", "CUT",
+                "WRITERS",
+            ]
+        ]
         for topic in report.topics {
             for one in topic.partitions {
                 rows.append([
                     "\(topic.topic)-\(one.partition)", one.state ?? "no leader (\(topic.state))", "\(topic.homeEpoch)",
                     "\(one.logStart)", "\(one.logEnd)", text(one.sourceEnd), text(one.lagInRecords),
                     text(one.lagInMilliseconds), "\(one.openTransactions)", one.cut.map { "\($0)" } ?? "-",
+                    one.synchrony ?? "-",
                 ])
             }
         }

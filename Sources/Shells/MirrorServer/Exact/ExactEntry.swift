@@ -1,4 +1,5 @@
 import ClusterModel
+import Controller
 import KafkaProtocol
 import MartletClient
 import Mirroring
@@ -32,6 +33,10 @@ struct ExactEntry {
     var ahead: ReadAhead<ByteBuffer>?
     /// The number of the claim that read it last.
     var lastClaim = 0
+    /// Up to where the source's leader was told that the target has it; another leader knows nothing.
+    var told: Offset = -1
+    /// What the source's leader answered to that last; nil before it was told anything.
+    var synchrony: Synchrony?
     /// What is to be sent, in order.
     var outbox: [ExactPartition.Append] = []
     /// Somebody sends what was in the outbox, and has to look there again afterwards: so nothing overtakes.
@@ -49,6 +54,7 @@ struct ExactEntry {
     mutating func interrupt(now: ContinuousClock.Instant, generation: Int) {
         partition.interrupted()
         ahead = nil
+        told = -1
         self.generation = generation
         isTroubled = true
         backoff.failed(now)

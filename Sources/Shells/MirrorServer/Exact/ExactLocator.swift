@@ -76,7 +76,9 @@ struct ExactLocator: Sendable {
         for (partition, (stands, log)) in zip(partitions, logs) {
             table.located(
                 partition, ExactEntry.Mirror(topicID: stands.topicID, homeEpoch: stands.homeEpoch),
-                ExactPartition.TargetLog(topicID: stands.topicID, start: stands.logStart, end: stands.end), log)
+                ExactPartition.TargetLog(
+                    topicID: stands.topicID, start: stands.logStart, end: stands.end,
+                    highWatermark: stands.highWatermark), log)
         }
     }
 

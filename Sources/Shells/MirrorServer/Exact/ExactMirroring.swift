@@ -30,6 +30,7 @@ struct ExactMirroring: Sendable {
         let ledger = GapLedger(settings: settings, policy: policy, target: clients.target, table: table, logger: logger)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pumps(table) }
+            group.addTask { await confirm(table) }
             group.addTask { await keepLedger(ledger, follower, table) }
             group.addTask {
                 await attempts.look(every: settings.topicsInterval, settingsEvery: settings.topicSettingsInterval) {
@@ -69,6 +70,16 @@ struct ExactMirroring: Sendable {
                     locator: locator, health: health, bell: table.changed.add())
                 return { await pump.run() }
             }
+        }
+    }
+
+    /// Lets the source answer those who wait for this link.
+    private func confirm(_ table: ExactTable) async {
+        await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
+            let confirming = ExactConfirming(
+                broker: broker, link: settings.name, source: clients.source, target: clients.target, table: table,
+                health: health, bell: table.commits.add())
+            return [{ await confirming.run() }]
         }
     }
 

@@ -173,7 +173,8 @@ struct ExactPump: Sendable {
                 table.release(bytes: part.append.sizeInBytes, areTaken: true)
                 table.acknowledged(
                     part.partition, generation: part.generation,
-                    ExactPartition.Told(logStart: answer.logStart, end: answer.end))
+                    ExactPartition.Told(
+                        logStart: answer.logStart, end: answer.end, highWatermark: answer.highWatermark))
             default:
                 table.release(bytes: part.append.sizeInBytes)
                 target.forgetPlaces()

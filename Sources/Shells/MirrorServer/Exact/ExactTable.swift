@@ -1,4 +1,5 @@
 import ClusterModel
+import Controller
 import KafkaProtocol
 import MartletClient
 import Mirroring
@@ -32,6 +33,10 @@ final class ExactTable: Sendable {
         var restarts = 0
         var acknowledgedBytes = 0
         var gapCounts: [MirrorGap.Kind: Int] = [:]
+        /// Those whose writers at the source wait for this link.
+        var synchronousTopics: Set<String> = []
+        /// Partitions of those of which something was committed at the target that the source was not told.
+        var unconfirmed: Set<TopicPartition> = []
         private var generations = 0
 
         /// One that no partition had before, also none of the same name.
@@ -60,6 +65,14 @@ final class ExactTable: Sendable {
             entries[partition]?.ahead?.failed(at: offset)
         }
 
+        /// The target may have committed more of a partition than the source was told.
+        mutating func noteCommit(of partition: TopicPartition) {
+            guard synchronousTopics.contains(partition.topic), let entry = entries[partition],
+                let end = entry.partition.confirmedEnd, end > entry.told
+            else { return }
+            unconfirmed.insert(partition)
+        }
+
         /// What has not been sent of a partition never will be.
         mutating func emptyOutbox(of partition: TopicPartition) {
             guard let outbox = entries[partition]?.outbox, !outbox.isEmpty else { return }
@@ -74,14 +87,18 @@ final class ExactTable: Sendable {
     let changed = Bells()
     /// Rung when a gap was found, and when one has to be mended by mirroring anew.
     let gaps = Bells()
+    /// Rung when the source is to be told what the target has committed.
+    let commits = Bells()
 
     init(health: LinkHealth) { self.health = health }
 
     // MARK: Which partitions
 
-    /// Takes over which partitions there are, and who leads them at the source.
-    func follow(_ leaders: [TopicPartition: BrokerID?]) {
+    /// Takes over which partitions there are, who leads them at the source, and of which topics the writers wait for this
+    /// link.
+    func follow(_ leaders: [TopicPartition: BrokerID?], synchronous topics: Set<String> = []) {
         state.withLock { state in
+            state.synchronousTopics = topics
             for gone in state.entries.keys where leaders[gone] == nil {
                 state.emptyOutbox(of: gone)
                 state.entries[gone] = nil
@@ -151,10 +168,12 @@ final class ExactTable: Sendable {
                 // What is to be compared is not committed yet.
                 state.entries[partition]?.backoff.failed(.now)
             }
+            state.noteCommit(of: partition)
             guard case .found = state.entries[partition]?.partition.state else { return false }
             return true
         }
         if hasGap { gaps.ring() }
+        commits.ring()
     }
 
     /// It could not be found out where the partition stands.
@@ -298,8 +317,10 @@ final class ExactTable: Sendable {
 
     /// The target has taken what was sent first of those under way for the partition.
     func acknowledged(_ partition: TopicPartition, generation: Int, _ told: ExactPartition.Told) {
-        let (isRecovered, isOdd) = state.withLock { state in
-            guard var entry = state.entries[partition], entry.generation == generation else { return (false, false) }
+        let (isRecovered, isOdd, hasUnconfirmed) = state.withLock { state in
+            guard var entry = state.entries[partition], entry.generation == generation else {
+                return (false, false, false)
+            }
             let isSound = entry.partition.acknowledge(told)
             if isSound { entry.recoveryPoint.mirror(endsAt: entry.partition.acknowledgedEnd) }
             let wasTroubled = entry.isTroubled
@@ -310,9 +331,11 @@ final class ExactTable: Sendable {
                 entry.backoff.retryNow()
             }
             state.entries[partition] = entry
-            return (wasTroubled && !entry.isTroubled, !isSound)
+            state.noteCommit(of: partition)
+            return (wasTroubled && !entry.isTroubled, !isSound, !state.unconfirmed.isEmpty)
         }
         if isRecovered { health.recovered(all: [partition]) }
+        if hasUnconfirmed { commits.ring() }
         if isOdd {
             interrupt(partition, generation: generation, reason: "the target's log ends at \(told.end) unexpectedly")
         }
@@ -337,6 +360,78 @@ final class ExactTable: Sendable {
             return true
         }
         if isNew { health.failed(partition, reason) }
+    }
+
+    // MARK: Confirming
+
+    /// What a leader of the source is to be told.
+    struct Confirmation: Sendable {
+        var partition: TopicPartition
+        var mirror: ExactEntry.Mirror
+        /// Under which it was read.
+        var leaderEpoch: LeaderEpoch
+        /// All before it is committed at the target.
+        var end: Offset
+        var generation: Int
+    }
+
+    /// What a broker of the source is to be told of partitions that it leads, in order.
+    /// - Parameter includesKnown: whether also what it was told already: it may have lost that.
+    func confirmations(for broker: BrokerID, includesKnown: Bool) -> [Confirmation] {
+        state.withLock { state in
+            guard !state.synchronousTopics.isEmpty else {
+                state.unconfirmed = []
+                return []
+            }
+            if includesKnown {
+                for partition in state.entries.keys where state.synchronousTopics.contains(partition.topic) {
+                    state.unconfirmed.insert(partition)
+                }
+            }
+            var confirmations: [Confirmation] = []
+            for partition in state.unconfirmed {
+                guard let entry = state.entries[partition], entry.leader == broker else { continue }
+                state.unconfirmed.remove(partition)
+                guard let mirror = entry.mirror, let end = entry.partition.confirmedEnd else { continue }
+                state.entries[partition]?.told = end
+                confirmations.append(
+                    Confirmation(
+                        partition: partition, mirror: mirror, leaderEpoch: entry.partition.sourceEpoch, end: end,
+                        generation: entry.generation))
+            }
+            return confirmations.sorted { $0.partition < $1.partition }
+        }
+    }
+
+    /// What the source's leader said to a confirmation.
+    func told(_ confirmation: Confirmation, _ synchrony: Synchrony) {
+        state.withLock { state in
+            guard state.entries[confirmation.partition]?.generation == confirmation.generation else { return }
+            state.entries[confirmation.partition]?.synchrony = synchrony
+        }
+    }
+
+    /// Partitions led by `broker` of which the target was not done committing when it answered last.
+    func awaitingCommit(for broker: BrokerID) -> [(partition: TopicPartition, generation: Int)] {
+        state.withLock { state in
+            guard !state.synchronousTopics.isEmpty else { return [] }
+            return state.entries.compactMap { partition, entry in
+                guard entry.leader == broker, state.synchronousTopics.contains(partition.topic),
+                    entry.partition.awaitsCommit
+                else { return nil }
+                return (partition, entry.generation)
+            }
+            .sorted { $0.0 < $1.0 }
+        }
+    }
+
+    /// The target's high watermark of a partition, asked for.
+    func committed(_ partition: TopicPartition, generation: Int, _ highWatermark: Offset) {
+        state.withLock { state in
+            guard state.entries[partition]?.generation == generation else { return }
+            state.entries[partition]?.partition.committed(highWatermark)
+            state.noteCommit(of: partition)
+        }
     }
 
     // MARK: Gaps
@@ -373,7 +468,8 @@ final class ExactTable: Sendable {
                 partitions: state.entries.map { partition, entry in
                     ExactFigures.Partition(
                         partition: partition, state: entry.partition.state.name, end: entry.partition.acknowledgedEnd,
-                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment)
+                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment,
+                        synchrony: state.synchronousTopics.contains(partition.topic) ? entry.synchrony : nil)
                 }
                 .sorted { $0.partition < $1.partition },
                 acknowledgedBytes: state.acknowledgedBytes, underWayInBytes: state.underWayInBytes,

@@ -75,7 +75,8 @@ final class ExactTopicFollower: Sendable {
         leftOut.merge(try await fenceSource(fences)) { $1 }
         leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
         health.leavesOut(leftOut)
-        try await tellTable(mirrored)
+        let synchronous = mirrored.keys.filter { sources[$0]?.settings[Synchrony.linkKey] == settings.name }
+        try await tellTable(mirrored, synchronous: Set(synchronous))
     }
 
     /// Tells the source of homes that have moved while it could not be told. Apache Kafka's brokers cannot be told at all.
@@ -189,7 +190,9 @@ final class ExactTopicFollower: Sendable {
     // MARK: What there is
 
     /// Partitions that both sides have.
-    private func tellTable(_ mirrored: [String: ClusterMetadata.Topic]) async throws {
+    private func tellTable(
+        _ mirrored: [String: ClusterMetadata.Topic], synchronous: Set<String>
+    ) async throws {
         let there = try await target.topics(mirrored.keys.sorted())
         var leaders: [TopicPartition: BrokerID?] = [:]
         for (name, topic) in mirrored {
@@ -198,6 +201,6 @@ final class ExactTopicFollower: Sendable {
                 leaders[TopicPartition(topic: name, partition: partition.index)] = .some(partition.leader)
             }
         }
-        table.follow(leaders)
+        table.follow(leaders, synchronous: synchronous)
     }
 }

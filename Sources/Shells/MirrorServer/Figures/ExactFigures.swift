@@ -1,4 +1,5 @@
 import ClusterModel
+import Controller
 import Mirroring
 import Telemetry
 
@@ -12,6 +13,8 @@ struct ExactFigures: Sendable {
         /// nil before it is known.
         var lag: Offset?
         var recoveryPoint: ContinuousClock.Instant?
+        /// What the source's leader last said; nil before that, and for topics whose writers do not wait for the link.
+        var synchrony: Synchrony?
     }
 
     /// In order.
@@ -52,6 +55,13 @@ struct ExactFigures: Sendable {
                     Metric.gauge(
                         "martlet_mirror_lag_seconds", one.lag == 0 ? 0 : (now - $0) / .seconds(1),
                         "Age of the moment up to which the target has all that the source had committed.")
+                }
+            }
+            + each(label) { one in
+                one.synchrony.map {
+                    Metric.gauge(
+                        "martlet_mirror_synchronous", $0 == .synchronous ? 1 : 0,
+                        "Whether acks=all at the source waits for the target: 0 while the link does not keep up.")
                 }
             }
             + each(label) { one in

@@ -21,6 +21,7 @@ package struct LinkStatus: Sendable {
         let mirrors = try await Administrator(ends.target).describeMirrors(partitions)
         let gaps = try await gaps(selection)
         let source = await asked
+        let homes = source.fault == nil ? try await homes(partitions) : [:]
         report.sourceFault = source.fault
         report.gaps = gaps
         report.topics = topics.map { topic in
@@ -28,10 +29,21 @@ package struct LinkStatus: Sendable {
                 topic: topic.name, state: topic.standing.state.name ?? "ordinary", homeEpoch: topic.standing.homeEpoch,
                 partitions: (0..<topic.partitions).map { index in
                     let partition = TopicPartition(topic: topic.name, partition: index)
-                    return LinkStatusReport.Partition(partition, mirrors[partition], source)
+                    return LinkStatusReport.Partition(partition, mirrors[partition], source, homes[partition])
                 })
         }
         return report
+    }
+
+    /// How the source's leaders see partitions; nothing where the source is none of Martlet's or does not answer.
+    private func homes(
+        _ partitions: [TopicPartition]
+    ) async throws -> [TopicPartition: Administrator.DescribedPartition] {
+        do {
+            return try await Administrator(ends.source).describeMirrors(partitions)
+        } catch is ClientFault {
+            return [:]
+        }
     }
 
     // MARK: The ledger
@@ -63,10 +75,12 @@ package struct LinkStatus: Sendable {
 
 extension LinkStatusReport.Partition {
     fileprivate init(
-        _ partition: TopicPartition, _ mirror: Administrator.DescribedPartition?, _ source: SourceStanding
+        _ partition: TopicPartition, _ mirror: Administrator.DescribedPartition?, _ source: SourceStanding,
+        _ home: Administrator.DescribedPartition?
     ) {
         self.init(partition.partition)
         sourceEnd = source.ends[partition]?.offset
+        synchrony = home?.synchrony.name
         guard let mirror else { return }
         state = mirror.state.name ?? "ordinary"
         logStart = mirror.logStart

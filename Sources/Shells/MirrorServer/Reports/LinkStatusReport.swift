@@ -16,6 +16,9 @@ package struct LinkStatusReport: Sendable, Encodable {
         package var cut: Offset?
         /// The end of what the source has committed; nil when nobody knows.
         package var sourceEnd: Offset?
+        /// Whether acks=all at the source waits for the target: synchronous, or degraded while the link does not keep up; nil
+        /// where nobody has asked for that, or nobody knows.
+        package var synchrony: String?
         /// What the source has committed and the target has not; nil when nobody knows.
         package var lagInRecords: Int64?
         /// How much later the source's last record was written than the target's; nil when nobody knows.

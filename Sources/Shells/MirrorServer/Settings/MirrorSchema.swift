@@ -51,7 +51,7 @@ package enum MirrorSchema {
             "config.properties.exclude", .list,
             default: #"follower\.replication\.throttled\.replicas, leader\.replication\.throttled\.replicas, "#
                 + #"message\.timestamp\.difference\.max\.ms, message\.timestamp\.type, "#
-                + #"unclean\.leader\.election\.enable, min\.insync\.replicas"#,
+                + #"unclean\.leader\.election\.enable, min\.insync\.replicas, mirror\.synchronous\..*"#,
             "Regular expressions of topic settings that are the target's own business."),
         SettingKey(
             "replication.policy.class", .word(policyClasses), default: policyClasses[0],
