@@ -15,7 +15,8 @@ import Testing
     private static let link = "us-east->eu-west"
 
     private func start(
-        _ east: Region, _ west: Region, policy: GapPolicy = .stop, deletions: DeletionPolicy = .ask
+        _ east: Region, _ west: Region, policy: GapPolicy = .stop, deletions: DeletionPolicy = .ask,
+        more: String = ""
     ) throws -> Mirror {
         let text = """
             clusters = us-east, eu-west
@@ -29,6 +30,7 @@ import Testing
             refresh.topics.interval.seconds = 1
             sync.topic.configs.interval.seconds = 1
             emit.heartbeats.enabled = false
+            \(more)
             """
         let settings = try MirrorSettings.read(PropertiesFile(path: "test", text: text)).settings
         return try Mirror.start(settings, on: MultiThreadedEventLoopGroup.singleton, logger: silent)
@@ -95,6 +97,22 @@ import Testing
             }
             _ = try await admin.deleteRecords([partition: 20])
             try await awaitSame(partition, east, west)
+            await mirror.stop()
+        }
+    }
+
+    @Test func aLimitedLinkTakesItsTime() async throws {
+        try await withRegions { east, west in
+            try await Administrator(east.client).createTopic("orders", partitions: 1)
+            let partition = TopicPartition(topic: "orders", partition: 0)
+            let value = String(repeating: "0123456789", count: 2_000)
+            for _ in 0..<20 { try await east.produce([value], to: partition) }
+            let begun = ContinuousClock.now
+            let mirror = try start(east, west, more: "us-east->eu-west.mirror.rate.bytes.per.second = 300000")
+            try await west.awaitTopic("orders", partitions: 1)
+            try await awaitSame(partition, east, west)
+            // 800 KB; a little is made up for, and the last batch need not be paid for.
+            #expect(ContinuousClock.now - begun > .seconds(1.5))
             await mirror.stop()
         }
     }

@@ -191,4 +191,32 @@ import Testing
         #expect(table.confirmations(for: Self.broker, includesKnown: true).isEmpty)
         #expect(table.figures().partitions.map(\.synchrony) == [nil])
     }
+
+    @Test func whatIsReadKeepsToTheLimits() throws {
+        let busy = Self.partition
+        let other = TopicPartition(topic: "other", partition: 0)
+        let table = ExactTable(
+            health: LinkHealth(link: "a->b", logger: silent),
+            limits: Bandwidth.Limits(link: 1_000_000_000, topic: 1_024))
+        table.follow([busy: Self.broker, other: Self.broker])
+        #expect(table.toLocate(Self.broker, now: .now).count == 2)
+        for partition in [busy, other] {
+            table.located(
+                partition, ExactEntry.Mirror(topicID: Self.id, homeEpoch: 0),
+                ExactPartition.TargetLog(topicID: Self.id, start: 0, end: 0),
+                ExactPartition.SourceLog(topicID: Self.id, leaderEpoch: 3, start: 0, firstBatch: 0, end: 1_000))
+        }
+        let first = claim(table)
+        #expect(Set(first.positions.map(\.partition)) == [busy, other])
+        #expect(first.mostBytes == 100_000_000 && first.mostBytesOfPartition == 16_384)
+        // A thousand records are more than a second's worth of a kilobyte.
+        let large = answer(0..<1_000, highWatermark: 2_000)
+        #expect(large.records.readableBytes > 4_096)
+        #expect(table.take([large], of: first) == [busy])
+        let soon = table.claim(Self.broker, lanes: 4, now: .now + .seconds(1))
+        #expect(soon.positions.map(\.partition) == [other])
+        table.giveBack(soon)
+        let later = table.claim(Self.broker, lanes: 4, now: .now + .seconds(600))
+        #expect(Set(later.positions.map(\.partition)) == [busy, other])
+    }
 }

@@ -23,7 +23,7 @@ struct ExactMirroring: Sendable {
     /// Works until it is cancelled.
     func run() async {
         guard let clusters = await attempts.untilDone("clusters", { try await findClusters() }) else { return }
-        let table = ExactTable(health: health)
+        let table = ExactTable(health: health, limits: settings.limits)
         figures.show(table)
         let follower = ExactTopicFollower(
             settings: settings, clients: clients, clusters: clusters, table: table, health: health, logger: logger)

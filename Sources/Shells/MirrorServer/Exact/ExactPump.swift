@@ -67,8 +67,10 @@ struct ExactPump: Sendable {
         var fetch = RawFetch()
         fetch.leaderEpochs = claim.leaderEpochs
         fetch.topicIDs = claim.topicIDs
-        fetch.maximumBytes = Self.mostBytesOfFetch
-        fetch.maximumBytesPerPartition = claim.positions.count == 1 ? Self.mostBytesOfFetch : Self.mostBytesOfPartition
+        fetch.maximumBytes = min(Self.mostBytesOfFetch, claim.mostBytes ?? .max)
+        fetch.maximumBytesPerPartition = min(
+            claim.positions.count == 1 ? Self.mostBytesOfFetch : Self.mostBytesOfPartition,
+            claim.mostBytesOfPartition ?? .max)
         let connection = try await source.connection(to: broker)
         return try await fetch(claim.positions, on: connection)
     }

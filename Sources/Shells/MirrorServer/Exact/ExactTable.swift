@@ -15,6 +15,9 @@ final class ExactTable: Sendable {
         var leaderEpochs: [TopicPartition: LeaderEpoch] = [:]
         var topicIDs: [String: KafkaUUID] = [:]
         var generations: [TopicPartition: Int] = [:]
+        /// What the answer had better bring at most, in bytes; nil for any number.
+        var mostBytes: Int32?
+        var mostBytesOfPartition: Int32?
     }
 
     /// What one partition has to send.
@@ -28,6 +31,7 @@ final class ExactTable: Sendable {
     private struct State {
         var entries: [TopicPartition: ExactEntry] = [:]
         var underWayInBytes = 0
+        var bandwidth: Bandwidth
         /// How many claims there have been.
         var claims = 0
         var restarts = 0
@@ -38,6 +42,8 @@ final class ExactTable: Sendable {
         /// Partitions of those of which something was committed at the target that the source was not told.
         var unconfirmed: Set<TopicPartition> = []
         private var generations = 0
+
+        init(_ limits: Bandwidth.Limits) { bandwidth = Bandwidth(limits) }
 
         /// One that no partition had before, also none of the same name.
         mutating func newGeneration() -> Int {
@@ -81,7 +87,7 @@ final class ExactTable: Sendable {
         }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let health: LinkHealth
     /// Rung when something has changed that a pump may wait for.
     let changed = Bells()
@@ -90,7 +96,10 @@ final class ExactTable: Sendable {
     /// Rung when the source is to be told what the target has committed.
     let commits = Bells()
 
-    init(health: LinkHealth) { self.health = health }
+    init(health: LinkHealth, limits: Bandwidth.Limits = Bandwidth.Limits()) {
+        self.health = health
+        state = Mutex(State(limits))
+    }
 
     // MARK: Which partitions
 
@@ -99,6 +108,7 @@ final class ExactTable: Sendable {
     func follow(_ leaders: [TopicPartition: BrokerID?], synchronous topics: Set<String> = []) {
         state.withLock { state in
             state.synchronousTopics = topics
+            state.bandwidth.keep(Set(leaders.keys.map(\.topic)))
             for gone in state.entries.keys where leaders[gone] == nil {
                 state.emptyOutbox(of: gone)
                 state.entries[gone] = nil
@@ -191,7 +201,9 @@ final class ExactTable: Sendable {
             var idle: [TopicPartition] = []
             var behind: [(lastClaim: Int, partition: TopicPartition)] = []
             for (partition, entry) in state.entries
-            where entry.leader == broker && entry.partition.state == .copying && entry.backoff.isDue(now) {
+            where entry.leader == broker && entry.partition.state == .copying && entry.backoff.isDue(now)
+                && state.bandwidth.isOpen(partition.topic, at: now)
+            {
                 if entry.partition.nextOffset < entry.partition.sourceEnd {
                     behind.append((entry.lastClaim, partition))
                 } else {
@@ -200,6 +212,8 @@ final class ExactTable: Sendable {
             }
             state.claims += 1
             var claim = Claim()
+            claim.mostBytes = state.bandwidth.portion
+            claim.mostBytesOfPartition = state.bandwidth.portionOfPartition
             // The first of a request are served best, and what is idle has little.
             for partition in idle.sorted() { state.ask(partition, places: 1, for: &claim) }
             let share = claim.positions.count + (behind.count + lanes - 1) / lanes
@@ -233,6 +247,8 @@ final class ExactTable: Sendable {
             for answer in answers {
                 let partition = answer.partition
                 silent[partition] = nil
+                // Also what is of no use any more has come all the way.
+                state.bandwidth.count(answer.records.readableBytes, of: partition.topic, at: .now)
                 guard var entry = state.entries[partition], entry.partition.state == .copying,
                     entry.generation == claim.generations[partition], let offset = claim.offsets[partition]
                 else { continue }

@@ -29,6 +29,8 @@ struct LinkReader {
         return LinkSettings(
             source: source, target: target, mode: mode,
             deletionPolicy: DeletionPolicy(rawValue: values.text(key("mirror.deletion.policy"))) ?? .ask,
+            limits: Bandwidth.Limits(
+                link: rate("mirror.rate.bytes.per.second"), topic: rate("mirror.topic.rate.bytes.per.second")),
             isEnabled: boolean("enabled"), plan: plan,
             groups: try selection("groups", excluding: "groups.exclude"),
             topicsInterval: interval("refresh.topics") ?? .seconds(365 * 86_400),
@@ -89,6 +91,10 @@ struct LinkReader {
     /// nil when the feature is disabled.
     private func interval(_ feature: String) -> Duration? {
         boolean("\(feature).enabled") ? .seconds(values.integer(key("\(feature).interval.seconds"))) : nil
+    }
+
+    private func rate(_ name: String) -> Int64? {
+        values[key(name)] == nil ? nil : values.integer(key(name))
     }
 
     private func replicas(_ name: String) -> Int16? {

@@ -29,6 +29,8 @@ package struct LinkSettings: Sendable {
     package var mode: Mode
     /// With exact mirroring only.
     package var deletionPolicy: DeletionPolicy
+    /// With exact mirroring only.
+    package var limits: Bandwidth.Limits
     /// A link that is not enabled still emits heartbeats, when those are.
     package var isEnabled: Bool
     package var plan: TopicPlan

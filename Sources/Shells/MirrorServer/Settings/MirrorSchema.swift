@@ -10,6 +10,7 @@ package enum MirrorSchema {
         .flatMap { [$0, "org.apache.kafka.connect.mirror.\($0)"] }
 
     private static let seconds = SettingKind.integer(1...86_400)
+    private static let rate = SettingKind.integer(1_024...1 << 40)
     private static let replicas = SettingKind.integer(-1...32_767)
 
     static let clusters = SettingKey(
@@ -39,6 +40,12 @@ package enum MirrorSchema {
             default: DeletionPolicy.ask.rawValue,
             "With mode=exact: what becomes of a mirror topic when its source was deleted: it stays, and the log tells of "
                 + "it (ask); it stays (keep); it is deleted too (follow)."),
+        SettingKey(
+            "mirror.rate.bytes.per.second", rate, default: nil,
+            "With mode=exact: how much the link reads from its source at most; unset: as much as comes."),
+        SettingKey(
+            "mirror.topic.rate.bytes.per.second", rate, default: nil,
+            "With mode=exact: the same of each topic alone, so that a busy one leaves room for the others."),
         SettingKey("topics", .list, default: ".*", "Regular expressions of the topics to copy."),
         SettingKey(
             "topics.exclude", .list, default: #".*[\-\.]internal, .*\.replica, __.*"#,
