@@ -18,11 +18,11 @@ from mirroring import Link
 SYNCHRONOUS, DEGRADED = 1, 2
 
 
-def create(cluster, topic, partitions, limit):
+def create(cluster, topic, partitions, limit, replicas=1):
     """Makes a topic whose writers wait for the link, so many milliseconds at most."""
     settings = {"mirror.synchronous.link": LINK, "mirror.synchronous.timeout.ms": str(limit)}
     admin = cluster.admin()
-    admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])[topic].result(DEADLINE)
+    admin.create_topics([NewTopic(topic, partitions, replicas, config=settings)])[topic].result(DEADLINE)
 
 
 def stop(process):
@@ -58,6 +58,22 @@ def test_what_was_acknowledged_outlives_both_the_source_and_the_mirror(stage, to
     report = martlet(mirror, "failover")["topics"][topic]
     assert report["isDone"] and all(
         cut >= len(acknowledged) for cut, acknowledged in zip(report["cuts"], load.acknowledged.values()))
+
+
+def test_another_leader_at_either_side_goes_on_waiting_for_the_link(stage, topic):
+    source, target = regions(stage, 3)
+    # Whoever began without the link, or were never told of it, would be found out below, or nothing would go on.
+    create(source, topic, PARTITIONS, 10 * 60 * 1000, replicas=3)
+    mirror = exactly(stage, source, target).start()
+    load = Load(source.address, topic, per_second=1500)
+    load.wait_for(1500)
+    for cluster in (source, target):
+        cluster.leader(topic).kill()
+        load.wait_for(1500)
+    load.end()
+    assert [synchrony(source, topic, partition) for partition in range(PARTITIONS)] == [SYNCHRONOUS] * PARTITIONS
+    assert mirror.stop() == 0
+    load.assert_agrees(read_all(target.address, topic))
 
 
 def test_a_link_that_stands_still_is_waited_for_only_so_long(stage, topic):
