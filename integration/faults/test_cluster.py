@@ -43,10 +43,13 @@ def test_all_brokers_killed_at_once(cluster, topic, load, reader):
 def test_a_stopped_leader_is_replaced_and_comes_back(cluster, topic, load, reader):
     load.wait_for(1000)
     leader = cluster.leader(topic)
+    registered = leader.log().count("registered broker")
     with Paused(leader):
         # Longer than its session: others lead, and what it still believes must not count.
         load.wait_for(1000)
         eventually(lambda: cluster.leader(topic) is not leader, "another broker leads")
+    # Before that it tells clients what it knew when it was stopped, as Apache's would.
+    leader.wait_for_log("registered broker", registered + 1)
     assert_nothing_lost(cluster, load, reader)
 
 

@@ -30,9 +30,12 @@ def test_leaders_killed_in_turn(cluster, topic, load, reader):
 def test_a_stopped_leader_is_replaced_and_comes_back(cluster, topic, load, reader):
     load.wait_for(500)
     leader = cluster.leader(topic)
+    registered = leader.log().count("registered broker")
     with Paused(leader):
         eventually(lambda: cluster.leader(topic) is not leader, "another broker leads")
         load.wait_for(500)
+    # Before that it tells clients what it knew when it was stopped, as Apache's would.
+    leader.wait_for_log("registered broker", registered + 1)
     assert_nothing_lost(cluster, load, reader)
 
 

@@ -88,6 +88,7 @@ def test_barrier_holds_until_removed(connect, client, path):
     barrier = client.Barrier(path)
     barrier.create()
     other = connect()
+    other.sync(path)
     passed = threading.Event()
     waiting = threading.Thread(target=lambda: other.Barrier(path).wait(DEADLINE) and passed.set(), daemon=True)
     waiting.start()
@@ -134,6 +135,7 @@ def test_party_counts_who_is_there(connect, path):
 def test_data_and_children_watches_follow_changes(connect, client, path):
     client.create(path, b"0")
     watcher, values, children = connect(), [], []
+    watcher.sync(path)
     watcher.DataWatch(path)(lambda data, stat: values.append(data))
     watcher.ChildrenWatch(path)(lambda names: children.append(sorted(names)))
     eventually(lambda: values == [b"0"] and children == [[]], "both have begun")

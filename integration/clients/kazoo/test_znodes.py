@@ -55,6 +55,7 @@ def test_sequential_names_count_up(client, path):
 def test_ephemerals_end_with_their_session(connect, client, path):
     owner = connect()
     owner.create(path, ephemeral=True)
+    client.sync(path)
     assert client.exists(path).ephemeralOwner == owner.client_id[0]
     owner.stop()
     eventually(lambda: client.exists(path) is None, "the ephemeral znode goes")
@@ -77,6 +78,7 @@ def test_a_session_that_is_silent_expires(coordinator, client, path):
         exchange(silent, struct.pack(">ii", 1, 1) + text(path) + text("") + struct.pack(">ii", 1, 31) + text("world")
                  + text("anyone") + struct.pack(">i", 1))
         gone = threading.Event()
+        client.sync(path)
         assert client.exists(path, watch=lambda _: gone.set()).ephemeralOwner == session
         assert gone.wait(DEADLINE)
         assert client.exists(path) is None
@@ -88,6 +90,7 @@ def test_watches_fire_once_and_in_order(connect, client, path):
     client.create(path)
     seen = []
     other = connect()
+    other.sync(path)
     other.get(path, watch=lambda event: seen.append(("data", event.type)))
     other.get_children(path, watch=lambda event: seen.append(("children", event.type)))
     other.exists(f"{path}/child", watch=lambda event: seen.append(("exists", event.type)))
@@ -160,4 +163,5 @@ def test_a_chroot(connect, client, path):
     inside = connect()
     inside.chroot = path
     inside.create("/inner", b"x")
+    client.sync(path)
     assert client.get(f"{path}/inner")[0] == b"x"
