@@ -5,8 +5,10 @@ import Testing
     /// A build without optimization takes ten times as long for a seed.
     #if DEBUG
         static let seeds: ClosedRange<UInt64> = 1...8
+        static let aFewSeeds: ClosedRange<UInt64> = 1...2
     #else
         static let seeds: ClosedRange<UInt64> = 1...100
+        static let aFewSeeds: ClosedRange<UInt64> = 1...10
     #endif
 
     @Test(arguments: seeds) func nothingAcknowledgedIsLostAndNoReplicasDiffer(seed: UInt64) throws {
@@ -14,6 +16,13 @@ import Testing
         #expect(run.violations == [])
         #expect(run.acknowledgedCount > 100)
         #expect(run.faultCount > 5)
+    }
+
+    @Test(arguments: aFewSeeds) func whatALonelyLeaderAcknowledgedSurvivesItsPower(seed: UInt64) throws {
+        let run = try ClusterRun(seed: seed, seconds: 25, scenario: .lonelyLeaders)
+        #expect(run.violations == [])
+        #expect(run.acknowledgedCount > 100)
+        #expect(run.faultCount > 1)
     }
 
     @Test func aSeedAlwaysDoesTheSame() throws {

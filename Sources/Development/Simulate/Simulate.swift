@@ -13,13 +13,14 @@ struct Simulate: ParsableCommand {
             """)
 
     enum Kind: String, CaseIterable, ExpressibleByArgument {
-        case quorum, coordinator, ensemble, broker, cluster
+        case quorum, coordinator, ensemble, broker, cluster, lonely
     }
 
     @Argument(
         help: """
             What is simulated: the quorum's members alone, one coordinator on a failing disk, ensembles of whole \
-            coordinators with their clients, one broker on a failing disk, or a cluster of brokers with its clients.
+            coordinators with their clients, one broker on a failing disk, a cluster of brokers with its clients, or one \
+            whose leaders are left alone and lose their power.
             """)
     var kind = Kind.quorum
 
@@ -109,8 +110,9 @@ private struct Outcome {
         case .broker:
             let run = try BrokerRun(seed: seed)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
-        case .cluster:
-            let run = try ClusterRun(seed: seed, traces: traces)
+        case .cluster, .lonely:
+            let scenario: ClusterRun.Scenario = kind == .lonely ? .lonelyLeaders : .everything
+            let run = try ClusterRun(seed: seed, scenario: scenario, traces: traces)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
             trace = run.traceLines
         }

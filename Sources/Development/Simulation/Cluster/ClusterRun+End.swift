@@ -59,7 +59,7 @@ extension ClusterRun {
         switch topic.kind {
         case .lossy: break
         case .compacted, .ofGroups: checkLatest(topic, index, logs)
-        case .lasting, .passing: if let log = logs.first { checkAll(topic, index, log.records) }
+        case .lasting, .lonely, .passing: if let log = logs.first { checkAll(topic, index, log.records) }
         }
     }
 

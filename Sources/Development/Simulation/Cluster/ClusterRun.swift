@@ -17,6 +17,14 @@ import Seams
 /// still catching up after such a loss then; and until the loser is back, nobody else has trouble with disks or is taken
 /// out of service. Nobody promises more.
 package final class ClusterRun {
+    /// What befalls the cluster.
+    package enum Scenario: Sendable {
+        /// Whatever may, and topics of several kinds.
+        case everything
+        /// Leaders are left alone in sync, and lose their power then.
+        case lonelyLeaders
+    }
+
     private static let brokerCount = 4
     private static let replicationFactor = 3
     /// How long the cluster has to get well when all is mended.
@@ -30,6 +38,8 @@ package final class ClusterRun {
     var committers: [ClusterCommitter] = []
     var lastTicket: UInt64 = 1 << 40
     var isQuiet = false
+    /// Whether a broker is separated from all others on purpose.
+    var isSomebodyAlone = false
     package internal(set) var acknowledgedCount = 0
     package internal(set) var faultCount = 0
     /// Of all that the partitions hold at the end.
@@ -39,7 +49,9 @@ package final class ClusterRun {
     package var traceLines: [String] { world.trace }
 
     /// Lives through so many seconds of the cluster's time, and mends it then.
-    package init(seed: UInt64, seconds: Int = 40, traces: Bool = false) throws {
+    package init(
+        seed: UInt64, seconds: Int = 40, scenario: Scenario = .everything, traces: Bool = false
+    ) throws {
         random = SeededRandom(seed: seed)
         world = try ClusterWorld(seed: seed &+ 1, brokerCount: Self.brokerCount, traces: traces) { settings in
             settings.replicaLagLimit = .seconds(2)
@@ -55,27 +67,35 @@ package final class ClusterRun {
             ]
         }
         world.receive = { [unowned self] client, ticket, reply in receive(client, ticket, reply) }
-        start()
+        start(scenario)
         let end = world.now + .seconds(seconds)
         while world.now < end {
             world.run(for: world.milliseconds(50...2500))
-            misfortune()
+            switch scenario {
+            case .everything: misfortune()
+            case .lonelyLeaders: leaveSomeLeaderAlone()
+            }
             noteAbsences()
         }
         mend()
         checkEnd()
     }
 
-    /// Every run has a topic that lasts, and two of the others.
-    private func start() {
+    /// Where all kinds of topics are, every run has one that lasts, and two of the others.
+    private func start(_ scenario: Scenario) {
         for broker in world.brokers { world.start(broker) }
         world.run(for: .milliseconds(500))
+        guard scenario == .everything else { return begin(with: [ClusterTopic("l", .lonely, partitions: 2)]) }
         var others = [
             ClusterTopic("c", .compacted, partitions: 1), ClusterTopic("u", .lossy, partitions: 1),
             ClusterTopic("p", .passing, partitions: 1), ClusterTopic("__consumer_offsets", .ofGroups, partitions: 1),
         ]
         others.shuffle(using: &random)
-        for topic in [ClusterTopic("t", .lasting, partitions: 2)] + others.prefix(2) { add(topic) }
+        begin(with: [ClusterTopic("t", .lasting, partitions: 2)] + others.prefix(2))
+    }
+
+    private func begin(with made: [ClusterTopic]) {
+        for topic in made { add(topic) }
         world.lossyTopics = Set(topics.filter { $0.kind == .lossy }.map(\.name))
         world.run(for: .seconds(2))
         for place in producers.indices { produce(place) }
@@ -89,7 +109,7 @@ package final class ClusterRun {
         for partition in 0..<topic.partitionCount {
             let clients = (producers.count..<producers.count + 2).map { $0 }
             switch topic.kind {
-            case .lasting:
+            case .lasting, .lonely:
                 producers.append(
                     ClusterProducer(client: clients[0], topic: topic, partition: partition, isIdempotent: true))
                 producers.append(

@@ -22,6 +22,8 @@ final class ClusterTopic {
     enum Kind {
         /// Keeps all that was acknowledged.
         case lasting
+        /// Keeps it also when it was acknowledged by a leader that was alone.
+        case lonely
         /// Keeps the latest value of each key.
         case compacted
         /// May lose what was acknowledged, where nobody in sync is left; its replicas are the same in the end.
@@ -39,6 +41,7 @@ final class ClusterTopic {
             return switch self {
             case .lasting, .passing: ["min.insync.replicas": "2"]
             case .compacted, .ofGroups: compaction.merging(["min.insync.replicas": "2"]) { $1 }
+            case .lonely: ["min.insync.replicas": "1"]
             case .lossy: ["min.insync.replicas": "1", "unclean.leader.election.enable": "true"]
             }
         }
