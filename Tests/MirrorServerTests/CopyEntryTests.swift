@@ -43,7 +43,7 @@ import Testing
         var entry = begun()
         let first = batch(at: 0, ["a", "b"], attributes: BatchAttributes(isTransactional: true), producer: 7)
         let second = batch(at: 2, ["c"])
-        let sent = try entry.take(answer([first, second]))
+        let sent = try entry.take(answer([first, second])).map(\.bytes)
         #expect(sent.count == 2)
         let headers = try sent.map { bytes in
             let batch = try RecordBatch(reading: bytes)
@@ -62,7 +62,7 @@ import Testing
         let aborted = batch(at: 0, ["no"], attributes: BatchAttributes(isTransactional: true), producer: 7)
         let marker = batch(
             at: 1, ["marker"], attributes: BatchAttributes(isTransactional: true, isControl: true), producer: 7)
-        let sent = try entry.take(answer([aborted, marker, batch(at: 2, ["yes"])], aborted: [(7, 0)]))
+        let sent = try entry.take(answer([aborted, marker, batch(at: 2, ["yes"])], aborted: [(7, 0)])).map(\.bytes)
         #expect(
             try sent.map { try RecordBatch(reading: $0).records().map { $0.value.map { String(buffer: $0) } } } == [
                 ["yes"]
@@ -74,7 +74,7 @@ import Testing
         var entry = begun()
         var stamped = batch(at: 0, ["a", "b"])
         stamped.withUnsafeMutableReadableBytes { BatchRewriting.setTimestamp(.logAppendTime, max: 99, of: $0) }
-        let sent = try entry.take(answer([stamped]))
+        let sent = try entry.take(answer([stamped])).map(\.bytes)
         let batch = try RecordBatch(reading: #require(sent.first))
         try batch.checkCRC()
         #expect(batch.header.attributes.timestampType == .createTime)

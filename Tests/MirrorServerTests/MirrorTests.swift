@@ -5,6 +5,7 @@ import Mirroring
 import NIOPosix
 import Records
 import Settings
+import Telemetry
 import Testing
 
 @testable import MirrorServer
@@ -58,6 +59,59 @@ import Testing
             #expect(
                 try await west.values(1, from: TopicPartition(topic: "us-east.orders-too", partition: 0)) == ["too"])
             #expect(try await Administrator(west.client).topics()["us-east.other"] == nil)
+            await mirror.stop()
+        }
+    }
+
+    @Test func figuresHaveMirrorMakersNames() async throws {
+        try await withRegions { east, west in
+            try await Administrator(east.client).createTopic("orders", partitions: 1)
+            let original = TopicPartition(topic: "orders", partition: 0)
+            let mirror = try start(try settings(east, west))
+            try await west.awaitTopic("us-east.orders", partitions: 1)
+            try await east.produce(numbers(0..<10), to: original)
+            _ = try await west.consume(10, from: TopicPartition(topic: "us-east.orders", partition: 0))
+            try await Administrator(east.client).commitOffsets([original: 4], of: "readers")
+            func shown(_ name: String, _ more: [Metric.Label] = []) -> Double? {
+                let labels = [Metric.Label("source", "us-east"), Metric.Label("target", "eu-west")] + more
+                let metric = mirror.metrics.first { $0.name == "kafka_connect_mirror_\(name)" }
+                guard let metric, metric.labels.starts(with: labels), case .gauge(let number) = metric.value else {
+                    return nil
+                }
+                return number
+            }
+            let place = [Metric.Label("topic", "us-east.orders"), Metric.Label("partition", "0")]
+            while shown("mirrorsourceconnector_record_count", place) != 10 {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            for name in ["record_rate", "byte_count", "byte_rate"] {
+                #expect(shown("mirrorsourceconnector_\(name)", place) ?? 0 > 0, "\(name)")
+            }
+            // The records are of 2023.
+            for name in ["record_age_ms", "replication_latency_ms"] {
+                for part in ["", "_min", "_max", "_avg"] {
+                    #expect(shown("mirrorsourceconnector_\(name)\(part)", place) ?? 0 > 1e10, "\(name)\(part)")
+                }
+            }
+            while shown(
+                "mirrorcheckpointconnector_checkpoint_latency_ms_max", [Metric.Label("group", "readers")] + place)
+                == nil
+            {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            // Ours: nothing lags.
+            func ours(_ name: String) -> Metric? {
+                mirror.metrics.first {
+                    $0.name == "martlet_mirror_\(name)" && $0.labels.contains(Metric.Label("topic", "orders"))
+                }
+            }
+            while ["records", "bytes", "seconds"].contains(where: { ours("lag_\($0)")?.value != .gauge(0) }) {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(
+                ours("partition_state")?.labels.suffix(2) == [
+                    Metric.Label("state", "copying"), Metric.Label("cause", ""),
+                ])
             await mirror.stop()
         }
     }

@@ -95,6 +95,11 @@ def test_a_plan_tells_what_the_mirror_then_does(stage, topic):
         lambda: (lambda all: all.get(f"martlet_mirror_position{place}") == 3 and all)(figures()), "a position is shown")
     assert shown[f"martlet_mirror_lag_records{place}"] == shown[f"martlet_mirror_lag_seconds{place}"] == 0
     assert shown[f'martlet_mirror_bytes_total{{link="{LINK}"}}'] > 0
+    # As the exporter of Java's figures names them for MirrorMaker 2.
+    _, _, page = http(port, "/metrics")
+    name = "kafka_connect_mirror_mirrorsourceconnector_record_count"
+    labels = f'{{source="us-east",target="eu-west",topic="{topic}",partition="0"}}'
+    assert float(page.split(f"{name}{labels} ")[1].split()[0]) == 3
 
     # The mirror is away, and what it would have brought is deleted meanwhile.
     mirror.kill()

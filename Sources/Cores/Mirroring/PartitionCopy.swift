@@ -187,6 +187,12 @@ package struct PartitionCopy: Sendable {
         return isNewRun ? MirroredPosition(source: batch.source, target: target) : nil
     }
 
+    /// Up to where the target has all of the source that it will get; nil while that is looked for.
+    package var settled: Offset? {
+        guard state == .copying else { return nil }
+        return underWayCount == 0 ? nextOffset : acknowledged?.source
+    }
+
     /// Something went wrong at either side: all that is under way is in doubt, and the target has to be asked again.
     /// - Parameter losesSequence: the target does not go on with the sequences of the producer it holds.
     package mutating func failed(losesSequence: Bool = false) {

@@ -13,6 +13,7 @@ final class Checkpointer: Sendable {
     private let topic: InternalTopic
     /// The offsets last written, by group and remote partition.
     private let written = Mutex<[String: [TopicPartition: Offset]]>([:])
+    private let latencies = Mutex<[CheckpointPlace: RecentSpread]>([:])
 
     init(_ settings: LinkSettings, _ clients: LinkClients, _ table: PartitionTable) {
         self.settings = settings
@@ -34,7 +35,17 @@ final class Checkpointer: Sendable {
         written.withLock { written in
             for one in changed { written[one.group, default: [:]][one.partition] = one.downstreamOffset }
         }
+        let late = Double(max(0, WallClock.unixMilliseconds() - unixMilliseconds))
+        latencies.withLock { latencies in
+            for one in changed {
+                let place = CheckpointPlace(group: one.group, partition: one.partition)
+                latencies[place, default: RecentSpread()].add(late...late, .now)
+            }
+        }
     }
+
+    /// How long checkpoints took to the target, in milliseconds.
+    var allLatencies: [CheckpointPlace: RecentSpread] { latencies.withLock { $0 } }
 
     /// Commits at the target what lies ahead of what is committed there.
     func commit() async throws {

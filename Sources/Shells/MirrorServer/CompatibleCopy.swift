@@ -16,6 +16,7 @@ struct CompatibleCopy: Sendable {
     let clients: LinkClients
     let provenance: Provenance
     let attempts: Attempts
+    let figures: LinkFigures
     let logger: Logger
 
     private var health: LinkHealth { attempts.health }
@@ -28,6 +29,8 @@ struct CompatibleCopy: Sendable {
         guard let stored = await attempts.untilDone("positions", { try await store.load() }) else { return }
         let follower = TopicFollower(
             settings: settings, clients: clients, table: table, stored: stored, provenance: provenance, logger: logger)
+        let checkpointer = Checkpointer(settings, clients, table)
+        figures.show(table, checkpointer)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pumps(table, store) }
             group.addTask {
@@ -39,7 +42,7 @@ struct CompatibleCopy: Sendable {
                 }
             }
             group.addTask { await attempts.repeatedly(Self.positionsInterval, "positions") { try await store.store() } }
-            addEmitters(to: &group, table)
+            addEmitters(to: &group, table, checkpointer)
         }
         await Self.drain(table)
         do {
@@ -71,7 +74,9 @@ struct CompatibleCopy: Sendable {
         }
     }
 
-    private func addEmitters(to group: inout TaskGroup<Void>, _ table: PartitionTable) {
+    private func addEmitters(
+        to group: inout TaskGroup<Void>, _ table: PartitionTable, _ checkpointer: Checkpointer
+    ) {
         if settings.emitsOffsetSyncs {
             let isAtSource = settings.syncsLocation == .source
             let topic = InternalTopic(
@@ -84,7 +89,6 @@ struct CompatibleCopy: Sendable {
                 }
             }
         }
-        let checkpointer = Checkpointer(settings, clients, table)
         if let interval = settings.checkpointsInterval {
             group.addTask {
                 await attempts.repeatedly(interval, "checkpoints") {

@@ -5,6 +5,12 @@ import Mirroring
 import NIOCore
 import Records
 
+/// A batch as it goes to the target.
+struct OutgoingBatch: Sendable {
+    var bytes: ByteBuffer
+    var load: CopyLoad
+}
+
 /// One partition in the hands of a link: its copy's state, and what the shell keeps beside it.
 struct CopyEntry {
     let remote: TopicPartition
@@ -25,6 +31,10 @@ struct CopyEntry {
     /// The positions last written down, and last told as an offset sync.
     var stored: MirroredPosition?
     var synced: MirroredPosition?
+    /// The end of what can be copied of the source, as last told; -1 before that.
+    var sourceEnd: Offset = -1
+    var recoveryPoint = RecoveryPoint()
+    var tally = CopyTally()
 
     init(remote: TopicPartition, stored: MirroredPosition?, leader: BrokerID?) {
         self.remote = remote
@@ -35,11 +45,21 @@ struct CopyEntry {
 
     func isDue(_ now: ContinuousClock.Instant) -> Bool { backoff.isDue(now) }
 
+    /// How many offsets that can be copied of the source the target lacks; nil when that is not known.
+    var lag: Offset? {
+        guard sourceEnd >= 0, let settled = copy.settled else { return nil }
+        return max(0, sourceEnd - settled)
+    }
+
     /// Takes what one fetch gave. Returns the batches to send, in order.
-    mutating func take(_ answer: RawFetch.Partition) throws(InvalidRecords) -> [ByteBuffer] {
+    mutating func take(_ answer: RawFetch.Partition) throws(InvalidRecords) -> [OutgoingBatch] {
+        sourceEnd = answer.lastStableOffset
+        recoveryPoint.source(endsAt: sourceEnd, .now)
+        defer { settle() }
+        let now = answer.records.readableBytes == 0 ? 0 : WallClock.unixMilliseconds()
         var aborted = AbortedTransactions(answer.aborted)
         var batches = RecordBatches(answer.records)
-        var outgoing: [ByteBuffer] = []
+        var outgoing: [OutgoingBatch] = []
         var isEmpty = true
         while let batch = try batches.next() {
             isEmpty = false
@@ -51,8 +71,8 @@ struct CopyEntry {
             let treatment = isHidden ? .skip : copy.treatment(of: batch.header)
             switch treatment {
             case .skip: copy.skipped(batch.header)
-            case .forward: outgoing.append(forward(batch, of: batch.header))
-            case .encodeAnew: outgoing.append(forward(try batch.encodedAnew(), of: batch.header))
+            case .forward: outgoing.append(forward(batch, of: batch.header, now))
+            case .encodeAnew: outgoing.append(forward(try batch.encodedAnew(), of: batch.header, now))
             }
         }
         if isEmpty, copy.state == .searching { _ = copy.passedAll() }
@@ -68,15 +88,24 @@ struct CopyEntry {
         }
     }
 
-    private mutating func forward(_ batch: RecordBatch, of source: RecordBatchHeader) -> ByteBuffer {
+    private mutating func forward(
+        _ batch: RecordBatch, of source: RecordBatchHeader, _ unixMilliseconds: Int64
+    ) -> OutgoingBatch {
         if copy.producer == nil { copy.use(spareProducer, epoch: 0) }
         let first = max(source.baseOffset, 0)
         batch.take(copy.sent(first..<source.nextOffset, count: batch.header.recordCount))
-        return batch.bytes
+        var load = CopyLoad()
+        load.add(batch.header)
+        load.readAtUnixMilliseconds = unixMilliseconds
+        return OutgoingBatch(bytes: batch.bytes, load: load)
     }
 
+    private mutating func settle() { if let settled = copy.settled { recoveryPoint.mirror(endsAt: settled) } }
+
     /// The target has the batch sent first.
-    mutating func acknowledged(at offset: Offset) {
+    mutating func acknowledged(at offset: Offset, _ load: CopyLoad) {
+        tally.took(load, .now, unixMilliseconds: WallClock.unixMilliseconds())
+        defer { settle() }
         if let sync = copy.acknowledge(at: offset >= 0 ? offset : nil) { syncs.append(sync) }
         backoff.succeeded()
         sequenceRefusals = 0

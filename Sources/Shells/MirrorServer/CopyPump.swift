@@ -1,6 +1,7 @@
 import ClusterModel
 import KafkaProtocol
 import MartletClient
+import Mirroring
 import NIOCore
 import WireCoding
 
@@ -71,6 +72,7 @@ struct CopyPump: Sendable {
         var source: TopicPartition
         var generation: Int
         var sizeInBytes: Int
+        var load: CopyLoad
     }
 
     private func send(_ outgoing: [PartitionTable.Outgoing]) async {
@@ -94,7 +96,7 @@ struct CopyPump: Sendable {
     private func give(up partitions: [PartitionTable.Outgoing], because error: any Error) {
         target.forgetPlaces()
         for partition in partitions {
-            table.release(bytes: partition.batches.reduce(0) { $0 + $1.readableBytes })
+            table.release(bytes: partition.batches.reduce(0) { $0 + $1.bytes.readableBytes })
             table.interrupt(
                 partition.source, generation: partition.generation, code: (error as? ClientFault)?.code,
                 reason: "writing: \(error)")
@@ -110,10 +112,11 @@ struct CopyPump: Sendable {
             var size = 0
             for partition in partitions where index < partition.batches.count {
                 let batch = partition.batches[index]
-                batches.append((partition.remote, .inMemory(batch)))
+                batches.append((partition.remote, .inMemory(batch.bytes)))
                 parts[partition.remote] = Part(
-                    source: partition.source, generation: partition.generation, sizeInBytes: batch.readableBytes)
-                size += batch.readableBytes
+                    source: partition.source, generation: partition.generation, sizeInBytes: batch.bytes.readableBytes,
+                    load: batch.load)
+                size += batch.bytes.readableBytes
                 if size >= Self.longestRequestInBytes {
                     request(batches, parts, on: connection)
                     (batches, parts, size) = ([], [:], 0)
@@ -135,7 +138,8 @@ struct CopyPump: Sendable {
                 for answer in answers {
                     guard let part = silent.removeValue(forKey: answer.partition) else { continue }
                     if answer.error == .none {
-                        table.acknowledged(part.source, generation: part.generation, at: answer.baseOffset)
+                        table.acknowledged(
+                            part.source, generation: part.generation, at: answer.baseOffset, part.load)
                     } else {
                         target.forgetPlaces()
                         table.interrupt(

@@ -28,7 +28,8 @@ struct Link: Sendable {
         switch settings.mode {
         case .compatible:
             await CompatibleCopy(
-                settings: settings, clients: clients, provenance: provenance, attempts: attempts, logger: logger
+                settings: settings, clients: clients, provenance: provenance, attempts: attempts, figures: figures,
+                logger: logger
             ).run()
         case .exact(let policy):
             await ExactMirroring(

@@ -30,7 +30,11 @@ final class LinkHealth: Sendable {
         if isNew { logger.warning("\(link): \(part): \(reason); trying again") }
     }
 
-    var failingCount: Int { failing.withLock { $0.count } }
+    /// What fails and is tried again, with the reasons.
+    var faults: [String: String] { failing.withLock { $0 } }
+
+    /// What is left out until somebody changes something, with the reasons.
+    var allLeftOut: [String: String] { leftOut.withLock { $0 } }
 
     /// What is left out until somebody changes something, all of it; what is new is told once, and nothing is tried more
     /// often because of it.

@@ -7,13 +7,13 @@ import Records
 import Synchronization
 
 /// All partitions of one link. Pumps, answers of the target, and the writers of positions and checkpoints meet here.
-final class PartitionTable: Sendable {
+final class PartitionTable: CopyTable {
     /// What one partition has to send.
     struct Outgoing: Sendable {
         var source: TopicPartition
         var remote: TopicPartition
         var generation: Int
-        var batches: [ByteBuffer]
+        var batches: [OutgoingBatch]
     }
 
     /// What was found out of both sides of a partition.
@@ -26,6 +26,7 @@ final class PartitionTable: Sendable {
     private struct State {
         var entries: [TopicPartition: CopyEntry] = [:]
         var underWayInBytes = 0
+        var acknowledgedBytes = 0
     }
 
     private let state = Mutex(State())
@@ -125,7 +126,7 @@ final class PartitionTable: Sendable {
                         recovered.append(answer.partition)
                     }
                     state.entries[answer.partition] = entry
-                    state.underWayInBytes += batches.reduce(0) { $0 + $1.readableBytes }
+                    state.underWayInBytes += batches.reduce(0) { $0 + $1.bytes.readableBytes }
                     guard !batches.isEmpty else { continue }
                     outgoing.append(
                         Outgoing(
@@ -147,10 +148,11 @@ final class PartitionTable: Sendable {
     // MARK: Answers of the target
 
     /// The target has the partition's batch that was sent first.
-    func acknowledged(_ partition: TopicPartition, generation: Int, at offset: Offset) {
+    func acknowledged(_ partition: TopicPartition, generation: Int, at offset: Offset, _ load: CopyLoad) {
         let isRecovered = state.withLock { state in
             guard state.entries[partition]?.generation == generation else { return false }
-            state.entries[partition]?.acknowledged(at: offset)
+            state.entries[partition]?.acknowledged(at: offset, load)
+            state.acknowledgedBytes += load.bytes
             defer { state.entries[partition]?.isTroubled = false }
             return state.entries[partition]?.isTroubled ?? false
         }
@@ -179,6 +181,23 @@ final class PartitionTable: Sendable {
             return true
         }
         if isNew { health.failed(partition, reason) }
+    }
+
+    // MARK: Figures
+
+    /// How all stands at one moment, for monitoring.
+    func figures() -> CopyFigures {
+        state.withLock { state in
+            CopyFigures(
+                partitions: state.entries.map { partition, entry in
+                    CopyFigures.Partition(
+                        partition: partition, remote: entry.remote, state: "\(entry.copy.state)",
+                        end: entry.copy.acknowledged?.target ?? -1, lag: entry.lag,
+                        recoveryPoint: entry.recoveryPoint.moment, tally: entry.tally)
+                }
+                .sorted { $0.partition < $1.partition },
+                acknowledgedBytes: state.acknowledgedBytes, underWayInBytes: state.underWayInBytes)
+        }
     }
 
     // MARK: Positions

@@ -27,6 +27,14 @@ package struct ExactPartition: Sendable {
         /// The mirror topic has to be deleted and made anew.
         case remaking(MirrorGap)
 
+        /// What stands in the way; nil for nothing that was lost.
+        package var gap: MirrorGap? {
+            switch self {
+            case .found(let gap), .resting(let gap), .remaking(let gap): gap
+            case .locating, .copying, .emptying, .beginning: nil
+            }
+        }
+
         /// For figures.
         package var name: String {
             switch self {
@@ -105,6 +113,8 @@ package struct ExactPartition: Sendable {
         package var records: ByteBuffer?
         /// Where the target's log ends after it.
         package var end: Offset
+        /// Without the moment it was read.
+        package var load = CopyLoad()
 
         package var sizeInBytes: Int { records?.readableBytes ?? 0 }
     }
@@ -267,6 +277,7 @@ package struct ExactPartition: Sendable {
         var batches = RecordBatches(fetched)
         var from: Int?
         var epoch: LeaderEpoch = -1
+        var load = CopyLoad()
         let expected = sentEnd
         while true {
             let position = batches.position
@@ -289,6 +300,7 @@ package struct ExactPartition: Sendable {
             }
             if from == nil { from = position }
             epoch = header.leaderEpoch
+            load.add(header)
             nextOffset = header.nextOffset
             sentEnd = nextOffset
         }
@@ -297,7 +309,8 @@ package struct ExactPartition: Sendable {
         else { return startToTell() }
         acceptedDifference = nil
         underWay.append((sentEnd, epoch >= 0 ? epoch : nil))
-        return Append(expectedEnd: expected, logStart: min(sourceStart, expected), records: records, end: sentEnd)
+        return Append(
+            expectedEnd: expected, logStart: min(sourceStart, expected), records: records, end: sentEnd, load: load)
     }
 
     /// The offset behind the last whole batch of what a fetch at `offset` gave; `offset` when there is none behind it.

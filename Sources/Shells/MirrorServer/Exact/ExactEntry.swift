@@ -25,6 +25,7 @@ struct ExactEntry {
     private(set) var generation: Int
     var backoff = Backoff()
     var recoveryPoint = RecoveryPoint()
+    var tally = CopyTally()
     /// Interrupted, and nothing has succeeded since.
     var isTroubled = false
     /// A question how it stands is under way.
@@ -74,6 +75,8 @@ struct ExactEntry {
             let append = try partition.take(bytes, logStart: answer.logStart, highWatermark: answer.highWatermark)
             if let append { appends.append(append) }
         }
+        let now = appends.isEmpty ? 0 : WallClock.unixMilliseconds()
+        for index in appends.indices { appends[index].load.readAtUnixMilliseconds = now }
         return appends
     }
 }

@@ -176,7 +176,8 @@ struct ExactPump: Sendable {
                 table.acknowledged(
                     part.partition, generation: part.generation,
                     ExactPartition.Told(
-                        logStart: answer.logStart, end: answer.end, highWatermark: answer.highWatermark))
+                        logStart: answer.logStart, end: answer.end, highWatermark: answer.highWatermark),
+                    part.append.load)
             default:
                 table.release(bytes: part.append.sizeInBytes)
                 target.forgetPlaces()

@@ -7,7 +7,7 @@ import Synchronization
 
 /// All partitions of a link that mirrors exactly. Pumps, answers of the target, the gap ledger and the follower of
 /// topics meet here. Names are the same at both sides.
-final class ExactTable: Sendable {
+final class ExactTable: CopyTable {
     /// Where one lane of a pump reads: nobody else reads there until it was taken or given back.
     struct Claim: Sendable {
         var positions: [(partition: TopicPartition, offset: Offset)] = []
@@ -332,13 +332,18 @@ final class ExactTable: Sendable {
     // MARK: Answers of the target
 
     /// The target has taken what was sent first of those under way for the partition.
-    func acknowledged(_ partition: TopicPartition, generation: Int, _ told: ExactPartition.Told) {
+    func acknowledged(
+        _ partition: TopicPartition, generation: Int, _ told: ExactPartition.Told, _ load: CopyLoad = CopyLoad()
+    ) {
         let (isRecovered, isOdd, hasUnconfirmed) = state.withLock { state in
             guard var entry = state.entries[partition], entry.generation == generation else {
                 return (false, false, false)
             }
             let isSound = entry.partition.acknowledge(told)
-            if isSound { entry.recoveryPoint.mirror(endsAt: entry.partition.acknowledgedEnd) }
+            if isSound {
+                entry.recoveryPoint.mirror(endsAt: entry.partition.acknowledgedEnd)
+                entry.tally.took(load, .now, unixMilliseconds: WallClock.unixMilliseconds())
+            }
             let wasTroubled = entry.isTroubled
             if isSound, entry.partition.state == .copying {
                 entry.backoff.succeeded()
@@ -478,13 +483,14 @@ final class ExactTable: Sendable {
     // MARK: Figures
 
     /// How all stands at one moment, for monitoring.
-    func figures() -> ExactFigures {
+    func figures() -> CopyFigures {
         state.withLock { state in
-            ExactFigures(
+            CopyFigures(
                 partitions: state.entries.map { partition, entry in
-                    ExactFigures.Partition(
-                        partition: partition, state: entry.partition.state.name, end: entry.partition.acknowledgedEnd,
-                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment,
+                    CopyFigures.Partition(
+                        partition: partition, remote: partition, state: entry.partition.state.name,
+                        cause: entry.partition.state.gap?.description, end: entry.partition.acknowledgedEnd,
+                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment, tally: entry.tally,
                         synchrony: state.synchronousTopics.contains(partition.topic) ? entry.synchrony : nil)
                 }
                 .sorted { $0.partition < $1.partition },

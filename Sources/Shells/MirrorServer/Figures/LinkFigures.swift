@@ -7,7 +7,9 @@ final class LinkFigures: Sendable {
         var health: LinkHealth
         /// nil before it is known what was decided about it.
         var settings: LinkSettings?
-        var table: ExactTable?
+        var table: (any CopyTable)?
+        /// nil for links that write no checkpoints.
+        var checkpointer: Checkpointer?
     }
 
     let link: String
@@ -27,26 +29,51 @@ final class LinkFigures: Sendable {
     }
 
     /// From now on the link's partitions are there.
-    func show(_ table: ExactTable) { shown.withLock { $0.table = table } }
+    func show(_ table: any CopyTable, _ checkpointer: Checkpointer? = nil) {
+        shown.withLock { shown in
+            shown.table = table
+            shown.checkpointer = checkpointer
+        }
+    }
 
     func metrics(at now: ContinuousClock.Instant) -> [Metric] {
-        let (health, settings, table) = shown.withLock { ($0.health, $0.settings, $0.table) }
+        let shown = shown.withLock { $0 }
         let label = [Metric.Label("link", link)]
+        let faults = shown.health.faults
         var metrics = [
             Metric.gauge(
-                "martlet_mirror_failing_parts", health.failingCount, "Parts of the link that fail and are tried again."
+                "martlet_mirror_failing_parts", faults.count, "Parts of the link that fail and are tried again."
             )
             .of(label)
         ]
-        if let settings, settings.isOfInterest {
-            metrics += LinkState.allCases.map { state in
-                Metric.gauge(
-                    "martlet_mirror_link_state", settings.state == state ? 1 : 0, "1 for what the link does now."
-                )
-                .of(label + [Metric.Label("state", state.rawValue)])
-            }
+        metrics += shown.health.allLeftOut.sorted { $0.key < $1.key }.map { part, reason in
+            Metric.gauge("martlet_mirror_left_out", 1, "What is not mirrored until somebody mends it, and why.")
+                .of(label + [Metric.Label("part", part), Metric.Label("cause", reason)])
         }
-        return metrics + (table?.figures().metrics(link: link, at: now) ?? [])
+        guard let settings = shown.settings else { return metrics }
+        if settings.isOfInterest { metrics += Self.standing(settings).map { $0.of(label + $0.labels) } }
+        if let figures = shown.table?.figures() {
+            metrics += figures.metrics(link: link, faults: faults, at: now)
+            metrics += MirrorMakerFigures.metrics(figures, from: settings.source, to: settings.target, at: now)
+        }
+        if let checkpointer = shown.checkpointer {
+            metrics += MirrorMakerFigures.metrics(
+                checkpointer.allLatencies, from: settings.source, to: settings.target, at: now)
+        }
+        return metrics
+    }
+
+    private static func standing(_ settings: LinkSettings) -> [Metric] {
+        let states = LinkState.allCases.map { state in
+            Metric.gauge("martlet_mirror_link_state", settings.state == state ? 1 : 0, "1 for what the link does now.")
+                .of([Metric.Label("state", state.rawValue)])
+        }
+        let words = Metric.gauge("martlet_mirror_link_info", 1, "What the link is, and why it does what it does.")
+            .of([
+                Metric.Label("mode", settings.mode.name), Metric.Label("state", settings.state.rawValue),
+                Metric.Label("cause", settings.cause ?? ""),
+            ])
+        return states + [words]
     }
 }
 
