@@ -54,6 +54,36 @@ def test_a_leader_that_lost_its_log_does_not_lead(cluster, topic, load, reader):
     assert_nothing_lost(cluster, load, reader)
 
 
+def use(broker, *directories):
+    """From its next start on the broker has these data directories."""
+    lines = broker.config.read_text().splitlines()
+    others = [line for line in lines if not line.startswith("log.dirs")]
+    broker.config.write_text("\n".join([*others, f"log.dirs={','.join(map(str, directories))}", ""]))
+
+
+# A broker that has other directories than its last process waits for the end of that one's session.
+@pytest.mark.parametrize("cluster_settings", [{}], ids=["short sessions"])
+def test_an_old_directory_that_is_back_while_the_newer_one_is_out(cluster, topic, load, reader):
+    load.wait_for(1000)
+    first, *others = cluster.brokers
+    old, newer = first.data, first.data.parent / "newer"
+    assert first.stop() == 0
+    use(first, newer)
+    first.start()
+    cluster.wait_until_in_sync(topic)
+    load.wait_for(1000)
+    kill_at_once(cluster)
+    newer.rename(newer.parent / "away")
+    newer.write_text("no directory")
+    use(first, old, newer)
+    # Alone it could be made the leader of everything, with logs that lack what was acknowledged since.
+    first.start()
+    assert all(one.isrs and first.id not in one.isrs for one in partitions(first, topic))
+    for broker in others:
+        broker.start()
+    assert_nothing_lost(cluster, load, reader)
+
+
 def test_a_killed_broker_stays_in_sync(cluster, topic, load, reader):
     load.wait_for(1000)
     first, *others = cluster.brokers
