@@ -18,6 +18,10 @@ struct ClusterProducer {
     /// How often the batch was sent.
     var attempts = 0
     var sentCount = 0
+    /// Rises when another process takes the producer over (KIP-98): nothing of an earlier one is to be taken then.
+    private(set) var epoch: Int16 = 0
+    /// What was sent in earlier epochs: in each, sequences begin with 0.
+    private var sentBefore = 0
     /// When a batch was acknowledged last.
     var lastSuccess = Instant(nanoseconds: 0, unixMilliseconds: 0)
     /// Whom the request under way was sent to.
@@ -52,8 +56,8 @@ struct ClusterProducer {
         var builder = RecordBatchBuilder()
         if isIdempotent {
             builder.producerID = ProducerID(1_000_000 + client)
-            builder.producerEpoch = 0
-            builder.baseSequence = Int32(sentCount)
+            builder.producerEpoch = epoch
+            builder.baseSequence = Int32(sentCount - sentBefore)
         }
         for record in batch {
             builder.append(
@@ -73,12 +77,39 @@ struct ClusterProducer {
         return request
     }
 
+    /// Whether nothing of the epoch is acknowledged yet, and there was an earlier one.
+    var hasJustTakenOver: Bool { epoch > 0 && sentCount == sentBefore }
+
+    mutating func takeOver() {
+        precondition(batch.isEmpty, "client \(client) is taken over with \(batch) under way")
+        epoch += 1
+        sentBefore = sentCount
+    }
+
+    /// The process of the epoch before, with something to say.
+    var predecessor: ClusterProducer {
+        var old = self
+        old.epoch -= 1
+        old.sentBefore = old.sentCount
+        old.batch = [ClientRecord(key: nil, value: "\(client)-late-\(epoch)")]
+        return old
+    }
+
     mutating func acknowledge(at now: Instant) {
         sentCount += batch.count
         batch = []
         attempts = 0
         lastSuccess = now
     }
+}
+
+/// A process that sends for a producer that another process has taken over.
+struct FencedProducer {
+    let client: Int
+    let producer: ClusterProducer
+    var attempts = 0
+    /// Ticket of the request under way.
+    var awaited: UInt64?
 }
 
 /// A consumer that reads a partition from its beginning and goes on for ever.

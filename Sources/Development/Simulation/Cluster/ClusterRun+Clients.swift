@@ -52,6 +52,8 @@ extension ClusterRun {
                 committers[place].awaited = nil
                 if let reply { try takeCommitted(reply, place) }
                 world.after(world.milliseconds(1...150)) { [unowned self] in commit(place) }
+            } else if let place = fencedProducers.firstIndex(where: { $0.client == client && $0.awaited == ticket }) {
+                try takeRefusal(reply, place)
             }
         } catch {
             world.violate("client \(client) cannot read a reply: \(error)")
@@ -94,7 +96,11 @@ extension ClusterRun {
             world.note("\(producer.batch) is acknowledged at \(told.baseOffset) of \(name)")
             if producer.topic.kind != .lossy { note(told.baseOffset, of: producer) }
             acknowledgedCount += 1
+            if producer.hasJustTakenOver { sendLate(producer.predecessor) }
             producers[place].acknowledge(at: world.now)
+            if producer.topic.kind == .lonely, producer.isIdempotent, Int.random(in: 0..<8, using: &random) == 0 {
+                producers[place].takeOver()
+            }
         case .outOfOrderSequenceNumber:
             // One that was deposed and does not know it has not heard of what others were told.
             guard world.tree.image.partition(name)?.leader == producer.target else { return }

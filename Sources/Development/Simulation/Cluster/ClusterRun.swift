@@ -9,7 +9,8 @@ import Seams
 ///
 /// The oracles know nothing of replication: what was acknowledged is there at the end, once if its producer is
 /// idempotent; of a compacted topic, what is the latest of its key; what was read once is read for ever; the end that a
-/// leader tells never goes back, nor does a committed offset; in an epoch one broker leads; and when all is mended
+/// leader tells never goes back, nor does a committed offset; in an epoch one broker leads; nothing of a producer is taken once
+/// another one with its id and a later epoch was heard; and when all is mended
 /// everybody writes again, and all replicas hold the same.
 ///
 /// Faults pile up but for one: a machine loses a disk only while each of its partitions has another member in sync that
@@ -21,7 +22,7 @@ package final class ClusterRun {
     package enum Scenario: Sendable {
         /// Whatever may, and topics of several kinds.
         case everything
-        /// Leaders are left alone in sync, and lose their power then.
+        /// Leaders are left alone in sync, and lose their power then. Producers are taken over by others, and go on.
         case lonelyLeaders
     }
 
@@ -36,6 +37,7 @@ package final class ClusterRun {
     var producers: [ClusterProducer] = []
     var readers: [ClusterReader] = []
     var committers: [ClusterCommitter] = []
+    var fencedProducers: [FencedProducer] = []
     var lastTicket: UInt64 = 1 << 40
     var isQuiet = false
     /// Whether a broker is separated from all others on purpose.
