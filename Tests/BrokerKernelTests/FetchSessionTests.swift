@@ -85,29 +85,6 @@ struct FetchSessionTests {
         #expect(try bench.reply(to: waiting).map { ErrorCode.of($0.errorCode) } == .fetchSessionIdNotFound)
     }
 
-    @Test("A follower that registers anew within its session is in sync again, though its position is the same")
-    func registeredAnew() throws {
-        let bench = try BrokerBench()
-        try bench.addBroker(2)
-        try bench.createTopic("t")
-        try bench.place("t", on: [1, 2], inSync: [1], leader: 1)
-        try bench.produce(batch(["a"]), to: "t", acks: 1)
-        let former = try #require(bench.image.brokers[BrokerID(2)]?.epoch)
-        try bench.supersedeBroker(2)
-        var fetch = bench.replicaFetch("t", by: 2, from: 1, maxWait: 0)
-        fetch.sessionEpoch = 0
-        fetch.sessionId = try bench.call(fetch).sessionId
-        fetch.topics = []
-        func isInSync() -> Bool { bench.image.topics["t"]?.partitions[0].isr.contains(BrokerID(2)) ?? false }
-        for (sessionEpoch, registration) in [(1, former), (2, former + 1)] {
-            #expect(!isInSync())
-            fetch.sessionEpoch = Int32(sessionEpoch)
-            fetch.replicaState.replicaEpoch = registration
-            #expect(try bench.call(fetch).errorCode == 0)
-        }
-        #expect(isInSync())
-    }
-
     @Test("A follower that has read a newer tree than its leader is not refused, and is heard once the leader has")
     func followersAhead() throws {
         let bench = try BrokerBench()

@@ -45,6 +45,28 @@ struct NewPartitionTests {
         #expect(next.topics.first?.partitions.first?.fetchOffset == 1)
     }
 
+    @Test("A broker that has registered anew repeats where it stands, which counts under its new registration only")
+    func registeredAnew() throws {
+        let bench = try BrokerBench()
+        bench.arePeersReachable = true
+        try bench.addBroker(2)
+        try bench.createTopic("t")
+        try bench.place("t", on: [1, 2], leader: 2)
+        try bench.answerFetch([("t", leaderTells(highWatermark: 0))])
+        #expect(try bench.askedFetch().topics.isEmpty)
+        let former = try bench.askedFetch().replicaState.replicaEpoch
+        let registration = bench.image.brokers[BrokerBench.brokerID]
+        try bench.changeImage { $0.brokers[BrokerBench.brokerID] = nil }
+        try bench.changeImage { image in
+            image.brokers[BrokerBench.brokerID] = registration
+            image.brokers[BrokerBench.brokerID]?.epoch = former + 7
+        }
+        try bench.answerFetch([])
+        let next = try bench.askedFetch()
+        #expect(next.replicaState.replicaEpoch == former + 7)
+        #expect(next.topics.map(\.topicId) == [try #require(bench.image.topics["t"]).id])
+    }
+
     @Test("A leader ends the fetch that waits when its follower has more to ask")
     func leader() throws {
         let bench = try BrokerBench()

@@ -31,6 +31,16 @@ import Testing
         #expect(fetcher.nextOrder(at: now) == FetchOrder(sessionID: 9, sessionEpoch: 2, told: [], forgotten: []))
     }
 
+    @Test func whatWasToldIsSaidAgainWhenAskedFor() {
+        var fetcher = fetcher(3)
+        _ = fetcher.nextOrder(at: now)
+        fetcher.delay(partition(2), until: now + .seconds(5))
+        fetcher.repeatAll()
+        #expect(fetcher.nextOrder(at: now) == nil, "no second request beside the one under way")
+        fetcher.replied(sessionID: 9)
+        #expect(fetcher.nextOrder(at: now)?.told == [partition(0), partition(1)])
+    }
+
     @Test func whatLeavesIsForgottenAndItsAnswersAreNotTaken() {
         var fetcher = fetcher(2)
         _ = fetcher.nextOrder(at: now)

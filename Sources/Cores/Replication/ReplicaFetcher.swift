@@ -113,6 +113,11 @@ package struct ReplicaFetcher: Sendable {
     /// The partition's log has another end than the leader was told.
     package mutating func moved(_ partition: TopicPartition) { enqueue(partition) }
 
+    /// What the leader was told has to be said again.
+    package mutating func repeatAll() {
+        for partition in partitions where followed[partition]?.delayedUntil == nil { enqueue(partition) }
+    }
+
     /// The partition's log was cut: answers under way may be about what stood behind that, and the session forgets it
     /// before it is told of it again.
     package mutating func cut(_ partition: TopicPartition) {

@@ -47,8 +47,7 @@ extension BrokerKernel {
             let interests = interests(of: body, plan)
             plan.interests = interests
             if body.sessionEpoch == 0, request.version >= 7, !interests.isEmpty,
-                let (id, evicted) = fetchSessions.open(
-                    usesTopicIDs: usesTopicIDs, replicaEpoch: plan.replicaEpoch, interests: interests, now: now)
+                let (id, evicted) = fetchSessions.open(usesTopicIDs: usesTopicIDs, interests: interests, now: now)
             {
                 plan.sessionID = id
                 leaveInPeace(evicted)
@@ -63,7 +62,6 @@ extension BrokerKernel {
                 })
             fetchSessions[body.sessionId]?.forget(forgotten)
             for key in forgotten { partition(key)?.quietSessions.remove(body.sessionId) }
-            fetchSessions[body.sessionId]?.registered(epoch: plan.replicaEpoch)
             for interest in interests(of: body, plan) { fetchSessions[body.sessionId]?.update(interest) }
             let now = now
             fetchSessions[body.sessionId]?.advanceEpoch(at: now)

@@ -2,14 +2,10 @@ import ClusterModel
 import Seams
 
 /// A partition as a fetch names it: by the topic's name, or by its id (version 13 and up) and no name.
-struct FetchKey: Hashable, Comparable {
+struct FetchKey: Hashable {
     var topic: String
     var topicID: KafkaUUID
     var partition: Int32
-
-    static func < (one: FetchKey, other: FetchKey) -> Bool {
-        (one.topic, one.topicID, one.partition) < (other.topic, other.topicID, other.partition)
-    }
 }
 
 /// What a fetch asks of one partition.
@@ -49,16 +45,13 @@ struct FetchSession {
     private(set) var lastUsed: Instant
     /// When it was last answered.
     var answered: Instant?
-    /// The epoch of the registration under which a replica's broker fetches; -1 when it does not tell.
-    private var replicaEpoch: Int64
     private var kept: [FetchKey: Kept] = [:]
     /// Those that are not quiet, in the order in which their turn comes.
     private var queue: [FetchKey] = []
 
-    init(id: Int32, usesTopicIDs: Bool, replicaEpoch: Int64, interests: [FetchInterest], now: Instant) {
+    init(id: Int32, usesTopicIDs: Bool, interests: [FetchInterest], now: Instant) {
         self.id = id
         self.usesTopicIDs = usesTopicIDs
-        self.replicaEpoch = replicaEpoch
         self.lastUsed = now
         for interest in interests { update(interest) }
     }
@@ -87,18 +80,6 @@ struct FetchSession {
         moved.interest.toldLogStartOffset = known.interest.toldLogStartOffset
         kept[interest.key] = moved
         if !known.isQueued { queue.append(interest.key) }
-    }
-
-    /// A replica's broker that has registered anew, and goes on with the session, says all its positions under the new
-    /// registration without repeating them: those said under the old one count no more (KIP-903).
-    mutating func registered(epoch: Int64) {
-        guard epoch != replicaEpoch else { return }
-        replicaEpoch = epoch
-        for key in kept.keys { kept[key]?.interest.isNoted = false }
-        for key in kept.keys.sorted() where kept[key]?.isQueued == false {
-            kept[key]?.isQueued = true
-            queue.append(key)
-        }
     }
 
     /// Something has happened to a partition.
@@ -147,7 +128,7 @@ struct FetchSessions {
 
     /// Opens a session; nil when all slots are held by better ones. `evicted` is the one whose slot it takes.
     mutating func open(
-        usesTopicIDs: Bool, replicaEpoch: Int64, interests: [FetchInterest], now: Instant
+        usesTopicIDs: Bool, interests: [FetchInterest], now: Instant
     ) -> (id: Int32, evicted: FetchSession?)? {
         var evicted: FetchSession?
         if sessions.count >= slots {
@@ -158,8 +139,7 @@ struct FetchSessions {
             evicted = sessions.removeValue(forKey: oldest.id)
         }
         repeat { lastID = lastID == .max ? 1 : lastID + 1 } while sessions[lastID] != nil
-        sessions[lastID] = FetchSession(
-            id: lastID, usesTopicIDs: usesTopicIDs, replicaEpoch: replicaEpoch, interests: interests, now: now)
+        sessions[lastID] = FetchSession(id: lastID, usesTopicIDs: usesTopicIDs, interests: interests, now: now)
         return (lastID, evicted)
     }
 

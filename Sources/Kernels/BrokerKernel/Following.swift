@@ -46,6 +46,7 @@ extension BrokerKernel {
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
         hasFollowed = true
         tellLeaders(of: changes.brokersChanged, since: older)
+        repeatPositions(since: older)
         loadGroups()
         forgetInGroups(changes.topicsRemoved)
         if !changes.brokersChanged.isEmpty { endDeletionsOfTheLiving() }

@@ -50,6 +50,14 @@ extension BrokerKernel {
         fetchers.byLeader[leader]?.leave(partition.name)
     }
 
+    /// Has the leaders hear every position again when this broker has registered anew within its life, for what it said
+    /// under its old registration counts no more (KIP-903).
+    mutating func repeatPositions(since older: ClusterImage) {
+        guard let epoch = image.brokers[settings.brokerID]?.epoch, epoch != older.brokers[settings.brokerID]?.epoch
+        else { return }
+        for leader in fetchers.byLeader.keys { fetchers.byLeader[leader]?.repeatAll() }
+    }
+
     // MARK: - Asking
 
     /// Sends what there is to ask of the leaders; to be called at the end of each step.
