@@ -49,6 +49,10 @@ def test_a_link_obeys_without_a_restart_and_remembers_over_one(stage, topic):
     listed = {one["link"]: (one["state"], one.get("cause")) for one in martlet(mirror, "list")}
     assert listed[LINK] == ("paused", "network work")
 
+    # Its home cannot move as planned, and nothing is closed for trying.
+    assert "is paused (network work)" in martlet(mirror, "promote", code=1)
+    assert produce(source, topic, b"2") == 2
+
     # Changed while it is paused: it goes on with what it has, and with more.
     assert order(mirror, "set", f"topics={topic}.*")["settings"] == {"topics": f"{topic}.*"}
     assert order(mirror, "resume")["state"] == "running"
@@ -102,5 +106,5 @@ def test_a_link_obeys_without_a_restart_and_remembers_over_one(stage, topic):
     mirror.launch()
     await_state(port, LINK, "deleted")
     assert martlet(mirror, "failover", "--topics", topic)["topics"][topic]["isDone"]
-    assert produce(target, topic, b"at home") == 2
+    assert produce(target, topic, b"at home") == 3
     assert mirror.stop() == 0

@@ -53,6 +53,7 @@ package struct HomeMove: Sendable {
         let mirrors = try await target.describeMirrors(partitions)
         if !isRehearsal {
             if kind == .planned {
+                if !open.isEmpty { try checkThatLinkWorks() }
                 // What is being promoted already had everything when that began.
                 try await closeSource(topics, topics.filter { $0.standing.state == .mirroring }.map(\.name))
             }
@@ -87,6 +88,18 @@ package struct HomeMove: Sendable {
     }
 
     // MARK: Planned
+
+    /// Nobody would bring the rest, and the source would be closed for nothing.
+    private func checkThatLinkWorks() throws(UnfinishedMove) {
+        switch ends.settings.state {
+        case .paused, .deleted, .refused:
+            let cause = ends.settings.cause.map { " (\($0))" } ?? ""
+            throw UnfinishedMove(
+                "link \(link) is \(ends.settings.state.rawValue)\(cause), so nothing was begun: let it run, or fail over"
+            )
+        case .running, .disabled: break
+        }
+    }
 
     /// Lets nobody write at the source any more, and waits until the mirror has brought what is there. When that does not
     /// succeed the source is opened again.
