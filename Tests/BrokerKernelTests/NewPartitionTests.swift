@@ -67,6 +67,26 @@ struct NewPartitionTests {
         #expect(next.topics.map(\.topicId) == [try #require(bench.image.topics["t"]).id])
     }
 
+    @Test("A fetch that the network brings after its follower has connected anew counts no more")
+    func delayed() throws {
+        let bench = try BrokerBench()
+        try bench.addBroker(2)
+        try bench.createTopic("t")
+        try bench.place("t", on: [1, 2], leader: 1)
+        try bench.produce(batch(["a"]), to: "t", acks: 1)
+        func position(_ offset: Offset, by connection: UInt64) throws -> Offset? {
+            var fetch = bench.replicaFetch("t", by: 2, from: offset, maxWait: 0)
+            fetch.sessionEpoch = 0
+            _ = try bench.send(fetch, connection: connection)
+            let partition = bench.kernel.partitions[TopicPartition(topic: "t", partition: 0)]
+            return partition?.leadership?.progress(of: BrokerID(2))?.position
+        }
+        #expect(try position(0, by: 5) == 0)
+        #expect(try position(1, by: 6) == 1)
+        #expect(try position(0, by: 5) == 1)
+        #expect(try position(0, by: 6) == 0)
+    }
+
     @Test("A leader ends the fetch that waits when its follower has more to ask")
     func leader() throws {
         let bench = try BrokerBench()

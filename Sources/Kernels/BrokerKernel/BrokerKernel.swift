@@ -88,6 +88,8 @@ package struct BrokerKernel: ProtocolCore {
     /// Draws ids of topics and members, and where partitions go.
     var generator: any RandomNumberGenerator & Sendable
     var fetchSessions: FetchSessions
+    /// The newest connection by which each broker has fetched for its replicas.
+    var followersConnections: [BrokerID: ConnectionID] = [:]
     var parkedFetches = ParkedFetches()
     var waitingProduces = WaitingReplies<AppendResponse>()
     var waitingDeletions = WaitingReplies<DeleteRecordsResponse>()

@@ -8,6 +8,7 @@ struct FetchPlan {
     var replica: BrokerID?
     /// Of the replica's broker, as it knows it; -1 when it does not tell.
     var replicaEpoch: Int64
+    var connection: ConnectionID
     /// The session to answer in; 0 is none.
     var sessionID: Int32
     /// Whether partitions without news are left out of the answer: then the session has the interests.
@@ -32,8 +33,8 @@ extension BrokerKernel {
         let usesTopicIDs = request.version >= 13
         let replica = request.version >= 15 ? body.replicaState.replicaId : body.replicaId
         var plan = FetchPlan(
-            replica: replica >= 0 ? BrokerID(replica) : nil, replicaEpoch: body.replicaState.replicaEpoch, sessionID: 0,
-            isIncremental: false, interests: [],
+            replica: replica >= 0 ? BrokerID(replica) : nil, replicaEpoch: body.replicaState.replicaEpoch,
+            connection: request.ticket.connection, sessionID: 0, isIncremental: false, interests: [],
             minimumBytes: Int(body.minBytes),
             maximumBytes: replica >= 0
                 ? Int(body.maxBytes) : min(Int(body.maxBytes), settings.maximumFetchSizeInBytes),
@@ -41,6 +42,9 @@ extension BrokerKernel {
             newestMagic: request.version < 2 ? 0 : request.version < 4 ? 1 : 2, knowsZstd: request.version >= 10,
             nearness: replica < 0 && request.version >= 11
                 ? ConsumerNearness(listener: request.origin.listener, rack: body.rackId) : nil)
+        if let follower = plan.replica {
+            followersConnections[follower] = max(followersConnections[follower] ?? plan.connection, plan.connection)
+        }
         switch body.sessionEpoch {
         case -1, 0:
             if body.sessionId != 0 { leaveInPeace(fetchSessions.close(body.sessionId)) }

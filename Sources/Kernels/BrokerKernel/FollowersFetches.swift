@@ -7,9 +7,12 @@ import SegmentedLog
 extension BrokerKernel {
     /// Takes up what a follower's fetch says of its log: a position is the acknowledgement of all before it.
     ///
-    /// It counts only in the leader's epoch, and only where the follower's log is the beginning of the leader's. Returns
-    /// false when it may count later, once this broker has read of its leadership.
+    /// It counts only in the leader's epoch, and only where the follower's log is the beginning of the leader's. What came
+    /// by an older connection than the follower's newest does not count: the network may bring it long after the follower
+    /// has given it up, and by the newest it tells each position once. Returns false when it may count later, once this
+    /// broker has read of its leadership.
     mutating func note(_ interest: FetchInterest, of follower: BrokerID, _ plan: FetchPlan) -> Bool {
+        guard plan.connection == followersConnections[follower] else { return true }
         guard case .success(let partition) = replica(for: interest, plan) else { return !awaitsImage(interest, plan) }
         guard (partition.log.logStartOffset...partition.log.logEndOffset).contains(interest.fetchOffset),
             Divergence.end(
