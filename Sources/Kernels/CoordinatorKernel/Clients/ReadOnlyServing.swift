@@ -28,9 +28,9 @@ extension CoordinatorKernel {
         guard let ensemble, !ensemble.isServing, !ensemble.isCutOff, now - ensemble.idleSince >= timeUntilReadOnly
         else { return }
         self.ensemble?.isCutOff = true
-        // One that has only just started does not know how much of its log is committed.
+        // One that has only just started does not know how much of its log is committed, and a leader needs all of it.
         let knowsCommitted = ensemble.agreedVersion != nil
-        guard settings.servesReadOnly, knowsCommitted, !ensemble.isRestoring, !holdsOnlyCommitted,
+        guard settings.servesReadOnly, knowsCommitted, !ensemble.isLeading, !ensemble.isRestoring, !holdsOnlyCommitted,
             let number = self.ensemble?.beginRestoration(upTo: gate.committed)
         else { return }
         pendingSnapshot = nil
