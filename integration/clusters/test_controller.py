@@ -159,7 +159,8 @@ def test_a_topic_deleted_while_a_broker_is_away_leaves_nothing_on_it(cluster, to
 
     cluster.create(topic, [[3, 1]])
     consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": topic, "auto.offset.reset": "earliest"})
-    assert consumer.list_topics(topic).topics[topic].partitions[0].replicas == [3, 1]
+    partitions = eventually(lambda: consumer.list_topics(topic).topics[topic].partitions, "whoever is asked knows it")
+    assert partitions[0].replicas == [3, 1]
     consumer.close()
 
 
