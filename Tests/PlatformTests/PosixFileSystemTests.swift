@@ -111,6 +111,13 @@ private func read(_ count: Int, from file: any File, at position: Int) throws ->
         #expect(first.unixMilliseconds > 1_700_000_000_000)
     }
 
+    @Test func theRoomOfADiskIsTold() throws {
+        let scratch = Scratch()
+        let room = try #require(try disk.room(at: scratch.path))
+        #expect(room.totalBytes > 0 && (0...room.totalBytes).contains(room.usableBytes))
+        #expect(throws: FileSystemError.self) { try disk.room(at: scratch.path + "/absent") }
+    }
+
     @Test func manyFilesAndDirectoriesAreSyncedOnceAndAnErrorIsTold() throws {
         let scratch = Scratch()
         let files = (0..<100).map { CountingFile("\($0)") }

@@ -19,12 +19,28 @@ package protocol FileSystem: Sendable {
     /// Makes many files durable, and then what many directories say of their names; beside each other where that is
     /// faster. After an error nothing is known about any of them.
     func synchronize(_ files: [any File], thenDirectories directories: [String]) throws(FileSystemError)
+    /// The room of the disk that a directory lies on; nil where that is not known.
+    func room(at directory: String) throws(FileSystemError) -> DiskRoom?
 }
 
 extension FileSystem {
     package func synchronize(_ files: [any File], thenDirectories directories: [String]) throws(FileSystemError) {
         for file in files { try file.synchronize() }
         for directory in directories { try synchronizeDirectory(directory) }
+    }
+
+    package func room(at directory: String) throws(FileSystemError) -> DiskRoom? { nil }
+}
+
+/// The room of a disk.
+package struct DiskRoom: Sendable, Equatable {
+    package var totalBytes: Int64
+    /// What this process may still fill.
+    package var usableBytes: Int64
+
+    package init(totalBytes: Int64, usableBytes: Int64) {
+        self.totalBytes = totalBytes
+        self.usableBytes = usableBytes
     }
 }
 

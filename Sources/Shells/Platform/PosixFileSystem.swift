@@ -48,6 +48,16 @@ package struct PosixFileSystem: FileSystem {
             modifiedUnixMilliseconds: Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000)
     }
 
+    package func room(at directory: String) throws(FileSystemError) -> DiskRoom? {
+        var status = statvfs()
+        while statvfs(directory, &status) != 0 {
+            if errno != EINTR { throw .last("examine the disk of", directory) }
+        }
+        let unit = Int64(status.f_frsize)
+        return DiskRoom(
+            totalBytes: Int64(clamping: status.f_blocks) * unit, usableBytes: Int64(clamping: status.f_bavail) * unit)
+    }
+
     package func createDirectory(_ path: String) throws(FileSystemError) {
         if mkdir(path, 0o755) == 0 { return }
         switch errno {

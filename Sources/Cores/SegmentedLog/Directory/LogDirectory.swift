@@ -174,6 +174,9 @@ package final class LogDirectory {
         unusable.remove(partition)
     }
 
+    /// The room of the disk that the directory lies on; nil where that is not known.
+    package func room() throws(FileSystemError) -> DiskRoom? { try disk.room(at: path) }
+
     /// Whether a file or directory is in this directory.
     func holds(_ other: String) -> Bool { other == path || other.hasPrefix(path + "/") }
 

@@ -1,10 +1,12 @@
 import ClusterModel
 import KafkaProtocol
 import KafkaProtocolAdmin
+import Seams
 import SegmentedLog
 
 extension BrokerKernel {
-    /// Tells the size of each log, by directory (KIP-113); of a directory that failed only that it did.
+    /// Tells the size of each log, by directory (KIP-113), and the room of its disk (KIP-827); of a directory that failed
+    /// only that it did.
     mutating func describeLogDirs(_ request: Request, _ body: DescribeLogDirsRequest) {
         var wanted: Set<TopicPartition>?
         if let topics = body.topics {
@@ -30,6 +32,15 @@ extension BrokerKernel {
     ) -> DescribeLogDirsResponse.DescribeLogDirsResult {
         var result = DescribeLogDirsResponse.DescribeLogDirsResult()
         result.logDir = directory.path
+        do throws(FileSystemError) {
+            if let room = try directory.room() {
+                result.totalBytes = room.totalBytes
+                result.usableBytes = room.usableBytes
+            }
+        } catch {
+            result.errorCode = ErrorCode.kafkaStorageError.rawValue
+            return result
+        }
         let names = Set(directory.logs.keys).union(directory.futures.keys)
         for name in names.sorted() where partitions[name] != nil && wanted?.contains(name) ?? true {
             if result.topics.last?.name != name.topic {
