@@ -17,7 +17,6 @@ package struct HomeMove: Sendable {
     }
 
     private static let pause = Duration.milliseconds(50)
-    private static let topicsAtOnce = 1_000
 
     let ends: LinkEnds
     let kind: Kind
@@ -47,7 +46,7 @@ package struct HomeMove: Sendable {
         }
         let open: [(name: String, partitions: Int32)] = topics.filter { $0.standing.state != .ordinary }
             .map { ($0.name, $0.partitions) }
-        let partitions = Self.partitions(open)
+        let partitions = [TopicPartition](of: open)
         // While the target is being promoted, for a lost source takes its time to be found lost.
         async let asked = SourceStanding.ask(source, partitions)
         let mirrors = try await target.describeMirrors(partitions)
@@ -60,7 +59,8 @@ package struct HomeMove: Sendable {
             // The mirror may have brought more partitions meanwhile.
             let names = Set(open.map(\.name))
             let grown = try await ends.topics(selection).filter { names.contains($0.name) }
-            try await promote(grown.map { ($0.name, $0.partitions) }, &report)
+            try await Promotion(target: target, link: link, waitingAtMost: limit)
+                .run(grown.map { ($0.name, $0.partitions) }, &report)
             if kind == .failover { await tellSource(&report) } else { report.isSourceFenced = true }
         }
         let standing = await asked
@@ -126,20 +126,20 @@ package struct HomeMove: Sendable {
             change.sourceClusterID = targetID
             return change
         }
-        try await Self.require(changes, at: source, link: link)
+        try await source.require(changes, link: link)
     }
 
     /// The mirror brings what the source still has.
     private func awaitTheRest(_ topics: [String]) async throws {
         let shapes = try await source.topics(topics)
-        let partitions = Self.partitions(
-            shapes.values.sorted { $0.name < $1.name }.map { ($0.name, Int32($0.partitions.count)) })
+        let partitions = [TopicPartition](
+            of: shapes.values.sorted { $0.name < $1.name }.map { ($0.name, Int32($0.partitions.count)) })
         let deadline = ContinuousClock.now + limit
         while true {
             let missing = try await missing(partitions)
             if missing.isEmpty { return }
             guard ContinuousClock.now < deadline else {
-                throw UnfinishedMove("the mirror has not brought all of \(Self.some(missing)) in time")
+                throw UnfinishedMove("the mirror has not brought all of \(missing.inWords) in time")
             }
             try await Task.sleep(for: Self.pause)
         }
@@ -166,104 +166,7 @@ package struct HomeMove: Sendable {
             }
             return Administrator.MirrorChange(.unfence, name, homeEpoch: standing.homeEpoch + 1)
         }
-        try await Self.require(changes, at: source, link: link)
-    }
-
-    // MARK: At the target
-
-    /// What one look at the target's leaders asks for.
-    private struct Round {
-        var changes: [Administrator.MirrorChange] = []
-        var aborts: [TopicPartition: [Administrator.OpenTransaction]] = [:]
-        var cuts: [TopicPartition: Offset] = [:]
-        var waiting: [TopicPartition] = []
-    }
-
-    private func promote(_ topics: [(name: String, partitions: Int32)], _ report: inout MoveReport) async throws {
-        var rest = topics
-        let deadline = ContinuousClock.now + limit
-        while !rest.isEmpty {
-            let standings = try await target.describeMirrors(Self.partitions(rest))
-            let round = look(at: rest, standings, &report)
-            rest.removeAll { report.topics[$0.name].map { $0.isDone || $0.fault != nil } ?? true }
-            if rest.isEmpty { return }
-            guard ContinuousClock.now < deadline else {
-                throw UnfinishedMove(
-                    "\(rest.count) topics are not promoted yet, and leaders of \(Self.some(round.waiting)) do not "
-                        + "answer as they should; run it again to go on")
-            }
-            if !round.aborts.isEmpty { try await target.abort(round.aborts) }
-            if !round.cuts.isEmpty { try await clampGroups(round.cuts, &report) }
-            try await Self.require(round.changes, at: target, link: link)
-            // Leaders hear of it from the tree.
-            try await Task.sleep(for: Self.pause)
-        }
-    }
-
-    private func look(
-        at topics: [(name: String, partitions: Int32)],
-        _ standings: [TopicPartition: Administrator.DescribedPartition], _ report: inout MoveReport
-    ) -> Round {
-        var round = Round()
-        for (name, count) in topics {
-            switch TopicPromotion.next(Self.standings(of: name, count, standings), count: count, link: link) {
-            case .begin(let homeEpoch):
-                round.changes.append(Administrator.MirrorChange(.beginPromotion, name, homeEpoch: homeEpoch))
-            case .wait(let partitions):
-                round.waiting += partitions.map { TopicPartition(topic: name, partition: $0) }
-            case .abort(let partitions):
-                for index in partitions {
-                    let partition = TopicPartition(topic: name, partition: index)
-                    round.aborts[partition] = standings[partition]?.openTransactions
-                    report.topics[name]?.abortedTransactions += round.aborts[partition]?.count ?? 0
-                }
-            case .promote(let homeEpoch, let cuts):
-                var change = Administrator.MirrorChange(.promote, name, homeEpoch: homeEpoch)
-                change.cuts = cuts
-                round.changes.append(change)
-                for (index, cut) in cuts { round.cuts[TopicPartition(topic: name, partition: index)] = cut }
-                report.topics[name]?.cuts = cuts.sorted { $0.key < $1.key }.map(\.value)
-            case .done(let homeEpoch):
-                report.topics[name]?.isDone = true
-                report.topics[name]?.homeEpoch = homeEpoch
-            case .refuse(let reason): report.topics[name]?.fault = reason
-            }
-        }
-        return round
-    }
-
-    private static func standings(
-        of topic: String, _ count: Int32, _ found: [TopicPartition: Administrator.DescribedPartition]
-    ) -> [Int32: TopicPromotion.Partition] {
-        var standings: [Int32: TopicPromotion.Partition] = [:]
-        for index in 0..<count {
-            guard let told = found[TopicPartition(topic: topic, partition: index)] else { continue }
-            standings[index] = TopicPromotion.Partition(
-                state: told.state, link: told.link, homeEpoch: told.homeEpoch, lastStableOffset: told.lastStableOffset,
-                hasOpenTransactions: !told.openTransactions.isEmpty)
-        }
-        return standings
-    }
-
-    /// Nobody goes on behind what is dropped.
-    private func clampGroups(_ cuts: [TopicPartition: Offset], _ report: inout MoveReport) async throws {
-        let groups = try await target.groups().map(\.name)
-        let faults = try await groups.mapConcurrently { group in (group, try await clamp(group, cuts)) }
-        for (group, fault) in faults { if let fault { report.groupFaults[group] = "\(fault)" } }
-    }
-
-    /// Why a group could not be set back: its members are at work, and would have to be told.
-    private func clamp(_ group: String, _ cuts: [TopicPartition: Offset]) async throws -> ClientFault? {
-        let clamped = try await target.committedOffsets(of: group).compactMap { partition, committed in
-            cuts[partition].flatMap { $0 < committed.offset ? (partition, $0) : nil }
-        }
-        guard !clamped.isEmpty else { return nil }
-        do {
-            try await target.commitOffsets(Dictionary(uniqueKeysWithValues: clamped), of: group)
-            return nil
-        } catch let fault as ClientFault where !fault.isRetriable {
-            return fault
-        }
+        try await source.require(changes, link: link)
     }
 
     // MARK: The lost source
@@ -278,39 +181,11 @@ package struct HomeMove: Sendable {
                 change.sourceClusterID = targetID
                 return change
             }
-            try await Self.require(changes, at: source, link: link)
+            try await source.require(changes, link: link)
             report.isSourceFenced = true
         } catch {
             report.sourceFault = "\(error)"
         }
-    }
-
-    // MARK: Small things
-
-    /// Makes changes, many topics at once; throws the first refusal.
-    private static func require(
-        _ changes: [Administrator.MirrorChange], at cluster: Administrator, link: String
-    ) async throws {
-        for start in stride(from: 0, to: changes.count, by: topicsAtOnce) {
-            let some = Array(changes[start..<min(start + topicsAtOnce, changes.count)])
-            let results = try await cluster.alterMirrors(some, link: link)
-            for change in some {
-                guard let result = results[change.topic] else {
-                    throw UnfinishedMove("nobody answered for topic \(change.topic)")
-                }
-                _ = try result.get()
-            }
-        }
-    }
-
-    private static func partitions(_ topics: [(name: String, partitions: Int32)]) -> [TopicPartition] {
-        topics.flatMap { topic in (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) } }
-    }
-
-    /// The first of them, for people.
-    private static func some(_ partitions: [TopicPartition]) -> String {
-        let names = partitions.prefix(3).map(\.description).joined(separator: ", ")
-        return partitions.count > 3 ? "\(names) and \(partitions.count - 3) more" : names
     }
 }
 

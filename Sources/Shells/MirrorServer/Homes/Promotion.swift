@@ -1,0 +1,151 @@
+import ClusterModel
+import Controller
+import MartletClient
+import Mirroring
+
+/// Makes mirror topics of one link ordinary ones, each cut at one consistent point: settles open transactions, sets groups
+/// back to the cuts, and lets producers in.
+///
+/// What is done stands in the cluster's tree, so a promotion that was killed goes on when it is begun again.
+struct Promotion: Sendable {
+    private static let pause = Duration.milliseconds(50)
+
+    let target: Administrator
+    let link: String
+    let limit: Duration
+
+    init(target: Administrator, link: String, waitingAtMost limit: Duration) {
+        self.target = target
+        self.link = link
+        self.limit = limit
+    }
+
+    /// What one look at the target's leaders asks for.
+    private struct Round {
+        var changes: [Administrator.MirrorChange] = []
+        var aborts: [TopicPartition: [Administrator.OpenTransaction]] = [:]
+        var cuts: [TopicPartition: Offset] = [:]
+        var waiting: [TopicPartition] = []
+    }
+
+    /// Makes topics ordinary ones; what becomes of each goes into the report, which has to have an entry for it.
+    func run(_ topics: [(name: String, partitions: Int32)], _ report: inout MoveReport) async throws {
+        var rest = topics
+        let deadline = ContinuousClock.now + limit
+        while !rest.isEmpty {
+            let standings = try await target.describeMirrors([TopicPartition](of: rest))
+            let round = look(at: rest, standings, &report)
+            rest.removeAll { report.topics[$0.name].map { $0.isDone || $0.fault != nil } ?? true }
+            if rest.isEmpty { return }
+            guard ContinuousClock.now < deadline else {
+                throw UnfinishedMove(
+                    "\(rest.count) topics are not promoted yet, and leaders of \(round.waiting.inWords) do not "
+                        + "answer as they should; run it again to go on")
+            }
+            if !round.aborts.isEmpty { try await target.abort(round.aborts) }
+            if !round.cuts.isEmpty { try await clampGroups(round.cuts, &report) }
+            try await target.require(round.changes, link: link)
+            // Leaders hear of it from the tree.
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    private func look(
+        at topics: [(name: String, partitions: Int32)],
+        _ standings: [TopicPartition: Administrator.DescribedPartition], _ report: inout MoveReport
+    ) -> Round {
+        var round = Round()
+        for (name, count) in topics {
+            switch TopicPromotion.next(Self.standings(of: name, count, standings), count: count, link: link) {
+            case .begin(let homeEpoch):
+                round.changes.append(Administrator.MirrorChange(.beginPromotion, name, homeEpoch: homeEpoch))
+            case .wait(let partitions):
+                round.waiting += partitions.map { TopicPartition(topic: name, partition: $0) }
+            case .abort(let partitions):
+                for index in partitions {
+                    let partition = TopicPartition(topic: name, partition: index)
+                    round.aborts[partition] = standings[partition]?.openTransactions
+                    report.topics[name]?.abortedTransactions += round.aborts[partition]?.count ?? 0
+                }
+            case .promote(let homeEpoch, let cuts):
+                var change = Administrator.MirrorChange(.promote, name, homeEpoch: homeEpoch)
+                change.cuts = cuts
+                round.changes.append(change)
+                for (index, cut) in cuts { round.cuts[TopicPartition(topic: name, partition: index)] = cut }
+                report.topics[name]?.cuts = cuts.sorted { $0.key < $1.key }.map(\.value)
+            case .done(let homeEpoch):
+                report.topics[name]?.isDone = true
+                report.topics[name]?.homeEpoch = homeEpoch
+            case .refuse(let reason): report.topics[name]?.fault = reason
+            }
+        }
+        return round
+    }
+
+    private static func standings(
+        of topic: String, _ count: Int32, _ found: [TopicPartition: Administrator.DescribedPartition]
+    ) -> [Int32: TopicPromotion.Partition] {
+        var standings: [Int32: TopicPromotion.Partition] = [:]
+        for index in 0..<count {
+            guard let told = found[TopicPartition(topic: topic, partition: index)] else { continue }
+            standings[index] = TopicPromotion.Partition(
+                state: told.state, link: told.link, homeEpoch: told.homeEpoch, lastStableOffset: told.lastStableOffset,
+                hasOpenTransactions: !told.openTransactions.isEmpty)
+        }
+        return standings
+    }
+
+    /// Nobody goes on behind what is dropped.
+    private func clampGroups(_ cuts: [TopicPartition: Offset], _ report: inout MoveReport) async throws {
+        let groups = try await target.groups().map(\.name)
+        let faults = try await groups.mapConcurrently { group in (group, try await clamp(group, cuts)) }
+        for (group, fault) in faults { if let fault { report.groupFaults[group] = "\(fault)" } }
+    }
+
+    /// Why a group could not be set back: its members are at work, and would have to be told.
+    private func clamp(_ group: String, _ cuts: [TopicPartition: Offset]) async throws -> ClientFault? {
+        let clamped = try await target.committedOffsets(of: group).compactMap { partition, committed in
+            cuts[partition].flatMap { $0 < committed.offset ? (partition, $0) : nil }
+        }
+        guard !clamped.isEmpty else { return nil }
+        do {
+            try await target.commitOffsets(Dictionary(uniqueKeysWithValues: clamped), of: group)
+            return nil
+        } catch let fault as ClientFault where !fault.isRetriable {
+            return fault
+        }
+    }
+}
+
+extension Administrator {
+    private static let changesAtOnce = 1_000
+
+    /// Makes changes of mirrors, many topics at once; throws the first refusal.
+    func require(_ changes: [MirrorChange], link: String, validatesOnly: Bool = false) async throws {
+        for start in stride(from: 0, to: changes.count, by: Self.changesAtOnce) {
+            let some = Array(changes[start..<min(start + Self.changesAtOnce, changes.count)])
+            let results = try await alterMirrors(some, link: link, validatesOnly: validatesOnly)
+            for change in some {
+                guard let result = results[change.topic] else {
+                    throw UnfinishedMove("nobody answered for topic \(change.topic)")
+                }
+                _ = try result.get()
+            }
+        }
+    }
+}
+
+extension [TopicPartition] {
+    /// All partitions of topics, in order.
+    init(of topics: [(name: String, partitions: Int32)]) {
+        self = topics.flatMap { topic in
+            (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }
+        }
+    }
+
+    /// The first of them, for people.
+    var inWords: String {
+        let names = prefix(3).map(\.description).joined(separator: ", ")
+        return count > 3 ? "\(names) and \(count - 3) more" : names
+    }
+}
