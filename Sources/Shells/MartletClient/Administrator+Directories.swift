@@ -39,6 +39,24 @@ extension Administrator {
         }
     }
 
+    /// Room on a disk, in bytes.
+    package struct Room: Sendable, Hashable {
+        package var total: Int64
+        package var usable: Int64
+    }
+
+    /// The room of each data directory of a broker that works (KIP-827); brokers that do not tell it have none.
+    package func room(of broker: BrokerID) async throws -> [Room] {
+        var request = DescribeLogDirsRequest()
+        // Nothing of any replica.
+        request.topics = []
+        return try await client.retrying { [request] in
+            try await client.send(request, to: .broker(broker)).results
+                .filter { $0.errorCode == 0 && $0.totalBytes >= 0 && $0.usableBytes >= 0 }
+                .map { Room(total: $0.totalBytes, usable: $0.usableBytes) }
+        }
+    }
+
     /// Begins to move replicas on a broker to data directories, named by their paths. Returns why those were refused
     /// that were: one that is not on the broker yet begins in its directory when it comes.
     package func moveReplicas(

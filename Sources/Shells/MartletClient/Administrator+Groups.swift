@@ -99,10 +99,13 @@ extension Administrator {
 
     /// Commits offsets for a group without being its member: only for groups whose members are away, and for
     /// consumers that assign partitions to themselves.
-    package func commitOffsets(_ offsets: [TopicPartition: Offset], of group: String) async throws {
+    /// - Parameter metadata: texts that are kept with the offsets; none where it is absent.
+    package func commitOffsets(
+        _ offsets: [TopicPartition: Offset], metadata: [TopicPartition: String] = [:], of group: String
+    ) async throws {
         var request = OffsetCommitRequest()
         request.groupId = group
-        request.topics = OffsetCommitRequest.topics(offsets)
+        request.topics = OffsetCommitRequest.topics(offsets, metadata: metadata)
         try await client.retrying { [request] in
             for topic in try await client.send(request, to: .groupCoordinator(group)).topics {
                 for entry in topic.partitions {
@@ -116,7 +119,9 @@ extension Administrator {
 
 extension OffsetCommitRequest {
     /// Offsets by topic, in order.
-    static func topics(_ offsets: [TopicPartition: Offset]) -> [OffsetCommitRequestTopic] {
+    static func topics(
+        _ offsets: [TopicPartition: Offset], metadata: [TopicPartition: String] = [:]
+    ) -> [OffsetCommitRequestTopic] {
         var topics: [OffsetCommitRequestTopic] = []
         for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
             if topics.last?.name != partition.topic {
@@ -127,7 +132,7 @@ extension OffsetCommitRequest {
             var entry = OffsetCommitRequestPartition()
             entry.partitionIndex = partition.partition
             entry.committedOffset = offset
-            entry.committedMetadata = ""
+            entry.committedMetadata = metadata[partition] ?? ""
             topics[topics.count - 1].partitions.append(entry)
         }
         return topics

@@ -1,5 +1,7 @@
 import ClusterModel
+import Controller
 import KafkaProtocol
+import KafkaProtocolClusters
 import Logging
 import MartletClient
 import Mirroring
@@ -23,7 +25,8 @@ struct TopicFollower: Sendable {
         let source = Administrator(clients.source)
         let target = Administrator(clients.target)
         let copies = try await copiesFromTarget()
-        let topics = try await source.topics().filter { settings.plan.copies($0.key, copiesFromTarget: copies) }
+        var topics = try await source.topics().filter { settings.plan.copies($0.key, copiesFromTarget: copies) }
+        for fork in try await forks(among: topics.keys.sorted()) { topics[fork] = nil }
         let present = try await target.topics()
         tellTable(topics, present: present)
         var plan = settings.plan
@@ -95,6 +98,17 @@ struct TopicFollower: Sendable {
         let group = MirroredPosition.group(source: settings.target)
         let written = try await Administrator(clients.source).committedOffsets(of: group).keys.map(\.topic)
         return provenance.copies(in: settings.source).union(written)
+    }
+
+    /// Topics of the source that were made for a drill there, which go nowhere; only Martlet's brokers have them.
+    private func forks(among topics: [String]) async throws -> [String] {
+        do {
+            _ = try await clients.source.connection(for: .any).version(of: MirrorDescribeRequest.self)
+        } catch let fault as ClientFault where fault.kind == .unsupported {
+            return []
+        }
+        return try await Administrator(clients.source).topicSettings(topics)
+            .filter { MirrorStanding($0.value).isFork }.map(\.key)
     }
 
     private static func configuration(of topic: String, _ cluster: Administrator) async throws -> [String: String] {

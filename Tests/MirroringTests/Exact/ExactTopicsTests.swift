@@ -13,11 +13,11 @@ import Testing
 
     private func objection(
         _ topic: String, _ state: MirrorStanding.State = .ordinary, from source: String = "", id: UInt64 = 1,
-        isMirrored: Bool = false
+        isMirrored: Bool = false, link: String = "x->y"
     ) throws -> ExactTopics.Objection? {
         try topics().objection(
             to: topic, id: KafkaUUID(high: 0, low: id),
-            standing: MirrorStanding(state: state, link: "x->y", sourceClusterID: source, homeEpoch: 0),
+            standing: MirrorStanding(state: state, link: link, sourceClusterID: source, homeEpoch: 0),
             targetID: "east",
             isMirrored: isMirrored)
     }
@@ -39,6 +39,13 @@ import Testing
     @Test func whatIsFencedForAPromotionIsMirroredToItsEnd() throws {
         #expect(try objection("orders", .fenced, from: "east", isMirrored: true) == nil)
         #expect(try objection("orders", .mirroring, from: "east", isMirrored: true) == .comesFromTarget)
+    }
+
+    @Test func forksOfDrillsGoNowhere() throws {
+        let fork = try ForkLink(of: "x->y", prefix: "drill.").name
+        for state in [MirrorStanding.State.ordinary, .mirroring, .promoting] {
+            #expect(try objection("orders", state, from: "north", link: fork) == .isFork)
+        }
     }
 
     @Test func othersAreLeft() throws {

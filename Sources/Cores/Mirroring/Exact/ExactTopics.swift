@@ -9,6 +9,8 @@ package struct ExactTopics: Sendable {
         case notSelected
         /// Brokers' and mirrors' own.
         case isInternal
+        /// A fork of a mirror topic, made for a drill at the source.
+        case isFork
         /// Its home is the link's target: it came from there.
         case comesFromTarget
         /// The topic moves home, or has moved away from the source and is not mirrored back yet.
@@ -21,6 +23,7 @@ package struct ExactTopics: Sendable {
             switch self {
             case .notSelected: "it is not among the link's topics"
             case .isInternal: "it is a topic of brokers or mirrors, of which each cluster has its own"
+            case .isFork: "it is a fork made for a drill (martlet mirror drill), and goes nowhere"
             case .comesFromTarget: "its home is the target: it came from there"
             case .unsettled: "its home is moving, or has moved away from the source"
             case .hasNoID: "the source does not tell its id (it is older than Apache Kafka 2.8)"
@@ -55,6 +58,7 @@ package struct ExactTopics: Sendable {
         // Each cluster has heartbeats of its own.
         if policy.isInternal(topic) || policy.isHeartbeats(topic) { return .isInternal }
         guard topics.contains(topic) else { return .notSelected }
+        if standing.isFork { return .isFork }
         switch standing.state {
         case .ordinary: break
         // A chain: mirrored to the source from a third cluster, and from there on.

@@ -8,6 +8,6 @@ struct MirrorCommand: AsyncParsableCommand {
         subcommands: [
             MirrorList.self, MirrorPlan.self, MirrorDescribe.self, MirrorCreate.self, MirrorPause.self,
             MirrorResume.self, MirrorSet.self, MirrorDelete.self, MirrorVerify.self, MirrorPromote.self,
-            MirrorFailover.self, MirrorFailback.self,
+            MirrorFailover.self, MirrorFailback.self, MirrorDrill.self,
         ])
 }

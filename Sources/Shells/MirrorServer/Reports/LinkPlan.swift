@@ -78,6 +78,7 @@ package struct LinkPlan: Sendable {
     private func compatible(_ present: [String: ClusterMetadata.Topic]) async throws -> [PlanReport.Topic] {
         let plan = settings.plan
         let sources = try await source.standing(present.filter { plan.copies($0.key) })
+            .filter { !$0.value.standing.isFork }
         let remotes = sources.keys.map { plan.policy.remoteTopic($0, of: plan.source) }.sorted()
         let targets = try await target.standing(try await target.topics(remotes))
         let changes = plan.changes(
