@@ -148,8 +148,8 @@ extension ClusterWorld {
     /// Everything works again that does not need another process.
     func mendAll() {
         isMended = true
-        network.cuts = []
         for broker in brokers {
+            for other in brokers { mend(.broker(broker.id), .broker(other.id)) }
             for disk in broker.disks where !disk.isLost { disk.disk.heal() }
             if broker.disks.contains(where: \.isLost) { kill(broker) }
             if !broker.isRunning { start(broker) } else { reachTree(broker) }

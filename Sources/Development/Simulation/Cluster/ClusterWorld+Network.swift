@@ -6,6 +6,9 @@ import Security
 import WireCoding
 
 /// Connections to brokers, and which ways are cut.
+///
+/// What is sent over a connection while its way is cut waits there, as with TCP: it comes when the way is mended, also
+/// when its sender has given the connection up by then and has a newer one.
 struct ClusterNetwork {
     struct Link: Hashable {
         var from: ClusterBroker.Endpoint
@@ -21,7 +24,14 @@ struct ClusterNetwork {
         var nextReply: Instant
     }
 
-    var cuts: Set<Link> = []
+    /// What is on its way over a connection, where the way is cut.
+    struct Held {
+        var connection: ConnectionID
+        var arrive: () -> Void
+    }
+
+    /// The ways that are cut, with what waits on them, in order.
+    var cuts: [Link: [Held]] = [:]
     var connections: [ConnectionID: Connection] = [:]
     var ofClients: [Int: [BrokerID: ConnectionID]] = [:]
     var lastConnection: UInt64 = 0
@@ -31,15 +41,21 @@ extension ClusterWorld {
     private static let requestTimeout = Duration.seconds(2)
 
     func cut(_ from: ClusterBroker.Endpoint, _ to: ClusterBroker.Endpoint) {
-        network.cuts.insert(ClusterNetwork.Link(from: from, to: to))
+        network.cuts[ClusterNetwork.Link(from: from, to: to), default: []] += []
     }
 
+    /// Lets messages through again; what waits is sent anew within some seconds.
     func mend(_ from: ClusterBroker.Endpoint, _ to: ClusterBroker.Endpoint) {
-        network.cuts.remove(ClusterNetwork.Link(from: from, to: to))
+        guard let waiting = network.cuts.removeValue(forKey: ClusterNetwork.Link(from: from, to: to)) else { return }
+        let time = now + milliseconds(0...3000)
+        for held in waiting {
+            network.connections[held.connection]?.nextArrival = time
+            at(time, held.arrive)
+        }
     }
 
     private func isCut(_ from: ClusterBroker.Endpoint, _ to: ClusterBroker.Endpoint) -> Bool {
-        network.cuts.contains(ClusterNetwork.Link(from: from, to: to))
+        network.cuts[ClusterNetwork.Link(from: from, to: to)] != nil
     }
 
     /// Sends a client's request; its outcome comes to ``receive`` with `ticket`.
@@ -74,18 +90,33 @@ extension ClusterWorld {
         after(Self.requestTimeout) { [self] in
             if network.connections[id]?.open.contains(ticket) ?? false { close(id) }
         }
-        guard !isCut(connection.from, .broker(connection.to)) else { return }
         let life = target.life
-        at(arrival) { [self] in
-            guard network.connections[id] != nil else { return }
+        bring(from: connection.from, over: id, to: target, at: arrival) { [self] in
             guard target.isRunning, target.life == life else { return close(id) }
-            arrive(frame, ticket, over: id, at: target)
+            arrive(frame, ticket, from: connection.from, over: id, at: target)
         }
     }
 
-    private func arrive(_ frame: ByteBuffer, _ ticket: UInt64, over id: ConnectionID, at broker: ClusterBroker) {
-        guard let connection = network.connections[id] else { return }
-        var incoming = broker.incoming[id] ?? ClusterBroker.Incoming(sender: connection.from)
+    /// Brings something to the receiver of a connection: at a time, or when the way is mended. To a receiver that has
+    /// heard nothing of the connection a cut way brings nothing, and a connection that its sender has closed neither.
+    private func bring(
+        from sender: ClusterBroker.Endpoint, over id: ConnectionID, to receiver: ClusterBroker, at time: Instant,
+        _ arrive: @escaping () -> Void
+    ) {
+        let way = ClusterNetwork.Link(from: sender, to: .broker(receiver.id))
+        let isKnown = receiver.incoming[id] != nil
+        guard network.cuts[way] == nil else {
+            if isKnown { network.cuts[way]?.append(ClusterNetwork.Held(connection: id, arrive: arrive)) }
+            return
+        }
+        at(time) { [self] in if network.connections[id] != nil || receiver.incoming[id] != nil { arrive() } }
+    }
+
+    private func arrive(
+        _ frame: ByteBuffer, _ ticket: UInt64, from sender: ClusterBroker.Endpoint, over id: ConnectionID,
+        at broker: ClusterBroker
+    ) {
+        var incoming = broker.incoming[id] ?? ClusterBroker.Incoming(sender: sender)
         incoming.lastPlace += 1
         incoming.open[incoming.lastPlace] = ticket
         broker.incoming[id] = incoming
@@ -103,8 +134,9 @@ extension ClusterWorld {
     func close(_ id: ConnectionID) {
         guard let connection = network.connections.removeValue(forKey: id) else { return }
         let receiver = self[connection.to]
-        after(delay(), in: receiver) { [self] in
-            guard receiver.incoming.removeValue(forKey: id) != nil else { return }
+        let life = receiver.life
+        bring(from: connection.from, over: id, to: receiver, at: max(now + delay(), connection.nextArrival)) { [self] in
+            guard receiver.life == life, receiver.incoming.removeValue(forKey: id) != nil else { return }
             step(receiver, .connectionClosed(id))
         }
         switch connection.from {
