@@ -58,9 +58,14 @@ import Testing
         #expect(log.activeProducers.first?.entry.epoch == 3)
     }
 
-    @Test func fiveBatchesAreRemembered() throws {
-        let log = try opened(disk)
+    @Test(arguments: Restart.allCases, [1 << 20, 200]) func fiveBatchesAreRemembered(
+        _ restart: Restart, segmentBytes: Int
+    ) throws {
+        var log = try opened(disk, settings(segment: segmentBytes))
+        try disk.synchronizeDirectory("/")
+        try disk.synchronizeDirectory("/data")
         for sequence in Int32(0)..<6 { try log.append(batch(["v"], producer: 1, epoch: 0, sequence: sequence)) }
+        log = try restarted(log, restart)
         for sequence in Int32(1)..<6 {
             guard
                 case .duplicate(let range) = try log.append(

@@ -69,7 +69,9 @@ import Testing
         let snapshot = "/data/assigned-0/" + LogFileName.name(96, LogFileName.snapshot)
         // Apache's broker writes producers in the order of a hash table.
         let stored = try #require(before[snapshot].flatMap(ProducerSnapshot.read))
-        let rebuilt = try #require(after[snapshot].flatMap(ProducerSnapshot.read))
+        var rebuilt = try #require(after[snapshot].flatMap(ProducerSnapshot.read))
+        // Apache's brokers do not keep these.
+        for place in rebuilt.indices { rebuilt[place].earlierBatches = [] }
         #expect(rebuilt == stored.sorted { $0.producerID < $1.producerID })
     }
 

@@ -1,7 +1,8 @@
 import ClusterModel
 import Platform
-import SegmentedLog
 import Testing
+
+@testable import SegmentedLog
 
 /// The small files beside segments, as bytes.
 @Suite struct StoredFormTests {
@@ -42,6 +43,29 @@ import Testing
         let entries = try #require(ProducerSnapshot.read(bytes))
         #expect(entries.map(\.producerID) == [2000, 1, 2001])
         #expect(ProducerSnapshot.write(entries) == bytes)
+        for place in bytes.indices {
+            var damaged = bytes
+            damaged[place] ^= 1
+            #expect(ProducerSnapshot.read(damaged) == nil)
+            #expect(ProducerSnapshot.read(Array(bytes[..<place])) == nil)
+        }
+    }
+
+    @Test func producerSnapshotsKnowEarlierBatchesBehindApaches() throws {
+        func entry(_ id: ProducerID, earlier: Int32) -> ProducerSnapshot.Entry {
+            ProducerSnapshot.Entry(
+                producerID: id, epoch: 1, lastSequence: 9, lastOffset: 19, offsetDelta: 0, timestamp: 5,
+                coordinatorEpoch: -1, transactionFirstOffset: -1,
+                earlierBatches: (0..<earlier).map {
+                    .init(lastSequence: 5 + $0, lastOffset: Int64(10 + $0), offsetDelta: 1, timestamp: 4)
+                })
+        }
+        let entries = [entry(7, earlier: 4), entry(8, earlier: 0), entry(9, earlier: 1)]
+        let bytes = ProducerSnapshot.write(entries)
+        #expect(ProducerSnapshot.read(bytes) == entries)
+        let bare = ProducerSnapshot.write(entries.map { entry($0.producerID, earlier: 0) })
+        // But for the CRC, Apache's brokers read the same.
+        #expect(Array(bytes[6..<bare.count]) == Array(bare[6...]))
         for place in bytes.indices {
             var damaged = bytes
             damaged[place] ^= 1

@@ -40,6 +40,9 @@ package struct ProducerEntry: Sendable {
 
     package var lastBatch: Batch? { batchCount == 0 ? nil : batches[batchCount - 1] }
 
+    /// Those remembered before the last, oldest first.
+    var earlierBatches: [Batch] { (0..<max(0, batchCount - 1)).map { batches[$0] } }
+
     /// -1 when no batch of the epoch is known.
     package var lastSequence: Int32 { lastBatch?.lastSequence ?? -1 }
 
