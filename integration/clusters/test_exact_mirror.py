@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from links import BACK, LINK, assert_proven, command, exactly, martlet, produce, refuses, regions
 from load import PARTITIONS, Load, read_all, read_partition
-from martlet import DEADLINE, eventually, free_port, http
+from martlet import BINARIES, DEADLINE, eventually, free_port, http
 from mirroring import MIRROR, Link, batch, marker, transactional
 
 FENCED = 3
@@ -222,3 +222,40 @@ def test_the_old_home_returns_and_becomes_the_home_again(stage, topic):
     assert martlet(mirror, "failback", "--topics", topic)["topics"][topic]["isDone"]
     assert_proven(mirror, topic, 1)
     assert [value for _, value in read_partition(target.address, topic, "read_committed")][-1] == b"at home again"
+
+
+def test_quotas_follow_and_the_targets_own_stay(stage):
+    source, target = regions(stage, 1)
+
+    def configs(cluster, *flags):
+        return subprocess.run(
+            [BINARIES / "martlet", "configs", "--bootstrap-server", cluster.address, *flags], capture_output=True,
+            text=True, timeout=DEADLINE, check=True).stdout.split()
+
+    def limit(cluster, *flags, add=None, delete=None):
+        changes = ["--add-config", add] if add else ["--delete-config", delete]
+        configs(cluster, "--alter", *flags, *changes)
+
+    alice, reports, everybody = ("--user", "alice"), ("--user", "alice", "--client", "reports"), ("--client-defaults",)
+    limit(source, *alice, add="producer_byte_rate=2048,request_percentage=12.5")
+    limit(source, *reports, add="consumer_byte_rate=512")
+    limit(source, *everybody, add="consumer_byte_rate=100")
+    limit(target, *everybody, add="consumer_byte_rate=7")
+    mirror = exactly(stage, source, target, sync_client_quotas_interval_seconds=1).start()
+    told = ["producer_byte_rate=2048.0", "request_percentage=12.5"]
+    eventually(lambda: configs(target, "--describe", *alice) == told, "a user's quotas are there")
+    assert configs(target, "--describe", *reports) == ["consumer_byte_rate=512.0"]
+    assert configs(target, "--describe", *everybody) == ["consumer_byte_rate=7.0"]
+
+    # What changes while the mirror is away follows; what it had set is known to be its own.
+    mirror.kill()
+    limit(source, *alice, add="producer_byte_rate=4096")
+    limit(source, *reports, delete="consumer_byte_rate")
+    limit(source, *everybody, delete="consumer_byte_rate")
+    limit(target, *alice, delete="request_percentage")
+    mirror.start()
+    told = ["producer_byte_rate=4096.0", "request_percentage=12.5"]
+    eventually(lambda: configs(target, "--describe", *alice) == told, "they follow, and what was changed is mended")
+    eventually(lambda: configs(target, "--describe", *reports) == [], "a quota that is gone goes")
+    assert configs(target, "--describe", *everybody) == ["consumer_byte_rate=7.0"]
+    assert mirror.stop() == 0

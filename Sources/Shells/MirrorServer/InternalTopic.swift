@@ -21,10 +21,10 @@ final class InternalTopic: Sendable {
         self.isCompacted = isCompacted
     }
 
-    /// Writes records as one batch, creating the topic before the first.
+    /// Writes records as one batch, creating the topic before the first. A record without a value takes its key away.
     /// - Returns: the first record's offset; -1 when there was none to write.
     @discardableResult
-    func write(_ records: [(key: ByteBuffer, value: ByteBuffer)], unixMilliseconds: Int64) async throws -> Offset {
+    func write(_ records: [(key: ByteBuffer, value: ByteBuffer?)], unixMilliseconds: Int64) async throws -> Offset {
         guard !records.isEmpty else { return -1 }
         if !exists.withLock({ $0 }) {
             try await Administrator(cluster).create(

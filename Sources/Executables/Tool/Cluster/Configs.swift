@@ -2,56 +2,94 @@ import ArgumentParser
 import ClusterModel
 import MartletClient
 
-/// `martlet configs`: what `kafka-configs.sh` does for topics and brokers, with its flags.
+/// `martlet configs`: what `kafka-configs.sh` does for topics, brokers and quotas of clients, with its flags.
 struct Configs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Describe and alter settings of topics and brokers while they run.")
+        abstract: "Describe and alter settings of topics and brokers while they run, and quotas of clients.")
 
     enum Action: String, EnumerableFlag {
         case describe, alter
     }
 
     enum EntityType: String, ExpressibleByArgument, CaseIterable {
-        case topics, brokers
+        case topics, brokers, users, clients, ips
+
+        /// What quotas call it; nil for what has none.
+        var quotaType: String? {
+            switch self {
+            case .topics, .brokers: nil
+            case .users: "user"
+            case .clients: "client-id"
+            case .ips: "ip"
+            }
+        }
     }
 
     @OptionGroup var cluster: ClusterOptions
     @Flag(help: "What to do.") var action: Action
-    @Option(help: "Whose settings.") var entityType: EntityType
-    @Option(help: "The topic, or the broker's id.") var entityName: String?
-    @Flag(help: "What holds for all brokers.") var entityDefault = false
+    @Option(help: "Whose settings.") var entityType: EntityType?
+    @Option(help: "The topic, the broker's id, or whose quotas.") var entityName: String?
+    @Flag(help: "What holds for all brokers, or for those without quotas of their own.") var entityDefault = false
+    @OptionGroup(title: "Quotas, instead of --entity-type") var quotas: QuotaOptions
     @Flag(help: "Describe also what nobody has set.") var all = false
     @Option(help: "Settings to set: key=value,key=[value,value].") var addConfig: String?
     @Option(help: "Settings to take back: key,key.") var deleteConfig: String?
 
     func validate() throws {
-        if (entityName == nil) != entityDefault { throw ValidationError("give --entity-name or --entity-default") }
-        if entityDefault, entityType == .topics { throw ValidationError("topics have no --entity-default") }
         if action == .alter, try changes().isEmpty {
             throw ValidationError("--add-config or --delete-config is missing")
         }
-        _ = try resource()
+        if try subject() == .quotas([:]) { throw ValidationError("give --entity-type, or whose quotas these are") }
+        _ = try limits()
     }
 
     func run() async throws {
-        let (resource, changes) = (try resource(), try changes())
+        let (subject, changes, limits) = (try subject(), try changes(), try limits())
         try await cluster.withClient { client in
             let administrator = Administrator(client)
-            switch action {
-            case .describe:
+            switch (action, subject) {
+            case (.describe, .settings(let resource)):
                 for entry in try await administrator.configuration(of: resource) where all || !entry.isDefault {
                     print("\(entry.name)=\(entry.value ?? "(secret)")\(entry.isReadOnly ? "\tread-only" : "")")
                 }
-            case .alter: try await administrator.alterConfiguration(of: resource, changes)
+            case (.alter, .settings(let resource)):
+                try await administrator.alterConfiguration(of: resource, changes)
+            case (.describe, .quotas(let entity)):
+                for (key, limit) in (try await administrator.quotas()[entity] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                    print("\(key)=\(limit)")
+                }
+            case (.alter, .quotas(let entity)): try await administrator.alterQuotas([entity: limits])
             }
         }
     }
 
-    private func resource() throws -> Administrator.Resource {
-        guard let entityName else { return .allBrokers }
-        guard entityType == .brokers else { return .topic(entityName) }
+    private enum Subject: Equatable {
+        case settings(Administrator.Resource)
+        case quotas(Administrator.QuotaEntity)
+    }
+
+    private func subject() throws -> Subject {
+        guard let entityType else { return .quotas(quotas.entity) }
+        guard quotas.entity.isEmpty else { throw ValidationError("give --entity-type, or whose quotas these are") }
+        if (entityName == nil) != entityDefault { throw ValidationError("give --entity-name or --entity-default") }
+        if let type = entityType.quotaType { return .quotas([type: entityName]) }
+        guard let entityName else {
+            guard entityType == .brokers else { throw ValidationError("topics have no --entity-default") }
+            return .settings(.allBrokers)
+        }
+        guard entityType == .brokers else { return .settings(.topic(entityName)) }
         guard let id = Int32(entityName) else { throw ValidationError("'\(entityName)' is no broker's id") }
-        return .broker(BrokerID(id))
+        return .settings(.broker(BrokerID(id)))
+    }
+
+    /// The changes as quotas have them.
+    private func limits() throws -> [String: Double?] {
+        guard case .quotas = try subject() else { return [:] }
+        return try changes().mapValues { text in
+            guard let text else { return nil }
+            guard let limit = Double(text) else { throw ValidationError("'\(text)' is no number") }
+            return limit
+        }
     }
 
     private func changes() throws -> [String: String?] {

@@ -44,6 +44,10 @@ struct ExactMirroring: Sendable {
                 let groups = ExactGroups(settings: settings, clients: clients, table: table)
                 group.addTask { await attempts.repeatedly(interval, "group offsets") { try await groups.follow() } }
             }
+            if let interval = settings.quotasInterval {
+                let quotas = QuotaFollower(settings: settings, clients: clients, logger: logger)
+                group.addTask { await attempts.repeatedly(interval, "quotas") { try await quotas.follow() } }
+            }
         }
     }
 

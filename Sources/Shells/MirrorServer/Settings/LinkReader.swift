@@ -36,6 +36,7 @@ struct LinkReader {
             topicsInterval: interval("refresh.topics") ?? .seconds(365 * 86_400),
             topicSettingsInterval: interval("sync.topic.configs"), heartbeatsInterval: interval("emit.heartbeats"),
             checkpointsInterval: interval("emit.checkpoints"), groupOffsetsInterval: groupOffsetsInterval(mode),
+            quotasInterval: interval("sync.client.quotas"),
             emitsOffsetSyncs: boolean("emit.offset-syncs.enabled"),
             syncsLocation: values.text(key("offset-syncs.topic.location")) == "target" ? .target : .source,
             replication: ReplicationFactors(

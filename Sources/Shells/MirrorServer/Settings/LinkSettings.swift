@@ -42,6 +42,8 @@ package struct LinkSettings: Sendable {
     package var heartbeatsInterval: Duration?
     package var checkpointsInterval: Duration?
     package var groupOffsetsInterval: Duration?
+    /// With exact mirroring only.
+    package var quotasInterval: Duration?
     package var emitsOffsetSyncs: Bool
     package var syncsLocation: SyncsLocation
     package var replication: ReplicationFactors

@@ -93,6 +93,10 @@ package enum MirrorSchema {
         SettingKey(
             "sync.group.offsets.interval.seconds", seconds, default: "60", "How often; with mode=exact every second."),
         SettingKey(
+            "sync.client.quotas.enabled", .boolean, default: "true",
+            "With mode=exact: whether quotas of users and clients at the target follow the source's; its own stay."),
+        SettingKey("sync.client.quotas.interval.seconds", seconds, default: "60", "How often."),
+        SettingKey(
             "emit.offset-syncs.enabled", .boolean, default: "true",
             "Whether pairs of offsets are written for other tools to read."),
         SettingKey(
