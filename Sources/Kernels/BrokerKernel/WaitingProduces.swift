@@ -18,8 +18,13 @@ enum AppendResponse {
             self = .produce(response)
         case .mirror(var response):
             self = .mirror(MirrorAppendResponse())
-            response.topics[place.topic].partitions[place.partition].errorCode = error.rawValue
-            response.topics[place.topic].partitions[place.partition].tellOffsets(of: partition.log)
+            var told = response.topics[place.topic].partitions[place.partition]
+            let end = told.logEndOffset
+            told.errorCode = error.rawValue
+            told.tellOffsets(of: partition.log)
+            // Others may have come behind since; by the end that its append left a mirror knows that the next one fits.
+            if error != .notLeaderOrFollower { told.logEndOffset = end }
+            response.topics[place.topic].partitions[place.partition] = told
             self = .mirror(response)
         }
     }
