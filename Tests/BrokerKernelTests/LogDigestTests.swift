@@ -53,6 +53,30 @@ struct LogDigestTests {
         }
     }
 
+    @Test("A batch belongs to the range in which it begins, wherever ranges part")
+    func parts() throws {
+        let bench = try BrokerBench()
+        try bench.createMirrorTopic("t", configs: ["segment.bytes": "200"])
+        let starts: [Offset] = [0, 2, 9, 12]
+        var end: Offset = 0
+        for (start, values) in zip(starts, [["a", "b"], ["c", "d", "e"], ["f", "g"], ["h", "i", "j"]]) {
+            end = try bench.mirror(placed(values, at: start), to: "t", end: end).logEndOffset
+        }
+        for from in 0..<end {
+            for to in from + 1...end {
+                var batches: Int64 = 0
+                var next = from
+                while next < to {
+                    let told = try digest(bench, next, to)
+                    #expect(told.errorCode == 0 && told.to > next)
+                    batches += told.batches
+                    next = told.to
+                }
+                #expect(Int(batches) == starts.count { (from..<to).contains($0) }, "\(from)..<\(to)")
+            }
+        }
+    }
+
     @Test("Ranges that are not there are refused, with where the log is")
     func refusals() throws {
         let bench = try BrokerBench()

@@ -63,9 +63,19 @@ extension PartitionLog {
         let path = directory
         guard offsets.lowerBound < end,
             case .slice(let slice) = try read(
-                from: offsets.lowerBound, maxBytes: maxBytes, minOneBatch: true, upTo: end)
+                from: offsets.lowerBound, maxBytes: maxBytes, minOneBatch: true, upTo: try batchEnd(behind: end))
         else { return LogStretch(nil, of: path, offsets.lowerBound..<max(offsets.lowerBound, end)) }
         guard let range = slice.range else { return LogStretch(nil, of: path, offsets.lowerBound..<end) }
         return LogStretch(range, of: path, offsets.lowerBound..<min(slice.nextOffset, end))
+    }
+
+    /// Where the batch ends that goes across `offset`, or the next one: a batch belongs to the range that its first
+    /// record is in, also where it goes on behind it.
+    private func batchEnd(behind offset: Offset) throws(LogFailure) -> Offset {
+        guard offset < highWatermark,
+            case .slice(let slice) = try read(
+                from: offset - 1, maxBytes: 1, minOneBatch: true, upTo: highWatermark)
+        else { return offset }
+        return max(offset, slice.nextOffset)
     }
 }
