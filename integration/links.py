@@ -11,10 +11,14 @@ LINK = "us-east->eu-west"
 BACK = "eu-west->us-east"
 
 
-def regions(stage, size):
-    """Two clusters with a coordinator each."""
-    coordinators = [stage.coordinator().start() for _ in range(2)]
-    return [stage.cluster(coordinator, size).start() for coordinator in coordinators]
+def regions(stage, size, only_tls=False, **settings):
+    """Two clusters with a coordinator each; with only_tls nobody speaks anything but mutual TLS with anybody."""
+    coordinators = [stage.coordinator(tls=only_tls).start() for _ in range(2)]
+    clusters = [stage.cluster(one, size, tls=only_tls, only_tls=only_tls, **settings) for one in coordinators]
+    for cluster in clusters:
+        cluster.security = stage.certificates.client() if only_tls else {}
+        cluster.start()
+    return clusters
 
 
 def exactly(stage, source, target, **settings):
@@ -45,11 +49,11 @@ def assert_proven(mirror, topic, partitions):
     return parts
 
 
-def produce(cluster, topic, value):
+def produce(cluster, topic, value, partition=0):
     """Where a client's record went; fails as the broker says."""
     results = []
-    producer = Producer({"bootstrap.servers": cluster.address, "message.timeout.ms": 30000})
-    producer.produce(topic, value, partition=0, on_delivery=lambda error, message: results.append(
+    producer = Producer({"bootstrap.servers": cluster.address, "message.timeout.ms": 30000} | cluster.security)
+    producer.produce(topic, value, partition=partition, on_delivery=lambda error, message: results.append(
         (error, None if error else message.offset())))
     producer.flush(60)
     error, offset = results[0]
@@ -58,9 +62,9 @@ def produce(cluster, topic, value):
     return offset
 
 
-def refuses(cluster, topic):
+def refuses(cluster, topic, partition=0):
     try:
-        produce(cluster, topic, b"nobody writes this")
+        produce(cluster, topic, b"nobody writes this", partition)
     except KafkaException:
         return True
     return False

@@ -12,10 +12,12 @@ PARTITIONS = 3
 
 
 class Load:
-    """A producer in a thread that notes what was acknowledged: per partition, the numbers in order of sending."""
+    """A producer in a thread that notes what was acknowledged: per partition, the numbers in order of sending, the
+    first of which is `first`."""
 
-    def __init__(self, address, topic, per_second=None, partitions=range(PARTITIONS), **settings):
+    def __init__(self, address, topic, per_second=None, partitions=range(PARTITIONS), first=0, **settings):
         self.topic = topic
+        self.next = first
         self.acknowledged = {partition: [] for partition in partitions}
         self.count = 0
         self.failures = []
@@ -28,12 +30,13 @@ class Load:
         self._thread.start()
 
     def _run(self):
-        number = 0
+        first = self.next
         partitions = list(self.acknowledged)
         begun = time.monotonic()
         while not self._ending.is_set():
+            number = self.next
             # A bound on what is under way, so that the load goes on during the whole fault.
-            is_ahead = self._per_second and number > self._per_second * (time.monotonic() - begun)
+            is_ahead = self._per_second and number - first > self._per_second * (time.monotonic() - begun)
             if is_ahead or len(self._producer) > 300:
                 self._producer.poll(0.05)
                 continue
@@ -42,7 +45,7 @@ class Load:
                 self.topic, str(number).encode(), partition=partition,
                 on_delivery=lambda error, message, n=number, p=partition: self._delivered(error, p, n))
             self._producer.poll(0)
-            number += 1
+            self.next = number + 1
 
     def assert_agrees(self, found):
         """Compares what was acknowledged with what is there."""

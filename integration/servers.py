@@ -315,6 +315,10 @@ class Cluster:
     def address(self):
         return ",".join(broker.address for broker in self.brokers)
 
+    @property
+    def tls_address(self):
+        return ",".join(broker.tls_address for broker in self.brokers)
+
     def metadata(self):
         """As a client is told by whoever answers."""
         return self.admin().list_topics(timeout=10)
