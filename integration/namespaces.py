@@ -17,19 +17,19 @@ class Network:
     def __init__(self, size):
         # Of this process and of no other: the names are removed in any case.
         number = next(_numbers)
-        self._tag = f"mt{os.getpid() % 100000}n{number}"
+        self.tag = f"mt{os.getpid() % 100000}n{number}"
         self._prefix = f"10.{100 + os.getpid() % 100}.{number % 250}"
         self.hosts = [f"{self._prefix}.{host}" for host in range(1, size + 1)]
         # Where the tests' own clients are, and servers that are not in a namespace.
         self.outside = f"{self._prefix}.254"
-        self._bridge = f"{self._tag}b"
+        self._bridge = f"{self.tag}b"
         self._namespaces = []
         try:
             _ip("link", "add", self._bridge, "type", "bridge")
             _ip("address", "add", f"{self.outside}/24", "dev", self._bridge)
             _ip("link", "set", self._bridge, "up")
             for index, host in enumerate(self.hosts):
-                self._add(f"{self._tag}h{index}", f"{self._tag}v{index}", host)
+                self._add(f"{self.tag}h{index}", f"{self.tag}v{index}", host)
         except BaseException:
             self.close()
             raise
@@ -46,6 +46,16 @@ class Network:
     def command(self, index, command):
         """The command that runs `command` on a host."""
         return ["ip", "netns", "exec", self._namespaces[index], *command]
+
+    def take_over(self, index, device):
+        """Makes a device of this machine one of a host's."""
+        _ip("link", "set", device, "netns", self._namespaces[index])
+        _ip("-n", self._namespaces[index], "link", "set", device, "up")
+
+    def route(self, sender, receiver, device):
+        """Lets what one host sends to another go out by one of its devices, under the address by which all know it."""
+        _ip("-n", self._namespaces[sender], "route", "add", f"{self.hosts[receiver]}/32", "dev", device, "src",
+            self.hosts[sender])
 
     def cut(self, sender, receiver):
         """Lets nothing that one host sends reach another; the other way stays open."""
