@@ -1,0 +1,295 @@
+"""Moves of homes between two regions that somebody disturbs at a step, and what has to be so after they were repeated."""
+
+import json
+import subprocess
+import threading
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
+
+from harm import Killed
+from kafka_wire import Wire
+from links import BACK, LINK, command, produce
+from load import read_partition
+from martlet import DEADLINE, eventually
+from mirroring import Link, transactional
+from servers import Mirror
+from steps import AFTER, BEFORE, Gated, Steps
+
+ORDINARY, MIRRORING, FENCED = 0, 1, 3
+SOURCE, TARGET = "us-east", "eu-west"
+FAILOVER, FAILBACK, PROMOTE = "failover", "failback", "promote"
+MOVES = (FAILOVER, FAILBACK, PROMOTE)
+# Kinds of requests of which each one may do something else; of others only the first is a step of its own.
+_CHANGES = {0, 8, 19, 20, 27, 10001}
+_WHAT = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 8: "OffsetCommit", 9: "OffsetFetch", 10: "FindCoordinator", 16: "ListGroups",
+         19: "CreateTopics", 20: "DeleteTopics", 27: "WriteTxnMarkers", 32: "DescribeConfigs", 60: "DescribeCluster",
+         10001: "MirrorAlter", 10002: "MirrorDescribe", 10003: "LogDigest"}
+RECORDS, ONLY_THERE, LATER = 10, 3, 2
+GROUP = "ahead"
+
+
+def words(step, moment):
+    cluster, key, number = step
+    return f"{moment} {cluster}'s answer to {_WHAT.get(key, key)} {number}" if moment == AFTER else (
+        f"{moment} {cluster} is asked {_WHAT.get(key, key)} {number}")
+
+
+class Stranded(AssertionError):
+    """A move did not come to its end though it was repeated."""
+
+
+class Theatre:
+    """Two regions, a mirror that works both ways, and a tool whose every step is seen."""
+
+    def __init__(self, stage, size=3):
+        self.steps = Steps()
+        self.coordinators = {alias: stage.coordinator().start() for alias in (SOURCE, TARGET)}
+        self.clusters = {alias: stage.cluster(one, size) for alias, one in self.coordinators.items()}
+        self.gates = {alias: Gated(self.steps, alias, one) for alias, one in self.clusters.items()}
+        for cluster in self.clusters.values():
+            cluster.start()
+        settings = {
+            "mode": "exact", "eu-west->us-east.enabled": "true", "eu-west->us-east.topics": ".*",
+            "sync.group.offsets.enabled": "false"}
+        self.mirror = stage.mirror(*self.clusters.values(), **settings).start()
+        # Never started: for its configuration.
+        self.tool = Mirror(
+            stage.directory / "tool", *self.gates.values(), **settings, **{
+                "request.timeout.ms": 3000, "default.api.timeout.ms": 10000, "socket.connection.setup.timeout.max.ms": 3000})
+
+    def close(self):
+        for gated in self.gates.values():
+            gated.close()
+
+    # What a move begins with
+
+    def prepare(self, move, topics):
+        """Topics that stand as they do before the move, all at once."""
+        source, target = self.clusters[SOURCE], self.clusters[TARGET]
+        admin = source.admin()
+        for made in admin.create_topics([NewTopic(one, 1, len(source.brokers)) for one in topics]).values():
+            made.result(DEADLINE)
+        self._write(source, topics, range(RECORDS))
+        if move != FAILBACK:
+            self._leave_open(source, topics)
+        for one in topics:
+            end = self._end(source, one)
+            assert end >= RECORDS
+            eventually(lambda: self._end(target, one) == end, f"{one} is mirrored")
+        if move != FAILBACK:
+            # Somebody is ahead of the data; a promotion sets everybody back.
+            self._commit(target, topics, 1000)
+            return
+        self.mirror.kill()
+        self._write(source, topics, range(RECORDS, RECORDS + ONLY_THERE))
+        self.run(FAILOVER, topics)
+        self._write(target, topics, range(100, 100 + LATER))
+        self.mirror.start()
+
+    def _write(self, cluster, topics, values):
+        producer = Producer({"bootstrap.servers": cluster.address, "message.timeout.ms": 60000})
+        faults = []
+        for one in topics:
+            for value in values:
+                producer.produce(one, b"%d" % value, partition=0, on_delivery=lambda fault, _: fault and faults.append(fault))
+        assert producer.flush(DEADLINE) == 0 and not faults, faults[:1]
+
+    def _leave_open(self, cluster, topics):
+        """A transaction that nobody ends, in each of them."""
+        for number, one in enumerate(topics):
+            with Wire(cluster.leader(one)) as wire:
+                code, *_ = wire.produce(one, transactional(0, [b"never"], (5_000_000 + number, 0, 0)))
+                assert code == 0, code
+
+    def _commit(self, cluster, topics, offset):
+        consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": GROUP, "enable.auto.commit": False})
+        places = [TopicPartition(one, 0, offset) for one in topics]
+        eventually(lambda: consumer.commit(offsets=places, asynchronous=False), "the group commits")
+        consumer.close()
+
+    def _committed(self, cluster, topic):
+        consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": GROUP})
+        place, = consumer.committed([TopicPartition(topic, 0)], timeout=DEADLINE)
+        consumer.close()
+        return place.offset
+
+    def _end(self, cluster, topic):
+        if topic not in cluster.metadata().topics:
+            return None
+        told = self._told(cluster, topic)
+        return told.end if told.high_watermark == told.end else None
+
+    def _told(self, cluster, topic):
+        told = Link(LINK).describe(cluster.leader(topic).address, topic)
+        assert told.error == 0, told
+        return told
+
+    # Moving
+
+    def _command(self, move, topics):
+        link = BACK if move == FAILBACK else LINK
+        return list(map(str, command(self.tool, move, "--topics", "|".join(topics), link=link)))
+
+    def run(self, move, topics):
+        """Until it is done; returns the report, or what was said last."""
+        done = subprocess.run(self._command(move, topics), capture_output=True, text=True, timeout=3 * DEADLINE)
+        if done.returncode:
+            raise Stranded(f"{move} of {topics[0]}: {done.stdout} {done.stderr}")
+        return json.loads(done.stdout)
+
+    def record(self, move, topic):
+        """The steps of a move that nobody disturbs, in order: cluster, kind of request, and the how manyeth it is."""
+        self.prepare(move, [topic])
+        self.steps.clear()
+        self.run(move, [topic])
+        seen = list(self.steps.seen)
+        self.check(move, topic)
+        return [step for step in seen if step[1] in _CHANGES or step[2] == 1]
+
+    def disturb(self, move, topic, step, moment, fault, lasting=1.0):
+        """Moves, and lets a fault begin at a step; it ends after a while. Then the move is repeated until it is done, and
+        what has to be so then is checked."""
+        tool = []
+
+        def happen():
+            fault.begin(tool[0])
+            threading.Timer(lasting, fault.end).start()
+            return fault.passes
+        self.steps.at(*step, moment, happen)
+        self._run_disturbed(move, topic, tool)
+        assert self.steps.has_come.wait(DEADLINE), f"{move}: nothing happened {words(step, moment)}"
+        eventually(fault.is_over, f"{fault} is over")
+        self.steps.clear()
+        for cluster in self.clusters.values():
+            eventually(lambda: len(cluster.metadata().brokers) == len(cluster.brokers), "all brokers are registered")
+        # What stands in the way for a moment, as leaders that are being elected, does not do so for long.
+        eventually(lambda: self.run(move, [topic]), f"{move} comes to its end")
+        self.check(move, topic)
+
+    def _run_disturbed(self, move, topic, tool):
+        process = subprocess.Popen(self._command(move, [topic]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        tool.append(process)
+        try:
+            process.wait(2 * DEADLINE)
+        finally:
+            process.kill()
+            process.wait()
+
+    # What has to be so afterwards
+
+    def check(self, move, topic):
+        if move == FAILBACK:
+            self._check_return(topic)
+        else:
+            self._check_promotion(topic)
+
+    def _check_promotion(self, topic):
+        source, target = self.clusters[SOURCE], self.clusters[TARGET]
+        told = self._told(target, topic)
+        assert (told.state, told.home_epoch, told.open) == (ORDINARY, 1, []), told
+        held = read_partition(target.address, topic, "read_committed", RECORDS)
+        assert [value for _, value in held] == [b"%d" % one for one in range(RECORDS)]
+        # The transaction that was open is ended by its abort; the next record comes directly behind.
+        assert self._committed(target, topic) == told.cut == RECORDS + 2
+        assert produce(target, topic, b"at home") == told.cut
+        fenced = eventually(
+            lambda: (lambda one: one.state == FENCED and one)(self._told(source, topic)), "the old home is fenced")
+        assert fenced.home_epoch == 1
+
+    def _check_return(self, topic):
+        source, target = self.clusters[SOURCE], self.clusters[TARGET]
+        kept = read_partition(source.address, f"mirror-quarantine.{topic}.1.internal", "read_committed", ONLY_THERE)
+        assert [value for _, value in kept] == [b"%d" % one for one in range(RECORDS, RECORDS + ONLY_THERE)]
+        home = read_partition(target.address, topic, "read_committed", RECORDS + LATER)
+        eventually(lambda: self._end(source, topic) == len(home), "the old home is in step")
+        told = self._told(source, topic)
+        assert (told.state, told.cut) == (MIRRORING, RECORDS), told
+        assert read_partition(source.address, topic, "read_committed", len(home)) == home
+
+
+class Fault:
+    """Something that begins at a step and ends by itself."""
+
+    # Whether the request or the answer at which it begins goes on.
+    passes = True
+
+    def __init__(self):
+        self._is_over = threading.Event()
+
+    def is_over(self):
+        return self._is_over.is_set()
+
+    def end(self):
+        self._is_over.set()
+
+
+class ToolKilled(Fault):
+    passes = False
+
+    def begin(self, tool):
+        tool.kill()
+        # Else what it has sent already would still arrive.
+        tool.wait()
+
+    def __str__(self):
+        return "the tool is killed"
+
+
+class ServerKilled(Fault):
+    def __init__(self, kind, choose):
+        super().__init__()
+        self._kind = kind
+        self._choose = choose
+
+    def begin(self, _):
+        self._killed = Killed(self._choose())
+        self._killed.begin()
+
+    def end(self):
+        self._killed.end()
+        self._killed = None
+        super().end()
+
+    def __str__(self):
+        return f"{self._kind} is killed"
+
+
+class Muted(Fault):
+    """The way to a cluster, or back, is cut: who asked waits in vain, and ends for it."""
+
+    def __init__(self, steps, cluster, moment):
+        super().__init__()
+        self._steps = steps
+        self._cluster = cluster
+        self._moment = moment
+
+    def begin(self, tool):
+        self._tool = tool
+        self._steps.mute(self._cluster, self._moment)
+
+    def end(self):
+        self._steps.heal()
+        self._tool.kill()
+        super().end()
+
+    def __str__(self):
+        return f"nothing comes {'to' if self._moment == BEFORE else 'from'} {self._cluster}"
+
+
+def faults(theatre, topic):
+    """Everything that can happen at a step, each to be made anew for each."""
+    def leader(alias):
+        return lambda: theatre.clusters[alias].leader(topic)
+
+    def controller(alias):
+        return lambda: theatre.clusters[alias].controller()
+    yield "tool", ToolKilled
+    yield "mirror", lambda: ServerKilled("the mirror", lambda: theatre.mirror)
+    for alias in (SOURCE, TARGET):
+        yield f"{alias} leader", lambda alias=alias: ServerKilled(f"{alias}'s leader", leader(alias))
+        yield f"{alias} controller", lambda alias=alias: ServerKilled(f"{alias}'s controller", controller(alias))
+        yield f"{alias} coordinator", lambda alias=alias: ServerKilled(
+            f"{alias}'s coordinator", lambda: theatre.coordinators[alias])
+        for moment, way in ((BEFORE, "to"), (AFTER, "from")):
+            yield f"way {way} {alias}", lambda alias=alias, moment=moment: Muted(theatre.steps, alias, moment)
