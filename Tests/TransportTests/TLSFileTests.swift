@@ -56,6 +56,18 @@ import Testing
         #expect(cause(settings) == nil)
     }
 
+    @Test func theEndsOfCertificatesAreTold() throws {
+        let settings = TLSSettings(identity: .bundle(file: path("alice.pem")), trust: .file(path("one-ca.crt")))
+        let found = try CertificateValidity.all(in: settings)
+        #expect(found.map(\.place) == [path("alice.pem"), path("one-ca.crt")])
+        #expect(found.allSatisfy { Double($0.endsAtUnixSeconds) > Date().timeIntervalSince1970 + 86_400 })
+        #expect(found[0].subject.contains("alice"))
+        #expect(throws: TLSFileFault.self) {
+            try CertificateValidity.all(in: TLSSettings(trust: .file("/nonexistent.pem")))
+        }
+        #expect(try CertificateValidity.all(in: TLSSettings()).isEmpty)
+    }
+
     @Test func encryptedKeysNeedTheirPassword() throws {
         let encrypted = path("encrypted.key")
         TestCertificates.openssl([

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from links import BACK, LINK, assert_proven, command, exactly, martlet, produce, refuses, regions
 from load import PARTITIONS, Load, read_all, read_partition
@@ -101,13 +102,41 @@ def test_a_plan_tells_what_the_mirror_then_does(stage, topic):
     labels = f'{{source="us-east",target="eu-west",topic="{topic}",partition="0"}}'
     assert float(page.split(f"{name}{labels} ")[1].split()[0]) == 3
 
-    # The mirror is away, and what it would have brought is deleted meanwhile.
+    # Whether the target is ready: all but what stands in the way of a topic.
+    report = martlet(mirror, "verify")
+    assert list(report["topicsNotMirrored"]) == [f"{topic}-taken"] and report["obstacles"] == ["1 topics are not mirrored"]
+    (part,) = report["partitions"]
+    assert (part["lagInBytes"], part["retentionMarginInMilliseconds"]) == (0, 7 * 24 * 3600 * 1000)
+    admin = target.admin()
+    set_at_target = ConfigResource(
+        ConfigResource.Type.TOPIC, topic,
+        incremental_configs=[ConfigEntry("retention.ms", "60000", incremental_operation=AlterConfigOpType.SET)])
     mirror.kill()
+    admin.incremental_alter_configs([set_at_target])[set_at_target].result(DEADLINE)
+    (differing,) = martlet(mirror, "verify")["settingsThatDiffer"]
+    assert (differing["topic"], differing["name"], differing["target"]) == (topic, "retention.ms", "60000")
+
+    # The mirror is away, and what it would have brought is deleted meanwhile.
     for number in range(3):
         produce(source, topic, b"%d" % number)
     admin = source.admin()
     deleted, = admin.delete_records([TopicPartition(topic, 0, 5)]).values()
     deleted.result(DEADLINE)
+    page_port = free_port()
+    with subprocess.Popen(
+        command(mirror, "verify", "--continuous", "--interval", "1", "--metrics-port", str(page_port)),
+            stdout=subprocess.DEVNULL) as verifying:
+        def verified():
+            _, _, page = http(page_port, "/metrics")
+            lines = [line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("martlet_mirror_verify")]
+            return {name: float(number) for name, number in lines}
+        told = eventually(lambda: verified() or None, "a comparison is shown")
+        verifying.kill()
+    assert told[f'martlet_mirror_verify_ready{{link="{LINK}"}}'] == 0
+    assert told[f"martlet_mirror_verify_lag_records{place}"] == 3
+    # Two of three are gone, and the third may go as well.
+    assert told[f"martlet_mirror_verify_lag_bytes{place}"] > 0
+    assert told[f"martlet_mirror_verify_retention_margin_seconds{place}"] == 0
     mirror.start()
     gap = eventually(lambda: martlet(mirror, "describe")["gaps"], "the gap is in the ledger")[0]
     assert (gap["kind"], gap["from"], gap["to"], gap["policy"]) == ("overtaken", 3, 5, "stop")

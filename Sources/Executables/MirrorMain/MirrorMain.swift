@@ -51,7 +51,9 @@ struct MirrorMain: AsyncParsableCommand {
         let mirror = try Mirror.start(settings, on: MultiThreadedEventLoopGroup.singleton, logger: logger)
         var metrics: MirrorMetrics?
         if let settings = settings.metrics {
-            metrics = try await MirrorMetrics.start(settings, of: mirror, on: MultiThreadedEventLoopGroup.singleton)
+            metrics = try await MirrorMetrics.start(settings, on: MultiThreadedEventLoopGroup.singleton) {
+                mirror.metrics
+            }
         }
         signals.whenFirstComes { name in
             logger.info("\(name): stopping")

@@ -45,6 +45,24 @@ public final class KafkaClient: Sendable {
         tls = settings.securityProtocol.usesTLS ? try TLSContexts(settings.tls, role: .client, logger: logger) : nil
     }
 
+    /// A certificate that the settings name.
+    package struct Certificate: Sendable, Equatable {
+        /// The file, or the settings key, that holds it.
+        package var place: String
+        package var subject: String
+        /// In seconds since 1970.
+        package var endsAtUnixSeconds: Int64
+    }
+
+    /// The client's certificate with its chain, and the authorities it trusts, as the files have them now; none without
+    /// TLS. Throws when a file cannot be read.
+    package func certificates() throws -> [Certificate] {
+        guard settings.securityProtocol.usesTLS else { return [] }
+        return try CertificateValidity.all(in: settings.tls).map {
+            Certificate(place: $0.place, subject: $0.subject, endsAtUnixSeconds: $0.endsAtUnixSeconds)
+        }
+    }
+
     /// Ends all connections; whoever waits for an answer is told so.
     public func close() async {
         let connections = state.withLock { state in

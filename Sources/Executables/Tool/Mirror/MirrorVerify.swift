@@ -1,28 +1,46 @@
 import ArgumentParser
 import MirrorServer
+import NIOPosix
+import Synchronization
+import Telemetry
 
 /// `martlet mirror verify`: whether both ends of a link hold the same.
 struct MirrorVerify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Compare what both ends of a link hold, by digests.",
+        commandName: "verify",
+        abstract: "Compare what both ends of a link hold, by digests, and tell if one can fail over.",
         discussion: """
             Mirroring may go on meanwhile: compared is what both ends have committed. The exit code is 0 when all of it \
-            is the same, and 1 when something differs or could not be compared.
+            is the same, and 1 when something differs or could not be compared. Besides that lags, groups, settings, \
+            certificates, and how long the source keeps what is not mirrored yet are told: "ready" says that nothing of \
+            it stands in the way of a failover.
             """)
 
     @OptionGroup var options: LinkOptions
     @Flag(help: "Compare again and again until interrupted.") var continuous = false
     @Option(help: "With --continuous: seconds between two comparisons.") var interval = 60.0
+    @Option(help: "With --continuous: shows the last comparison to Prometheus at this port of 127.0.0.1.")
+    var metricsPort: Int?
 
     func validate() throws {
         if interval <= 0 { throw ValidationError("--interval must be above 0") }
+        guard let metricsPort else { return }
+        if !continuous { throw ValidationError("--metrics-port needs --continuous") }
+        if !(0...65_535).contains(metricsPort) { throw ValidationError("--metrics-port must be a port") }
     }
 
     func run() async throws {
         let selection = try options.selection()
+        let last = LastProof()
+        if let metricsPort {
+            _ = try await MirrorMetrics.start(
+                MirrorMetricsSettings(host: "127.0.0.1", port: metricsPort), on: MultiThreadedEventLoopGroup.singleton
+            ) { last.metrics }
+        }
         try await options.withEnds { ends in
             while true {
                 let report = try await LinkProof(ends).run(selection)
+                last.tell(report)
                 if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
                 guard continuous else {
                     if !report.isProven { throw ExitCode(1) }
@@ -34,11 +52,18 @@ struct MirrorVerify: AsyncParsableCommand {
     }
 
     private static func print(_ report: ProofReport) {
-        var rows = [["PARTITION", "VERDICT", "FROM", "TO", "BATCHES", "RECORDS", "BYTES", "LAG", "LAG-MS", "DIGEST"]]
+        var rows = [
+            [
+                "PARTITION", "VERDICT", "FROM", "TO", "BATCHES", "RECORDS", "BYTES", "LAG", "LAG-BYTES", "LAG-MS",
+                "KEPT-MS", "DIGEST",
+            ]
+        ]
         for one in report.partitions {
             rows.append([
                 "\(one.topic)-\(one.partition)", one.verdict.rawValue, "\(one.from)", "\(one.to)", "\(one.batches)",
-                "\(one.records)", "\(one.bytes)", "\(one.lagInRecords)", "\(one.lagInMilliseconds)", one.targetDigest,
+                "\(one.records)", "\(one.bytes)", "\(one.lagInRecords)", "\(one.lagInBytes)",
+                "\(one.lagInMilliseconds)",
+                one.retentionMarginInMilliseconds.map { "\($0)" } ?? "-", one.targetDigest,
             ])
         }
         Table.print(rows)
@@ -52,6 +77,33 @@ struct MirrorVerify: AsyncParsableCommand {
                 "group \(one.group) is at \(one.sourceOffset) in \(one.topic)-\(one.partition), at the target "
                     + (one.targetOffset.map { "at \($0)" } ?? "nowhere"))
         }
+        tellReadiness(report)
         Swift.print(report.isProven ? "equal" : "not proven")
     }
+
+    private static func tellReadiness(_ report: ProofReport) {
+        for one in report.settingsThatDiffer {
+            Swift.print("\(one.topic) has \(one.name)=\(one.target ?? "-"), at the source \(one.source ?? "-")")
+        }
+        for (topic, reason) in report.topicsNotMirrored.sorted(by: { $0.key < $1.key }) {
+            Swift.print("\(topic) is not mirrored: \(reason)")
+        }
+        for one in report.certificates {
+            let days = (one.endsAtUnixSeconds - report.beganAt / 1_000) / 86_400
+            Swift.print("certificate of \(one.subject) (\(one.cluster), \(one.place)): \(days) days left")
+        }
+        for (cluster, fault) in report.certificateFaults.sorted(by: { $0.key < $1.key }) {
+            Swift.print("certificates of \(cluster): \(fault)")
+        }
+        Swift.print(report.isReady ? "ready" : "not ready: \(report.obstacles.joined(separator: "; "))")
+    }
+}
+
+/// What was found out last, for monitoring.
+private final class LastProof: Sendable {
+    private let shown = Mutex<[Metric]>([])
+
+    var metrics: [Metric] { shown.withLock { $0 } }
+
+    func tell(_ report: ProofReport) { shown.withLock { $0 = report.metrics } }
 }

@@ -82,4 +82,9 @@ package struct MirrorMetricsSettings: Sendable, Equatable {
     /// Empty for all addresses.
     package var host: String
     package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
 }

@@ -1,7 +1,7 @@
 import NIOCore
 import Telemetry
 
-/// Shows the figures of all links at `/metrics`.
+/// Shows figures at `/metrics`: those of all links of a mirror, or what a tool has found out.
 package struct MirrorMetrics: Sendable {
     private static let idleTimeout = Duration.seconds(60)
 
@@ -10,9 +10,10 @@ package struct MirrorMetrics: Sendable {
     /// The port it listens on, also when the system chose it.
     package var port: Int { listener.port }
 
-    /// Throws what the system says against that address.
+    /// - Parameter metrics: asked each time; those of one name have to stand together.
+    /// - Throws: what the system says against that address.
     package static func start(
-        _ settings: MirrorMetricsSettings, of mirror: Mirror, on group: any EventLoopGroup
+        _ settings: MirrorMetricsSettings, on group: any EventLoopGroup, metrics: @escaping @Sendable () -> [Metric]
     ) async throws -> MirrorMetrics {
         let listener = try await HTTPListener.bind(
             host: settings.host, port: settings.port, idleTimeout: idleTimeout, on: group
@@ -23,7 +24,7 @@ package struct MirrorMetrics: Sendable {
             exchange.reply(
                 HTTPAnswer(
                     contentType: PrometheusText.contentType,
-                    body: PrometheusText.page(mirror.metrics + ProcessFigures.metrics)))
+                    body: PrometheusText.page(metrics() + ProcessFigures.metrics)))
         }
         return MirrorMetrics(listener: listener)
     }

@@ -16,10 +16,9 @@ package struct LinkProof: Sendable {
 
     /// Compares all topics that came by the link, or those selected.
     package func run(_ selection: NameSelection?) async throws -> ProofReport {
-        var report = ProofReport(link: ends.settings.name)
+        var report = ProofReport(link: ends.settings.name, beganAt: WallClock.unixMilliseconds())
         let topics = try await ends.topics(selection)
-        let settings = try await Administrator(ends.source).topicSettings(topics.map(\.name))
-        let compacted = Set(settings.filter { $0.value["cleanup.policy"]?.contains("compact") ?? false }.keys)
+        let rules = try await sourceRules(of: topics.map(\.name))
         let partitions = topics.flatMap { topic in
             (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }
         }
@@ -27,7 +26,7 @@ package struct LinkProof: Sendable {
             let some = partitions[start..<min(start + Self.partitionsAtOnce, partitions.count)]
             report.partitions += await withTaskGroup(of: ProofReport.Partition.self) { group in
                 for partition in some {
-                    group.addTask { await compare(partition, isCompacted: compacted.contains(partition.topic)) }
+                    group.addTask { await compare(partition, rules[partition.topic] ?? SourceRules([:])) }
                 }
                 var found: [ProofReport.Partition] = []
                 for await one in group { found.append(one) }
@@ -35,16 +34,17 @@ package struct LinkProof: Sendable {
             }
         }
         report.groupsOutOfStep = try await groupsOutOfStep(Set(partitions))
+        try await tellReadiness(selection, &report)
         return report
     }
 
     // MARK: Partitions
 
-    private func compare(_ partition: TopicPartition, isCompacted: Bool) async -> ProofReport.Partition {
+    private func compare(_ partition: TopicPartition, _ rules: SourceRules) async -> ProofReport.Partition {
         var told = ProofReport.Partition(partition)
         for attempt in 1...Self.mostAttempts {
             do {
-                try await compare(partition, isCompacted: isCompacted, &told)
+                try await compare(partition, rules, &told)
                 told.fault = nil
                 return told
             } catch {
@@ -56,7 +56,7 @@ package struct LinkProof: Sendable {
     }
 
     private func compare(
-        _ partition: TopicPartition, isCompacted: Bool, _ told: inout ProofReport.Partition
+        _ partition: TopicPartition, _ rules: SourceRules, _ told: inout ProofReport.Partition
     ) async throws {
         let source = Administrator(ends.source)
         guard let start = try await source.offsets(.earliest, of: [partition])[partition]?.offset,
@@ -68,6 +68,7 @@ package struct LinkProof: Sendable {
             let latest = try await source.offsets(.maximumTimestamp, of: [partition])[partition]?.timestamp ?? 0
             told.lagInMilliseconds = max(0, latest - mirror.maxTimestamp)
         }
+        try await race(partition, start, mirror.highWatermark..<max(mirror.highWatermark, end), rules, &told)
         let from = max(start, mirror.logStart)
         let range = from..<max(from, min(end, mirror.highWatermark))
         let comparison = DigestComparison(ends: ends)
@@ -82,7 +83,7 @@ package struct LinkProof: Sendable {
         if ours == theirs {
             told.verdict = .equal
         } else {
-            told.verdict = isCompacted ? .compacted : .different
+            told.verdict = rules.isCompacted ? .compacted : .different
             told.differsFrom = try await comparison.firstDifference(of: partition, in: range)
         }
     }

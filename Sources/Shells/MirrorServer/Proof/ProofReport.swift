@@ -29,6 +29,11 @@ package struct ProofReport: Sendable, Encodable {
         /// What the source has committed and the target has not.
         package var lagInRecords: Int64 = 0
         package var lagInMilliseconds: Int64 = 0
+        package var lagInBytes: Int64 = 0
+        /// How long the source keeps for certain what is to be mirrored next; nil for ever.
+        package var retentionMarginInMilliseconds: Int64?
+        /// How much more may be written at the source until what is to be mirrored next may go; nil for any amount.
+        package var retentionMarginInBytes: Int64?
         /// Why nothing is known.
         package var fault: String?
 
@@ -47,12 +52,44 @@ package struct ProofReport: Sendable, Encodable {
         package var targetOffset: Offset?
     }
 
+    /// A setting of a mirror topic that is not its source's.
+    package struct Setting: Sendable, Encodable {
+        package var topic: String
+        package var name: String
+        /// nil where it is not set.
+        package var source: String?
+        package var target: String?
+    }
+
+    /// A certificate that this configuration names.
+    package struct Certificate: Sendable, Encodable {
+        /// The alias of the cluster it is shown to, or that is trusted by it.
+        package var cluster: String
+        package var place: String
+        package var subject: String
+        package var endsAtUnixSeconds: Int64
+    }
+
     package var link: String
+    /// When the comparison began, in milliseconds since 1970.
+    package var beganAt: Int64
     package var partitions: [Partition] = []
     /// Groups whose offsets are not in step: behind what is mirrored, or ahead of it.
     package var groupsOutOfStep: [Group] = []
+    /// What the mirror would mend, unless it is not to (`sync.topic.configs.enabled`).
+    package var settingsThatDiffer: [Setting] = []
+    /// Topics that the link is to mirror and does not, with why.
+    package var topicsNotMirrored: [String: String] = [:]
+    package var certificates: [Certificate] = []
+    /// Why nothing is known of a cluster's certificates.
+    package var certificateFaults: [String: String] = [:]
+    /// Why a failover now would not be what one expects, for people; empty when the target is ready for it.
+    package var obstacles: [String] = []
 
-    package init(link: String) { self.link = link }
+    package init(link: String, beganAt: Int64 = 0) {
+        self.link = link
+        self.beganAt = beganAt
+    }
 
     /// Whether nothing is known to differ, and everything could be compared.
     package var isProven: Bool { partitions.allSatisfy { $0.verdict == .equal || $0.verdict == .compacted } }
