@@ -1,4 +1,4 @@
-"""Moves of homes between two regions that somebody disturbs at a step, and what has to be so after they were repeated."""
+"""Moves of homes between two regions that somebody disturbs at a step, and what has to be so after they are repeated."""
 
 import json
 import subprocess
@@ -22,9 +22,10 @@ FAILOVER, FAILBACK, PROMOTE = "failover", "failback", "promote"
 MOVES = (FAILOVER, FAILBACK, PROMOTE)
 # Kinds of requests of which each one may do something else; of others only the first is a step of its own.
 _CHANGES = {0, 8, 19, 20, 27, 10001}
-_WHAT = {0: "Produce", 1: "Fetch", 2: "ListOffsets", 8: "OffsetCommit", 9: "OffsetFetch", 10: "FindCoordinator", 16: "ListGroups",
-         19: "CreateTopics", 20: "DeleteTopics", 27: "WriteTxnMarkers", 32: "DescribeConfigs", 60: "DescribeCluster",
-         10001: "MirrorAlter", 10002: "MirrorDescribe", 10003: "LogDigest"}
+_WHAT = {
+    0: "Produce", 1: "Fetch", 2: "ListOffsets", 8: "OffsetCommit", 9: "OffsetFetch", 10: "FindCoordinator",
+    16: "ListGroups", 19: "CreateTopics", 20: "DeleteTopics", 27: "WriteTxnMarkers", 32: "DescribeConfigs",
+    60: "DescribeCluster", 10001: "MirrorAlter", 10002: "MirrorDescribe", 10003: "LogDigest"}
 RECORDS, ONLY_THERE, LATER = 10, 3, 2
 GROUP = "ahead"
 
@@ -55,8 +56,9 @@ class Theatre:
         self.mirror = stage.mirror(*self.clusters.values(), **settings).start()
         # Never started: for its configuration.
         self.tool = Mirror(
-            stage.directory / "tool", *self.gates.values(), **settings, **{
-                "request.timeout.ms": 3000, "default.api.timeout.ms": 10000, "socket.connection.setup.timeout.max.ms": 3000})
+            stage.directory / "tool", *self.gates.values(), **settings | {
+                "request.timeout.ms": 3000, "default.api.timeout.ms": 10000,
+                "socket.connection.setup.timeout.max.ms": 3000})
 
     def close(self):
         for gated in self.gates.values():
@@ -89,11 +91,12 @@ class Theatre:
 
     def _write(self, cluster, topics, values):
         producer = Producer({"bootstrap.servers": cluster.address, "message.timeout.ms": 60000})
-        faults = []
+        outcomes = []
         for one in topics:
             for value in values:
-                producer.produce(one, b"%d" % value, partition=0, on_delivery=lambda fault, _: fault and faults.append(fault))
-        assert producer.flush(DEADLINE) == 0 and not faults, faults[:1]
+                producer.produce(
+                    one, b"%d" % value, partition=0, on_delivery=lambda fault, _: outcomes.append(fault))
+        assert producer.flush(DEADLINE) == 0 and not any(outcomes), [fault for fault in outcomes if fault][:1]
 
     def _leave_open(self, cluster, topics):
         """A transaction that nobody ends, in each of them."""

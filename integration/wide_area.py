@@ -60,13 +60,11 @@ class _Way:
         self.longest_wait = max(2 * delay, 0.02)
         self.packets = collections.deque()
         self.wire_is_free = 0.0
-        self.dropped = 0
 
     def take(self, packet, now):
         size = len(packet) - _VNET_HEADER_SIZE
         begins = max(now, self.wire_is_free)
         if begins - now > self.longest_wait:
-            self.dropped += 1
             return
         # Each piece that it is cut into carries headers of its own: 40 bytes of IP and TCP, 38 of Ethernet.
         pieces = -(-size // (_MTU - 40))
@@ -95,7 +93,6 @@ def _carry(devices, delay, bytes_per_second):
         polling.register(device, select.EPOLLIN)
     while True:
         next_due = min((way.packets[0][0] for way in ways.values() if way.packets), default=None)
-        # In whole milliseconds: what is half a millisecond late is of no account in a round trip.
         polling.poll(-1 if next_due is None else max(0.0, next_due - time.monotonic()))
         now = time.monotonic()
         for device, way in ways.items():
