@@ -24,6 +24,16 @@ struct StrayLogTests {
         #expect(try !names(bench).contains("t-0"))
     }
 
+    @Test("A mirror topic that was deleted and made anew with its source's id keeps its log")
+    func deletedAndMirroredAnew() throws {
+        let bench = try BrokerBench()
+        try bench.createTopic("t")
+        try bench.produce(batch(["a"]), to: "t")
+        let id = try #require(bench.image.topics["t"]?.id)
+        try bench.restart { $0.deletedTopics = [id] }
+        #expect(bench.kernel.partitions[t0]?.log.logEndOffset == 1)
+    }
+
     @Test("A topic that is only absent keeps its log: the tree may be an old one")
     func absent() throws {
         let bench = try BrokerBench()
