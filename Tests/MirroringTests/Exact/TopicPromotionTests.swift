@@ -6,13 +6,14 @@ import Testing
 @Suite struct TopicPromotionTests {
     private func partition(
         _ state: MirrorStanding.State, at end: Offset = 10, homeEpoch: Int32 = 3, hasOpen: Bool = false,
-        link: String = "a->b"
-    ) -> TopicPromotion.Partition {
-        TopicPromotion.Partition(
-            state: state, link: link, homeEpoch: homeEpoch, lastStableOffset: end, hasOpenTransactions: hasOpen)
+        link: String = "a->b", committed: Offset? = nil
+    ) -> PartitionStanding {
+        PartitionStanding(
+            state: state, link: link, homeEpoch: homeEpoch, logStart: 0, lastStableOffset: committed ?? end,
+            highWatermark: committed ?? end, end: end, hasOpenTransactions: hasOpen)
     }
 
-    private func next(_ partitions: [Int32: TopicPromotion.Partition], count: Int32 = 2) -> TopicPromotion.Step {
+    private func next(_ partitions: [Int32: PartitionStanding], count: Int32 = 2) -> TopicPromotion.Step {
         TopicPromotion.next(partitions, count: count, link: "a->b")
     }
 
@@ -26,6 +27,15 @@ import Testing
         #expect(next([0: partition(.ordinary, homeEpoch: 4), 1: partition(.promoting)]) == .wait(for: [1]))
         #expect(
             next([0: partition(.ordinary, homeEpoch: 4), 1: partition(.ordinary, homeEpoch: 4)]) == .done(homeEpoch: 4))
+    }
+
+    @Test func aNewLeaderIsWaitedForUntilItKnowsWhatIsCommitted() {
+        let uncertain = partition(.promoting, at: 10, committed: 7)
+        #expect(next([0: partition(.promoting), 1: uncertain]) == .wait(for: [1]))
+        #expect(!TopicPromotion.isComplete(source: partition(.fenced), target: uncertain))
+        #expect(!TopicPromotion.isComplete(source: partition(.ordinary), target: partition(.mirroring)))
+        #expect(!TopicPromotion.isComplete(source: partition(.fenced, at: 11), target: partition(.mirroring)))
+        #expect(TopicPromotion.isComplete(source: partition(.fenced), target: partition(.mirroring)))
     }
 
     @Test func leadersThatAreAwayAreWaitedFor() {

@@ -6,30 +6,10 @@ import Controller
 ///
 ///     mirroring ──begin──▶ promoting ──abort──▶ promoting, nothing open ──promote──▶ ordinary
 package enum TopicPromotion {
-    /// A partition as its leader sees it.
-    package struct Partition: Sendable, Equatable {
-        package var state: MirrorStanding.State
-        package var link: String
-        package var homeEpoch: Int32
-        package var lastStableOffset: Offset
-        package var hasOpenTransactions: Bool
-
-        package init(
-            state: MirrorStanding.State, link: String, homeEpoch: Int32, lastStableOffset: Offset,
-            hasOpenTransactions: Bool
-        ) {
-            self.state = state
-            self.link = link
-            self.homeEpoch = homeEpoch
-            self.lastStableOffset = lastStableOffset
-            self.hasOpenTransactions = hasOpenTransactions
-        }
-    }
-
     package enum Step: Sendable, Equatable {
         /// Nobody is to write it any more.
         case begin(homeEpoch: Int32)
-        /// Leaders have to hear of the last step first; these do not know of it, or there are none.
+        /// Leaders have to hear of the last step first, or to commit what they have; these have not, or there are none.
         case wait(for: [Int32])
         /// Transactions are open in these partitions, and whoever has begun them is on the other side.
         case abort([Int32])
@@ -45,7 +25,7 @@ package enum TopicPromotion {
     /// - Parameters:
     ///   - partitions: by index, as far as leaders have answered.
     ///   - count: how many partitions there are.
-    package static func next(_ partitions: [Int32: Partition], count: Int32, link: String) -> Step {
+    package static func next(_ partitions: [Int32: PartitionStanding], count: Int32, link: String) -> Step {
         let silent = (0..<max(0, count)).filter { partitions[$0] == nil }
         guard silent.isEmpty else { return .wait(for: silent) }
         let ordered = partitions.sorted { $0.key < $1.key }
@@ -66,6 +46,15 @@ package enum TopicPromotion {
         }
         let open = ordered.filter(\.value.hasOpenTransactions).map(\.key)
         if !open.isEmpty { return .abort(open) }
+        // A new leader may not know yet how much of what it has is committed.
+        let uncertain = ordered.filter { !$0.value.isCommitted }.map(\.key)
+        if !uncertain.isEmpty { return .wait(for: uncertain) }
         return .promote(homeEpoch: homeEpoch, cuts: partitions.mapValues(\.lastStableOffset))
+    }
+
+    /// Whether the target has all that the source had when it was fenced, so that it may take the source's place without
+    /// a loss.
+    package static func isComplete(source: PartitionStanding, target: PartitionStanding) -> Bool {
+        source.state == .fenced && source.isCommitted && target.end == source.end && target.isCommitted
     }
 }

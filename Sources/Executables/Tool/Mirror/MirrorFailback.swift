@@ -37,6 +37,9 @@ struct MirrorFailback: AsyncParsableCommand {
         Table.print(rows)
         for (name, topic) in report.topics.sorted(by: { $0.key < $1.key }) {
             if let fault = topic.fault { Swift.print("\(name): \(fault)") }
+            for (group, fault) in topic.groupFaults.sorted(by: { $0.key < $1.key }) {
+                Swift.print("group \(group) is behind a cut: \(fault)")
+            }
         }
         if report.topics.isEmpty { Swift.print("no topic waits to be mirrored by link \(report.link)") }
         if report.isRehearsal { Swift.print("nothing was changed") }

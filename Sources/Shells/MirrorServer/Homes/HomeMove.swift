@@ -151,8 +151,7 @@ package struct HomeMove: Sendable {
         let targets = try await target.describeMirrors(partitions)
         return partitions.filter { partition in
             guard let source = sources[partition], let target = targets[partition] else { return true }
-            return source.state != .fenced || source.highWatermark != source.end || target.end != source.end
-                || target.highWatermark != target.end
+            return !TopicPromotion.isComplete(source: PartitionStanding(source), target: PartitionStanding(target))
         }
     }
 

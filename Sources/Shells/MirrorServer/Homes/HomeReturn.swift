@@ -10,6 +10,10 @@ import Mirroring
 ///
 /// Every step can be repeated: a return that was killed goes on when it is begun again.
 package struct HomeReturn: Sendable {
+    private static let pause = Duration.milliseconds(50)
+    /// How long leaders may take to hear where the home is, and to commit what they have.
+    private static let patience = Duration.seconds(10)
+
     let ends: LinkEnds
 
     package init(_ ends: LinkEnds) { self.ends = ends }
@@ -44,19 +48,20 @@ package struct HomeReturn: Sendable {
             return told
         }
         let partitions = (0..<topic.partitionCount).map { TopicPartition(topic: name, partition: $0) }
-        let theirs = try await source.describeMirrors(partitions)
-        let ours = try await target.describeMirrors(partitions)
-        for partition in partitions {
-            guard let own = ours[partition], own.highWatermark == own.end else {
-                told.fault = "\(partition) has no leader at \(ends.settings.target), or not all of it is committed yet"
-                return told
-            }
-            // Partitions that the new home does not have cannot be mirrored from it: everything of them is kept apart.
-            let cut = try await divergence(of: partition, own, theirs[partition])
+        let logs = try await comparableLogs(partitions)
+        if let obstacle = logs.obstacle {
+            told.fault = obstacle
+            return told
+        }
+        for (partition, own, home) in logs.found {
+            let search = TopicReturn.search(own: own, home: home)
+            let cut = try await DigestComparison(ends: ends).finish(search, of: partition)
             told.partitions.append(ReturnReport.Partition(partition: partition.partition, cut: cut, end: own.end))
         }
         if isRehearsal { return told }
         try await keep(partitions, &told, homeEpoch: home.standing.homeEpoch)
+        let cuts = told.partitions.map { (TopicPartition(topic: name, partition: $0.partition), $0.cut) }
+        told.groupFaults = try await GroupClamp(cluster: target).setBack(to: Dictionary(uniqueKeysWithValues: cuts))
         var rewind = Administrator.MirrorChange(.rewind, name, homeEpoch: home.standing.homeEpoch)
         rewind.topicID = topic.id
         rewind.sourceClusterID = sourceID
@@ -69,20 +74,40 @@ package struct HomeReturn: Sendable {
         return told
     }
 
-    /// Up to where the old home has what the new one has.
-    private func divergence(
-        of partition: TopicPartition, _ own: Administrator.DescribedPartition,
-        _ home: Administrator.DescribedPartition?
-    ) async throws -> Offset {
-        guard let home else {
-            throw ClientFault.refused(.leaderNotAvailable, "\(partition) at \(ends.settings.source)")
+    private typealias Logs = (
+        found: [(partition: TopicPartition, own: PartitionStanding, home: PartitionStanding)], obstacle: String?
+    )
+
+    /// How leaders at both sides see partitions, once all of them have heard where the home is; or why they cannot be
+    /// compared.
+    private func comparableLogs(_ partitions: [TopicPartition]) async throws -> Logs {
+        let deadline = ContinuousClock.now + Self.patience
+        var logs = try await look(at: partitions)
+        while logs.obstacle != nil, ContinuousClock.now < deadline {
+            try await Task.sleep(for: Self.pause)
+            logs = try await look(at: partitions)
         }
-        let start = max(own.logStart, home.logStart)
-        let end = min(own.highWatermark, home.highWatermark)
-        guard start < end else { return max(own.logStart, end) }
-        let comparison = DigestComparison(ends: ends)
-        let (ours, theirs) = try await comparison.digests(of: partition, start..<end)
-        return ours == theirs ? end : try await comparison.firstDifference(of: partition, in: start..<end)
+        return logs
+    }
+
+    private func look(at partitions: [TopicPartition]) async throws -> Logs {
+        let theirs = try await source.describeMirrors(partitions)
+        let ours = try await target.describeMirrors(partitions)
+        var logs: Logs = ([], nil)
+        for partition in partitions {
+            guard let own = ours[partition].map({ PartitionStanding($0) }),
+                let home = theirs[partition].map({ PartitionStanding($0) })
+            else {
+                logs.obstacle = "\(partition) has no leader at \(ends.settings.target) or \(ends.settings.source)"
+                return logs
+            }
+            if let obstacle = TopicReturn.obstacle(own: own, home: home) {
+                logs.obstacle = "\(partition): \(obstacle)"
+                return logs
+            }
+            logs.found.append((partition, own, home))
+        }
+        return logs
     }
 
     /// Keeps what will be dropped.

@@ -43,7 +43,9 @@ struct Promotion: Sendable {
                         + "answer as they should; run it again to go on")
             }
             if !round.aborts.isEmpty { try await target.abort(round.aborts) }
-            if !round.cuts.isEmpty { try await clampGroups(round.cuts, &report) }
+            if !round.cuts.isEmpty {
+                report.groupFaults.merge(try await GroupClamp(cluster: target).setBack(to: round.cuts)) { $1 }
+            }
             try await target.require(round.changes, link: link)
             // Leaders hear of it from the tree.
             try await Task.sleep(for: Self.pause)
@@ -84,36 +86,12 @@ struct Promotion: Sendable {
 
     private static func standings(
         of topic: String, _ count: Int32, _ found: [TopicPartition: Administrator.DescribedPartition]
-    ) -> [Int32: TopicPromotion.Partition] {
-        var standings: [Int32: TopicPromotion.Partition] = [:]
+    ) -> [Int32: PartitionStanding] {
+        var standings: [Int32: PartitionStanding] = [:]
         for index in 0..<count {
-            guard let told = found[TopicPartition(topic: topic, partition: index)] else { continue }
-            standings[index] = TopicPromotion.Partition(
-                state: told.state, link: told.link, homeEpoch: told.homeEpoch, lastStableOffset: told.lastStableOffset,
-                hasOpenTransactions: !told.openTransactions.isEmpty)
+            standings[index] = found[TopicPartition(topic: topic, partition: index)].map { PartitionStanding($0) }
         }
         return standings
-    }
-
-    /// Nobody goes on behind what is dropped.
-    private func clampGroups(_ cuts: [TopicPartition: Offset], _ report: inout MoveReport) async throws {
-        let groups = try await target.groups().map(\.name)
-        let faults = try await groups.mapConcurrently { group in (group, try await clamp(group, cuts)) }
-        for (group, fault) in faults { if let fault { report.groupFaults[group] = "\(fault)" } }
-    }
-
-    /// Why a group could not be set back: its members are at work, and would have to be told.
-    private func clamp(_ group: String, _ cuts: [TopicPartition: Offset]) async throws -> ClientFault? {
-        let clamped = try await target.committedOffsets(of: group).compactMap { partition, committed in
-            cuts[partition].flatMap { $0 < committed.offset ? (partition, $0) : nil }
-        }
-        guard !clamped.isEmpty else { return nil }
-        do {
-            try await target.commitOffsets(Dictionary(uniqueKeysWithValues: clamped), of: group)
-            return nil
-        } catch let fault as ClientFault where !fault.isRetriable {
-            return fault
-        }
     }
 }
 

@@ -2,10 +2,11 @@ import ClusterModel
 import Controller
 import KafkaProtocol
 import MartletClient
+import Mirroring
 import Records
 
 /// Keeps records that only the old home of a topic has, before it becomes a mirror topic: in an ordinary topic there, with
-/// headers that say where they stood. Its name keeps links from copying it.
+/// headers that say where they stood.
 struct Quarantine: Sendable {
     private static let mostBytesInBatch = 512 << 10
 
@@ -15,11 +16,7 @@ struct Quarantine: Sendable {
     /// - Parameter homeEpoch: of the home that does not have the records.
     init(of topic: String, homeEpoch: Int32, at cluster: KafkaClient) {
         self.cluster = cluster
-        self.topic = Self.name(of: topic, homeEpoch: homeEpoch)
-    }
-
-    static func name(of topic: String, homeEpoch: Int32) -> String {
-        "mirror-quarantine.\(topic).\(homeEpoch).internal"
+        self.topic = QuarantineRecords.topic(of: topic, homeEpoch: homeEpoch)
     }
 
     /// Begins with an empty topic: what a return that was killed has left there is written again.
@@ -40,12 +37,7 @@ struct Quarantine: Sendable {
             count += Int64(records.count)
             var builder = RecordBatchBuilder()
             for record in records {
-                builder.append(
-                    timestamp: record.timestamp, key: record.key, value: record.value,
-                    headers: record.headers + [
-                        RecordHeader(name: "mirror.partition", value: .init(string: "\(partition.partition)")),
-                        RecordHeader(name: "mirror.offset", value: .init(string: "\(record.offset)")),
-                    ])
+                builder.append(quarantined: record, of: partition.partition)
                 if builder.sizeInBytes >= Self.mostBytesInBatch {
                     try await write(builder)
                     builder = RecordBatchBuilder()

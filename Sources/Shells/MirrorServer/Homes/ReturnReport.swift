@@ -22,6 +22,8 @@ package struct ReturnReport: Sendable, Encodable {
         package var partitions: [Partition] = []
         /// nil when nothing had to be kept.
         package var quarantineTopic: String?
+        /// Groups whose offsets at the old home lie behind a cut and could not be set back, with why.
+        package var groupFaults: [String: String] = [:]
         /// It is a mirror topic of the link now.
         package var isDone = false
         /// Why it was left.

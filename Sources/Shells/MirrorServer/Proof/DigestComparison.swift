@@ -1,4 +1,5 @@
 import ClusterModel
+import Mirroring
 import Records
 
 /// Compares what both ends of a link have committed of a partition.
@@ -14,15 +15,17 @@ struct DigestComparison: Sendable {
         return (ours, try await theirs)
     }
 
-    /// Where the first batch begins that one end has and the other has not: halves the range, of which the digests have
-    /// to differ, until one offset is left.
+    /// Where the first batch begins that one end has and the other has not; the range's end when there is none.
     func firstDifference(of partition: TopicPartition, in range: Range<Offset>) async throws -> Offset {
-        var (low, high) = (range.lowerBound, range.upperBound)
-        while high - low > 1 {
-            let middle = low + (high - low) / 2
-            let (ours, theirs) = try await digests(of: partition, low..<middle)
-            if ours == theirs { low = middle } else { high = middle }
+        try await finish(DigestSearch(in: range), of: partition)
+    }
+
+    func finish(_ search: DigestSearch, of partition: TopicPartition) async throws -> Offset {
+        var search = search
+        while let part = search.next {
+            let (ours, theirs) = try await digests(of: partition, part)
+            search.compared(isSame: ours == theirs)
         }
-        return low
+        return search.from
     }
 }
