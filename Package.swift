@@ -203,9 +203,9 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Simulation",
                 uses: [
                     "Seams", "ClusterModel", "WireCoding", "Records", "ZooKeeperProtocol", "Security", "SegmentedLog",
-                    "Controller", "BrokerKernel", "ZNodes", "Quorum", "CoordinatorKernel", "KafkaProtocol",
-                    "KafkaProtocolGroups",
-                    "KafkaProtocolAdmin",
+                    "Controller", "Mirroring", "BrokerKernel", "ZNodes", "Quorum", "CoordinatorKernel",
+                    "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions", "KafkaProtocolAdmin",
+                    "KafkaProtocolClusters",
                 ],
                 libraries: [nioCore], tests: true, testsExcluded: ["PlantedBugs"]),
             Module(

@@ -13,14 +13,14 @@ struct Simulate: ParsableCommand {
             """)
 
     enum Kind: String, CaseIterable, ExpressibleByArgument {
-        case quorum, coordinator, ensemble, broker, cluster, lonely
+        case quorum, coordinator, ensemble, broker, cluster, lonely, regions
     }
 
     @Argument(
         help: """
             What is simulated: the quorum's members alone, one coordinator on a failing disk, ensembles of whole \
-            coordinators with their clients, one broker on a failing disk, a cluster of brokers with its clients, or one \
-            whose leaders are left alone and lose their power.
+            coordinators with their clients, one broker on a failing disk, a cluster of brokers with its clients, one \
+            whose leaders are left alone and lose their power, or two regions with a mirror between them.
             """)
     var kind = Kind.quorum
 
@@ -113,6 +113,10 @@ private struct Outcome {
         case .cluster, .lonely:
             let scenario: ClusterRun.Scenario = kind == .lonely ? .lonelyLeaders : .everything
             let run = try ClusterRun(seed: seed, scenario: scenario, traces: traces)
+            (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
+            trace = run.traceLines
+        case .regions:
+            let run = try RegionsRun(seed: seed, traces: traces)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
             trace = run.traceLines
         }

@@ -46,7 +46,7 @@ extension ClusterRun {
                     "\(name) of broker \(broker.id) is committed to \(log.highWatermark) of \(log.logEndOffset), "
                         + Self.standing(of: partition))
             }
-            let bytes = try Self.contents(of: log)
+            let bytes = try log.bytes(log.logStartOffset..<log.logEndOffset)
             if !topic.kind.isCompacted, let first, first != bytes {
                 world.violate("\(name) of broker \(broker.id) has other bytes than that of others")
             }
@@ -152,20 +152,5 @@ extension ClusterRun {
             }
         }
         return found
-    }
-
-    private static func contents(of log: PartitionLog) throws -> ByteBuffer {
-        var all = ByteBuffer()
-        var offset = log.logStartOffset
-        while offset < log.logEndOffset {
-            guard
-                case .slice(let slice) = try log.read(
-                    from: offset, maxBytes: 1 << 20, minOneBatch: true, upTo: log.logEndOffset),
-                let range = slice.range
-            else { break }
-            all.append(.inFile(range))
-            offset = slice.nextOffset
-        }
-        return all
     }
 }

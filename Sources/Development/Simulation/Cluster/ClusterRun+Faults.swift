@@ -14,7 +14,7 @@ extension ClusterRun {
             world.kill(broker)
             world.restart(broker, in: 100...8000)
         case 2, 3:
-            guard mayLose(broker, onlyWhatIsUnsynced: true) else { return }
+            guard world.mayLose(broker, onlyWhatIsUnsynced: true) else { return }
             world.cutPower(broker)
             world.restart(broker, in: 100...8000)
         case 4, 5: world.pause(broker, for: world.milliseconds(100...9000))
@@ -63,7 +63,7 @@ extension ClusterRun {
     }
 
     private func breakDisk(of broker: ClusterBroker) {
-        guard broker.isRunning, mayLose(broker, onlyWhatIsUnsynced: false) else { return }
+        guard broker.isRunning, world.mayLose(broker, onlyWhatIsUnsynced: false) else { return }
         let place = Int.random(in: 0..<broker.disks.count, using: &random)
         world.breakDisk(place, of: broker)
         for topic in topics where topic.kind.isCompacted {
@@ -77,41 +77,6 @@ extension ClusterRun {
             world.kill(broker)
             world.restart(broker, in: 100...8000)
         }
-    }
-
-    /// Whether a machine may forget what it was told, for others remember. It counts for nothing then until it has
-    /// caught up.
-    private func mayLose(_ broker: ClusterBroker, onlyWhatIsUnsynced: Bool) -> Bool {
-        guard broker.isRunning, !world.brokers.contains(where: \.hasLostSomething) else { return false }
-        for topic in topics where topic.kind != .lossy {
-            for (index, partition) in (world.tree.image.topics[topic.name]?.partitions ?? []).enumerated() {
-                let name = topic.partition(Int32(index))
-                let rest = partition.isr.filter { $0 != broker.id && has(world[$0], name) }
-                if rest.isEmpty, !(onlyWhatIsUnsynced && isAloneAndDurable(broker, name, partition)) { return false }
-                for lacking in world.brokers where lacking.isCatchingUp {
-                    if partition.replicas.contains(lacking.id), !partition.isr.contains(lacking.id) { return false }
-                }
-            }
-        }
-        for other in world.brokers { other.isCatchingUp = false }
-        broker.isCatchingUp = true
-        return true
-    }
-
-    /// Whether a broker needs nobody to remember what a power cut takes from it.
-    private func isAloneAndDurable(
-        _ broker: ClusterBroker, _ name: TopicPartition, _ partition: PartitionImage
-    ) -> Bool {
-        guard partition.isr == [broker.id], let leader = broker.kernel?.partitions[name]?.leadership else {
-            return false
-        }
-        return leader.term.inSync == [broker.id] && leader.term.epoch == partition.leaderEpoch && leader.isDurable
-    }
-
-    /// Whether a broker will be counted on for a partition in the next seconds.
-    private func has(_ broker: ClusterBroker, _ name: TopicPartition) -> Bool {
-        broker.isRunning && broker.isReachingTree && broker.pausedUntil == nil && broker.hasSoundDisks
-            && broker.kernel?.partitions[name] != nil
     }
 
     // MARK: - What admins do

@@ -47,15 +47,16 @@ package final class ClusterRun {
     /// Of all that the partitions hold at the end.
     package internal(set) var digest: UInt64 = 0xcbf2_9ce4_8422_2325
 
-    package var violations: [String] { world.violations }
-    package var traceLines: [String] { world.trace }
+    package var violations: [String] { world.chronicle.violations }
+    package var traceLines: [String] { world.chronicle.trace }
 
     /// Lives through so many seconds of the cluster's time, and mends it then.
     package init(
         seed: UInt64, seconds: Int = 40, scenario: Scenario = .everything, traces: Bool = false
     ) throws {
         random = SeededRandom(seed: seed)
-        world = try ClusterWorld(seed: seed &+ 1, brokerCount: Self.brokerCount, traces: traces) { settings in
+        world = try ClusterWorld(seed: seed &+ 1, brokerCount: Self.brokerCount, chronicle: Chronicle(traces: traces)) {
+            settings in
             settings.replicaLagLimit = .seconds(2)
             settings.replicaFetchWait = .milliseconds(300)
             settings.replicaFetchBackoff = .milliseconds(100)
@@ -72,7 +73,7 @@ package final class ClusterRun {
         start(scenario)
         let end = world.now + .seconds(seconds)
         while world.now < end {
-            world.run(for: world.milliseconds(50...2500))
+            world.chronicle.run(for: world.milliseconds(50...2500))
             switch scenario {
             case .everything: misfortune()
             case .lonelyLeaders: leaveSomeLeaderAlone()
@@ -86,7 +87,7 @@ package final class ClusterRun {
     /// Where all kinds of topics are, every run has one that lasts, and two of the others.
     private func start(_ scenario: Scenario) {
         for broker in world.brokers { world.start(broker) }
-        world.run(for: .milliseconds(500))
+        world.chronicle.run(for: .milliseconds(500))
         guard scenario == .everything else { return begin(with: [ClusterTopic("l", .lonely, partitions: 2)]) }
         var others = [
             ClusterTopic("c", .compacted, partitions: 1), ClusterTopic("u", .lossy, partitions: 1),
@@ -99,7 +100,7 @@ package final class ClusterRun {
     private func begin(with made: [ClusterTopic]) {
         for topic in made { add(topic) }
         world.lossyTopics = Set(topics.filter { $0.kind == .lossy }.map(\.name))
-        world.run(for: .seconds(2))
+        world.chronicle.run(for: .seconds(2))
         for place in producers.indices { produce(place) }
         for place in readers.indices { read(place) }
         for place in committers.indices { commit(place) }
@@ -156,14 +157,14 @@ package final class ClusterRun {
         world.mendAll()
         let end = world.now + Self.healingTime
         while world.now < end {
-            world.run(for: .milliseconds(500))
+            world.chronicle.run(for: .milliseconds(500))
             noteAbsences()
         }
         for producer in producers where producer.lastSuccess < world.now + .seconds(-10) {
             world.violate("client \(producer.client) has not been able to write to \(producer.topic.name) again")
         }
         isQuiet = true
-        world.run(for: .seconds(8))
+        world.chronicle.run(for: .seconds(8))
     }
 
     private func noteAbsences() {

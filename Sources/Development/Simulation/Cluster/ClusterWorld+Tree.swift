@@ -119,6 +119,7 @@ extension ClusterWorld {
     /// Lets the brokers read the tree soon, each in its own time.
     func treeChanged() {
         noteStates()
+        treeWritten()
         for broker in brokers where broker.isRunning && broker.isReachingTree && !broker.isImageDue {
             broker.isImageDue = true
             let delay = Int.random(in: 0..<10, using: &random) == 0 ? milliseconds(50...900) : milliseconds(1...20)

@@ -10,7 +10,10 @@ import WireCoding
 /// Everything happens at a time of the clock and takes random time; the same seed does the same in every process.
 /// Messages of a connection arrive in order or not at all.
 final class ClusterWorld {
-    var now = Instant(nanoseconds: 1_000_000_000, unixMilliseconds: 1_700_000_000_000)
+    /// The time, which other clusters may share, and what happened in it.
+    let chronicle: Chronicle
+    /// Before what happens in it; empty where there is one cluster.
+    let name: String
     var random: SeededRandom
     var tree: SimulatedTree
     let brokers: [ClusterBroker]
@@ -18,31 +21,38 @@ final class ClusterWorld {
     var receive: (Int, UInt64, ByteBuffer?) -> Void = { _, _, _ in }
     /// Topics that may lose what was acknowledged.
     var lossyTopics: Set<String> = []
-    /// What brokers did that they must not.
-    private(set) var violations: [String] = []
-    private(set) var trace: [String] = []
+    /// Topics whose home moves between regions: what a lost home has behind the cut is dropped, and a mirror that is made
+    /// anew has the same id again.
+    var movingTopics: Set<String> = []
+    /// Told after each step of a broker.
+    var stepped: (ClusterBroker) -> Void = { _ in }
+    /// Told after each change of the tree.
+    var treeWritten: () -> Void = {}
+    /// Told what brokers say to people.
+    var reported: (String) -> Void = { _ in }
     let settings: BrokerKernelSettings
     var network = ClusterNetwork()
     var controllers: [BrokerID: ClusterController] = [:]
     /// Whether process and disk failures are over, and nothing else may be amiss.
     var isMended = false
-    let traces: Bool
     /// The states of partitions that the trace has told.
     var statesTold: [String: String] = [:]
-    private var queue = Timeline()
     private var nextProducerID: ProducerID = 0
     /// Who was seen to lead in an epoch.
     private var leaders: [String: BrokerID] = [:]
 
     init(
-        seed: UInt64, brokerCount: Int, traces: Bool, adjust: (inout BrokerKernelSettings) -> Void
+        seed: UInt64, name: String = "", clusterID: String = SimulatedBroker.clusterID, brokerCount: Int,
+        chronicle: Chronicle,
+        adjust: (inout BrokerKernelSettings) -> Void
     ) throws(FileSystemError) {
         random = SeededRandom(seed: seed)
-        self.traces = traces
-        var settings = BrokerKernelSettings(brokerID: BrokerID(0), clusterID: SimulatedBroker.clusterID)
+        self.chronicle = chronicle
+        self.name = name
+        var settings = BrokerKernelSettings(brokerID: BrokerID(0), clusterID: clusterID)
         adjust(&settings)
         self.settings = settings
-        tree = SimulatedTree(clusterID: SimulatedBroker.clusterID)
+        tree = SimulatedTree(clusterID: clusterID)
         var brokers: [ClusterBroker] = []
         for id in 1...brokerCount {
             brokers.append(try ClusterBroker(BrokerID(Int32(id)), seed: seed &* 31 &+ UInt64(id)))
@@ -52,20 +62,16 @@ final class ClusterWorld {
 
     subscript(_ id: BrokerID) -> ClusterBroker { brokers[Int(id.value) - 1] }
 
-    func note(_ text: @autoclosure () -> String) {
-        guard traces else { return }
-        trace.append("\(Double(now.nanoseconds / 1_000_000) / 1000): \(text())")
-    }
+    var now: Instant { chronicle.now }
+    var traces: Bool { chronicle.traces }
 
-    func violate(_ text: String) {
-        note("VIOLATION \(text)")
-        if violations.count < 20 { violations.append(text) }
-    }
+    func note(_ text: @autoclosure () -> String) { chronicle.note(name + text()) }
+    func violate(_ text: String) { chronicle.violate(name + text) }
 
     // MARK: - Time
 
-    func at(_ time: Instant, _ action: @escaping () -> Void) { queue.add(action, at: time) }
-    func after(_ delay: Duration, _ action: @escaping () -> Void) { queue.add(action, at: now + delay) }
+    func at(_ time: Instant, _ action: @escaping () -> Void) { chronicle.at(time, action) }
+    func after(_ delay: Duration, _ action: @escaping () -> Void) { chronicle.at(now + delay, action) }
 
     /// Does something in a while, if the broker's process still lives then.
     func after(_ delay: Duration, in broker: ClusterBroker, _ action: @escaping () -> Void) {
@@ -74,15 +80,6 @@ final class ClusterWorld {
     }
 
     func milliseconds(_ range: ClosedRange<Int>) -> Duration { .milliseconds(Int.random(in: range, using: &random)) }
-
-    func run(for duration: Duration) {
-        let end = now + duration
-        while let (time, action) = queue.take(upTo: end) {
-            now = time
-            action()
-        }
-        now = end
-    }
 
     /// How long a message takes: most are quick, some are not.
     func delay() -> Duration {
@@ -102,6 +99,7 @@ final class ClusterWorld {
         broker.setTime(now)
         broker.kernel?.step(event, at: now, into: &effects)
         for effect in effects where broker.isRunning { perform(effect, by: broker) }
+        stepped(broker)
         scheduleTick(broker)
     }
 
@@ -135,10 +133,14 @@ final class ClusterWorld {
         case .replicasOffline(let partitions): takeOffline(partitions, by: broker)
         case .report(let text):
             note("broker \(broker.id) reports: \(text)")
-            if text.contains("below what was committed"), !lossyTopics.contains(where: { text.hasPrefix("\($0)-") }) {
+            reported(text)
+            let mayBeCut = lossyTopics.union(movingTopics)
+            if text.contains("below what was committed"), !mayBeCut.contains(where: { text.hasPrefix("\($0)-") }) {
                 violate("broker \(broker.id): \(text)")
             }
-        case .note(let text): note("broker \(broker.id): \(text)")
+        case .note(let text):
+            note("broker \(broker.id): \(text)")
+            reported(text)
         case .stop(let reason): stop(broker, because: reason)
         }
     }
@@ -161,7 +163,7 @@ final class ClusterWorld {
     func noteLeaders(_ broker: ClusterBroker) {
         guard let kernel = broker.kernel else { return }
         for (name, partition) in kernel.partitions.sorted(by: { $0.key < $1.key }) {
-            guard let epoch = partition.leadership?.term.epoch else { continue }
+            guard let epoch = partition.leadership?.term.epoch, !movingTopics.contains(name.topic) else { continue }
             let key = "\(name) (\(partition.topicID)) in epoch \(epoch)"
             if let other = leaders[key], other != broker.id {
                 violate("brokers \(other) and \(broker.id) both lead \(key)")

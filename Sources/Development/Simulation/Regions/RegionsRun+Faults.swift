@@ -1,0 +1,116 @@
+import ClusterModel
+import Seams
+
+/// What happens to the regions.
+extension RegionsRun {
+    func misfortune() {
+        faultCount += 1
+        let region = regions[Int.random(in: 0..<2, using: &random)]
+        if region === west, isWestLost { return }
+        switch Int.random(in: 0..<18, using: &random) {
+        case 0...7: harm(region.world)
+        case 8...10: killMirror()
+        case 11...13: cutLink()
+        case 14, 15: deleteRecords()
+        case 16: replaceTopic()
+        default: region.world.rebalance()
+        }
+    }
+
+    private func harm(_ world: ClusterWorld) {
+        let broker = world.brokers[Int.random(in: 0..<world.brokers.count, using: &random)]
+        let isWhole = !world.brokers.contains(where: \.hasLostSomething)
+        switch Int.random(in: 0..<12, using: &random) {
+        case 0, 1:
+            world.kill(broker)
+            world.restart(broker, in: 100...4000)
+        case 2, 3:
+            guard world.mayLose(broker, onlyWhatIsUnsynced: true) else { return }
+            world.cutPower(broker)
+            world.restart(broker, in: 100...4000)
+        case 4, 5: world.pause(broker, for: world.milliseconds(100...5000))
+        case 6, 7, 8: separate(broker, world)
+        case 9, 10:
+            world.note("broker \(broker.id) does not reach the tree")
+            world.loseTree(broker)
+            world.after(world.milliseconds(100...7500), in: broker) { world.reachTree(broker) }
+        default: if isWhole { world.shutDown(broker) }
+        }
+    }
+
+    private func separate(_ broker: ClusterBroker, _ world: ClusterWorld) {
+        let other = world.brokers[Int.random(in: 0..<world.brokers.count, using: &random)]
+        guard broker !== other else { return }
+        world.note("messages from broker \(broker.id) to \(other.id) are lost")
+        world.cut(.broker(broker.id), .broker(other.id))
+        world.after(world.milliseconds(100...5000)) { world.mend(.broker(broker.id), .broker(other.id)) }
+    }
+
+    // MARK: - Links
+
+    private func killMirror() {
+        let place = Int.random(in: 0..<links.count, using: &random)
+        guard let mirror = links[place].mirror else { return }
+        chronicle.note("\(mirror.link): the mirror is killed")
+        end(mirror.process)
+        links[place].mirror = nil
+        west.world.after(west.world.milliseconds(50...3000)) { [unowned self] in
+            do {
+                try startMirror(place)
+                if isWestLost, let mirror = links[place].mirror { cutWest(from: mirror.process.client) }
+            } catch {
+                chronicle.violate("a mirror does not start: \(error)")
+            }
+        }
+    }
+
+    /// One way or both, at one end or the other.
+    private func cutLink() {
+        guard let mirror = links[Int.random(in: 0..<links.count, using: &random)].mirror else { return }
+        let region = Bool.random(using: &random) ? mirror.source : mirror.target
+        guard region !== west || !isWestLost else { return }
+        let client = mirror.process.client
+        chronicle.note("\(mirror.link): the link is cut at \(region.name)")
+        let ways = Int.random(in: 1...3, using: &random)
+        if ways & 1 != 0 { region.cutRequests(of: client) }
+        if ways & 2 != 0 { region.cutReplies(to: client) }
+        region.world.after(region.world.milliseconds(100...5000)) { [unowned self] in
+            if region !== west || !isWestLost { region.mend(client) }
+        }
+    }
+
+    // MARK: - The topic that passes
+
+    /// Deletes from the log's beginning on, as retention does that is quicker than the mirror.
+    private func deleteRecords() {
+        let partition = TopicPartition(topic: Self.passingTopic, partition: 0)
+        let end = oracle.lines.filter { $0.key.topicID == west.world.tree.image.topics[Self.passingTopic]?.id }
+            .first?.value.end
+        guard let end, end > 0 else { return }
+        let offset = end - Offset.random(in: 0...min(end, 10), using: &random)
+        let process = process(client: 3000)
+        process.begin { [west] in
+            _ = await process.attempt("deleting") {
+                try await process.deleteRecords(of: partition, before: offset, in: west)
+            }
+            process.kill()
+        }
+        chronicle.note("\(partition) is deleted before \(offset)")
+    }
+
+    private func replaceTopic() {
+        guard west.world.make(.deleteTopic(name: Self.passingTopic)) else { return }
+        chronicle.note("topic \(Self.passingTopic) is to be deleted")
+        makeAgain()
+    }
+
+    private func makeAgain() {
+        west.world.after(west.world.milliseconds(100...2000)) { [unowned self] in
+            let image = west.world.tree.image
+            guard image.topics[Self.passingTopic] == nil, !image.topicsBeingDeleted.contains(Self.passingTopic) else {
+                return makeAgain()
+            }
+            create(Self.passingTopic, 1, in: west)
+        }
+    }
+}

@@ -1,0 +1,261 @@
+import ClusterModel
+import Controller
+import KafkaProtocol
+import KafkaProtocolClusters
+import KafkaProtocolTransactions
+import Mirroring
+import NIOCore
+import Records
+
+/// A tool that moves homes of topics by one link, as `martlet mirror promote`, `failover` and `failback` do: every step can
+/// be repeated, so one that was killed is run again.
+final class SimulatedOperator {
+    let source: Region
+    let target: Region
+    let topics: [String]
+    let groups: [String]
+    let process: SimulatedProcess
+    private var link: String { "\(source.name)->\(target.name)" }
+
+    init(from source: Region, to target: Region, topics: [String], groups: [String], as process: SimulatedProcess) {
+        self.source = source
+        self.target = target
+        self.topics = topics
+        self.groups = groups
+        self.process = process
+    }
+
+    private func partitions(of topic: String) -> [TopicPartition] {
+        (0..<(target.world.tree.image.topics[topic]?.partitions.count ?? 0)).map {
+            TopicPartition(topic: topic, partition: Int32($0))
+        }
+    }
+
+    /// As far as leaders answer.
+    private func describe(
+        _ partitions: [TopicPartition], in region: Region
+    ) async throws -> [TopicPartition: SimulatedProcess.Described] {
+        var found: [TopicPartition: SimulatedProcess.Described] = [:]
+        for partition in partitions {
+            _ = await process.attempt("asking for \(partition)") {
+                found[partition] = try await process.describe(partition, in: region)
+            }
+        }
+        if !process.isRunning { throw SimulatedProcess.Fault.killed }
+        return found
+    }
+
+    // MARK: - To the target
+
+    /// Lets nobody write at the source any more, waits until the mirror has brought what is there, and promotes.
+    func promote() async throws {
+        for topic in topics {
+            guard let mirror = try await process.standing(of: topic, in: target)?.standing else { continue }
+            guard mirror.link == link, mirror.state != .fenced else { continue }
+            let isDone = mirror.state == .ordinary
+            var fence = MirrorAlterRequest.AlteredTopic(
+                .fence, topic, link: link, homeEpoch: isDone ? mirror.homeEpoch : mirror.homeEpoch + 1)
+            fence.sourceClusterId = target.clusterID
+            try await process.alter(fence, in: source)
+            // What is being promoted already had everything when that began.
+            if mirror.state == .mirroring { try await awaitTheRest(of: topic) }
+            try await become(topic)
+        }
+    }
+
+    private func awaitTheRest(of topic: String) async throws {
+        while true {
+            let partitions = partitions(of: topic)
+            let sources = try await describe(partitions, in: source)
+            let targets = try await describe(partitions, in: target)
+            let isMissing = partitions.contains { partition in
+                guard let source = sources[partition], let target = targets[partition] else { return true }
+                return !TopicPromotion.isComplete(source: source.home, target: target.home)
+            }
+            if !isMissing { return }
+            try await process.sleep(50...200)
+        }
+    }
+
+    /// The target goes on with what it has; the source is told if it can be.
+    func failOver() async throws {
+        for topic in topics { try await become(topic) }
+        for topic in topics {
+            _ = await process.attempt("telling \(source.name) of \(topic)") {
+                guard let standing = try await process.standing(of: topic, in: target)?.standing else { return }
+                var fence = MirrorAlterRequest.AlteredTopic(.fence, topic, link: link, homeEpoch: standing.homeEpoch)
+                fence.sourceClusterId = target.clusterID
+                try await process.alter(fence, in: source)
+            }
+        }
+    }
+
+    private func become(_ topic: String) async throws {
+        while true {
+            let partitions = partitions(of: topic)
+            let found = try await describe(partitions, in: target)
+            let standings = Dictionary(uniqueKeysWithValues: found.map { ($0.key.partition, $0.value.home) })
+            switch TopicPromotion.next(standings, count: Int32(partitions.count), link: link) {
+            case .begin(let homeEpoch):
+                try await process.alter(
+                    MirrorAlterRequest.AlteredTopic(.beginPromotion, topic, link: link, homeEpoch: homeEpoch),
+                    in: target)
+            case .wait: break
+            case .abort(let indices):
+                for partition in partitions where indices.contains(partition.partition) {
+                    try await abort(found[partition]?.told.openTransactions ?? [], in: partition)
+                }
+            case .promote(let homeEpoch, let cuts):
+                try await setBack(topic, cuts)
+                var change = MirrorAlterRequest.AlteredTopic(.promote, topic, link: link, homeEpoch: homeEpoch)
+                change.cut(at: cuts)
+                try await process.alter(change, in: target)
+            case .done: return
+            case .refuse(let reason): throw SimulatedProcess.Fault.notYet("\(topic): \(reason)")
+            }
+            try await process.sleep(20...150)
+        }
+    }
+
+    private func abort(
+        _ open: [MirrorDescribeResponse.OpenTransaction], in partition: TopicPartition
+    ) async throws {
+        var request = WriteTxnMarkersRequest()
+        for transaction in open {
+            var topic = WriteTxnMarkersRequest.WritableTxnMarkerTopic()
+            topic.name = partition.topic
+            topic.partitionIndexes = [partition.partition]
+            var marker = WriteTxnMarkersRequest.WritableTxnMarker()
+            marker.producerId = transaction.producerId
+            // One above fences whoever still writes (KIP-360).
+            marker.producerEpoch = transaction.producerEpoch + 1
+            marker.coordinatorEpoch = max(0, transaction.coordinatorEpoch)
+            marker.topics = [topic]
+            request.markers.append(marker)
+        }
+        let leader = try target.leader(of: partition, for: process)
+        for marker in try await process.ask(request, version: 1, to: leader, in: target).markers {
+            for topic in marker.topics { for told in topic.partitions { try process.check(told.errorCode) } }
+        }
+    }
+
+    /// No group goes on behind what is dropped.
+    private func setBack(_ topic: String, _ cuts: [Int32: Offset]) async throws {
+        for group in groups {
+            var clamped: [TopicPartition: Offset] = [:]
+            for (partition, offset) in try await process.committed(by: group, in: target)
+            where partition.topic == topic {
+                if let cut = cuts[partition.partition], cut < offset { clamped[partition] = cut }
+            }
+            if !clamped.isEmpty { try await process.commit(clamped, of: group, in: target) }
+        }
+    }
+
+    // MARK: - Back
+
+    /// Makes the target, the old home, the link's mirror: what only it has goes to quarantine.
+    func failBack() async throws {
+        for topic in topics {
+            guard let own = try await process.standing(of: topic, in: target), own.standing.state == .fenced,
+                own.standing.sourceClusterID == source.clusterID
+            else { continue }
+            guard let home = try await process.standing(of: topic, in: source), home.id == own.id,
+                home.standing.state == .ordinary, home.standing.homeEpoch >= own.standing.homeEpoch
+            else { throw SimulatedProcess.Fault.notYet("\(source.name) is not the home of \(topic)") }
+            try await bring(topic, own.id, homeEpoch: home.standing.homeEpoch)
+        }
+    }
+
+    private func bring(_ topic: String, _ id: KafkaUUID, homeEpoch: Int32) async throws {
+        let partitions = partitions(of: topic)
+        let theirs = try await describe(partitions, in: source)
+        let ours = try await describe(partitions, in: target)
+        var dropped: [(partition: TopicPartition, offsets: Range<Offset>)] = []
+        for partition in partitions {
+            guard let own = ours[partition]?.home, let home = theirs[partition]?.home else {
+                throw SimulatedProcess.Fault.notYet("\(partition) has no leaders")
+            }
+            let cut = try await divergence(of: partition, own, home)
+            dropped.append((partition, cut..<max(cut, own.end)))
+        }
+        if dropped.contains(where: { !$0.offsets.isEmpty }) {
+            let quarantine = try await openQuarantine(of: topic, homeEpoch: homeEpoch)
+            for (partition, offsets) in dropped { try await keep(partition, id, offsets, in: quarantine) }
+        }
+        let cuts = Dictionary(uniqueKeysWithValues: dropped.map { ($0.partition.partition, $0.offsets.lowerBound) })
+        try await setBack(topic, cuts)
+        var change = MirrorAlterRequest.AlteredTopic(.rewind, topic, link: link, homeEpoch: homeEpoch)
+        change.topicId = id
+        change.sourceClusterId = source.clusterID
+        change.cut(at: cuts)
+        try await process.alter(change, in: target)
+    }
+
+    private func divergence(
+        of partition: TopicPartition, _ own: PartitionStanding, _ home: PartitionStanding
+    ) async throws -> Offset {
+        if let obstacle = TopicReturn.obstacle(own: own, home: home) {
+            throw SimulatedProcess.Fault.notYet("\(partition): \(obstacle)")
+        }
+        var search = TopicReturn.search(own: own, home: home)
+        while let range = search.next {
+            let theirs = try await process.digest(partition, range, in: source)
+            search.compared(isSame: try await process.digest(partition, range, in: target) == theirs)
+        }
+        return search.from
+    }
+
+    // MARK: - Quarantine
+
+    /// Begins with an empty topic: what a return that was killed has left there is written again.
+    private func openQuarantine(of topic: String, homeEpoch: Int32) async throws -> TopicPartition {
+        let name = QuarantineRecords.topic(of: topic, homeEpoch: homeEpoch)
+        if target.world.tree.image.topics[name] != nil { try await process.delete(name, in: target) }
+        while target.world.tree.image.topics[name] != nil
+            || target.world.tree.image.topicsBeingDeleted.contains(name)
+        {
+            try await process.sleep(50...200)
+        }
+        let brokers = target.world.brokers.map(\.id)
+        let isMade = target.world.make(
+            .createTopic(
+                name: name, id: .random(using: &process.random), assignment: [brokers],
+                configs: ["min.insync.replicas": "2"]))
+        guard isMade else { throw SimulatedProcess.Fault.notYet("\(name) cannot be made") }
+        return TopicPartition(topic: name, partition: 0)
+    }
+
+    private func keep(
+        _ partition: TopicPartition, _ id: KafkaUUID, _ offsets: Range<Offset>, in quarantine: TopicPartition
+    ) async throws {
+        var next = offsets.lowerBound
+        while next < offsets.upperBound {
+            let (batches, _) = try await process.batches(of: partition, id, at: next, bytes: 1200, in: target)
+            guard let last = batches.last else { throw SimulatedProcess.Fault.notYet("\(partition) ends at \(next)") }
+            var builder = RecordBatchBuilder()
+            for batch in batches {
+                var records = try RecordIterator(batch)
+                while let record = try records.next() {
+                    if offsets.contains(record.offset) { builder.append(quarantined: record, of: partition.partition) }
+                }
+            }
+            next = last.header.nextOffset
+            guard !builder.isEmpty else { continue }
+            let bytes = builder.finish()
+            let isKept = await process.untilDone("quarantine") {
+                _ = try await process.produce(bytes, to: quarantine, in: target)
+            }
+            if !isKept { throw SimulatedProcess.Fault.killed }
+        }
+    }
+}
+
+extension SimulatedProcess.Described {
+    /// As moves of homes look at it.
+    var home: PartitionStanding {
+        PartitionStanding(
+            state: state, link: link, homeEpoch: told.homeEpoch, logStart: told.logStartOffset,
+            lastStableOffset: told.lastStableOffset, highWatermark: told.highWatermark, end: told.logEndOffset,
+            hasOpenTransactions: !told.openTransactions.isEmpty)
+    }
+}
