@@ -9,7 +9,8 @@ struct MirrorDrill: AsyncParsableCommand {
             "Fork mirror topics for an application's rehearsal beside the running mirror, and throw the forks away.",
         discussion: """
             A fork is a writable topic at the link's target with the offsets and bytes that its mirror topic had when \
-            the drill began, and with groups' positions. Mirroring goes on; no link takes a fork for its own, or copies it.
+            the drill began, and with groups' positions. Mirroring goes on; no link takes a fork for its own, or copies \
+            it.
             """,
         subcommands: [MirrorDrillStart.self, MirrorDrillReport.self, MirrorDrillEnd.self])
 }

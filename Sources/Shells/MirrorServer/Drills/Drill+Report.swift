@@ -15,10 +15,10 @@ extension Drill {
             fork, try await capacity(for: topics.filter { $0.verdict == .fill }),
             securityProtocol: ends.target.settings.securityProtocol.rawValue)
         let marks = try await ForkMarks(cluster: target, fork: fork).read()
+        let sizes = try await target.describeMirrors(topics.flatMap(\.forks)).mapValues(\.sizeInBytes)
         for topic in topics {
-            let standings = try await target.describeMirrors(topic.forks)
             var told = DrillReport.Topic(fork: topic.fork, state: DrillReport.State(topic.verdict))
-            told.spaceInBytes = standings.values.reduce(0) { $0 + $1.sizeInBytes } * Int64(topic.replicas)
+            told.spaceInBytes = topic.forks.reduce(0) { $0 + (sizes[$1] ?? 0) } * Int64(topic.replicas)
             Self.tellMarks(topic.forks.map { marks[$0] }, &told)
             report.topics[topic.origin] = told
         }

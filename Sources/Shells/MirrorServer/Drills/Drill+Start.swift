@@ -37,8 +37,9 @@ extension Drill {
         try await fill(open, marks)
         let groupFaults = try await bringGroups(open, marks, groupPrefix)
         let promoted = try await promote(open)
+        let writableAt = WallClock.unixMilliseconds()
         let source = await asked
-        try await markWritable(topics, marks, new: new, mirrors, source, promoted)
+        try await markWritable(topics, at: writableAt, marks, new: new, mirrors, source, promoted)
         var report = try await report(selection)
         report.groupFaults = groupFaults
         report.sourceFault = source.fault
@@ -146,15 +147,14 @@ extension Drill {
 
     /// Writes down what was measured, also of forks after whose promotion an earlier run was killed.
     private func markWritable(
-        _ topics: [Topic], _ marks: [TopicPartition: ForkMark], new: Set<TopicPartition>, _ mirrors: Standings,
-        _ source: SourceStanding, _ promoted: MoveReport
+        _ topics: [Topic], at writableAt: Int64, _ marks: [TopicPartition: ForkMark], new: Set<TopicPartition>,
+        _ mirrors: Standings, _ source: SourceStanding, _ promoted: MoveReport
     ) async throws {
-        let now = WallClock.unixMilliseconds()
         var measured: [TopicPartition: ForkMark] = [:]
         for topic in topics where topic.verdict == .leave || promoted.topics[topic.fork]?.isDone ?? false {
             for (origin, fork) in zip(topic.origins, topic.forks) {
                 guard var mark = marks[fork], mark.writableAt == nil else { continue }
-                mark.writableAt = now
+                mark.writableAt = writableAt
                 // Of what an earlier run has begun nobody knows any more: the source has gone on since.
                 if new.contains(fork), let mirror = mirrors[origin] {
                     (mark.recordsBehind, mark.millisecondsBehind) = source.lag(

@@ -70,6 +70,7 @@ extension LinkProof {
 
     func tellReadiness(_ selection: NameSelection?, _ report: inout ProofReport) async throws {
         if ends.settings.mode != .compatible { try await compareTopics(selection, &report) }
+        if ends.settings.mode != .compatible, ends.settings.quotasInterval != nil { try await compareQuotas(&report) }
         for (alias, client) in [(ends.settings.source, ends.source), (ends.settings.target, ends.target)] {
             do {
                 report.certificates += try client.certificates().map {
@@ -105,6 +106,16 @@ extension LinkProof {
     }
 }
 
+extension LinkProof {
+    private func compareQuotas(_ report: inout ProofReport) async throws {
+        let source = try await Administrator(ends.source).namedQuotas()
+        let target = source.isEmpty ? [:] : try await Administrator(ends.target).namedQuotas()
+        for (name, limit) in source.sorted(by: { $0.key < $1.key }) where target[name] != limit {
+            report.quotasThatDiffer.append(ProofReport.Quota(quota: "\(name)", source: limit, target: target[name]))
+        }
+    }
+}
+
 extension ProofReport {
     /// A certificate that ends sooner stands in the way.
     private static let shortestValidityInSeconds: Int64 = 7 * 24 * 3600
@@ -121,6 +132,7 @@ extension ProofReport {
             "partitions may lose records at the source before they are mirrored")
         tell(groupsOutOfStep.count, "positions of groups are not in step")
         tell(settingsThatDiffer.count, "settings of topics differ")
+        tell(quotasThatDiffer.count, "quotas of clients differ")
         tell(topicsNotMirrored.count, "topics are not mirrored")
         let limit = beganAt / 1_000 + Self.shortestValidityInSeconds
         tell(certificates.count { $0.endsAtUnixSeconds < limit }, "certificates end within a week, or have ended")

@@ -23,6 +23,10 @@ extension ProofReport {
                 "Settings of mirror topics that are not their sources'."
             ).of(label),
             Metric.gauge(
+                "martlet_mirror_verify_quotas_different", quotasThatDiffer.count,
+                "Quotas of the source's clients that are not the target's."
+            ).of(label),
+            Metric.gauge(
                 "martlet_mirror_verify_topics_not_mirrored", topicsNotMirrored.count,
                 "Topics that the link is to mirror and does not."
             ).of(label),

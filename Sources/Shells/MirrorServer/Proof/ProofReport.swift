@@ -61,6 +61,14 @@ package struct ProofReport: Sendable, Encodable {
         package var target: String?
     }
 
+    /// A quota of the source's clients that is not the target's.
+    package struct Quota: Sendable, Encodable {
+        package var quota: String
+        package var source: Double
+        /// nil where there is none.
+        package var target: Double?
+    }
+
     /// A certificate that this configuration names.
     package struct Certificate: Sendable, Encodable {
         /// The alias of the cluster it is shown to, or that is trusted by it.
@@ -78,6 +86,8 @@ package struct ProofReport: Sendable, Encodable {
     package var groupsOutOfStep: [Group] = []
     /// What the mirror would mend, unless it is not to (`sync.topic.configs.enabled`).
     package var settingsThatDiffer: [Setting] = []
+    /// Only of links that keep quotas in step; the target's own, which stay, are among them.
+    package var quotasThatDiffer: [Quota] = []
     /// Topics that the link is to mirror and does not, with why.
     package var topicsNotMirrored: [String: String] = [:]
     package var certificates: [Certificate] = []

@@ -47,7 +47,8 @@ struct QuotaFollower: Sendable {
 }
 
 extension Administrator {
-    fileprivate func namedQuotas() async throws -> [QuotaName: Double] {
+    /// All quotas of clients.
+    func namedQuotas() async throws -> [QuotaName: Double] {
         var named: [QuotaName: Double] = [:]
         for (entity, limits) in try await quotas() {
             let parts = entity.map { QuotaName.Part($0.key, $0.value) }
