@@ -26,6 +26,8 @@ package struct RawFetch: Sendable {
     package var minimumBytes: Int32 = 1
     package var maximumBytes: Int32 = 50 << 20
     package var maximumBytesPerPartition: Int32 = 1 << 20
+    /// Of those partitions that had better bring less than ``maximumBytesPerPartition``.
+    package var maximumBytesOf: [TopicPartition: Int32] = [:]
     /// Whether uncommitted transactions are held back.
     package var readsCommitted = false
     /// Under which leader epochs partitions are believed to be led: a broker that knows better says so instead of
@@ -71,7 +73,7 @@ package struct RawFetch: Sendable {
             entry.partition = partition.partition
             entry.currentLeaderEpoch = leaderEpochs[partition] ?? -1
             entry.fetchOffset = offset
-            entry.partitionMaxBytes = maximumBytesPerPartition
+            entry.partitionMaxBytes = min(maximumBytesPerPartition, maximumBytesOf[partition] ?? .max)
             request.topics[request.topics.count - 1].partitions.append(entry)
         }
         return request

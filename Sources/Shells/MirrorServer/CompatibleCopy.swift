@@ -67,10 +67,13 @@ struct CompatibleCopy: Sendable {
             source: clients.source, target: clients.target, table: table, store: store,
             storesFirst: settings.plan.policy.naming == .identity)
         await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
-            let pump = CopyPump(
-                broker: broker, source: clients.sourceData[0], target: clients.targetData, table: table,
-                locator: locator, health: health, bell: table.changed.add())
-            return [{ await pump.run() }]
+            let lanes = Lanes()
+            return clients.sourceData.enumerated().map { lane, source -> @Sendable () async -> Void in
+                let pump = CopyPump(
+                    broker: broker, source: source, target: clients.targetData, table: table, locator: locator,
+                    health: health, bell: table.changed.add(), lanes: lanes, lane: lane)
+                return { await pump.run() }
+            }
         }
     }
 

@@ -13,12 +13,15 @@ struct OutgoingBatch: Sendable {
 
 /// One partition in the hands of a link: its copy's state, and what the shell keeps beside it.
 struct CopyEntry {
+    /// How much of one partition a fetch brings when there is more behind it.
+    private static let fullFetchInBytes = Int(CopyPump.mostBytesOfPartition) / 2
+
     let remote: TopicPartition
     var copy: PartitionCopy
     /// The broker of the source that leads it.
     var leader: BrokerID?
     /// Counts interruptions: answers to what was sent before one are not looked at.
-    var generation = 0
+    private(set) var generation: Int
     var backoff = Backoff()
     /// Interrupted, and nothing has succeeded since.
     var isTroubled = false
@@ -35,15 +38,35 @@ struct CopyEntry {
     var sourceEnd: Offset = -1
     var recoveryPoint = RecoveryPoint()
     var tally = CopyTally()
+    /// A question how it stands is under way.
+    var isAsked = false
+    /// Where it is read; nil until it is read from where it stands.
+    var ahead: ReadAhead<RawFetch.Partition>?
+    /// The number of the claim that read it last.
+    var lastClaim = 0
+    /// What is to be sent, in order.
+    var outbox: [OutgoingBatch] = []
+    /// Somebody sends what was in the outbox, and has to look there again afterwards: so nothing overtakes.
+    var isSending = false
 
-    init(remote: TopicPartition, stored: MirroredPosition?, leader: BrokerID?) {
+    /// - Parameter generation: behind those of entries of the same partition before it.
+    init(remote: TopicPartition, stored: MirroredPosition?, leader: BrokerID?, generation: Int = 0) {
         self.remote = remote
+        self.generation = generation
         self.stored = stored
         self.leader = leader
         copy = PartitionCopy(stored: stored)
     }
 
-    func isDue(_ now: ContinuousClock.Instant) -> Bool { backoff.isDue(now) }
+    func isDue(_ now: ContinuousClock.Instant) -> Bool { !isAsked && backoff.isDue(now) }
+
+    /// The next place to read; nil when it is read in as many already.
+    mutating func ask(places: Int) -> Offset? {
+        var reading = ahead ?? ReadAhead(at: copy.nextOffset)
+        defer { ahead = reading }
+        // What is searched for is looked for in order.
+        return reading.ask(upTo: sourceEnd, most: copy.state == .searching ? 1 : places)
+    }
 
     /// How many offsets that can be copied of the source the target lacks; nil when that is not known.
     var lag: Offset? {
@@ -51,7 +74,33 @@ struct CopyEntry {
         return max(0, sourceEnd - settled)
     }
 
-    /// Takes what one fetch gave. Returns the batches to send, in order.
+    /// Takes what a fetch at `offset` gave. Returns the batches to send, in order.
+    mutating func take(
+        _ answer: RawFetch.Partition, at offset: Offset
+    ) throws(InvalidRecords) -> [OutgoingBatch] {
+        let wasSearching = copy.state == .searching
+        let next = try Self.end(of: answer.records, from: offset)
+        let isFull = answer.records.readableBytes >= Self.fullFetchInBytes
+        var ready =
+            ahead?.take(answer, at: offset, next: next, sizeInBytes: answer.records.readableBytes, isFull: isFull) ?? []
+        // Also what brings nothing tells where the source ends.
+        if next == offset { ready.append(answer) }
+        var outgoing: [OutgoingBatch] = []
+        for one in ready { outgoing += try take(one) }
+        // Where it goes on after a search is for the search to say.
+        if wasSearching { ahead = nil }
+        return outgoing
+    }
+
+    /// The offset behind the last whole batch of what a fetch at `offset` gave; `offset` when there is none behind it.
+    private static func end(of fetched: ByteBuffer, from offset: Offset) throws(InvalidRecords) -> Offset {
+        var batches = RecordBatches(fetched)
+        var end = offset
+        while let batch = try batches.next() { end = max(end, batch.header.nextOffset) }
+        return end
+    }
+
+    /// Takes what is in order. Returns the batches to send, in order.
     mutating func take(_ answer: RawFetch.Partition) throws(InvalidRecords) -> [OutgoingBatch] {
         sourceEnd = answer.lastStableOffset
         recoveryPoint.source(endsAt: sourceEnd, .now)
@@ -121,6 +170,8 @@ struct CopyEntry {
         }
         // The first refusal may be due to what an earlier connection still had under way.
         copy.failed(losesSequence: sequenceRefusals > 1)
+        ahead = nil
+        isAsked = false
         generation += 1
         isTroubled = true
         backoff.failed(now)

@@ -5,31 +5,38 @@ import Mirroring
 import NIOCore
 import WireCoding
 
-/// Moves the batches of all partitions that one broker of the source leads: reads from it, sends to whoever leads at
-/// the target, and does not wait for one answer before it reads on.
+/// One lane from a broker of the source: reads on a connection of its own, sends batches to whoever leads at the target,
+/// and does not wait for one answer before it reads on.
 ///
 /// What is under way is bounded in bytes. Batches of a partition go out in order on one connection; when one is
 /// refused, those behind it are too, by their sequences.
 struct CopyPump: Sendable {
     private static let mostBytesUnderWay = 32 << 20
+    /// Of all lanes together.
+    private static let mostBytesOfFetches: Int32 = 64 << 20
+    /// Of each one that shares a fetch with others.
+    static let mostBytesOfPartition: Int32 = 1 << 20
     /// A request ends when it has become this long.
     private static let longestRequestInBytes = 4 << 20
 
     let broker: BrokerID
+    /// Of this lane alone.
     let source: KafkaClient
     let target: KafkaClient
     let table: PartitionTable
     let locator: Locator
     let health: LinkHealth
     let bell: Bell
+    /// Those with this broker, and which of them this is.
+    let lanes: Lanes
+    let lane: Int
 
     /// Moves until it is cancelled.
     func run() async {
-        var rounds = 0
         while !Task.isCancelled {
+            await lanes.join(lane)
             do {
-                try await move(round: rounds)
-                rounds &+= 1
+                try await move()
             } catch {
                 if Task.isCancelled { return }
                 health.failed("broker \(broker)", "reading: \(error)")
@@ -39,31 +46,47 @@ struct CopyPump: Sendable {
         }
     }
 
-    private func move(round: Int) async throws {
+    private func move() async throws {
         let unlocated = table.toLocate(broker, now: .now)
         if !unlocated.isEmpty { await locator.locate(unlocated) }
-        let positions = Self.rotated(table.positions(broker, now: .now), by: round)
-        guard !positions.isEmpty, table.underWayInBytes < Self.mostBytesUnderWay else {
+        guard table.underWayInBytes < Self.mostBytesUnderWay else {
             return await bell.wait(atMost: Attempts.firstPause)
         }
-        var fetch = RawFetch()
-        fetch.readsCommitted = true
-        fetch.maximumBytes = 16 << 20
-        fetch.maximumBytesPerPartition = 1 << 20
-        let connection = try await source.connection(to: broker)
-        let answers = try await fetch(positions, on: connection)
+        let claim = table.claim(broker, lanes: lanes.count, now: .now)
+        guard !claim.positions.isEmpty else { return await bell.wait(atMost: Attempts.firstPause) }
+        let answers: [RawFetch.Partition]
+        do {
+            answers = try await read(claim)
+        } catch {
+            table.giveBack(claim)
+            throw error
+        }
         health.recovered("broker \(broker)")
-        let outgoing = table.take(answers, from: positions)
-        if !outgoing.isEmpty { await send(outgoing) }
+        await send(from: table.take(answers, of: claim))
     }
 
-    /// Begins with another partition each time, for the first of a request is served best.
-    private static func rotated(
-        _ positions: [(partition: TopicPartition, offset: Offset)], by round: Int
-    ) -> [(partition: TopicPartition, offset: Offset)] {
-        guard positions.count > 1 else { return positions }
-        let start = round % positions.count
-        return Array(positions[start...] + positions[..<start])
+    private func read(_ claim: PartitionTable.Claim) async throws -> [RawFetch.Partition] {
+        var fetch = RawFetch()
+        fetch.readsCommitted = true
+        let most = lanes.bytesOfFetch(of: Self.mostBytesOfFetches)
+        fetch.maximumBytes = most
+        fetch.maximumBytesPerPartition = claim.positions.count == 1 ? most : Self.mostBytesOfPartition
+        fetch.maximumBytesOf = claim.mostBytesOf
+        let connection = try await source.connection(to: broker)
+        let asked = ContinuousClock.now
+        let answers = try await fetch(claim.positions, on: connection)
+        if answers.reduce(0, { $0 + $1.records.readableBytes }) >= Int(most) / 2 { lanes.filled(in: .now - asked) }
+        return answers
+    }
+
+    /// Sends what these partitions have to send, also what other lanes add meanwhile.
+    private func send(from partitions: [TopicPartition]) async {
+        while true {
+            let outgoing = table.toSend(partitions)
+            if outgoing.isEmpty { return }
+            await send(outgoing)
+            table.sent(outgoing)
+        }
     }
 
     // MARK: To the target

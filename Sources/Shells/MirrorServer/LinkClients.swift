@@ -6,7 +6,7 @@ import NIOCore
 struct LinkClients: Sendable {
     let source: KafkaClient
     let target: KafkaClient
-    /// One for every lane of reading: one, or with exact mirroring several.
+    /// One for every lane of reading.
     let sourceData: [KafkaClient]
     let targetData: KafkaClient
 

@@ -8,6 +8,15 @@ import Synchronization
 
 /// All partitions of one link. Pumps, answers of the target, and the writers of positions and checkpoints meet here.
 final class PartitionTable: CopyTable {
+    /// Where one lane of a pump reads: nobody else reads there until it was taken or given back.
+    struct Claim: Sendable {
+        var positions: [(partition: TopicPartition, offset: Offset)] = []
+        var offsets: [TopicPartition: Offset] = [:]
+        var generations: [TopicPartition: Int] = [:]
+        /// Where another lane reads on behind: what had better be brought at most, in bytes.
+        var mostBytesOf: [TopicPartition: Int32] = [:]
+    }
+
     /// What one partition has to send.
     struct Outgoing: Sendable {
         var source: TopicPartition
@@ -27,6 +36,34 @@ final class PartitionTable: CopyTable {
         var entries: [TopicPartition: CopyEntry] = [:]
         var underWayInBytes = 0
         var acknowledgedBytes = 0
+        /// How many claims there have been.
+        var claims = 0
+        /// Behind that of every entry that has gone.
+        var firstGeneration = 0
+
+        /// Adds to a claim where a partition is read next.
+        /// - Returns: whether there was a place that nobody reads.
+        mutating func ask(_ partition: TopicPartition, places: Int, for claim: inout Claim) -> Bool {
+            guard let offset = entries[partition]?.ask(places: places) else { return false }
+            claim.positions.append((partition, offset))
+            claim.offsets[partition] = offset
+            claim.mostBytesOf[partition] = entries[partition]?.ahead?.mostBytes(at: offset).map(Int32.init(clamping:))
+            claim.generations[partition] = entries[partition]?.generation
+            entries[partition]?.lastClaim = claims
+            return true
+        }
+
+        mutating func giveBack(_ partition: TopicPartition, _ offset: Offset, of claim: Claim) {
+            guard entries[partition]?.generation == claim.generations[partition] else { return }
+            entries[partition]?.ahead?.failed(at: offset)
+        }
+
+        /// What has not been sent of a partition never will be.
+        mutating func emptyOutbox(of partition: TopicPartition) {
+            guard let outbox = entries[partition]?.outbox, !outbox.isEmpty else { return }
+            underWayInBytes -= outbox.reduce(0) { $0 + $1.bytes.readableBytes }
+            entries[partition]?.outbox = []
+        }
     }
 
     private let state = Mutex(State())
@@ -44,11 +81,16 @@ final class PartitionTable: CopyTable {
     func follow(_ partitions: [TopicPartition: (remote: TopicPartition, leader: BrokerID?, stored: MirroredPosition?)])
     {
         state.withLock { state in
-            for gone in state.entries.keys where partitions[gone] == nil { state.entries[gone] = nil }
+            for (gone, entry) in state.entries where partitions[gone] == nil {
+                state.emptyOutbox(of: gone)
+                state.firstGeneration = max(state.firstGeneration, entry.generation + 1)
+                state.entries[gone] = nil
+            }
             for (partition, place) in partitions {
                 if state.entries[partition] == nil {
                     state.entries[partition] = CopyEntry(
-                        remote: place.remote, stored: place.stored, leader: place.leader)
+                        remote: place.remote, stored: place.stored, leader: place.leader,
+                        generation: state.firstGeneration)
                 } else {
                     state.entries[partition]?.leader = place.leader
                 }
@@ -64,28 +106,46 @@ final class PartitionTable: CopyTable {
 
     // MARK: Pumps
 
-    /// The partitions led by `broker` of which it is not known where the target stands, with their remote names.
+    /// The partitions led by `broker` of which it is not known where the target stands, with their remote names; each is
+    /// given out once until it is ``located(_:)`` or interrupted.
     func toLocate(_ broker: BrokerID, now: ContinuousClock.Instant) -> [(
         source: TopicPartition, remote: TopicPartition
     )] {
         state.withLock { state in
-            state.entries.filter {
+            let due = state.entries.filter {
                 $0.value.leader == broker && $0.value.copy.state == .locating && $0.value.isDue(now)
             }
-            .map { ($0.key, $0.value.remote) }.sorted { $0.0 < $1.0 }
+            for partition in due.keys { state.entries[partition]?.isAsked = true }
+            return due.map { ($0.key, $0.value.remote) }.sorted { $0.0 < $1.0 }
         }
     }
 
-    /// Where to read from `broker`, in order.
-    func positions(
-        _ broker: BrokerID, now: ContinuousClock.Instant
-    ) -> [(partition: TopicPartition, offset: Offset)] {
+    /// Where a lane of a pump reads from `broker` next: all that is idle, as far as nobody else waits for it, and a share
+    /// of what lies behind. A few partitions that lie behind are read in several places at once.
+    func claim(_ broker: BrokerID, lanes: Int, now: ContinuousClock.Instant) -> Claim {
         state.withLock { state in
-            state.entries.filter {
-                $0.value.leader == broker && $0.value.copy.state != .locating && $0.value.isDue(now)
+            var share = LaneShare()
+            for (partition, entry) in state.entries
+            where entry.leader == broker && entry.copy.state != .locating && entry.isDue(now) {
+                if entry.copy.nextOffset < entry.sourceEnd {
+                    share.behind.append((entry.lastClaim, partition))
+                } else {
+                    share.idle.append(partition)
+                }
             }
-            .map { ($0.key, $0.value.copy.nextOffset) }.sorted { $0.0 < $1.0 }
+            state.claims += 1
+            var claim = Claim()
+            share.ask(lanes: lanes) { state.ask($0, places: $1, for: &claim) }
+            return claim
         }
+    }
+
+    /// Nothing came of a claim: others may read there.
+    func giveBack(_ claim: Claim) {
+        state.withLock { state in
+            for (partition, offset) in claim.offsets { state.giveBack(partition, offset, of: claim) }
+        }
+        changed.ring()
     }
 
     var underWayInBytes: Int { state.withLock { $0.underWayInBytes } }
@@ -94,6 +154,8 @@ final class PartitionTable: CopyTable {
         state.withLock { state in
             for (partition, place) in found {
                 guard state.entries[partition]?.copy.state == .locating else { continue }
+                state.entries[partition]?.isAsked = false
+                state.entries[partition]?.ahead = nil
                 state.entries[partition]?.spareProducer = place.spareProducer
                 state.entries[partition]?.backoff.retryNow()
                 state.entries[partition]?.copy.targetStands(at: place.target, source: place.source)
@@ -101,48 +163,72 @@ final class PartitionTable: CopyTable {
         }
     }
 
-    /// Takes the answers to fetches from `positions`; what was interrupted meanwhile is left out.
-    func take(
-        _ answers: [RawFetch.Partition], from positions: [(partition: TopicPartition, offset: Offset)]
-    ) -> [Outgoing] {
-        let asked = Dictionary(positions.map { ($0.partition, $0.offset) }) { $1 }
-        var outgoing: [Outgoing] = []
-        var faults: [(TopicPartition, Int, ErrorCode?, String)] = []
+    /// Takes the answers to what was claimed; what was interrupted meanwhile is left out.
+    /// - Returns: partitions that have something to send: see ``toSend(_:)``.
+    func take(_ answers: [RawFetch.Partition], of claim: Claim) -> [TopicPartition] {
+        var filled: [TopicPartition] = []
+        var faults: [(partition: TopicPartition, code: ErrorCode?, reason: String)] = []
         var recovered: [TopicPartition] = []
+        var silent = claim.offsets
         state.withLock { state in
             for answer in answers {
-                guard var entry = state.entries[answer.partition], entry.copy.state != .locating,
-                    entry.copy.nextOffset == asked[answer.partition]
+                let partition = answer.partition
+                silent[partition] = nil
+                guard var entry = state.entries[partition], entry.copy.state != .locating,
+                    entry.generation == claim.generations[partition], let offset = claim.offsets[partition]
                 else { continue }
                 guard answer.error == .none else {
-                    faults.append((answer.partition, entry.generation, answer.error, "reading: \(answer.error)"))
+                    faults.append((partition, answer.error, "reading: \(answer.error)"))
                     continue
                 }
                 do throws(InvalidRecords) {
-                    state.entries[answer.partition] = nil
-                    let batches = try entry.take(answer)
+                    state.entries[partition] = nil
+                    let batches = try entry.take(answer, at: offset)
                     if entry.isTroubled, answer.records.readableBytes == 0 {
                         entry.isTroubled = false
-                        recovered.append(answer.partition)
+                        recovered.append(partition)
                     }
-                    state.entries[answer.partition] = entry
                     state.underWayInBytes += batches.reduce(0) { $0 + $1.bytes.readableBytes }
-                    guard !batches.isEmpty else { continue }
-                    outgoing.append(
-                        Outgoing(
-                            source: answer.partition, remote: entry.remote, generation: entry.generation,
-                            batches: batches))
+                    entry.outbox += batches
+                    if !batches.isEmpty { filled.append(partition) }
                 } catch {
-                    state.entries[answer.partition] = entry
-                    faults.append((answer.partition, entry.generation, nil, "unreadable records: \(error)"))
+                    faults.append((partition, nil, "unreadable records: \(error)"))
                 }
+                state.entries[partition] = entry
             }
+            for (partition, offset) in silent { state.giveBack(partition, offset, of: claim) }
         }
-        for (partition, generation, code, reason) in faults {
-            interrupt(partition, generation: generation, code: code, reason: reason)
+        for fault in faults {
+            interrupt(
+                fault.partition, generation: claim.generations[fault.partition] ?? -1, code: fault.code,
+                reason: fault.reason)
         }
         health.recovered(all: recovered)
-        return outgoing
+        changed.ring()
+        return filled
+    }
+
+    /// What is to be sent of partitions of which nobody else sends. Who sends it says so by ``sent(_:)`` when it is on its
+    /// way, and looks here again.
+    func toSend(_ partitions: [TopicPartition]) -> [Outgoing] {
+        state.withLock { state in
+            var outgoing: [Outgoing] = []
+            for partition in partitions {
+                guard let entry = state.entries[partition], !entry.isSending, !entry.outbox.isEmpty else { continue }
+                outgoing.append(
+                    Outgoing(
+                        source: partition, remote: entry.remote, generation: entry.generation, batches: entry.outbox))
+                state.entries[partition]?.outbox = []
+                state.entries[partition]?.isSending = true
+            }
+            return outgoing
+        }
+    }
+
+    func sent(_ outgoing: [Outgoing]) {
+        state.withLock { state in
+            for one in outgoing { state.entries[one.source]?.isSending = false }
+        }
     }
 
     // MARK: Answers of the target
@@ -177,6 +263,7 @@ final class PartitionTable: CopyTable {
     func interrupt(_ partition: TopicPartition, generation: Int, code: ErrorCode?, reason: String) {
         let isNew = state.withLock { state in
             guard state.entries[partition]?.generation == generation else { return false }
+            state.emptyOutbox(of: partition)
             state.entries[partition]?.interrupt(code, now: .now)
             return true
         }

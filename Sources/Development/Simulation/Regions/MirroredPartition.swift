@@ -151,7 +151,9 @@ final class MirroredPartition {
         if case .inMemory(let bytes)? = data.records { records = bytes }
         let next = try ExactPartition.end(of: records, from: offset)
         let isFull = records.readableBytes >= Self.mostBytesOfFetch / 2
-        var ready = ahead?.take(records, at: offset, next: next, isFull: isFull) ?? []
+        var ready =
+            ahead?.take(
+                records, at: offset, next: next, sizeInBytes: records.readableBytes, isFull: isFull) ?? []
         if next == offset { ready.append(ByteBuffer()) }
         for bytes in ready where exact.state == .copying {
             let append = try exact.take(bytes, logStart: data.logStartOffset, highWatermark: data.highWatermark)

@@ -67,7 +67,9 @@ struct ExactEntry {
     ) throws(ExactPartition.Unmirrorable) -> [ExactPartition.Append] {
         let next = try ExactPartition.end(of: answer.records, from: offset)
         let isFull = answer.records.readableBytes >= Self.fullFetchInBytes
-        var ready = ahead?.take(answer.records, at: offset, next: next, isFull: isFull) ?? []
+        var ready =
+            ahead?.take(
+                answer.records, at: offset, next: next, sizeInBytes: answer.records.readableBytes, isFull: isFull) ?? []
         // Also what brings nothing tells where the source begins and ends.
         if next == offset { ready.append(ByteBuffer()) }
         var appends: [ExactPartition.Append] = []

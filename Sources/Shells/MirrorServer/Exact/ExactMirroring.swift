@@ -57,7 +57,7 @@ struct ExactMirroring: Sendable {
         let target = try await Administrator(clients.target).describeCluster().clusterID
         guard let source, let target else { throw UnfitClusters("a cluster does not tell its id") }
         guard source != target else {
-            throw UnfitClusters("both ends of the link are cluster \(source): name another cluster's brokers for one")
+            throw UnfitClusters.same(source)
         }
         // Says in its own words when the target is none of Martlet's.
         _ = try await clients.target.connection(for: .any).version(of: MirrorAppendRequest.self)
@@ -68,10 +68,11 @@ struct ExactMirroring: Sendable {
         let locator = ExactLocator(
             link: settings.name, source: clients.source, target: clients.target, table: table)
         await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
-            clients.sourceData.map { lane -> @Sendable () async -> Void in
+            let lanes = Lanes()
+            return clients.sourceData.enumerated().map { lane, source -> @Sendable () async -> Void in
                 let pump = ExactPump(
-                    broker: broker, link: settings.name, source: lane, target: clients.targetData, table: table,
-                    locator: locator, health: health, bell: table.changed.add())
+                    broker: broker, link: settings.name, source: source, target: clients.targetData, table: table,
+                    locator: locator, health: health, bell: table.changed.add(), lanes: lanes, lane: lane)
                 return { await pump.run() }
             }
         }
@@ -108,4 +109,8 @@ struct UnfitClusters: Error, CustomStringConvertible {
     var description: String
 
     init(_ description: String) { self.description = description }
+
+    static func same(_ cluster: String) -> UnfitClusters {
+        UnfitClusters("both ends of the link are cluster \(cluster): name another cluster's brokers for one")
+    }
 }

@@ -5,14 +5,14 @@ import Mirroring
 import WireCoding
 
 /// One lane from a broker of the source: reads raw batches on a connection of its own, sends them to whoever leads at
-/// the target, and does not wait for one answer before it reads on. Several lanes fill a long pipe.
+/// the target, and does not wait for one answer before it reads on.
 ///
 /// What is under way is bounded in bytes. Appends of a partition go out in order on one connection, each expecting the
 /// end that the one before will leave; when one is refused, so are those behind it.
 struct ExactPump: Sendable {
-    static let lanes = 4
     private static let mostBytesUnderWay = 64 << 20
-    private static let mostBytesOfFetch: Int32 = 16 << 20
+    /// Of all lanes together.
+    private static let mostBytesOfFetches: Int32 = 64 << 20
     /// Of each one that shares a fetch with others.
     static let mostBytesOfPartition: Int32 = 4 << 20
     /// A request ends when it has become this long.
@@ -27,10 +27,14 @@ struct ExactPump: Sendable {
     let locator: ExactLocator
     let health: LinkHealth
     let bell: Bell
+    /// Those with this broker, and which of them this is.
+    let lanes: Lanes
+    let lane: Int
 
     /// Moves until it is cancelled.
     func run() async {
         while !Task.isCancelled {
+            await lanes.join(lane)
             do {
                 try await move()
             } catch {
@@ -50,7 +54,7 @@ struct ExactPump: Sendable {
         guard table.underWayInBytes < Self.mostBytesUnderWay else {
             return await bell.wait(atMost: Attempts.firstPause)
         }
-        let claim = table.claim(broker, lanes: Self.lanes, now: .now)
+        let claim = table.claim(broker, lanes: lanes.count, now: .now)
         guard !claim.positions.isEmpty else { return await bell.wait(atMost: Attempts.firstPause) }
         let answers: [RawFetch.Partition]
         do {
@@ -67,12 +71,18 @@ struct ExactPump: Sendable {
         var fetch = RawFetch()
         fetch.leaderEpochs = claim.leaderEpochs
         fetch.topicIDs = claim.topicIDs
-        fetch.maximumBytes = min(Self.mostBytesOfFetch, claim.mostBytes ?? .max)
+        let most = lanes.bytesOfFetch(of: Self.mostBytesOfFetches)
+        fetch.maximumBytes = min(most, claim.mostBytes ?? .max)
         fetch.maximumBytesPerPartition = min(
-            claim.positions.count == 1 ? Self.mostBytesOfFetch : Self.mostBytesOfPartition,
-            claim.mostBytesOfPartition ?? .max)
+            claim.positions.count == 1 ? most : Self.mostBytesOfPartition, claim.mostBytesOfPartition ?? .max)
+        fetch.maximumBytesOf = claim.mostBytesOf
         let connection = try await source.connection(to: broker)
-        return try await fetch(claim.positions, on: connection)
+        let asked = ContinuousClock.now
+        let answers = try await fetch(claim.positions, on: connection)
+        if answers.reduce(0, { $0 + $1.records.readableBytes }) >= Int(fetch.maximumBytes) / 2 {
+            lanes.filled(in: .now - asked)
+        }
+        return answers
     }
 
     // MARK: To the target

@@ -15,6 +15,8 @@ final class ExactTable: CopyTable {
         var leaderEpochs: [TopicPartition: LeaderEpoch] = [:]
         var topicIDs: [String: KafkaUUID] = [:]
         var generations: [TopicPartition: Int] = [:]
+        /// Where another lane reads on behind: what had better be brought at most, in bytes.
+        var mostBytesOf: [TopicPartition: Int32] = [:]
         /// What the answer had better bring at most, in bytes; nil for any number.
         var mostBytes: Int32?
         var mostBytesOfPartition: Int32?
@@ -52,18 +54,21 @@ final class ExactTable: CopyTable {
         }
 
         /// Adds to a claim where a partition is read next, unless it is read in as many places already.
-        mutating func ask(_ partition: TopicPartition, places: Int, for claim: inout Claim) {
-            guard let entry = entries[partition], let mirror = entry.mirror else { return }
+        /// - Returns: whether there was a place.
+        mutating func ask(_ partition: TopicPartition, places: Int, for claim: inout Claim) -> Bool {
+            guard let entry = entries[partition], let mirror = entry.mirror else { return false }
             if entry.ahead == nil { entries[partition]?.ahead = ReadAhead(at: entry.partition.nextOffset) }
             guard let offset = entries[partition]?.ahead?.ask(upTo: entry.partition.sourceEnd, most: places) else {
-                return
+                return false
             }
             claim.positions.append((partition, offset))
             claim.offsets[partition] = offset
+            claim.mostBytesOf[partition] = entries[partition]?.ahead?.mostBytes(at: offset).map(Int32.init(clamping:))
             claim.topicIDs[partition.topic] = mirror.topicID
             claim.leaderEpochs[partition] = entry.partition.sourceEpoch
             claim.generations[partition] = entry.generation
             entries[partition]?.lastClaim = claims
+            return true
         }
 
         mutating func giveBack(_ partition: TopicPartition, _ offset: Offset, of claim: Claim) {
@@ -198,29 +203,22 @@ final class ExactTable: CopyTable {
     /// of what lies behind. A few partitions that lie behind are read in several places at once.
     func claim(_ broker: BrokerID, lanes: Int, now: ContinuousClock.Instant) -> Claim {
         state.withLock { state in
-            var idle: [TopicPartition] = []
-            var behind: [(lastClaim: Int, partition: TopicPartition)] = []
+            var share = LaneShare()
             for (partition, entry) in state.entries
             where entry.leader == broker && entry.partition.state == .copying && entry.backoff.isDue(now)
                 && state.bandwidth.isOpen(partition.topic, at: now)
             {
                 if entry.partition.nextOffset < entry.partition.sourceEnd {
-                    behind.append((entry.lastClaim, partition))
+                    share.behind.append((entry.lastClaim, partition))
                 } else {
-                    idle.append(partition)
+                    share.idle.append(partition)
                 }
             }
             state.claims += 1
             var claim = Claim()
             claim.mostBytes = state.bandwidth.portion
             claim.mostBytesOfPartition = state.bandwidth.portionOfPartition
-            // The first of a request are served best, and what is idle has little.
-            for partition in idle.sorted() { state.ask(partition, places: 1, for: &claim) }
-            let share = claim.positions.count + (behind.count + lanes - 1) / lanes
-            for (_, partition) in behind.sorted(by: { ($0.lastClaim, $0.partition) < ($1.lastClaim, $1.partition) })
-            where claim.positions.count < share {
-                state.ask(partition, places: max(1, lanes / behind.count), for: &claim)
-            }
+            share.ask(lanes: lanes) { state.ask($0, places: $1, for: &claim) }
             return claim
         }
     }

@@ -149,8 +149,7 @@ final class RunningLinks: Sendable {
                 settings: settings,
                 clients: LinkClients(
                     source: try ClusterClients(
-                        settings.source, source, lanes: settings.mode == .compatible ? 1 : ExactPump.lanes, on: group,
-                        logger: logger),
+                        settings.source, source, lanes: Lanes.most, on: group, logger: logger),
                     target: try ClusterClients(settings.target, target, on: group, logger: logger)),
                 provenance: provenance, figures: figures, logger: logger)
             figures.health.recovered("connections")

@@ -13,16 +13,26 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
         /// Where the next stripe begins; nil for the last.
         var end: Offset?
         var isAsked = false
+        /// Whether nothing bounded what was asked for.
+        var isAskedForAll = false
         var held: [Bytes] = []
 
         /// Whether the next stripe goes on where this one has come.
         var isRead: Bool { end.map { next >= $0 } ?? false }
     }
 
+    /// A stripe that is not the first holds what so many fetches gave at most: the second brings what the first fell
+    /// short of, for records are not all of one length.
+    private static var mostHeld: Int { 2 }
+    /// What a fetch had better bring at least, in bytes, so that small batches do not take a fetch each.
+    private static var leastFetchInBytes: Double { 262_144 }
+
     /// In order; adjacent.
     private var stripes: [Stripe]
-    /// Offsets that the last fetch gave; 0 while one fetch brings all there is.
-    private var stride: Offset = 0
+    /// What the last fetch gave that nothing but its own limit bounded; 0 while one brings all there is.
+    private var fullFetchInBytes = 0.0
+    /// Of the last fetch that gave anything.
+    private var bytesPerOffset = 1.0
 
     /// Begins to read at `offset`.
     package init(at offset: Offset) { stripes = [Stripe(next: offset)] }
@@ -32,37 +42,56 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
     ///   - end: up to where there is something to be read.
     ///   - most: how many places may be read at once.
     package mutating func ask(upTo end: Offset, most: Int) -> Offset? {
-        // What is held back is bounded: a stripe that is not the first is read on when it has become the first.
+        // What is held back is bounded: otherwise a stripe is read on when it has become the first.
         let free = stripes.indices.first {
-            !stripes[$0].isAsked && !stripes[$0].isRead && ($0 == 0 || stripes[$0].held.isEmpty)
+            !stripes[$0].isAsked && !stripes[$0].isRead && ($0 == 0 || stripes[$0].held.count < Self.mostHeld)
         }
         if let free {
             stripes[free].isAsked = true
+            stripes[free].isAskedForAll = stripes[free].end == nil
             return stripes[free].next
         }
-        guard stripes.count < most, stride > 0, let last = stripes.last, last.end == nil else { return nil }
-        let start = last.next + stride
-        guard start < end else { return nil }
+        // As many offsets as one fetch gives.
+        let stride = (fullFetchInBytes / bytesPerOffset).rounded()
+        guard stripes.count < most, stride > 0, let last = stripes.last, last.end == nil,
+            stride < Double(end - last.next)
+        else { return nil }
+        let start = last.next + Offset(stride)
         stripes[stripes.count - 1].end = start
         var stripe = Stripe(next: start)
         stripe.isAsked = true
+        stripe.isAskedForAll = true
         stripes.append(stripe)
         return start
+    }
+
+    /// About how many bytes a fetch at `offset`, which ``ask(upTo:most:)`` has given, had better bring at most: what comes
+    /// behind them is fetched by another. nil where there is no other.
+    package func mostBytes(at offset: Offset) -> Int? {
+        guard let stripe = stripes.first(where: { $0.isAsked && $0.next == offset }), let end = stripe.end else {
+            return nil
+        }
+        // An eighth more, for records may be longer here, and batches do not end where stripes do.
+        return Int(max(Self.leastFetchInBytes, Double(end - offset) * bytesPerOffset * 9 / 8))
     }
 
     /// What a fetch at `offset`, which ``ask(upTo:most:)`` has given, brought.
     /// - Parameters:
     ///   - next: the offset behind it; `offset` itself when it brought nothing.
+    ///   - sizeInBytes: how long it is.
     ///   - isFull: whether it brought about as much as it could hold. After one that did not the next place is not read
     ///     ahead: both would bring the same bytes.
     /// - Returns: all that is in order now.
-    package mutating func take(_ bytes: Bytes, at offset: Offset, next: Offset, isFull: Bool) -> [Bytes] {
+    package mutating func take(
+        _ bytes: Bytes, at offset: Offset, next: Offset, sizeInBytes: Int, isFull: Bool
+    ) -> [Bytes] {
         guard let place = stripes.firstIndex(where: { $0.isAsked && $0.next == offset }) else { return [] }
         stripes[place].isAsked = false
         if next > offset {
             stripes[place].held.append(bytes)
             stripes[place].next = next
-            stride = isFull ? next - offset : 0
+            bytesPerOffset = Double(max(1, sizeInBytes)) / Double(next - offset)
+            if stripes[place].isAskedForAll { fullFetchInBytes = isFull ? Double(max(1, sizeInBytes)) : 0 }
         }
         var ready = stripes[0].held
         stripes[0].held = []

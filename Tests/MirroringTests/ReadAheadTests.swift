@@ -27,7 +27,7 @@ import Testing
                 continue
             }
             let (bytes, next) = fetch(offset, Offset.random(in: 1...6, using: &chance), end)
-            for range in ahead.take(bytes, at: offset, next: next, isFull: .random(using: &chance)) {
+            for range in ahead.take(bytes, at: offset, next: next, sizeInBytes: 1, isFull: .random(using: &chance)) {
                 #expect(range.lowerBound <= reached, "a hole before \(range) at \(reached)")
                 reached = max(reached, range.upperBound)
             }
@@ -40,28 +40,48 @@ import Testing
         var ahead = ReadAhead<Int>(at: 50)
         #expect(ahead.ask(upTo: 1_000, most: 4) == 50)
         #expect(ahead.ask(upTo: 1_000, most: 4) == nil)
-        #expect(ahead.take(1, at: 50, next: 60, isFull: true) == [1])
+        #expect(ahead.take(1, at: 50, next: 60, sizeInBytes: 1, isFull: true) == [1])
         #expect(ahead.ask(upTo: 75, most: 4) == 60)
         #expect(ahead.ask(upTo: 75, most: 4) == 70)
         // There is nothing so far ahead.
         #expect(ahead.ask(upTo: 75, most: 4) == nil)
-        #expect(ahead.take(3, at: 70, next: 75, isFull: true) == [])
-        #expect(ahead.take(2, at: 60, next: 71, isFull: true) == [2, 3])
+        #expect(ahead.take(3, at: 70, next: 75, sizeInBytes: 1, isFull: true) == [])
+        #expect(ahead.take(2, at: 60, next: 71, sizeInBytes: 1, isFull: true) == [2, 3])
+    }
+
+    @Test func aFetchThatFallsShortIsFollowedByTheRestAlone() {
+        var ahead = ReadAhead<Int>(at: 0)
+        #expect(ahead.ask(upTo: 100_000, most: 3) == 0)
+        #expect(ahead.mostBytes(at: 0) == nil)
+        #expect(ahead.take(0, at: 0, next: 8_000, sizeInBytes: 8_000_000, isFull: true) == [0])
+        for place in [8_000, 16_000, 24_000] as [Offset] { #expect(ahead.ask(upTo: 100_000, most: 3) == place) }
+        #expect(ahead.mostBytes(at: 16_000) == 9_000_000 && ahead.mostBytes(at: 24_000) == nil)
+        // Longer records: the rest is read at once, no further than to the next place, and others go on as before.
+        #expect(ahead.take(2, at: 16_000, next: 22_000, sizeInBytes: 9_000_000, isFull: true) == [])
+        #expect(ahead.ask(upTo: 100_000, most: 3) == 22_000)
+        #expect(ahead.mostBytes(at: 22_000) == 2_000 * 1_500 * 9 / 8)
+        #expect(ahead.take(3, at: 22_000, next: 23_000, sizeInBytes: 1_500_000, isFull: false) == [])
+        // But nobody holds any number of them.
+        #expect(ahead.ask(upTo: 100_000, most: 3) == nil)
+        #expect(ahead.take(1, at: 8_000, next: 16_000, sizeInBytes: 8_000_000, isFull: true) == [1, 2, 3])
+        #expect(ahead.ask(upTo: 100_000, most: 3) == 23_000)
+        #expect(ahead.take(4, at: 23_000, next: 24_000, sizeInBytes: 1_500_000, isFull: false) == [4])
+        #expect(ahead.ask(upTo: 100_000, most: 3) == 29_333)
     }
 
     @Test func whatOneFetchBringsIsNotReadTwice() {
         var ahead = ReadAhead<Int>(at: 0)
         #expect(ahead.ask(upTo: 100, most: 4) == 0)
-        #expect(ahead.take(1, at: 0, next: 10, isFull: false) == [1])
+        #expect(ahead.take(1, at: 0, next: 10, sizeInBytes: 1, isFull: false) == [1])
         #expect(ahead.ask(upTo: 100, most: 4) == 10)
         #expect(ahead.ask(upTo: 100, most: 4) == nil)
     }
 
     @Test func anAnswerThatNobodyAskedForIsLeft() {
         var ahead = ReadAhead<Int>(at: 5)
-        #expect(ahead.take(1, at: 5, next: 6, isFull: true) == [])
+        #expect(ahead.take(1, at: 5, next: 6, sizeInBytes: 1, isFull: true) == [])
         #expect(ahead.ask(upTo: 10, most: 1) == 5)
-        #expect(ahead.take(1, at: 5, next: 5, isFull: true) == [])
+        #expect(ahead.take(1, at: 5, next: 5, sizeInBytes: 1, isFull: true) == [])
         #expect(ahead.ask(upTo: 10, most: 1) == 5)
     }
 }
