@@ -72,7 +72,10 @@ extension ExactTopics {
         }
         if isMirrored { return .mirror(change(of: target, toFollow: source, comparesSettings: comparesSettings)) }
         switch standing.state {
-        case .mirroring: return .blocked(because: "it is a mirror topic of link \(standing.link) at the target")
+        case .mirroring:
+            return .blocked(
+                because: "it is a mirror topic of link \(standing.link) at the target: leave it out of one of the two "
+                    + "(topics.exclude)")
         case .promoting, .fenced: return .leave(.unsettled)
         case .ordinary where standing.link == link && standing.homeEpoch > source.standing.homeEpoch:
             return .fence(homeEpoch: standing.homeEpoch)

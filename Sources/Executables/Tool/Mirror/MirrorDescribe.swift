@@ -29,6 +29,9 @@ struct MirrorDescribe: AsyncParsableCommand {
         for setting in report.settings where !setting.isDefault {
             Swift.print("  \(setting.key)=\(setting.value ?? "") from \(setting.from)")
         }
+        if let refusal = report.refusal { Swift.print("it brings nothing: \(refusal)") }
+        for pattern in report.unmatchedPatterns { Swift.print("nothing at the source matches \(pattern)") }
+        for one in report.blocked { Swift.print("\(one.topic) is not brought: \(one.cause)") }
         var rows = [
             [
                 "PARTITION", "STATE", "HOME-EPOCH", "START", "END", "SOURCE-END", "LAG", "LAG-MS", "OPEN", "CUT",

@@ -23,6 +23,7 @@ struct MirrorPlan: AsyncParsableCommand {
 
     private static func print(_ report: PlanReport) {
         Swift.print("\(report.link) (\(report.mode)): \(report.sourceClusterID) to \(report.targetClusterID)")
+        if let refusal = report.refusal { Swift.print("it brings nothing: \(refusal)") }
         var rows = [["TOPIC", "AT-TARGET", "PARTITIONS", "ACTION", "PATTERNS", "SETTINGS"]]
         for topic in report.topics {
             let settings = topic.settings.sorted { $0.key < $1.key }

@@ -18,6 +18,10 @@ package struct LinkPlan: Sendable {
         var report = PlanReport(settings)
         report.sourceClusterID = try await source.describeCluster().clusterID ?? ""
         report.targetClusterID = try await target.describeCluster().clusterID ?? ""
+        if settings.mode != .compatible, report.sourceClusterID == report.targetClusterID {
+            report.refusal = UnfitClusters.same(report.sourceClusterID).description
+            return report
+        }
         let topics = try await source.topics()
         switch settings.mode {
         case .exact: report.topics = try await exact(topics, targetID: report.targetClusterID)

@@ -23,6 +23,7 @@ package struct LinkStatus: Sendable {
         let source = await asked
         let homes = source.fault == nil ? try await homes(partitions) : [:]
         report.sourceFault = source.fault
+        if source.fault == nil { await tellObjections(&report, selection) }
         report.gaps = gaps
         report.topics = topics.map { topic in
             LinkStatusReport.Topic(
@@ -33,6 +34,20 @@ package struct LinkStatus: Sendable {
                 })
         }
         return report
+    }
+
+    /// What the link would bring if something did not stand in its way.
+    private func tellObjections(_ report: inout LinkStatusReport, _ selection: NameSelection?) async {
+        do {
+            let plan = try await LinkPlan(ends).run()
+            report.refusal = plan.refusal
+            report.unmatchedPatterns = plan.unmatchedPatterns
+            report.blocked = plan.topics.filter {
+                $0.action == .blocked && selection?.contains($0.topic) ?? true
+            }.map { LinkStatusReport.Objection(topic: $0.topic, cause: $0.reason ?? "") }
+        } catch {
+            report.sourceFault = "\(error)"
+        }
     }
 
     /// How the source's leaders see partitions; nothing where the source is none of Martlet's or does not answer.

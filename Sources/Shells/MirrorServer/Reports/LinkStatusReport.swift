@@ -47,6 +47,13 @@ package struct LinkStatusReport: Sendable, Encodable {
         package var cause: String
     }
 
+    /// What the link is to bring and does not.
+    package struct Objection: Sendable, Encodable {
+        package var topic: String
+        /// What stands in the way, and what to mend.
+        package var cause: String
+    }
+
     /// What one setting of the link is, and where that comes from.
     package struct Setting: Sendable, Encodable {
         package var key: String
@@ -66,6 +73,12 @@ package struct LinkStatusReport: Sendable, Encodable {
     /// All that a link has.
     package var settings: [Setting]
     package var topics: [Topic] = []
+    /// Topics of the source that the link's patterns match and that it cannot bring, in order.
+    package var blocked: [Objection] = []
+    /// Patterns of the link that match no topic, and no group, of the source.
+    package var unmatchedPatterns: [String] = []
+    /// Why the link brings nothing at all, and what to mend; nil when nothing is known to stand in its way.
+    package var refusal: String?
     /// What the ledger has, in order of topics and offsets.
     package var gaps: [Gap] = []
     /// Why the source could not be asked.

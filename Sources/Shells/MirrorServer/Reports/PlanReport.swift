@@ -51,6 +51,8 @@ package struct PlanReport: Sendable, Encodable {
     package var groups: [Group] = []
     /// Patterns of topics and of groups that nothing at the source matches.
     package var unmatchedPatterns: [String] = []
+    /// Why the link does nothing at all, and what to mend; nil when it works.
+    package var refusal: String?
 
     init(_ settings: LinkSettings) {
         link = settings.name
@@ -58,5 +60,5 @@ package struct PlanReport: Sendable, Encodable {
     }
 
     /// Whether nothing stands in the way of what the configuration asks for.
-    package var isFeasible: Bool { topics.allSatisfy { $0.action != .blocked } }
+    package var isFeasible: Bool { refusal == nil && topics.allSatisfy { $0.action != .blocked } }
 }
