@@ -16,6 +16,9 @@ package struct HomeMove: Sendable {
         case failover
     }
 
+    /// As the target has it.
+    private typealias MovedTopic = (name: String, partitions: Int32, standing: MirrorStanding)
+
     private static let pause = Duration.milliseconds(50)
 
     let ends: LinkEnds
@@ -53,8 +56,9 @@ package struct HomeMove: Sendable {
         if !isRehearsal {
             if kind == .planned {
                 if !open.isEmpty { try checkThatLinkWorks() }
+                let current = try await inStep(topics, selection)
                 // What is being promoted already had everything when that began.
-                try await closeSource(topics, topics.filter { $0.standing.state == .mirroring }.map(\.name))
+                try await closeSource(current, current.filter { $0.standing.state == .mirroring }.map(\.name))
             }
             // The mirror may have brought more partitions meanwhile.
             let names = Set(open.map(\.name))
@@ -101,12 +105,30 @@ package struct HomeMove: Sendable {
         }
     }
 
+    /// Waits until the target knows the epochs of the source's homes: a move that was given up has left a new one there,
+    /// of which the mirror has to hear before the next one begins. Nothing has been closed for that.
+    private func inStep(_ topics: [MovedTopic], _ selection: NameSelection?) async throws -> [MovedTopic] {
+        let deadline = ContinuousClock.now + limit
+        var topics = topics
+        while true {
+            let homes = try await source.topicSettings(topics.map(\.name)).mapValues { MirrorStanding($0) }
+            let behind = topics.filter { topic in
+                guard let home = homes[topic.name], home.state == .ordinary else { return false }
+                return topic.standing.state == .mirroring && topic.standing.homeEpoch < home.homeEpoch
+            }
+            guard let first = behind.first else { return topics }
+            guard ContinuousClock.now < deadline else {
+                throw UnfinishedMove(
+                    "the mirror has not brought the home epoch of \(first.name) in time, so nothing was begun")
+            }
+            try await Task.sleep(for: Self.pause)
+            topics = try await ends.topics(selection)
+        }
+    }
+
     /// Lets nobody write at the source any more, and waits until the mirror has brought what is there. When that does not
     /// succeed the source is opened again.
-    private func closeSource(
-        _ topics: [(name: String, partitions: Int32, standing: MirrorStanding)],
-        _ open: [String]
-    ) async throws {
+    private func closeSource(_ topics: [MovedTopic], _ open: [String]) async throws {
         do {
             try await fence(topics)
             try await awaitTheRest(open)
@@ -117,7 +139,7 @@ package struct HomeMove: Sendable {
     }
 
     /// Nobody writes at the source any more. Where a move was begun before, that is so already.
-    private func fence(_ topics: [(name: String, partitions: Int32, standing: MirrorStanding)]) async throws {
+    private func fence(_ topics: [MovedTopic]) async throws {
         let targetID = try await target.describeCluster().clusterID ?? ""
         let changes = topics.map { topic in
             let isDone = topic.standing.state == .ordinary
