@@ -59,7 +59,7 @@ class Network:
 
     def cut(self, sender, receiver):
         """Lets nothing that one host sends reach another; the other way stays open."""
-        _ip("-n", self._namespaces[sender], "route", "add", "blackhole", f"{self.hosts[receiver]}/32")
+        _ip("-n", self._namespaces[sender], "route", "replace", "blackhole", f"{self.hosts[receiver]}/32")
 
     def isolate(self, index):
         """Cuts a host off from the others, both ways; the tests' clients still reach it."""
@@ -71,7 +71,7 @@ class Network:
     def isolate_wholly(self, index):
         """Cuts a host off from everything, the tests' clients too."""
         self.isolate(index)
-        _ip("-n", self._namespaces[index], "route", "add", "blackhole", f"{self.outside}/32")
+        _ip("-n", self._namespaces[index], "route", "replace", "blackhole", f"{self.outside}/32")
 
     def heal(self):
         for namespace in self._namespaces:

@@ -154,7 +154,7 @@ package final class ClusterRun {
 
     private func mend() {
         world.note("all is mended")
-        world.mendAll()
+        world.mendAll(calmIn: Self.healingTime)
         let end = world.now + Self.healingTime
         while world.now < end {
             world.chronicle.run(for: .milliseconds(500))

@@ -146,10 +146,14 @@ extension ClusterWorld {
     // MARK: - The end
 
     /// Everything works again that does not need another process.
-    func mendAll() {
+    /// - Parameter calm: when nothing else happens any more; some of what was sent over cut ways comes only then.
+    func mendAll(calmIn calm: Duration) {
         isMended = true
         for broker in brokers {
-            for other in brokers { mend(.broker(broker.id), .broker(other.id)) }
+            for other in brokers {
+                let late = Bool.random(using: &random) ? calm + milliseconds(0...1000) : nil
+                mend(.broker(broker.id), .broker(other.id), sendingAnewIn: late)
+            }
             for disk in broker.disks where !disk.isLost { disk.disk.heal() }
             if broker.disks.contains(where: \.isLost) { kill(broker) }
             if !broker.isRunning { start(broker) } else { reachTree(broker) }

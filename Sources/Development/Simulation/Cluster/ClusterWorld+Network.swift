@@ -44,10 +44,10 @@ extension ClusterWorld {
         network.cuts[ClusterNetwork.Link(from: from, to: to), default: []] += []
     }
 
-    /// Lets messages through again; what waits is sent anew within some seconds.
-    func mend(_ from: ClusterBroker.Endpoint, _ to: ClusterBroker.Endpoint) {
+    /// Lets messages through again; what waits is sent anew after a while, by default of some seconds.
+    func mend(_ from: ClusterBroker.Endpoint, _ to: ClusterBroker.Endpoint, sendingAnewIn pause: Duration? = nil) {
         guard let waiting = network.cuts.removeValue(forKey: ClusterNetwork.Link(from: from, to: to)) else { return }
-        let time = now + milliseconds(0...3000)
+        let time = now + (pause ?? milliseconds(0...3000))
         for held in waiting {
             network.connections[held.connection]?.nextArrival = time
             at(time, held.arrive)

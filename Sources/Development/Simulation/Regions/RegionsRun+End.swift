@@ -13,7 +13,7 @@ extension RegionsRun {
 
     func mend() {
         chronicle.note("all is mended")
-        for region in regions { region.world.mendAll() }
+        for region in regions { region.world.mendAll(calmIn: Self.healingTime) }
         chronicle.run(for: Self.healingTime)
         for producer in producers where producer.lastSuccess < chronicle.now + .seconds(-8) {
             chronicle.violate("nobody has been able to write to \(producer.partition) again")
