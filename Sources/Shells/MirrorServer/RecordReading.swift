@@ -7,14 +7,18 @@ import Records
 extension KafkaClient {
     /// Reads the records of a partition that are in `range`, in order, as one fetch after another brings them: also those
     /// of transactions that were aborted, and no markers.
+    /// - Parameter leaderEpoch: refuses what leaders of another epoch have; nil takes it from any.
     func readRecords(
-        of partition: TopicPartition, in range: Range<Offset>, _ take: ([Record]) async throws -> Void
+        of partition: TopicPartition, in range: Range<Offset>, leaderEpoch: LeaderEpoch? = nil,
+        _ take: ([Record]) async throws -> Void
     ) async throws {
+        var fetch = RawFetch()
+        fetch.leaderEpochs[partition] = leaderEpoch
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let bytes = try await retrying { [offset] in
+            let bytes = try await retrying { [offset, fetch] in
                 let connection = try await connection(for: .leader(partition))
-                guard let answer = try await RawFetch()([(partition, offset)], on: connection).first else {
+                guard let answer = try await fetch([(partition, offset)], on: connection).first else {
                     throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
                 }
                 try ClientFault.check(answer.error.rawValue, "\(partition) at \(offset)")

@@ -26,3 +26,16 @@ extension RecordBatchBuilder {
             ])
     }
 }
+
+extension Record {
+    /// Where a record of a quarantine topic stood; nil when it does not say.
+    package var quarantinedPlace: (partition: Int32, offset: Offset)? {
+        func number(_ name: String) -> Int64? {
+            headers.last { $0.name == name }?.value.flatMap { Int64(String(buffer: $0)) }
+        }
+        guard let partition = number(QuarantineRecords.partitionHeader).flatMap(Int32.init(exactly:)),
+            let offset = number(QuarantineRecords.offsetHeader)
+        else { return nil }
+        return (partition, offset)
+    }
+}

@@ -59,7 +59,7 @@ package struct HomeReturn: Sendable {
             told.partitions.append(ReturnReport.Partition(partition: partition.partition, cut: cut, end: own.end))
         }
         if isRehearsal { return told }
-        try await keep(partitions, &told, homeEpoch: home.standing.homeEpoch)
+        try await keep(partitions, in: logs.ownEpochs, &told, homeEpoch: home.standing.homeEpoch)
         let cuts = told.partitions.map { (TopicPartition(topic: name, partition: $0.partition), $0.cut) }
         told.groupFaults = try await GroupClamp(cluster: target).setBack(to: Dictionary(uniqueKeysWithValues: cuts))
         var rewind = Administrator.MirrorChange(.rewind, name, homeEpoch: home.standing.homeEpoch)
@@ -75,7 +75,8 @@ package struct HomeReturn: Sendable {
     }
 
     private typealias Logs = (
-        found: [(partition: TopicPartition, own: PartitionStanding, home: PartitionStanding)], obstacle: String?
+        found: [(partition: TopicPartition, own: PartitionStanding, home: PartitionStanding)],
+        ownEpochs: [TopicPartition: LeaderEpoch], obstacle: String?
     )
 
     /// How leaders at both sides see partitions, once all of them have heard where the home is; or why they cannot be
@@ -93,7 +94,7 @@ package struct HomeReturn: Sendable {
     private func look(at partitions: [TopicPartition]) async throws -> Logs {
         let theirs = try await source.describeMirrors(partitions)
         let ours = try await target.describeMirrors(partitions)
-        var logs: Logs = ([], nil)
+        var logs: Logs = ([], ours.mapValues(\.leaderEpoch), nil)
         for partition in partitions {
             guard let own = ours[partition].map({ PartitionStanding($0) }),
                 let home = theirs[partition].map({ PartitionStanding($0) })
@@ -112,15 +113,18 @@ package struct HomeReturn: Sendable {
 
     /// Keeps what will be dropped.
     private func keep(
-        _ partitions: [TopicPartition], _ told: inout ReturnReport.Topic, homeEpoch: Int32
+        _ partitions: [TopicPartition], in leaderEpochs: [TopicPartition: LeaderEpoch],
+        _ told: inout ReturnReport.Topic, homeEpoch: Int32
     ) async throws {
         guard let topic = partitions.first?.topic, told.partitions.contains(where: { $0.cut < $0.end }) else { return }
-        let quarantine = Quarantine(of: topic, homeEpoch: homeEpoch, at: ends.target)
+        var quarantine = Quarantine(of: topic, homeEpoch: homeEpoch, at: ends.target)
         try await quarantine.open(replicas: ends.settings.replication.remoteTopics)
         told.quarantineTopic = quarantine.topic
         for (place, partition) in partitions.enumerated() {
             let (cut, end) = (told.partitions[place].cut, told.partitions[place].end)
-            if cut < end { told.partitions[place].keptRecords = try await quarantine.keep(partition, cut..<end) }
+            guard cut < end, let leaderEpoch = leaderEpochs[partition] else { continue }
+            told.partitions[place].keptRecords = try await quarantine.keep(
+                partition, cut..<end, leaderEpoch: leaderEpoch)
         }
     }
 }

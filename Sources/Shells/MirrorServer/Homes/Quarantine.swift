@@ -12,6 +12,9 @@ struct Quarantine: Sendable {
 
     let cluster: KafkaClient
     let topic: String
+    /// How many records of each partition are kept already, and up to where, by a return that was killed: these are never
+    /// written again, for what stands there now may be the new home's.
+    private var kept: [Int32: (end: Offset, count: Int64)] = [:]
 
     /// - Parameter homeEpoch: of the home that does not have the records.
     init(of topic: String, homeEpoch: Int32, at cluster: KafkaClient) {
@@ -19,21 +22,33 @@ struct Quarantine: Sendable {
         self.topic = QuarantineRecords.topic(of: topic, homeEpoch: homeEpoch)
     }
 
-    /// Begins with an empty topic: what a return that was killed has left there is written again.
-    func open(replicas: Int16?) async throws {
+    /// Makes the topic, or finds out what is kept in it.
+    mutating func open(replicas: Int16?) async throws {
         let administrator = Administrator(cluster)
-        if try await administrator.topics([topic])[topic] != nil {
-            try await administrator.deleteTopic(topic)
-            while try await administrator.topics([topic])[topic] != nil { try await Task.sleep(for: .milliseconds(50)) }
-        }
         try await administrator.create(
             topic, partitions: 1, replicas: replicas, configuration: ["retention.ms": "-1"])
+        let place = TopicPartition(topic: topic, partition: 0)
+        let end = try await administrator.offsets(.latest, of: [place])[place]?.offset ?? 0
+        var kept: [Int32: (end: Offset, count: Int64)] = [:]
+        try await cluster.readRecords(of: place, in: 0..<max(0, end)) { records in
+            for record in records {
+                guard let (partition, offset) = record.quarantinedPlace else { continue }
+                let before = kept[partition] ?? (0, 0)
+                kept[partition] = (max(before.end, offset + 1), before.count + 1)
+            }
+        }
+        self.kept = kept
     }
 
-    /// Copies what stands in `range`. Returns how many records that were.
-    func keep(_ partition: TopicPartition, _ range: Range<Offset>) async throws -> Int64 {
-        var count: Int64 = 0
-        try await cluster.readRecords(of: partition, in: range) { records in
+    /// Copies what stands in `range` and is not kept yet. Returns how many records of the partition are kept.
+    /// - Parameter leaderEpoch: in which the partition was found to be the old home's.
+    func keep(
+        _ partition: TopicPartition, _ range: Range<Offset>, leaderEpoch: LeaderEpoch
+    ) async throws -> Int64 {
+        var (end, count) = kept[partition.partition] ?? (0, 0)
+        end = max(end, range.lowerBound)
+        guard end < range.upperBound else { return count }
+        try await cluster.readRecords(of: partition, in: end..<range.upperBound, leaderEpoch: leaderEpoch) { records in
             count += Int64(records.count)
             var builder = RecordBatchBuilder()
             for record in records {
