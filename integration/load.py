@@ -129,13 +129,13 @@ def close(consumer):
     closing.join(10)
 
 
-def read_all(address, topic, **settings):
+def read_all(address, topic, partitions=range(PARTITIONS), **settings):
     """All numbers of a topic by partition, in order of offsets."""
     consumer = Consumer({
         "bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False,
         "enable.partition.eof": False} | settings)
     found = {}
-    for partition in range(PARTITIONS):
+    for partition in partitions:
         place = TopicPartition(topic, partition)
         # Who is asked may have handed its leadership over just now.
         _, end = eventually(lambda: consumer.get_watermark_offsets(place, timeout=DEADLINE), f"{place} has a leader")

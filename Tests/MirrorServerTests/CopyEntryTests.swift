@@ -34,7 +34,7 @@ import Testing
 
     private func begun() -> CopyEntry {
         var entry = CopyEntry(remote: TopicPartition(topic: "r", partition: 0), stored: nil, leader: nil)
-        entry.spareProducer = 33
+        entry.spareProducer = SpareProducer(id: 33)
         entry.copy.targetStands(at: .init(offset: 0, last: nil), source: 0...99)
         return entry
     }
@@ -93,7 +93,7 @@ import Testing
         var entry = begun()
         let target = try RecordBatch(reading: batch(at: 0, ["a"], producer: 7))
         for round in 0..<2 {
-            entry.interrupt(.outOfOrderSequenceNumber, now: .now)
+            entry.interrupt(.outOfOrderSequenceNumber, now: .now, generation: round + 1)
             entry.copy.targetStands(at: .init(offset: 0, last: (target.header, target.mark)), source: 0...99)
             #expect((entry.copy.producer == nil) == (round == 1))
         }

@@ -20,7 +20,7 @@ import Testing
     }
 
     private func follow(_ table: PartitionTable) {
-        table.follow([Self.partition: (remote: Self.remote, leader: Self.broker, stored: nil)])
+        table.follow([Self.partition: PartitionTable.Place(remote: Self.remote, leader: Self.broker)])
     }
 
     private func locate(_ table: PartitionTable) {
@@ -30,7 +30,8 @@ import Testing
         #expect(table.toLocate(Self.broker, now: later).isEmpty)
         table.located([
             Self.partition: PartitionTable.Located(
-                target: PartitionCopy.TargetEnd(offset: 0, last: nil), source: 0...100, spareProducer: 33)
+                target: PartitionCopy.TargetEnd(offset: 0, last: nil), source: 0...100,
+                spareProducer: SpareProducer(id: 33))
         ])
     }
 
@@ -120,7 +121,7 @@ import Testing
         table.located([
             Self.partition: PartitionTable.Located(
                 target: PartitionCopy.TargetEnd(offset: 20, last: (last.header, last.mark)), source: 0...100,
-                spareProducer: 33)
+                spareProducer: SpareProducer(id: 33))
         ])
         let first = claim(table)
         #expect(table.take([answer(0..<10)], of: first).isEmpty)

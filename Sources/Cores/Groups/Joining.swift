@@ -7,7 +7,10 @@ extension GroupRegistry {
         guard !request.groupId.isEmpty else {
             return step.refuseJoin(client.ticket, memberID: request.memberId, .invalidGroupId)
         }
-        guard settings.sessionTimeoutsInMilliseconds.contains(request.sessionTimeoutMs) else {
+        guard
+            MirrorMembers.allowsSession(
+                request.sessionTimeoutMs, protocolType: request.protocolType, settings)
+        else {
             return step.refuseJoin(client.ticket, memberID: request.memberId, .invalidSessionTimeout)
         }
         if !isLive(request.groupId) {

@@ -13,7 +13,7 @@ extension LiveGroup {
         step.report(
             id, "preparing to rebalance in state \(state.rawValue), generation \(generation), because \(reason)")
         if state == .empty {
-            let delay = step.settings.initialRebalanceDelay
+            let delay = MirrorMembers.initialDelay(protocolType: protocolType, step.settings)
             gathering = Gathering(
                 deadline: step.now + delay, extensible: max(.zero, rebalanceTimeout - delay))
         } else {

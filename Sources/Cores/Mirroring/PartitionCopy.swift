@@ -150,8 +150,11 @@ package struct PartitionCopy: Sendable {
     }
 
     /// A producer id for a target that told none.
-    package mutating func use(_ id: ProducerID, epoch: Int16) {
-        producer = ProducerPosition(id: id, epoch: epoch, nextSequence: 0)
+    /// - Parameter continues: whether others may begin with it too, who must then begin alike: its sequences are the
+    ///   target's offsets, and the target takes what two of them send once.
+    package mutating func use(_ id: ProducerID, epoch: Int16, continues: Bool = false) {
+        let end = continues ? acknowledged?.target ?? 0 : 0
+        producer = ProducerPosition(id: id, epoch: epoch, nextSequence: Int32(end % (Offset(Int32.max) + 1)))
     }
 
     /// The batch of the source's records `source` goes out as `count` records. Returns under which producer and
@@ -168,6 +171,9 @@ package struct PartitionCopy: Sendable {
 
     /// Batches sent and not yet acknowledged.
     private var underWayCount: Int { underWay.count - answered }
+
+    /// Whether nothing is under way.
+    package var isQuiet: Bool { underWayCount == 0 }
 
     /// The target has the batch sent first of those under way.
     /// - Parameter offset: of its first record; nil when the target only says that it has it.

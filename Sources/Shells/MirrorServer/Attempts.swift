@@ -38,10 +38,11 @@ struct Attempts: Sendable {
     /// - Parameters:
     ///   - settingsInterval: how often settings are compared; nil for the first time only.
     ///   - look: is told whether to compare settings.
+    ///   - isUrgent: whether a look is wanted before its time.
     ///   - begun: called after the first look.
     func look(
         every interval: Duration, settingsEvery settingsInterval: Duration?,
-        _ look: (_ comparesSettings: Bool) async throws -> Void, begun: () -> Void
+        _ look: (_ comparesSettings: Bool) async throws -> Void, isUrgent: () -> Bool, begun: () -> Void
     ) async {
         let first: Void? = await untilDone("topics") { try await look(true) }
         guard first != nil else { return }
@@ -50,7 +51,7 @@ struct Attempts: Sendable {
         var lookedAt = ContinuousClock.now
         while await Self.pause(.seconds(1)) {
             let now = ContinuousClock.now
-            guard now - lookedAt >= interval || health.isFailing else { continue }
+            guard now - lookedAt >= interval || health.isFailing || isUrgent() else { continue }
             let compares = settingsInterval.map { now - comparedAt >= $0 } ?? false
             do {
                 try await look(compares)

@@ -16,6 +16,7 @@ struct CompatibleCopy: Sendable {
     let clients: LinkClients
     let provenance: Provenance
     let attempts: Attempts
+    let sharing: LinkSharing
     let figures: LinkFigures
     let logger: Logger
 
@@ -23,19 +24,31 @@ struct CompatibleCopy: Sendable {
 
     /// Works until it is cancelled; then writes down where it stands.
     func run() async {
-        let table = PartitionTable(health: health)
+        let table = PartitionTable(health: health, lease: sharing.lease)
         let store = PositionStore(
             target: clients.target, group: MirroredPosition.group(source: settings.source), table: table)
-        guard let stored = await attempts.untilDone("positions", { try await store.load() }) else { return }
         let follower = TopicFollower(
-            settings: settings, clients: clients, table: table, stored: stored, provenance: provenance, logger: logger)
+            settings: settings, clients: clients, table: table, provenance: provenance, logger: logger)
         let checkpointer = Checkpointer(settings, clients, table)
-        figures.show(table, checkpointer)
+        figures.show(table, checkpointer, sharing: sharing)
+        let course = LinkSharing.Course {
+            table.remember(try await store.load())
+        } letGo: {
+            try await store.store()
+        } newProducerID: {
+            try await Locator.newProducer(clients.target)
+        }
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { await sharing.run(table, course) }
             group.addTask { await pumps(table, store) }
             group.addTask {
+                await sharing.settled()
                 await attempts.look(every: settings.topicsInterval, settingsEvery: settings.topicSettingsInterval) {
-                    try await follower.follow(comparesSettings: $0)
+                    let changesTopics = sharing.hasDuties
+                    try await follower.follow(comparesSettings: $0, changesTopics: changesTopics)
+                    sharing.looked(withDuties: changesTopics, table)
+                } isUrgent: {
+                    sharing.wantsLook(table)
                 } begun: {
                     logger.info(
                         "\(settings.name): copies topics", metadata: ["partitions": "\(table.partitionCount)"])
@@ -50,6 +63,7 @@ struct CompatibleCopy: Sendable {
         } catch {
             logger.warning("\(settings.name): positions were not written down: \(error)")
         }
+        await sharing.leave()
     }
 
     /// Waits for the answers still to come, though the task has been cancelled.
@@ -65,7 +79,7 @@ struct CompatibleCopy: Sendable {
     private func pumps(_ table: PartitionTable, _ store: PositionStore) async {
         let locator = Locator(
             source: clients.source, target: clients.target, table: table, store: store,
-            storesFirst: settings.plan.policy.naming == .identity)
+            storesFirst: settings.plan.policy.naming == .identity, sharedProducer: { sharing.producerID })
         await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
             let lanes = Lanes()
             return clients.sourceData.enumerated().map { lane, source -> @Sendable () async -> Void in

@@ -11,6 +11,13 @@ struct OutgoingBatch: Sendable {
     var load: CopyLoad
 }
 
+/// A producer id to begin a partition with.
+struct SpareProducer: Sendable {
+    var id: ProducerID = -1
+    /// Whether all processes that share the link begin with it.
+    var isShared = false
+}
+
 /// One partition in the hands of a link: its copy's state, and what the shell keeps beside it.
 struct CopyEntry {
     /// How much of one partition a fetch brings when there is more behind it.
@@ -20,15 +27,17 @@ struct CopyEntry {
     var copy: PartitionCopy
     /// The broker of the source that leads it.
     var leader: BrokerID?
-    /// Counts interruptions: answers to what was sent before one are not looked at.
+    /// Another one after every interruption: answers to what was sent before one are not looked at.
     private(set) var generation: Int
+    /// Somebody else is to copy it: it is not read any more.
+    var isRetiring = false
     var backoff = Backoff()
     /// Interrupted, and nothing has succeeded since.
     var isTroubled = false
     /// Refusals of sequences since the last success.
     var sequenceRefusals = 0
     /// For a target whose last batch tells no producer.
-    var spareProducer: ProducerID = -1
+    var spareProducer = SpareProducer()
     /// Offset syncs to be written.
     var syncs: [MirroredPosition] = []
     /// The positions last written down, and last told as an offset sync.
@@ -49,7 +58,7 @@ struct CopyEntry {
     /// Somebody sends what was in the outbox, and has to look there again afterwards: so nothing overtakes.
     var isSending = false
 
-    /// - Parameter generation: behind those of entries of the same partition before it.
+    /// - Parameter generation: one that no partition of the table ever had.
     init(remote: TopicPartition, stored: MirroredPosition?, leader: BrokerID?, generation: Int = 0) {
         self.remote = remote
         self.generation = generation
@@ -140,7 +149,7 @@ struct CopyEntry {
     private mutating func forward(
         _ batch: RecordBatch, of source: RecordBatchHeader, _ unixMilliseconds: Int64
     ) -> OutgoingBatch {
-        if copy.producer == nil { copy.use(spareProducer, epoch: 0) }
+        if copy.producer == nil { copy.use(spareProducer.id, epoch: 0, continues: spareProducer.isShared) }
         let first = max(source.baseOffset, 0)
         batch.take(copy.sent(first..<source.nextOffset, count: batch.header.recordCount))
         var load = CopyLoad()
@@ -161,7 +170,7 @@ struct CopyEntry {
     }
 
     /// Something went wrong: the target is asked anew after a pause.
-    mutating func interrupt(_ code: ErrorCode?, now: ContinuousClock.Instant) {
+    mutating func interrupt(_ code: ErrorCode?, now: ContinuousClock.Instant, generation: Int) {
         switch code {
         case .outOfOrderSequenceNumber?: sequenceRefusals += 1
         // What these say of the producer does not change by asking again.
@@ -172,7 +181,7 @@ struct CopyEntry {
         copy.failed(losesSequence: sequenceRefusals > 1)
         ahead = nil
         isAsked = false
-        generation += 1
+        self.generation = generation
         isTroubled = true
         backoff.failed(now)
     }

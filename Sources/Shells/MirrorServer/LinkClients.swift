@@ -9,16 +9,22 @@ struct LinkClients: Sendable {
     /// One for every lane of reading.
     let sourceData: [KafkaClient]
     let targetData: KafkaClient
+    /// For the group in which processes share the link, at its target; nil when it is not shared.
+    let sharing: (joining: KafkaClient, living: KafkaClient)?
 
-    init(source: ClusterClients, target: ClusterClients) {
+    init(
+        source: ClusterClients, target: ClusterClients, sharing: (joining: KafkaClient, living: KafkaClient)? = nil
+    ) {
         self.source = source.questions
         self.target = target.questions
         sourceData = source.data
         targetData = target.data[0]
+        self.sharing = sharing
     }
 
     func close() async {
-        for client in [source, target, targetData] + sourceData { await client.close() }
+        let shared = sharing.map { [$0.joining, $0.living] } ?? []
+        for client in [source, target, targetData] + sourceData + shared { await client.close() }
     }
 }
 

@@ -13,6 +13,8 @@ struct Locator: Sendable {
     let store: PositionStore
     /// Whether positions are written down before the first record goes out.
     let storesFirst: Bool
+    /// What all processes that share the link begin partitions with; -1 for nothing.
+    let sharedProducer: @Sendable () -> ProducerID
 
     /// Asks for all at once; when that fails, for each alone, so that one partition without a leader stops no other.
     func locate(_ partitions: [(source: TopicPartition, remote: TopicPartition)]) async {
@@ -36,13 +38,20 @@ struct Locator: Sendable {
         let starts = try await sources.offsets(.earliest, of: names)
         let ends = try await sources.offsets(.latest, of: names, readsCommitted: true)
         let targetEnds = try await Administrator(target).offsets(.latest, of: partitions.map(\.remote))
-        let spare = try await newProducer()
+        let shared = sharedProducer()
+        var fresh: ProducerID?
         var located: [TopicPartition: PartitionTable.Located] = [:]
         for (partition, remote) in partitions {
             guard let start = starts[partition]?.offset, let end = ends[partition]?.offset,
                 let targetEnd = targetEnds[remote]?.offset
             else { throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)") }
             let last = targetEnd > 0 ? try await lastBatch(of: remote, end: targetEnd) : nil
+            var spare = SpareProducer(id: shared, isShared: true)
+            if shared < 0 || table.needsNewProducer(partition) {
+                let id: ProducerID = if let fresh { fresh } else { try await Self.newProducer(target) }
+                fresh = id
+                spare = SpareProducer(id: id)
+            }
             located[partition] = PartitionTable.Located(
                 target: PartitionCopy.TargetEnd(offset: targetEnd, last: last.map { ($0.header, $0.mark) }),
                 source: start...max(start, end), spareProducer: spare)
@@ -71,7 +80,7 @@ struct Locator: Sendable {
     }
 
     /// A producer id without a transaction.
-    private func newProducer() async throws -> ProducerID {
+    static func newProducer(_ target: KafkaClient) async throws -> ProducerID {
         var request = InitProducerIdRequest()
         request.transactionalId = nil
         request.transactionTimeoutMs = 60_000

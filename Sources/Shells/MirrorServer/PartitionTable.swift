@@ -7,7 +7,7 @@ import Records
 import Synchronization
 
 /// All partitions of one link. Pumps, answers of the target, and the writers of positions and checkpoints meet here.
-final class PartitionTable: CopyTable {
+final class PartitionTable: SharedTable {
     /// Where one lane of a pump reads: nobody else reads there until it was taken or given back.
     struct Claim: Sendable {
         var positions: [(partition: TopicPartition, offset: Offset)] = []
@@ -29,17 +29,46 @@ final class PartitionTable: CopyTable {
     struct Located: Sendable {
         var target: PartitionCopy.TargetEnd
         var source: ClosedRange<Offset>
-        var spareProducer: ProducerID
+        var spareProducer: SpareProducer
+    }
+
+    /// Where a partition goes, and who leads it at the source.
+    struct Place: Sendable {
+        var remote: TopicPartition
+        var leader: BrokerID?
     }
 
     private struct State {
         var entries: [TopicPartition: CopyEntry] = [:]
+        var places: [TopicPartition: Place] = [:]
+        /// Those that are copied here; nil for all.
+        var owned: Set<TopicPartition>?
+        /// What was written down of partitions before they were copied here, by remote name.
+        var remembered: [TopicPartition: MirroredPosition] = [:]
         var underWayInBytes = 0
         var acknowledgedBytes = 0
         /// How many claims there have been.
         var claims = 0
-        /// Behind that of every entry that has gone.
-        var firstGeneration = 0
+        /// Another one for each entry and interruption, so that no answer is taken for one to something else.
+        var generations = 0
+
+        /// Lets the entries be those that there are and that are copied here.
+        mutating func keepOwned() {
+            for gone in entries.keys where places[gone] == nil || !(owned?.contains(gone) ?? true) {
+                emptyOutbox(of: gone)
+                entries[gone] = nil
+            }
+            for (partition, place) in places where owned?.contains(partition) ?? true {
+                if entries[partition] == nil {
+                    generations += 1
+                    entries[partition] = CopyEntry(
+                        remote: place.remote, stored: remembered[place.remote], leader: place.leader,
+                        generation: generations)
+                } else {
+                    entries[partition]?.leader = place.leader
+                }
+            }
+        }
 
         /// Adds to a claim where a partition is read next.
         /// - Returns: whether there was a place that nobody reads.
@@ -68,35 +97,61 @@ final class PartitionTable: CopyTable {
 
     private let state = Mutex(State())
     private let health: LinkHealth
+    private let lease: WriteLease
     /// Rung when something has changed that a pump may wait for.
     let changed = Bells()
     /// Rung when the last answer under way has come.
     let idle = Bell()
 
-    init(health: LinkHealth) { self.health = health }
+    init(health: LinkHealth, lease: WriteLease = WriteLease()) {
+        self.health = health
+        self.lease = lease
+    }
 
     // MARK: Which partitions
 
     /// Takes over which partitions there are and who leads them, by their names at the source.
-    func follow(_ partitions: [TopicPartition: (remote: TopicPartition, leader: BrokerID?, stored: MirroredPosition?)])
-    {
+    func follow(_ places: [TopicPartition: Place]) {
         state.withLock { state in
-            for (gone, entry) in state.entries where partitions[gone] == nil {
-                state.emptyOutbox(of: gone)
-                state.firstGeneration = max(state.firstGeneration, entry.generation + 1)
-                state.entries[gone] = nil
-            }
-            for (partition, place) in partitions {
-                if state.entries[partition] == nil {
-                    state.entries[partition] = CopyEntry(
-                        remote: place.remote, stored: place.stored, leader: place.leader,
-                        generation: state.firstGeneration)
-                } else {
-                    state.entries[partition]?.leader = place.leader
-                }
-            }
+            state.places = places
+            state.keepOwned()
         }
         changed.ring()
+    }
+
+    /// Takes over what was written down, for partitions that are not copied here yet.
+    func remember(_ positions: [TopicPartition: MirroredPosition]) {
+        state.withLock { $0.remembered = positions }
+    }
+
+    var known: Set<TopicPartition> { state.withLock { Set($0.places.keys) } }
+
+    func own(_ partitions: Set<TopicPartition>?) {
+        state.withLock { state in
+            state.owned = partitions
+            for partition in state.entries.keys { state.entries[partition]?.isRetiring = false }
+            state.keepOwned()
+        }
+        changed.ring()
+    }
+
+    func retire(_ partitions: Set<TopicPartition>) {
+        state.withLock { state in
+            for partition in partitions { state.entries[partition]?.isRetiring = true }
+        }
+    }
+
+    func isQuiet(_ partitions: Set<TopicPartition>) -> Bool {
+        state.withLock { state in partitions.allSatisfy { state.entries[$0]?.copy.isQuiet ?? true } }
+    }
+
+    func readings() -> [TopicPartition: LoadMeter.Reading] {
+        state.withLock { state in
+            state.entries.mapValues { entry in
+                LoadMeter.Reading(
+                    bytes: entry.tally.bytes, lagInBytes: entry.tally.bytes(ofRecords: entry.lag ?? 0) ?? 0)
+            }
+        }
     }
 
     var partitionCount: Int { state.withLock { $0.entries.count } }
@@ -114,6 +169,7 @@ final class PartitionTable: CopyTable {
         state.withLock { state in
             let due = state.entries.filter {
                 $0.value.leader == broker && $0.value.copy.state == .locating && $0.value.isDue(now)
+                    && !$0.value.isRetiring
             }
             for partition in due.keys { state.entries[partition]?.isAsked = true }
             return due.map { ($0.key, $0.value.remote) }.sorted { $0.0 < $1.0 }
@@ -126,7 +182,9 @@ final class PartitionTable: CopyTable {
         state.withLock { state in
             var share = LaneShare()
             for (partition, entry) in state.entries
-            where entry.leader == broker && entry.copy.state != .locating && entry.isDue(now) {
+            where entry.leader == broker && entry.copy.state != .locating && entry.isDue(now)
+                && !entry.isRetiring
+            {
                 if entry.copy.nextOffset < entry.sourceEnd {
                     share.behind.append((entry.lastClaim, partition))
                 } else {
@@ -149,6 +207,11 @@ final class PartitionTable: CopyTable {
     }
 
     var underWayInBytes: Int { state.withLock { $0.underWayInBytes } }
+
+    /// Whether the target has refused what went on under the producer that it told.
+    func needsNewProducer(_ partition: TopicPartition) -> Bool {
+        state.withLock { ($0.entries[partition]?.sequenceRefusals ?? 0) > 1 }
+    }
 
     func located(_ found: [TopicPartition: Located]) {
         state.withLock { state in
@@ -175,7 +238,8 @@ final class PartitionTable: CopyTable {
                 let partition = answer.partition
                 silent[partition] = nil
                 guard var entry = state.entries[partition], entry.copy.state != .locating,
-                    entry.generation == claim.generations[partition], let offset = claim.offsets[partition]
+                    entry.generation == claim.generations[partition], let offset = claim.offsets[partition],
+                    !entry.isRetiring
                 else { continue }
                 guard answer.error == .none else {
                     faults.append((partition, answer.error, "reading: \(answer.error)"))
@@ -211,7 +275,8 @@ final class PartitionTable: CopyTable {
     /// What is to be sent of partitions of which nobody else sends. Who sends it says so by ``sent(_:)`` when it is on its
     /// way, and looks here again.
     func toSend(_ partitions: [TopicPartition]) -> [Outgoing] {
-        state.withLock { state in
+        guard lease.isHeld else { return [] }
+        return state.withLock { state in
             var outgoing: [Outgoing] = []
             for partition in partitions {
                 guard let entry = state.entries[partition], !entry.isSending, !entry.outbox.isEmpty else { continue }
@@ -264,7 +329,8 @@ final class PartitionTable: CopyTable {
         let isNew = state.withLock { state in
             guard state.entries[partition]?.generation == generation else { return false }
             state.emptyOutbox(of: partition)
-            state.entries[partition]?.interrupt(code, now: .now)
+            state.generations += 1
+            state.entries[partition]?.interrupt(code, now: .now, generation: state.generations)
             return true
         }
         if isNew { health.failed(partition, reason) }

@@ -22,7 +22,8 @@ struct PositionStore: Sendable {
         }
     }
 
-    /// Writes down what has changed.
+    /// Writes down what has changed here. Whose lease has ended and does so nevertheless harms nobody: what it writes was
+    /// so, and whoever goes on from there has more to compare.
     func store() async throws {
         let positions = table.positionsToStore()
         guard !positions.isEmpty else { return }

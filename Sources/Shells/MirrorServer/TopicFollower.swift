@@ -14,14 +14,14 @@ struct TopicFollower: Sendable {
     let settings: LinkSettings
     let clients: LinkClients
     let table: PartitionTable
-    /// What earlier lives wrote down.
-    let stored: [TopicPartition: MirroredPosition]
     let provenance: Provenance
     let logger: Logger
 
     /// One look at both clusters.
-    /// - Parameter comparesSettings: whether settings of topics that exist already are compared too.
-    func follow(comparesSettings: Bool) async throws {
+    /// - Parameters:
+    ///   - comparesSettings: whether settings of topics that exist already are compared too.
+    ///   - changesTopics: whether topics are made to follow; otherwise another process does that.
+    func follow(comparesSettings: Bool, changesTopics: Bool) async throws {
         let source = Administrator(clients.source)
         let target = Administrator(clients.target)
         let copies = try await copiesFromTarget()
@@ -29,6 +29,7 @@ struct TopicFollower: Sendable {
         for fork in try await forks(among: topics.keys.sorted()) { topics[fork] = nil }
         let present = try await target.topics()
         tellTable(topics, present: present)
+        guard changesTopics else { return }
         var plan = settings.plan
         plan.synchronizesSettings = plan.synchronizesSettings && comparesSettings
         var wanted: [String: TopicShape] = [:]
@@ -77,18 +78,17 @@ struct TopicFollower: Sendable {
     private func tellTable(
         _ topics: [String: ClusterMetadata.Topic], present: [String: ClusterMetadata.Topic]
     ) {
-        var partitions: [TopicPartition: (remote: TopicPartition, leader: BrokerID?, stored: MirroredPosition?)] = [:]
+        var places: [TopicPartition: PartitionTable.Place] = [:]
         for (name, topic) in topics {
             let remote = settings.plan.policy.remoteTopic(name, of: settings.source)
             let count = present[remote]?.partitions.count ?? 0
             for partition in topic.partitions where partition.index < Int32(count) {
                 let place = TopicPartition(topic: remote, partition: partition.index)
-                partitions[TopicPartition(topic: name, partition: partition.index)] = (
-                    place, partition.leader, stored[place]
-                )
+                places[TopicPartition(topic: name, partition: partition.index)] = PartitionTable.Place(
+                    remote: place, leader: partition.leader)
             }
         }
-        table.follow(partitions)
+        table.follow(places)
     }
 
     /// Topics of the source that are copies from the target. Only when names stay unchanged do they not say so

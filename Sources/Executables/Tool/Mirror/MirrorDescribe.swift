@@ -49,6 +49,12 @@ struct MirrorDescribe: AsyncParsableCommand {
             }
         }
         Table.print(rows)
+        for member in report.members {
+            Swift.print(
+                "\(member.name) at \(member.host)\(member.hasDuties ? " (with the link's duties)" : "") brings "
+                    + "\(member.partitions.count) partitions, \(member.bytesPerSecond) bytes/s: "
+                    + member.partitions.joined(separator: ", "))
+        }
         for gap in report.gaps {
             Swift.print(
                 "gap in \(gap.topic)-\(gap.partition): \(gap.kind) [\(gap.from), \(gap.to)), policy \(gap.policy): "

@@ -24,10 +24,14 @@ struct ExactEntry {
     /// Another one after every interruption: answers to what was sent before one are not looked at.
     private(set) var generation: Int
     var backoff = Backoff()
+    /// When it began to be mirrored here.
+    let begunAt = ContinuousClock.now
     var recoveryPoint = RecoveryPoint()
     var tally = CopyTally()
     /// Interrupted, and nothing has succeeded since.
     var isTroubled = false
+    /// Somebody else is to bring it: it is not read any more.
+    var isRetiring = false
     /// A question how it stands is under way.
     var isAsked = false
     /// Where it is read; nil until it is read from where it stands.
@@ -50,6 +54,9 @@ struct ExactEntry {
     }
 
     func isDue(_ now: ContinuousClock.Instant) -> Bool { !isAsked && backoff.isDue(now) }
+
+    /// How old its recovery point is; before it has one, how long that is waited for.
+    func age(at now: ContinuousClock.Instant) -> Duration { now - (recoveryPoint.moment ?? begunAt) }
 
     /// Something went wrong: both sides are asked anew after a pause.
     mutating func interrupt(now: ContinuousClock.Instant, generation: Int) {

@@ -26,7 +26,7 @@ final class ExactGroups: Sendable {
         let restarts = table.restarts
         // Who deletes a topic deletes what groups had committed in it.
         seen.withLock { seen in if seen.restarts != restarts { seen = ([:], restarts) } }
-        let partitions = Set(table.partitions)
+        let partitions = table.known
         let groups = try await source.groups().map(\.name).filter(settings.groups.contains)
         let asked = try await groups.mapConcurrently { [self] in await committedAtSource($0, in: partitions) }
         // A group whose offsets have not moved, and are at the target, needs no question there.

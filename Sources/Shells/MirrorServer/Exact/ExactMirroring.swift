@@ -15,6 +15,7 @@ struct ExactMirroring: Sendable {
     let policy: GapPolicy
     let clients: LinkClients
     let attempts: Attempts
+    let sharing: LinkSharing
     let figures: LinkFigures
     let logger: Logger
 
@@ -23,18 +24,25 @@ struct ExactMirroring: Sendable {
     /// Works until it is cancelled.
     func run() async {
         guard let clusters = await attempts.untilDone("clusters", { try await findClusters() }) else { return }
-        let table = ExactTable(health: health, limits: settings.limits)
-        figures.show(table)
+        let table = ExactTable(
+            health: health, limits: settings.limits, recoveryLimits: settings.recoveryLimits, lease: sharing.lease)
+        figures.show(table, sharing: sharing)
         let follower = ExactTopicFollower(
             settings: settings, clients: clients, clusters: clusters, table: table, health: health, logger: logger)
         let ledger = GapLedger(settings: settings, policy: policy, target: clients.target, table: table, logger: logger)
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { await sharing.run(table) }
             group.addTask { await pumps(table) }
             group.addTask { await confirm(table) }
             group.addTask { await keepLedger(ledger, follower, table) }
             group.addTask {
+                await sharing.settled()
                 await attempts.look(every: settings.topicsInterval, settingsEvery: settings.topicSettingsInterval) {
-                    try await follower.follow(comparesSettings: $0)
+                    let changesTopics = sharing.hasDuties
+                    try await follower.follow(comparesSettings: $0, changesTopics: changesTopics)
+                    sharing.looked(withDuties: changesTopics, table)
+                } isUrgent: {
+                    sharing.wantsLook(table)
                 } begun: {
                     logger.info(
                         "\(settings.name): copies topics", metadata: ["partitions": "\(table.partitions.count)"])
@@ -42,13 +50,22 @@ struct ExactMirroring: Sendable {
             }
             if let interval = settings.groupOffsetsInterval {
                 let groups = ExactGroups(settings: settings, clients: clients, table: table)
-                group.addTask { await attempts.repeatedly(interval, "group offsets") { try await groups.follow() } }
+                group.addTask {
+                    await attempts.repeatedly(interval, "group offsets") {
+                        if sharing.hasDuties { try await groups.follow() }
+                    }
+                }
             }
             if let interval = settings.quotasInterval {
                 let quotas = QuotaFollower(settings: settings, clients: clients, logger: logger)
-                group.addTask { await attempts.repeatedly(interval, "quotas") { try await quotas.follow() } }
+                group.addTask {
+                    await attempts.repeatedly(interval, "quotas") {
+                        if sharing.hasDuties { try await quotas.follow() }
+                    }
+                }
             }
         }
+        await sharing.leave()
     }
 
     /// The ids of both clusters. Throws when there is no exact mirroring between them.

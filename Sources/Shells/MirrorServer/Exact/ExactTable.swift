@@ -7,7 +7,7 @@ import Synchronization
 
 /// All partitions of a link that mirrors exactly. Pumps, answers of the target, the gap ledger and the follower of
 /// topics meet here. Names are the same at both sides.
-final class ExactTable: CopyTable {
+final class ExactTable: SharedTable {
     /// Where one lane of a pump reads: nobody else reads there until it was taken or given back.
     struct Claim: Sendable {
         var positions: [(partition: TopicPartition, offset: Offset)] = []
@@ -32,6 +32,10 @@ final class ExactTable: CopyTable {
 
     private struct State {
         var entries: [TopicPartition: ExactEntry] = [:]
+        /// All partitions, with those who lead them at the source.
+        var leaders: [TopicPartition: BrokerID?] = [:]
+        /// Those that are brought here; nil for all.
+        var owned: Set<TopicPartition>?
         var underWayInBytes = 0
         var bandwidth: Bandwidth
         /// How many claims there have been.
@@ -43,6 +47,8 @@ final class ExactTable: CopyTable {
         var synchronousTopics: Set<String> = []
         /// Partitions of those of which something was committed at the target that the source was not told.
         var unconfirmed: Set<TopicPartition> = []
+        /// How old recovery points may become, by topic, where that was said.
+        var recoveryLimits: [String: Duration] = [:]
         private var generations = 0
 
         init(_ limits: Bandwidth.Limits) { bandwidth = Bandwidth(limits) }
@@ -51,6 +57,21 @@ final class ExactTable: CopyTable {
         mutating func newGeneration() -> Int {
             generations += 1
             return generations
+        }
+
+        /// Lets the entries be those that there are and that are brought here.
+        mutating func keepOwned() {
+            for gone in entries.keys where leaders[gone] == nil || !(owned?.contains(gone) ?? true) {
+                emptyOutbox(of: gone)
+                entries[gone] = nil
+            }
+            for (partition, leader) in leaders where owned?.contains(partition) ?? true {
+                if entries[partition] == nil {
+                    entries[partition] = ExactEntry(leader: leader, generation: newGeneration())
+                } else {
+                    entries[partition]?.leader = leader
+                }
+            }
         }
 
         /// Adds to a claim where a partition is read next, unless it is read in as many places already.
@@ -94,6 +115,8 @@ final class ExactTable: CopyTable {
 
     private let state: Mutex<State>
     private let health: LinkHealth
+    private let lease: WriteLease
+    private let recoveryLimits: RecoveryLimits?
     /// Rung when something has changed that a pump may wait for.
     let changed = Bells()
     /// Rung when a gap was found, and when one has to be mended by mirroring anew.
@@ -101,8 +124,13 @@ final class ExactTable: CopyTable {
     /// Rung when the source is to be told what the target has committed.
     let commits = Bells()
 
-    init(health: LinkHealth, limits: Bandwidth.Limits = Bandwidth.Limits()) {
+    init(
+        health: LinkHealth, limits: Bandwidth.Limits = Bandwidth.Limits(), recoveryLimits: RecoveryLimits? = nil,
+        lease: WriteLease = WriteLease()
+    ) {
+        self.recoveryLimits = recoveryLimits
         self.health = health
+        self.lease = lease
         state = Mutex(State(limits))
     }
 
@@ -111,22 +139,49 @@ final class ExactTable: CopyTable {
     /// Takes over which partitions there are, who leads them at the source, and of which topics the writers wait for this
     /// link.
     func follow(_ leaders: [TopicPartition: BrokerID?], synchronous topics: Set<String> = []) {
+        let names = Set(leaders.keys.map(\.topic))
+        let limits = names.reduce(into: [String: Duration]()) { $0[$1] = recoveryLimits?.limit(of: $1) }
         state.withLock { state in
             state.synchronousTopics = topics
-            state.bandwidth.keep(Set(leaders.keys.map(\.topic)))
-            for gone in state.entries.keys where leaders[gone] == nil {
-                state.emptyOutbox(of: gone)
-                state.entries[gone] = nil
-            }
-            for (partition, leader) in leaders {
-                if state.entries[partition] == nil {
-                    state.entries[partition] = ExactEntry(leader: leader, generation: state.newGeneration())
-                } else {
-                    state.entries[partition]?.leader = leader
-                }
-            }
+            state.recoveryLimits = limits
+            state.bandwidth.keep(names)
+            state.leaders = leaders
+            state.keepOwned()
         }
         changed.ring()
+    }
+
+    var known: Set<TopicPartition> { state.withLock { Set($0.leaders.keys) } }
+
+    func own(_ partitions: Set<TopicPartition>?) {
+        state.withLock { state in
+            state.owned = partitions
+            for partition in state.entries.keys { state.entries[partition]?.isRetiring = false }
+            state.keepOwned()
+        }
+        changed.ring()
+    }
+
+    func retire(_ partitions: Set<TopicPartition>) {
+        state.withLock { state in
+            for partition in partitions { state.entries[partition]?.isRetiring = true }
+        }
+    }
+
+    func isQuiet(_ partitions: Set<TopicPartition>) -> Bool {
+        state.withLock { state in
+            partitions.allSatisfy { state.entries[$0].map { $0.partition.underWayCount == 0 } ?? true }
+        }
+    }
+
+    func readings() -> [TopicPartition: LoadMeter.Reading] {
+        state.withLock { state in
+            state.entries.mapValues { entry in
+                LoadMeter.Reading(
+                    bytes: entry.tally.bytes,
+                    lagInBytes: entry.tally.bytes(ofRecords: entry.partition.lag ?? 0) ?? 0)
+            }
+        }
     }
 
     /// Begins anew with partitions of a topic that was mirrored anew, or of which an operator has decided.
@@ -157,6 +212,7 @@ final class ExactTable: CopyTable {
         state.withLock { state in
             let due = state.entries.filter {
                 $0.value.leader == broker && $0.value.partition.state == .locating && $0.value.isDue(now)
+                    && !$0.value.isRetiring
             }
             for partition in due.keys { state.entries[partition]?.isAsked = true }
             return due.keys.sorted()
@@ -204,12 +260,18 @@ final class ExactTable: CopyTable {
     func claim(_ broker: BrokerID, lanes: Int, now: ContinuousClock.Instant) -> Claim {
         state.withLock { state in
             var share = LaneShare()
+            var behind: [ReadingOrder.Candidate] = []
+            let hasLimits = !state.recoveryLimits.isEmpty
             for (partition, entry) in state.entries
             where entry.leader == broker && entry.partition.state == .copying && entry.backoff.isDue(now)
-                && state.bandwidth.isOpen(partition.topic, at: now)
+                && !entry.isRetiring && state.bandwidth.isOpen(partition.topic, at: now)
             {
                 if entry.partition.nextOffset < entry.partition.sourceEnd {
-                    share.behind.append((entry.lastClaim, partition))
+                    let nearness =
+                        hasLimits
+                        ? RecoveryLimits.nearness(
+                            of: entry.age(at: now), to: state.recoveryLimits[partition.topic]) : 0
+                    behind.append(.init(partition, lastClaim: entry.lastClaim, nearness: nearness))
                 } else {
                     share.idle.append(partition)
                 }
@@ -218,6 +280,7 @@ final class ExactTable: CopyTable {
             var claim = Claim()
             claim.mostBytes = state.bandwidth.portion
             claim.mostBytesOfPartition = state.bandwidth.portionOfPartition
+            share.behind = ReadingOrder.order(behind, for: state.claims).enumerated().map { ($0.offset, $0.element) }
             share.ask(lanes: lanes) { state.ask($0, places: $1, for: &claim) }
             return claim
         }
@@ -248,7 +311,8 @@ final class ExactTable: CopyTable {
                 // Also what is of no use any more has come all the way.
                 state.bandwidth.count(answer.records.readableBytes, of: partition.topic, at: .now)
                 guard var entry = state.entries[partition], entry.partition.state == .copying,
-                    entry.generation == claim.generations[partition], let offset = claim.offsets[partition]
+                    entry.generation == claim.generations[partition], let offset = claim.offsets[partition],
+                    !entry.isRetiring
                 else { continue }
                 guard answer.error == .none else {
                     faults.append((partition, "reading: \(answer.error)"))
@@ -287,7 +351,8 @@ final class ExactTable: CopyTable {
     /// What is to be sent of partitions of which nobody else sends. Who sends it says so by ``sent(_:)`` when it is on its
     /// way, and looks here again.
     func toSend(_ partitions: [TopicPartition]) -> [Outgoing] {
-        state.withLock { state in
+        guard lease.isHeld else { return [] }
+        return state.withLock { state in
             var outgoing: [Outgoing] = []
             for partition in partitions {
                 guard let entry = state.entries[partition], !entry.isSending, !entry.outbox.isEmpty,
@@ -311,10 +376,11 @@ final class ExactTable: CopyTable {
 
     /// Appends without records that let logs of partitions led by `broker` begin where the source's do.
     func preparations(_ broker: BrokerID, now: ContinuousClock.Instant) -> [Outgoing] {
-        state.withLock { state in
+        guard lease.isHeld else { return [] }
+        return state.withLock { state in
             var outgoing: [Outgoing] = []
             for partition in state.entries.keys.sorted() {
-                guard var entry = state.entries[partition], entry.leader == broker, entry.isDue(now),
+                guard var entry = state.entries[partition], entry.leader == broker, entry.isDue(now), !entry.isRetiring,
                     let mirror = entry.mirror, let append = entry.partition.preparation()
                 else { continue }
                 outgoing.append(
@@ -488,7 +554,8 @@ final class ExactTable: CopyTable {
                     CopyFigures.Partition(
                         partition: partition, remote: partition, state: entry.partition.state.name,
                         cause: entry.partition.state.gap?.description, end: entry.partition.acknowledgedEnd,
-                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment, tally: entry.tally,
+                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment,
+                        recoveryLimit: state.recoveryLimits[partition.topic], tally: entry.tally,
                         synchrony: state.synchronousTopics.contains(partition.topic) ? entry.synchrony : nil)
                 }
                 .sorted { $0.partition < $1.partition },

@@ -41,8 +41,10 @@ final class ExactTopicFollower: Sendable {
     }
 
     /// One look at both clusters.
-    /// - Parameter comparesSettings: whether settings of topics that are mirrored already are compared too.
-    func follow(comparesSettings: Bool) async throws {
+    /// - Parameters:
+    ///   - comparesSettings: whether settings of topics that are mirrored already are compared too.
+    ///   - changesTopics: whether what is found is also done; otherwise another process does it.
+    func follow(comparesSettings: Bool, changesTopics: Bool) async throws {
         let all = try await source.topics()
         let present = all.filter {
             settings.plan.topics.contains($0.key) && !settings.plan.policy.isInternal($0.key)
@@ -71,9 +73,11 @@ final class ExactTopicFollower: Sendable {
             case .blocked(let reason): leftOut["topic \(name)"] = reason
             }
         }
-        leftOut.merge(try await apply(changes)) { $1 }
-        leftOut.merge(try await fenceSource(fences)) { $1 }
-        leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
+        if changesTopics {
+            leftOut.merge(try await apply(changes)) { $1 }
+            leftOut.merge(try await fenceSource(fences)) { $1 }
+            leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
+        }
         health.leavesOut(leftOut)
         let synchronous = mirrored.keys.filter { sources[$0]?.settings[Synchrony.linkKey] == settings.name }
         try await tellTable(mirrored, synchronous: Set(synchronous))

@@ -24,6 +24,8 @@ struct CopyFigures: Sendable {
         /// nil before it is known.
         var lag: Offset?
         var recoveryPoint: ContinuousClock.Instant?
+        /// How old it may become; nil when nobody has said.
+        var recoveryLimit: Duration?
         var tally: CopyTally
         /// What the source's leader last said; nil before that, and for topics whose writers do not wait for the link.
         var synchrony: Synchrony?
@@ -95,6 +97,12 @@ extension CopyFigures.Partition {
                 Metric.gauge(
                     "martlet_mirror_lag_seconds", lag == 0 ? 0 : (now - recoveryPoint) / .seconds(1),
                     "Age of the moment up to which the target has all that the source had committed."))
+        }
+        if let recoveryLimit {
+            metrics.append(
+                Metric.gauge(
+                    "martlet_mirror_lag_limit_seconds", recoveryLimit / .seconds(1),
+                    "How old that moment may become, by mirror.recovery.point.limits."))
         }
         if let synchrony {
             metrics.append(

@@ -10,6 +10,8 @@ final class LinkFigures: Sendable {
         var table: (any CopyTable)?
         /// nil for links that write no checkpoints.
         var checkpointer: Checkpointer?
+        /// nil before the link works.
+        var sharing: LinkSharing?
     }
 
     let link: String
@@ -29,9 +31,10 @@ final class LinkFigures: Sendable {
     }
 
     /// From now on the link's partitions are there.
-    func show(_ table: any CopyTable, _ checkpointer: Checkpointer? = nil) {
+    func show(_ table: any CopyTable, _ checkpointer: Checkpointer? = nil, sharing: LinkSharing) {
         shown.withLock { shown in
             shown.table = table
+            shown.sharing = sharing
             shown.checkpointer = checkpointer
         }
     }
@@ -52,6 +55,7 @@ final class LinkFigures: Sendable {
         }
         guard let settings = shown.settings else { return metrics }
         if settings.isOfInterest { metrics += Self.standing(settings).map { $0.of(label + $0.labels) } }
+        if let standing = shown.sharing?.standing { metrics += Self.sharing(standing).map { $0.of(label + $0.labels) } }
         if let figures = shown.table?.figures() {
             metrics += figures.metrics(link: link, faults: faults, at: now)
             metrics += MirrorMakerFigures.metrics(figures, from: settings.source, to: settings.target, at: now)
@@ -61,6 +65,21 @@ final class LinkFigures: Sendable {
                 checkpointer.allLatencies, from: settings.source, to: settings.target, at: now)
         }
         return metrics
+    }
+
+    private static func sharing(_ standing: LinkSharing.Standing) -> [Metric] {
+        [
+            Metric.gauge("martlet_mirror_members", standing.members, "Processes that share the link."),
+            Metric.gauge("martlet_mirror_owned_partitions", standing.ownedCount, "Partitions that this one brings."),
+            Metric.gauge(
+                "martlet_mirror_generation", standing.generation,
+                "How often the link's work was divided; -1 while this one has no part in it."),
+            Metric.gauge(
+                "martlet_mirror_has_duties", standing.hasDuties ? 1 : 0,
+                "Whether this one does what is done once for a link."
+            )
+            .of([Metric.Label("member", standing.seat)]),
+        ]
     }
 
     private static func standing(_ settings: LinkSettings) -> [Metric] {

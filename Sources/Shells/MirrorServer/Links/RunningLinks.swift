@@ -31,6 +31,7 @@ final class RunningLinks: Sendable {
     private let group: any EventLoopGroup
     private let logger: Logger
     private let provenance = Provenance()
+    private let seat: MemberSeat
     private let state = Mutex(State())
     private let changed = Bell()
 
@@ -39,6 +40,7 @@ final class RunningLinks: Sendable {
         self.settings = settings
         self.group = group
         self.logger = logger
+        seat = MemberSeat.take(settings.memberName, configuration: settings.file.path)
         figures = Dictionary(
             uniqueKeysWithValues: settings.links.map { link in
                 let health = LinkHealth(link: link.name, logger: logger)
@@ -145,13 +147,18 @@ final class RunningLinks: Sendable {
         else { preconditionFailure("\(settings.name) names a cluster without settings") }
         guard settings.hasWork else { return Running(settings: settings, work: Task {}) }
         do {
+            let isShared = settings.sessionTimeout != nil && settings.state == .running
+            func lone() throws -> KafkaClient {
+                try ClusterClients.client(settings.target, target, on: group, logger: logger)
+            }
             let link = Link(
                 settings: settings,
                 clients: LinkClients(
                     source: try ClusterClients(
                         settings.source, source, lanes: Lanes.most, on: group, logger: logger),
-                    target: try ClusterClients(settings.target, target, on: group, logger: logger)),
-                provenance: provenance, figures: figures, logger: logger)
+                    target: try ClusterClients(settings.target, target, on: group, logger: logger),
+                    sharing: isShared ? (joining: try lone(), living: try lone()) : nil),
+                provenance: provenance, seat: seat, figures: figures, logger: logger)
             figures.health.recovered("connections")
             return Running(settings: settings, work: Task { await link.run() })
         } catch {

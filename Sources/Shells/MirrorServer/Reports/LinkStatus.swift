@@ -25,6 +25,7 @@ package struct LinkStatus: Sendable {
         report.sourceFault = source.fault
         if source.fault == nil { await tellObjections(&report, selection) }
         report.gaps = gaps
+        report.members = try await LinkMembers.all(of: ends.settings.name, at: ends.target)
         report.topics = topics.map { topic in
             LinkStatusReport.Topic(
                 topic: topic.name, state: topic.standing.state.name ?? "ordinary", homeEpoch: topic.standing.homeEpoch,

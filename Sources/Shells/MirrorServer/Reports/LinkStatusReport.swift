@@ -35,6 +35,19 @@ package struct LinkStatusReport: Sendable, Encodable {
         package var partitions: [Partition] = []
     }
 
+    /// A process that shares the link.
+    package struct Member: Sendable, Encodable {
+        /// The same over its restarts.
+        package var name: String
+        package var host: String
+        /// Whether it does what is done once for the link.
+        package var hasDuties: Bool
+        /// `topic-partition`, in order.
+        package var partitions: [String]
+        /// What they asked of it when the work was divided last.
+        package var bytesPerSecond: Int64
+    }
+
     package struct Gap: Sendable, Encodable {
         package var topic: String
         package var partition: Int32
@@ -79,6 +92,8 @@ package struct LinkStatusReport: Sendable, Encodable {
     package var unmatchedPatterns: [String] = []
     /// Why the link brings nothing at all, and what to mend; nil when nothing is known to stand in its way.
     package var refusal: String?
+    /// Those that bring it now, by name; nobody when each process brings all.
+    package var members: [Member] = []
     /// What the ledger has, in order of topics and offsets.
     package var gaps: [Gap] = []
     /// Why the source could not be asked.

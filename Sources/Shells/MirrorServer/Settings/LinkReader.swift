@@ -31,6 +31,9 @@ struct LinkReader {
             deletionPolicy: DeletionPolicy(rawValue: values.text(key("mirror.deletion.policy"))) ?? .ask,
             limits: Bandwidth.Limits(
                 link: rate("mirror.rate.bytes.per.second"), topic: rate("mirror.topic.rate.bytes.per.second")),
+            recoveryLimits: try recoveryLimits(),
+            sessionTimeout: boolean("mirror.sharing.enabled")
+                ? .milliseconds(values.integer(key("mirror.session.timeout.ms"))) : nil,
             isEnabled: boolean("enabled"), plan: plan,
             groups: try selection("groups", excluding: "groups.exclude"),
             topicsInterval: interval("refresh.topics") ?? .seconds(365 * 86_400),
@@ -96,6 +99,18 @@ struct LinkReader {
 
     private func rate(_ name: String) -> Int64? {
         values[key(name)] == nil ? nil : values.integer(key(name))
+    }
+
+    private func recoveryLimits() throws(InvalidSettings) -> RecoveryLimits {
+        let key = key("mirror.recovery.point.limits")
+        do throws(RecoveryLimits.Unreadable) {
+            return try RecoveryLimits(values[key] == nil ? [] : values.list(key))
+        } catch {
+            throw InvalidSettings(problems: [
+                "\(values.place(of: key))\(key)='\(error.entry)' is not allowed: a comma-separated list of "
+                    + "pattern:milliseconds"
+            ])
+        }
     }
 
     private func replicas(_ name: String) -> Int16? {

@@ -31,6 +31,10 @@ package struct LinkSettings: Sendable {
     package var deletionPolicy: DeletionPolicy
     /// With exact mirroring only.
     package var limits: Bandwidth.Limits
+    /// With exact mirroring only.
+    package var recoveryLimits: RecoveryLimits
+    /// How long a process that shares the link may be silent before others have its work; nil when it is not shared.
+    package var sessionTimeout: Duration?
     /// A link that is not enabled still emits heartbeats, when those are.
     package var isEnabled: Bool
     package var plan: TopicPlan

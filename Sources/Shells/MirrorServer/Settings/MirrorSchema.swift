@@ -23,6 +23,10 @@ package enum MirrorSchema {
         SettingKey(
             "mirror.metrics.host", .text, default: "127.0.0.1",
             "The address of that port; empty for all of this machine."),
+        SettingKey(
+            "mirror.member.name", .text, default: nil,
+            "The name of this process among those that share links, another one for each; who is started again under the "
+                + "same name has its work again at once. Unset: the machine's name and a number."),
     ]
 
     static let linkKeys: [SettingKey] = [
@@ -46,6 +50,18 @@ package enum MirrorSchema {
         SettingKey(
             "mirror.topic.rate.bytes.per.second", rate, default: nil,
             "With mode=exact: the same of each topic alone, so that a busy one leaves room for the others."),
+        SettingKey(
+            "mirror.recovery.point.limits", .list, default: nil,
+            "With mode=exact: how many milliseconds of a topic may be lost with its source, as pattern:milliseconds, of "
+                + "which the first that matches counts. What lies behind is read the nearest to its limit first."),
+        SettingKey(
+            "mirror.sharing.enabled", .boolean, default: "false",
+            "Whether processes with this configuration share the link's partitions by load, in a group at the target; "
+                + "otherwise each brings all."),
+        SettingKey(
+            "mirror.session.timeout.ms", .integer(500...300_000), default: "2000",
+            "How long such a process may be silent before the others have its work. Apache Kafka allows no less than its "
+                + "group.min.session.timeout.ms; then that counts."),
         SettingKey("topics", .list, default: ".*", "Regular expressions of the topics to copy."),
         SettingKey(
             "topics.exclude", .list, default: #".*[\-\.]internal, .*\.replica, __.*"#,

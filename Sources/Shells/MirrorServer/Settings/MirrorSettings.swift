@@ -10,6 +10,8 @@ package struct MirrorSettings: Sendable {
     package var links: [LinkSettings]
     /// nil for no port.
     package var metrics: MirrorMetricsSettings?
+    /// This process's name among those that share links; nil for one of the machine's.
+    package var memberName: String?
     /// What all of this was read from.
     let file: PropertiesFile
     let targets: [String]
@@ -58,7 +60,8 @@ package struct MirrorSettings: Sendable {
             ? MirrorMetricsSettings(
                 host: values.text("mirror.metrics.host"), port: Int(values.integer("mirror.metrics.port"))) : nil
         let settings = MirrorSettings(
-            clusters: clusters, links: links, metrics: metrics, file: file, targets: targets)
+            clusters: clusters, links: links, metrics: metrics, memberName: values["mirror.member.name"], file: file,
+            targets: targets)
         return (settings, warnings)
     }
 
