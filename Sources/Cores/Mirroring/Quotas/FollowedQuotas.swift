@@ -14,8 +14,6 @@ package struct FollowedQuotas: Equatable, Sendable {
     package private(set) var givenUp: Set<QuotaName> = []
     /// What somebody at the target has made different; it is in ``sets`` too.
     package private(set) var drift: [QuotaName: Double?] = [:]
-    /// What the source limits in another way than the target's own quota does, which stays.
-    package private(set) var ownOfTarget: Set<QuotaName> = []
 
     /// - Parameter marked: the marks that stand.
     package init(source: [QuotaName: Double], target: [QuotaName: Double], marked: [QuotaName: Set<Double>]) {
@@ -23,7 +21,6 @@ package struct FollowedQuotas: Equatable, Sendable {
             let present = target[name]
             guard let mark = marked[name] else {
                 if present == nil { set(name, to: limit, marking: []) }
-                if let present, present != limit { ownOfTarget.insert(name) }
                 continue
             }
             guard present != limit || !mark.contains(limit) else { continue }

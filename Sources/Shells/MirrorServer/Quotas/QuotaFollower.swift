@@ -32,9 +32,6 @@ struct QuotaFollower: Sendable {
         for (name, present) in followed.drift.sorted(by: { $0.key < $1.key }) {
             logger.warning("\(link): \(name) was \(present.map { "\($0)" } ?? "gone") at the target")
         }
-        for name in followed.ownOfTarget.sorted() {
-            logger.info("\(link): \(name) is the target's own, and stays")
-        }
         try await marks.write(followed.marks.mapValues(Optional.some))
         let changes = followed.sets.mapValues(Optional.some)
         try await target.alterQuotas(changes.merging(followed.removals.map { ($0, nil) }) { $1 })
