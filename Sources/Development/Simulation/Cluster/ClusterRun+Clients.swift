@@ -25,14 +25,7 @@ extension ClusterRun {
         _ request: Request, version: Int16, from client: Int, to broker: BrokerID
     ) -> UInt64 {
         lastTicket += 1
-        var writer = WireWriter()
-        var header = RequestHeader()
-        header.requestApiKey = Request.apiKey.rawValue
-        header.requestApiVersion = version
-        header.clientId = "client-\(client)"
-        header.write(to: &writer, version: Request.apiKey.requestHeaderVersion(for: version))
-        request.write(to: &writer, version: version)
-        world.send(writer.buffer(), ticket: lastTicket, from: client, to: broker)
+        world.send(request, version: version, ticket: lastTicket, from: client, to: broker)
         return lastTicket
     }
 

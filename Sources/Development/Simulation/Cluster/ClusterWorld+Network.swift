@@ -1,5 +1,6 @@
 import BrokerKernel
 import ClusterModel
+import KafkaProtocol
 import NIOCore
 import Seams
 import Security
@@ -59,11 +60,20 @@ extension ClusterWorld {
     }
 
     /// Sends a client's request; its outcome comes to ``receive`` with `ticket`.
-    func send(_ frame: ByteBuffer, ticket: UInt64, from client: Int, to broker: BrokerID) {
+    func send<Request: KafkaRequest>(
+        _ request: Request, version: Int16, ticket: UInt64, from client: Int, to broker: BrokerID
+    ) {
+        var writer = WireWriter()
+        var header = RequestHeader()
+        header.requestApiKey = Request.apiKey.rawValue
+        header.requestApiVersion = version
+        header.clientId = "client-\(client)"
+        header.write(to: &writer, version: Request.apiKey.requestHeaderVersion(for: version))
+        request.write(to: &writer, version: version)
         let id = network.ofClients[client]?[broker].flatMap { network.connections[$0] == nil ? nil : $0 }
         let connection = id ?? open(from: .client(client), to: broker)
         network.ofClients[client, default: [:]][broker] = connection
-        send(frame, ticket: ticket, over: connection)
+        send(writer.buffer(), ticket: ticket, over: connection)
     }
 
     /// Sends a broker's request to another one.

@@ -26,14 +26,7 @@ final class Region {
     ) {
         lastTicket += 1
         receivers[lastTicket] = receive
-        var writer = WireWriter()
-        var header = RequestHeader()
-        header.requestApiKey = Request.apiKey.rawValue
-        header.requestApiVersion = version
-        header.clientId = "client-\(client)"
-        header.write(to: &writer, version: Request.apiKey.requestHeaderVersion(for: version))
-        request.write(to: &writer, version: version)
-        world.send(writer.buffer(), ticket: lastTicket, from: client, to: broker)
+        world.send(request, version: version, ticket: lastTicket, from: client, to: broker)
     }
 
     /// Who leads a partition, as its clients believe: as the tree has it, or now and then any broker.
