@@ -141,7 +141,11 @@ final class TLSSessionState {
         }
         guard let code else { return TLSFault("the connection broke") }
         guard COpenSSLErrorLibrary(code) == ERR_LIB_SSL else { return TLSFault(OpenSSLErrors.text(code)) }
-        switch COpenSSLErrorReason(code) {
+        let reason = COpenSSLErrorReason(code)
+        if let meaning = TLSAlert.meaning(ofReason: reason) {
+            return TLSFault("\(meaning) (\(OpenSSLErrors.text(code)))")
+        }
+        switch reason {
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return TLSFault("the client shows no certificate, which this listener requires")
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_RECORD_TOO_SMALL:
