@@ -75,7 +75,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "KafkaProtocolJSON", uses: ["ClusterModel", "WireCoding"] + kafkaMessages, libraries: [nioCore],
                 tests: true, testsExcluded: ["Fixtures"]),
             Module(name: "ZooKeeperProtocol", uses: ["WireCoding"], libraries: [nioCore], tests: true),
-            Module(name: "Security", tests: true),
+            Module(name: "Security", uses: ["COpenSSL"], tests: true),
         ]
     ),
     (

@@ -1,6 +1,7 @@
 """martlet's own commands against a broker, in plaintext and over mutual TLS."""
 
 import subprocess
+import uuid
 
 import pytest
 
@@ -52,3 +53,20 @@ def test_what_is_produced_is_consumed(martlet, topic, codec):
 
 def test_a_missing_topic_is_named(martlet, topic):
     assert topic in martlet("topics", "--describe", "--topic", topic, code=1)
+
+
+def test_a_users_credentials_stand_beside_its_quotas(martlet):
+    alice = ("--user", f"alice-{uuid.uuid4().hex[:8]}")
+    martlet("configs", "--alter", *alice, "--add-config",
+            "SCRAM-SHA-256=[iterations=8192,password=a,b=c],SCRAM-SHA-512=[password=secret],producer_byte_rate=1024")
+    told = ["producer_byte_rate=1024.0", "SCRAM-SHA-256=iterations=8192", "SCRAM-SHA-512=iterations=4096"]
+    assert martlet("configs", "--describe", *alice).splitlines() == told
+    martlet("configs", "--alter", *alice, "--delete-config", "SCRAM-SHA-256")
+    assert martlet("configs", "--describe", *alice).splitlines() == told[:1] + told[2:]
+    assert "does not exist" in martlet("configs", "--alter", *alice, "--delete-config", "SCRAM-SHA-256", code=1)
+    for wrong in ("SCRAM-SHA-256=[iterations=1,password=hidden]", "SCRAM-SHA-256=[passwort=hidden]",
+                  "SCRAM-SHA-256=[password=]", "SCRAM-SHA-256=hidden"):
+        assert "hidden" not in martlet("configs", "--alter", *alice, "--add-config", wrong, code=64)
+    martlet("configs", "--alter", "--user-defaults", "--add-config", "SCRAM-SHA-256=[password=x]", code=64)
+    martlet("configs", "--alter", *alice, "--delete-config", "SCRAM-SHA-512,producer_byte_rate")
+    assert martlet("configs", "--describe", *alice) == ""

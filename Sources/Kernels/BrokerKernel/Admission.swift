@@ -14,8 +14,9 @@ extension BrokerKernel {
         .offsetFetch, .offsetDelete, .describeGroups, .listGroups, .deleteGroups, .createTopics, .deleteTopics,
         .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
-        .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeProducers, .describeLogDirs,
-        .alterReplicaLogDirs, .writeTxnMarkers, .mirrorAppend, .mirrorAlter, .mirrorDescribe, .logDigest,
+        .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeUserScramCredentials,
+        .alterUserScramCredentials, .describeProducers, .describeLogDirs, .alterReplicaLogDirs, .writeTxnMarkers,
+        .mirrorAppend, .mirrorAlter, .mirrorDescribe, .logDigest,
         .mirrorConfirm,
     ]
 
@@ -94,6 +95,11 @@ extension BrokerKernel {
             describeClientQuotas(request, try read(request, DescribeClientQuotasRequest.init(reading:version:)))
         case .alterClientQuotas:
             alterClientQuotas(request, try read(request, AlterClientQuotasRequest.init(reading:version:)))
+        case .describeUserScramCredentials:
+            describeUserCredentials(
+                request, try read(request, DescribeUserScramCredentialsRequest.init(reading:version:)))
+        case .alterUserScramCredentials:
+            alterUserCredentials(request, try read(request, AlterUserScramCredentialsRequest.init(reading:version:)))
         case .describeProducers:
             describeProducers(request, try read(request, DescribeProducersRequest.init(reading:version:)))
         case .describeLogDirs:

@@ -2,10 +2,16 @@ import ArgumentParser
 import ClusterModel
 import MartletClient
 
-/// `martlet configs`: what `kafka-configs.sh` does for topics, brokers and quotas of clients, with its flags.
+/// `martlet configs`: what `kafka-configs.sh` does for topics, brokers, quotas of clients and credentials of users, with
+/// its flags.
 struct Configs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Describe and alter settings of topics and brokers while they run, and quotas of clients.")
+        abstract:
+            "Describe and alter settings of topics and brokers while they run, quotas of clients, credentials of users.",
+        discussion: """
+            A user's credentials stand among its quotas: --user alice --alter --add-config \
+            'SCRAM-SHA-512=[iterations=8192,password=secret]'. The password itself is never sent.
+            """)
 
     enum Action: String, EnumerableFlag {
         case describe, alter
@@ -41,10 +47,15 @@ struct Configs: AsyncParsableCommand {
         }
         if try subject() == .quotas([:]) { throw ValidationError("give --entity-type, or whose quotas these are") }
         _ = try limits()
+        if try !credentials().changes.isEmpty, try subject().user == nil {
+            throw ValidationError("credentials are those of one user: --user")
+        }
     }
 
     func run() async throws {
-        let (subject, changes, limits) = (try subject(), try changes(), try limits())
+        let (subject, changes, limits, credentials) = (
+            try subject(), try changes(), try limits(), try credentials().changes
+        )
         try await cluster.withClient { client in
             let administrator = Administrator(client)
             switch (action, subject) {
@@ -58,7 +69,14 @@ struct Configs: AsyncParsableCommand {
                 for (key, limit) in (try await administrator.quotas()[entity] ?? [:]).sorted(by: { $0.key < $1.key }) {
                     print("\(key)=\(limit)")
                 }
-            case (.alter, .quotas(let entity)): try await administrator.alterQuotas([entity: limits])
+                guard let user = subject.user else { return }
+                let credentials = try await administrator.userCredentials([user])[user] ?? [:]
+                for (mechanism, iterations) in credentials.sorted(by: { $0.key < $1.key }) {
+                    print("\(mechanism.name)=iterations=\(iterations)")
+                }
+            case (.alter, .quotas(let entity)):
+                if !limits.isEmpty { try await administrator.alterQuotas([entity: limits]) }
+                if let user = subject.user { try await administrator.alterCredentials(of: user, credentials) }
             }
         }
     }
@@ -66,6 +84,12 @@ struct Configs: AsyncParsableCommand {
     private enum Subject: Equatable {
         case settings(Administrator.Resource)
         case quotas(Administrator.QuotaEntity)
+
+        /// The one user that it is.
+        var user: String? {
+            guard case .quotas(let entity) = self, entity.count == 1 else { return nil }
+            return entity["user"] ?? nil
+        }
     }
 
     private func subject() throws -> Subject {
@@ -85,11 +109,17 @@ struct Configs: AsyncParsableCommand {
     /// The changes as quotas have them.
     private func limits() throws -> [String: Double?] {
         guard case .quotas = try subject() else { return [:] }
-        return try changes().mapValues { text in
+        return try credentials().others.mapValues { text in
             guard let text else { return nil }
             guard let limit = Double(text) else { throw ValidationError("'\(text)' is no number") }
             return limit
         }
+    }
+
+    /// The changes that are of a user's credentials, and the others.
+    private func credentials() throws -> CredentialOptions {
+        guard case .quotas = try subject() else { return try CredentialOptions([:]) }
+        return try CredentialOptions(changes())
     }
 
     private func changes() throws -> [String: String?] {

@@ -2,6 +2,7 @@ import Controller
 import KafkaProtocol
 import KafkaProtocolAdmin
 import Seams
+import Security
 
 /// How a component of a filter matches names, by its number on the wire.
 private enum QuotaMatch: Int8 {
@@ -104,15 +105,12 @@ extension BrokerKernel {
         let deadline = now + settings.imageTimeout
         gather(body.entries) { (kernel, entry, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             do throws(AdminRefusal) {
-                let (path, configs) = try kernel.quotas(after: entry)
-                guard !body.validateOnly else { return done(&kernel, nil) }
-                kernel.change(.setConfigs(entity: path, configs: configs)) { kernel, outcome in
-                    if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
-                    kernel.whenImage(by: deadline) {
-                        $0.image.entityConfigs[path] == configs
-                    } then: { kernel, _ in
-                        done(&kernel, nil)
-                    }
+                let (entity, path) = try Self.altered(entry)
+                kernel.alterEntity(path, by: deadline, isValidation: body.validateOnly) {
+                    present throws(AdminRefusal) in
+                    try Self.quotas(of: entity, after: entry.ops, from: present)
+                } then: { kernel, refusal in
+                    done(&kernel, refusal)
                 }
             } catch {
                 done(&kernel, error)
@@ -135,11 +133,11 @@ extension BrokerKernel {
         }
     }
 
-    /// Where the quotas of an entry stand in the tree, and what they become.
-    private func quotas(
-        after entry: AlterClientQuotasRequest.EntryData
-    ) throws(AdminRefusal) -> (path: String, [String: String]) {
-        let entity = try Self.entity(entry.entity)
+    /// Whose quotas an entry is about, and where they stand in the tree.
+    private static func altered(
+        _ entry: AlterClientQuotasRequest.EntryData
+    ) throws(AdminRefusal) -> (QuotaEntity, path: String) {
+        let entity = try entity(entry.entity)
         guard let path = entity.path else {
             throw AdminRefusal(
                 .invalidRequest,
@@ -147,8 +145,20 @@ extension BrokerKernel {
                     ? "Invalid client quota entity"
                     : "Invalid quota entity combination, IP entity should not be combined with User or ClientId")
         }
-        var configs = image.entityConfigs[path] ?? [:]
-        for operation in entry.ops {
+        return (entity, path)
+    }
+
+    /// What is set for an entity becomes this.
+    private static func quotas(
+        of entity: QuotaEntity, after operations: [AlterClientQuotasRequest.OpData], from present: [String: String]
+    ) throws(AdminRefusal) -> [String: String] {
+        var configs = present
+        for operation in operations {
+            // Users' credentials stand beside their quotas, and are none.
+            let isQuota = entity.keys[operation.key] != nil
+            guard isQuota || operation.remove && SCRAMMechanism(name: operation.key) == nil else {
+                throw AdminRefusal(.invalidRequest, "Invalid configuration key \(operation.key)")
+            }
             guard !operation.remove else {
                 configs[operation.key] = nil
                 continue
@@ -156,20 +166,18 @@ extension BrokerKernel {
             guard operation.value.isFinite, operation.value > 0 else {
                 throw AdminRefusal(.invalidRequest, "Quota \(operation.key) must be greater than 0")
             }
-            switch entity.keys[operation.key] {
-            case nil: throw AdminRefusal(.invalidRequest, "Invalid configuration key \(operation.key)")
-            case .decimal: configs[operation.key] = "\(operation.value)"
-            case .whole:
-                // Clients send whole numbers as floating-point ones.
-                let value = operation.value.rounded()
-                guard abs(value - operation.value) < 1e-6, let whole = Int64(exactly: value) else {
-                    throw AdminRefusal(
-                        .invalidRequest, "Configuration \(operation.key) must be a Long value")
-                }
-                configs[operation.key] = String(whole)
+            guard entity.keys[operation.key] == .whole else {
+                configs[operation.key] = "\(operation.value)"
+                continue
             }
+            // Clients send whole numbers as floating-point ones.
+            let value = operation.value.rounded()
+            guard abs(value - operation.value) < 1e-6, let whole = Int64(exactly: value) else {
+                throw AdminRefusal(.invalidRequest, "Configuration \(operation.key) must be a Long value")
+            }
+            configs[operation.key] = String(whole)
         }
-        return (path, configs)
+        return configs
     }
 
     private static func entity(
