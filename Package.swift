@@ -157,10 +157,10 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "MirrorServer",
                 uses: [
-                    "CYAML", "ClusterModel", "WireCoding", "Records", "Controller", "Mirroring", "Settings",
+                    "CYAML", "ClusterModel", "WireCoding", "Records", "Security", "Controller", "Mirroring", "Settings",
                     "Telemetry",
                     "MartletClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
-                    "KafkaProtocolClusters",
+                    "KafkaProtocolAdmin", "KafkaProtocolClusters",
                 ],
                 libraries: [nioCore, logging], tests: true, testUses: ["CoordinatorServer", "BrokerServer"],
                 testLibraries: [nioPosix]),

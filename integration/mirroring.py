@@ -8,6 +8,7 @@ import time
 from kafka.record.util import calc_crc32c
 
 MIRROR_APPEND, MIRROR_ALTER, MIRROR_DESCRIBE, LOG_DIGEST, WRITE_TXN_MARKERS = 10000, 10001, 10002, 10003, 27
+MIRROR_CREDENTIALS = 10005
 MIRROR, BEGIN_PROMOTION, PROMOTE, FENCE, REWIND, UNFENCE = range(6)
 TIMESTAMP = 1_700_000_000_000
 
@@ -215,6 +216,12 @@ class Link:
             fields.text()
             return fields.array(part)
         return fields.array(topic)[0][0]
+
+    def credentials(self, address):
+        """The error, its message, and how many credentials were told."""
+        fields = self.call(address, MIRROR_CREDENTIALS, b"\0")
+        fields.take("i")
+        return fields.take("h"), fields.text(), fields.uvarint() - 1
 
     def digest(self, address, name, start, end, index=0):
         body = array([text(name) + array([struct.pack(">iqq", index, start, end) + b"\0"]) + b"\0"]) + b"\0"

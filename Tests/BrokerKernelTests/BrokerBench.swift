@@ -37,6 +37,8 @@ final class BrokerBench {
     var arePeersReachable = false
     /// What others do to the tree just before the next changes that the kernel asks for, which are refused then.
     var overtakings: ArraySlice<(inout ClusterImage) -> Void> = []
+    /// Where requests come from.
+    var origin = RequestOrigin(listener: "PLAINTEXT", principal: .anonymous, clientAddress: "127.0.0.1")
     private var replies: [ReplyTicket: ByteBuffer] = [:]
     private var lastPlace: UInt64 = 0
     private var startCount: UInt64 = 1
@@ -117,7 +119,6 @@ final class BrokerBench {
         var frame = writer.buffer()
         frame.writeImmutableBuffer(body)
         let ticket = ReplyTicket(connection: ConnectionID(connection), place: lastPlace)
-        let origin = RequestOrigin(listener: "PLAINTEXT", principal: .anonymous, clientAddress: "127.0.0.1")
         try step(.requestsReceived([Request(frame: frame, ticket: ticket, origin: origin)]))
         return ticket
     }

@@ -61,4 +61,15 @@ struct SCRAMCredentialTests {
             #expect(words.contains("4096") && !words.contains("93") && !words.contains("XVPd") && words.count < 200)
         }
     }
+
+    @Test("A fingerprint tells salts apart, and knows nothing of keys")
+    func fingerprint() throws {
+        let one = try #require(SCRAMCredential(apache[.sha256] ?? ""))
+        let same = try #require(SCRAMCredential(one.text))
+        let other = SCRAMCredential(
+            salt: one.salt, storedKey: one.storedKey, serverKey: one.serverKey, iterations: 4097)
+        let rekeyed = SCRAMCredential(salt: one.salt, storedKey: [1], serverKey: [2], iterations: 4096)
+        #expect(one.fingerprint == same.fingerprint && one.fingerprint != other.fingerprint)
+        #expect(one.fingerprint == rekeyed.fingerprint && one.fingerprint.count == 16)
+    }
 }

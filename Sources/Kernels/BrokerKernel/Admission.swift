@@ -17,7 +17,7 @@ extension BrokerKernel {
         .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeUserScramCredentials,
         .alterUserScramCredentials, .describeProducers, .describeLogDirs, .alterReplicaLogDirs, .writeTxnMarkers,
         .mirrorAppend, .mirrorAlter, .mirrorDescribe, .logDigest,
-        .mirrorConfirm,
+        .mirrorConfirm, .mirrorCredentials, .mirrorAlterCredentials,
     ]
 
     private static let offered = Set(offeredAPIs)
@@ -118,6 +118,9 @@ extension BrokerKernel {
         case .mirrorAlter: mirrorAlter(request, try read(request, MirrorAlterRequest.init(reading:version:)))
         case .mirrorDescribe: mirrorDescribe(request, try read(request, MirrorDescribeRequest.init(reading:version:)))
         case .mirrorConfirm: mirrorConfirm(request, try read(request, MirrorConfirmRequest.init(reading:version:)))
+        case .mirrorCredentials: mirrorCredentials(request)
+        case .mirrorAlterCredentials:
+            mirrorAlterCredentials(request, try read(request, MirrorAlterCredentialsRequest.init(reading:version:)))
         case .logDigest: logDigest(request, try read(request, LogDigestRequest.init(reading:version:)))
         default: preconditionFailure("\(request.apiKey) is offered but has no handler")
         }

@@ -30,11 +30,14 @@ package final class RequestOrigin: Sendable {
     package let principal: KafkaPrincipal
     /// The client's IP address, without port.
     package let clientAddress: String
+    /// Whether nobody on the way can read what is said.
+    package let isEncrypted: Bool
 
-    package init(listener: String, principal: KafkaPrincipal, clientAddress: String) {
+    package init(listener: String, principal: KafkaPrincipal, clientAddress: String, isEncrypted: Bool = false) {
         self.listener = listener
         self.principal = principal
         self.clientAddress = clientAddress
+        self.isEncrypted = isEncrypted
     }
 }
 

@@ -55,6 +55,10 @@ struct CompatibleCopy: Sendable {
                 }
             }
             group.addTask { await attempts.repeatedly(Self.positionsInterval, "positions") { try await store.store() } }
+            group.addTask {
+                await LinkFollowing(settings, source: clients.source, target: clients.target)
+                    .run(attempts, sharing, logger)
+            }
             addEmitters(to: &group, table, checkpointer)
         }
         await Self.drain(table)

@@ -8,8 +8,8 @@ final class LinkHealth: Sendable {
     private let link: String
     /// By what fails: partitions, or a part's name; with the reason last told.
     private let failing = Mutex<[String: String]>([:])
-    /// By what is left out: why.
-    private let leftOut = Mutex<[String: String]>([:])
+    /// By what is left out: why; each kind of things for itself.
+    private let leftOut = Mutex<[String: [String: String]]>([:])
 
     init(link: String, logger: Logger) {
         self.link = link
@@ -34,14 +34,14 @@ final class LinkHealth: Sendable {
     var faults: [String: String] { failing.withLock { $0 } }
 
     /// What is left out until somebody changes something, with the reasons.
-    var allLeftOut: [String: String] { leftOut.withLock { $0 } }
+    var allLeftOut: [String: String] { leftOut.withLock { $0.values.reduce(into: [:]) { $0.merge($1) { $1 } } } }
 
-    /// What is left out until somebody changes something, all of it; what is new is told once, and nothing is tried more
-    /// often because of it.
-    func leavesOut(_ parts: [String: String]) {
+    /// What of one kind is left out until somebody changes something, all of it; what is new is told once, and nothing is
+    /// tried more often because of it.
+    func leavesOut(_ parts: [String: String], of kind: String) {
         let news = leftOut.withLock { leftOut in
-            let news = parts.filter { leftOut[$0.key] != $0.value }
-            leftOut = parts
+            let news = parts.filter { leftOut[kind]?[$0.key] != $0.value }
+            leftOut[kind] = parts
             return news
         }
         for (part, reason) in news.sorted(by: { $0.key < $1.key }) {

@@ -31,6 +31,9 @@ struct MirrorDescribe: AsyncParsableCommand {
         }
         if let refusal = report.refusal { Swift.print("it brings nothing: \(refusal)") }
         for pattern in report.unmatchedPatterns { Swift.print("nothing at the source matches \(pattern)") }
+        for (kind, cause) in report.notFollowed.sorted(by: { $0.key < $1.key }) {
+            Swift.print("\(kind) are not brought: \(cause)")
+        }
         for one in report.blocked { Swift.print("\(one.topic) is not brought: \(one.cause)") }
         var rows = [
             [

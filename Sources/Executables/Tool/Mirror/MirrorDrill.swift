@@ -147,6 +147,7 @@ extension DrillReport {
             print("broker \(broker.broker) has \(broker.usableBytes) of \(broker.totalBytes) bytes free")
         }
         print("clients prove themselves as this tool does: \(securityProtocol)")
+        for one in following { one.tellStanding() }
         if let sourceFault { print("the source could not be asked: \(sourceFault)") }
         if isRehearsal { return print("nothing was changed") }
         if let secondsToWritable { print("writable after \(secondsToWritable) s") }

@@ -38,6 +38,7 @@ struct MirrorPlan: AsyncParsableCommand {
         for group in report.groups {
             Swift.print("group \(group.group) matches \(group.patterns.joined(separator: ", "))")
         }
+        for one in report.following { one.tellPlan() }
         for pattern in report.unmatchedPatterns { Swift.print("nothing matches '\(pattern)'") }
     }
 }

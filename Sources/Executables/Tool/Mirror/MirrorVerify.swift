@@ -88,6 +88,7 @@ struct MirrorVerify: AsyncParsableCommand {
         for one in report.quotasThatDiffer {
             Swift.print("\(one.quota) is \(one.target.map { "\($0)" } ?? "-"), at the source \(one.source)")
         }
+        for one in report.following { one.tellStanding() }
         for (topic, reason) in report.topicsNotMirrored.sorted(by: { $0.key < $1.key }) {
             Swift.print("\(topic) is not mirrored: \(reason)")
         }

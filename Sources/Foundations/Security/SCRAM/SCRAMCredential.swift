@@ -45,6 +45,12 @@ package struct SCRAMCredential: Sendable, Equatable {
         "salt=\(Base64.text(salt)),stored_key=\(Base64.text(storedKey)),server_key=\(Base64.text(serverKey)),"
             + "iterations=\(iterations)"
     }
+
+    /// By what one knows a credential again without knowing it: 16 bytes that follow from its salt and iterations, which a
+    /// server tells everybody who knocks. Nothing is in them that could help to try passwords.
+    package var fingerprint: [UInt8] {
+        Array(SCRAMMechanism.sha256.hash(Array("salt=\(Base64.text(salt)),iterations=\(iterations)".utf8)).prefix(16))
+    }
 }
 
 extension SCRAMCredential: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {

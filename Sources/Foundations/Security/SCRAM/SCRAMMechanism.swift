@@ -29,33 +29,33 @@ package enum SCRAMMechanism: Int8, Sendable, CaseIterable, Comparable {
     /// - Parameter iterations: at least one.
     package func saltedPassword(_ password: String, salt: [UInt8], iterations: Int32) -> [UInt8] {
         var password = password
-        var salted = [UInt8](repeating: 0, count: size)
+        var salted = [UInt8](repeating: 0, count: sizeInBytes)
         let outcome = password.withUTF8 { password in
             PKCS5_PBKDF2_HMAC(
                 password.baseAddress, CInt(password.count), salt, CInt(salt.count), iterations, function,
-                CInt(size), &salted)
+                CInt(sizeInBytes), &salted)
         }
         precondition(outcome == 1, "OpenSSL salts no password with \(iterations) iterations")
         return salted
     }
 
     func hash(_ bytes: [UInt8]) -> [UInt8] {
-        var digest = [UInt8](repeating: 0, count: size)
+        var digest = [UInt8](repeating: 0, count: sizeInBytes)
         let outcome = EVP_Digest(bytes, bytes.count, &digest, nil, function, nil)
         precondition(outcome == 1, "OpenSSL computes no hash for \(name)")
         return digest
     }
 
     func authenticationCode(of text: String, key: [UInt8]) -> [UInt8] {
-        var code = [UInt8](repeating: 0, count: size)
+        var code = [UInt8](repeating: 0, count: sizeInBytes)
         let text = Array(text.utf8)
         let outcome = HMAC(function, key, CInt(key.count), text, text.count, &code, nil)
         precondition(outcome != nil, "OpenSSL computes no HMAC for \(name)")
         return code
     }
 
-    /// Of a hash, in bytes.
-    var size: Int {
+    /// Of a hash, and so of each key.
+    package var sizeInBytes: Int {
         switch self {
         case .sha256: 32
         case .sha512: 64

@@ -96,6 +96,8 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
     case mirrorDescribe = 10002
     case logDigest = 10003
     case mirrorConfirm = 10004
+    case mirrorCredentials = 10005
+    case mirrorAlterCredentials = 10006
 
     /// As Apache Kafka writes it, and our own likewise.
     package var name: String {
@@ -193,6 +195,8 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorDescribe: "MirrorDescribe"
         case .logDigest: "LogDigest"
         case .mirrorConfirm: "MirrorConfirm"
+        case .mirrorCredentials: "MirrorCredentials"
+        case .mirrorAlterCredentials: "MirrorAlterCredentials"
         }
     }
 
@@ -292,6 +296,8 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorDescribe: 0...0
         case .logDigest: 0...0
         case .mirrorConfirm: 0...0
+        case .mirrorCredentials: 0...0
+        case .mirrorAlterCredentials: 0...0
         }
     }
 
@@ -389,6 +395,8 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorDescribe: 0
         case .logDigest: 0
         case .mirrorConfirm: 0
+        case .mirrorCredentials: 0
+        case .mirrorAlterCredentials: 0
         default: nil
         }
     }
@@ -464,6 +472,8 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .mirrorDescribe: 0...0
         case .logDigest: 0...0
         case .mirrorConfirm: 0...0
+        case .mirrorCredentials: 0...0
+        case .mirrorAlterCredentials: 0...0
         default: nil
         }
     }

@@ -15,7 +15,8 @@ final class RequestReader: ConnectionHandler {
         self.id = id
         self.shard = shard
         origin = RequestOrigin(
-            listener: listener, principal: connection.principal, clientAddress: connection.peerHost)
+            listener: listener, principal: connection.principal, clientAddress: connection.peerHost,
+            isEncrypted: connection.tlsSession != nil)
         shard.post(.connectionOpened(id, connection, backlog))
     }
 

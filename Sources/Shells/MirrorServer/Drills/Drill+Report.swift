@@ -26,6 +26,11 @@ extension Drill {
         try await tellPositions(topics, &report)
         let measured = topics.flatMap(\.forks).map { marks[$0] }
         report.secondsToWritable = Self.seconds(measured)
+        do {
+            report.following = try await LinkFollowing(ends.settings, source: ends.source, target: ends.target).report()
+        } catch {
+            report.sourceFault = "\(error)"
+        }
         return report
     }
 

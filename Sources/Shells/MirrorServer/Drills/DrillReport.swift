@@ -100,8 +100,10 @@ package struct DrillReport: Sendable, Encodable {
     package var capacity: Capacity
     /// From the start of the drill until the last fork was writable: the recovery time that was measured.
     package var secondsToWritable: Double?
-    /// How this tool proves at the target who it is; brokers keep no access rules of topics.
+    /// How this tool proves at the target who it is.
     package var securityProtocol: String
+    /// Whether users, their quotas and access rules are at the target as at the source; nothing where it does not answer.
+    package var following: [FollowReport] = []
     /// Why the source could not be asked how far it was ahead.
     package var sourceFault: String?
 

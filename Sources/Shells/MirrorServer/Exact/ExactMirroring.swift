@@ -56,13 +56,9 @@ struct ExactMirroring: Sendable {
                     }
                 }
             }
-            if let interval = settings.quotasInterval {
-                let quotas = QuotaFollower(settings: settings, clients: clients, logger: logger)
-                group.addTask {
-                    await attempts.repeatedly(interval, "quotas") {
-                        if sharing.hasDuties { try await quotas.follow() }
-                    }
-                }
+            group.addTask {
+                await LinkFollowing(settings, source: clients.source, target: clients.target)
+                    .run(attempts, sharing, logger)
             }
         }
         await sharing.leave()

@@ -78,7 +78,7 @@ final class ExactTopicFollower: Sendable {
             leftOut.merge(try await fenceSource(fences)) { $1 }
             leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
         }
-        health.leavesOut(leftOut)
+        health.leavesOut(leftOut, of: "topics")
         let synchronous = mirrored.keys.filter { sources[$0]?.settings[Synchrony.linkKey] == settings.name }
         try await tellTable(mirrored, synchronous: Set(synchronous))
     }

@@ -85,7 +85,9 @@ extension LinkProof {
     }
 
     private func compareTopics(_ selection: NameSelection?, _ report: inout ProofReport) async throws {
-        for topic in try await LinkPlan(ends).run().topics where selection?.contains(topic.topic) ?? true {
+        let plan = try await LinkPlan(ends).run()
+        report.following = plan.following
+        for topic in plan.topics where selection?.contains(topic.topic) ?? true {
             switch topic.action {
             case .create: report.topicsNotMirrored[topic.topic] = "it is not at the target yet"
             case .blocked: report.topicsNotMirrored[topic.topic] = topic.reason ?? ""
@@ -133,6 +135,10 @@ extension ProofReport {
         tell(groupsOutOfStep.count, "positions of groups are not in step")
         tell(settingsThatDiffer.count, "settings of topics differ")
         tell(quotasThatDiffer.count, "quotas of clients differ")
+        for one in following {
+            if one.kind != FollowedQuotas.words { tell(one.different.count, "\(one.kind) differ") }
+            if let reason = one.reason { found.append("\(one.kind) do not follow: \(reason)") }
+        }
         tell(topicsNotMirrored.count, "topics are not mirrored")
         let limit = beganAt / 1_000 + Self.shortestValidityInSeconds
         tell(certificates.count { $0.endsAtUnixSeconds < limit }, "certificates end within a week, or have ended")

@@ -31,6 +31,12 @@ extension ProofReport {
                 "Topics that the link is to mirror and does not."
             ).of(label),
         ]
+        metrics += following.map { one in
+            Metric.gauge(
+                "martlet_mirror_verify_following_different", one.different.count,
+                "What the source has of quotas, credentials or access rules and the target has not, or otherwise."
+            ).of(label + [Metric.Label("kind", one.kind)])
+        }
         metrics += certificates.map { one in
             Metric.gauge(
                 "martlet_mirror_verify_certificate_end_seconds", one.endsAtUnixSeconds,

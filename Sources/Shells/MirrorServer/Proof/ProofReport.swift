@@ -88,6 +88,8 @@ package struct ProofReport: Sendable, Encodable {
     package var settingsThatDiffer: [Setting] = []
     /// Only of links that keep quotas in step; the target's own, which stay, are among them.
     package var quotasThatDiffer: [Quota] = []
+    /// Quotas, credentials and access rules, of those that the link keeps in step.
+    package var following: [FollowReport] = []
     /// Topics that the link is to mirror and does not, with why.
     package var topicsNotMirrored: [String: String] = [:]
     package var certificates: [Certificate] = []

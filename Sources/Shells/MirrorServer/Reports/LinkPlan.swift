@@ -29,6 +29,7 @@ package struct LinkPlan: Sendable {
         }
         let groups = try await source.groups().map(\.name).filter(settings.groups.contains).sorted()
         report.groups = groups.map { PlanReport.Group(group: $0, patterns: settings.groups.patterns(matching: $0)) }
+        report.following = try await LinkFollowing(settings, source: ends.source, target: ends.target).report()
         report.unmatchedPatterns =
             unmatched(settings.plan.topics, report.topics.map(\.patterns))
             + unmatched(settings.groups, report.groups.map(\.patterns))

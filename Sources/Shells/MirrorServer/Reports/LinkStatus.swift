@@ -43,6 +43,7 @@ package struct LinkStatus: Sendable {
             let plan = try await LinkPlan(ends).run()
             report.refusal = plan.refusal
             report.unmatchedPatterns = plan.unmatchedPatterns
+            for one in plan.following { report.notFollowed[one.kind] = one.reason }
             report.blocked = plan.topics.filter {
                 $0.action == .blocked && selection?.contains($0.topic) ?? true
             }.map { LinkStatusReport.Objection(topic: $0.topic, cause: $0.reason ?? "") }

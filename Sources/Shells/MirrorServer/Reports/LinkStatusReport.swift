@@ -88,6 +88,8 @@ package struct LinkStatusReport: Sendable, Encodable {
     package var topics: [Topic] = []
     /// Topics of the source that the link's patterns match and that it cannot bring, in order.
     package var blocked: [Objection] = []
+    /// By what is to follow besides topics and cannot, as `access rules`: why, and what to mend.
+    package var notFollowed: [String: String] = [:]
     /// Patterns of the link that match no topic, and no group, of the source.
     package var unmatchedPatterns: [String] = []
     /// Why the link brings nothing at all, and what to mend; nil when nothing is known to stand in its way.

@@ -49,6 +49,8 @@ package struct PlanReport: Sendable, Encodable {
     package var targetClusterID = ""
     package var topics: [Topic] = []
     package var groups: [Group] = []
+    /// What follows besides: quotas, credentials, access rules.
+    package var following: [FollowReport] = []
     /// Patterns of topics and of groups that nothing at the source matches.
     package var unmatchedPatterns: [String] = []
     /// Why the link does nothing at all, and what to mend; nil when it works.

@@ -39,7 +39,8 @@ struct LinkReader {
             topicsInterval: interval("refresh.topics") ?? .seconds(365 * 86_400),
             topicSettingsInterval: interval("sync.topic.configs"), heartbeatsInterval: interval("emit.heartbeats"),
             checkpointsInterval: interval("emit.checkpoints"), groupOffsetsInterval: groupOffsetsInterval(mode),
-            quotasInterval: interval("sync.client.quotas"),
+            quotasInterval: interval("sync.client.quotas"), credentialsInterval: interval("sync.scram.credentials"),
+            rulesInterval: interval(mode == .compatible ? "sync.topic.acls" : "sync.acls"),
             emitsOffsetSyncs: boolean("emit.offset-syncs.enabled"),
             syncsLocation: values.text(key("offset-syncs.topic.location")) == "target" ? .target : .source,
             replication: ReplicationFactors(

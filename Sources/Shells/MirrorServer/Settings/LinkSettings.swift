@@ -48,6 +48,10 @@ package struct LinkSettings: Sendable {
     package var groupOffsetsInterval: Duration?
     /// With exact mirroring only.
     package var quotasInterval: Duration?
+    /// With exact mirroring only.
+    package var credentialsInterval: Duration?
+    /// Of access rules; with compatible mirroring those of topics alone.
+    package var rulesInterval: Duration?
     package var emitsOffsetSyncs: Bool
     package var syncsLocation: SyncsLocation
     package var replication: ReplicationFactors

@@ -113,6 +113,21 @@ package enum MirrorSchema {
             "With mode=exact: whether quotas of users and clients at the target follow the source's; its own stay."),
         SettingKey("sync.client.quotas.interval.seconds", seconds, default: "60", "How often."),
         SettingKey(
+            "sync.acls.enabled", .boolean, default: "true",
+            "With mode=exact: whether access rules (ACLs) of every type follow the source's; the target's own stay."),
+        SettingKey("sync.acls.interval.seconds", seconds, default: "60", "How often."),
+        SettingKey(
+            "sync.topic.acls.enabled", .boolean, default: "true",
+            "With mode=compatible: whether access rules of mirrored topics follow, as MirrorMaker 2 has it: nobody is "
+                + "allowed to write, who may do all may read. What this mirror has set it takes back, too."),
+        SettingKey("sync.topic.acls.interval.seconds", seconds, default: "600", "How often."),
+        SettingKey(
+            "sync.scram.credentials.enabled", .boolean, default: "true",
+            "With mode=exact, between Martlet's clusters: whether users' SCRAM credentials follow with their keys; the "
+                + "target's own stay. Brokers hand them on over TLS only, to a mirror that shows a certificate, and "
+                + "where they have an authorizer only with CLUSTER_ACTION."),
+        SettingKey("sync.scram.credentials.interval.seconds", seconds, default: "60", "How often."),
+        SettingKey(
             "emit.offset-syncs.enabled", .boolean, default: "true",
             "Whether pairs of offsets are written for other tools to read."),
         SettingKey(
@@ -132,7 +147,7 @@ package enum MirrorSchema {
         "consumer.poll.timeout.ms", "errors.log.enable", "errors.log.include.messages", "errors.retry.delay.max.ms",
         "errors.retry.timeout", "errors.tolerance", "forwarding.admin.class", "group.filter.class", "header.converter",
         "key.converter", "metric.reporters", "offset.lag.max", "predicates", "refresh.groups.enabled",
-        "refresh.groups.interval.seconds", "sync.topic.acls.enabled", "sync.topic.acls.interval.seconds", "tasks.max",
+        "refresh.groups.interval.seconds", "tasks.max",
         "tasks.max.enforce", "topic.filter.class", "transforms", "use.incremental.alter.configs", "value.converter",
     ]
 

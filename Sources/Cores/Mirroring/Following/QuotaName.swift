@@ -33,10 +33,8 @@ extension QuotaName: CustomStringConvertible {
     }
 }
 
-/// A record of the topic in which a link keeps which quotas of its target it has set: the key names the quota, the value
-/// holds the limits that may be the link's. A record without a value gives the quota up. Big-endian; texts after an int16 length.
-extension QuotaName {
-    /// The topic's name at the target; `>` may not stand in topics' names.
+/// Marks are the limits that may be the link's; texts stand after an int16 length.
+extension QuotaName: FollowedName {
     package static func topic(source: String, target: String) -> String {
         "mirror-quotas.\(source)-\(target).internal"
     }
@@ -53,7 +51,6 @@ extension QuotaName {
         return writer.buffer()
     }
 
-    /// Throws when the bytes are none of ours.
     package init(recordKey: ByteBuffer) throws(MalformedInput) {
         self = try WireReader.read(recordKey) { reader throws(MalformedInput) in
             let key = try reader.text(Int(try reader.int16()))
@@ -76,8 +73,7 @@ extension QuotaName {
         return writer.buffer()
     }
 
-    /// Throws when the bytes are none of ours, or from a version that is not known here.
-    package static func limits(recordValue: ByteBuffer) throws(MalformedInput) -> Set<Double> {
+    package static func marks(recordValue: ByteBuffer) throws(MalformedInput) -> Set<Double> {
         try WireReader.read(recordValue) { reader throws(MalformedInput) in
             guard try reader.int16() == 0 else { throw MalformedInput(.unsupportedVersion, at: 0) }
             var limits: Set<Double> = []
