@@ -1,6 +1,7 @@
 """Users' credentials that follow a link to the other region, and with which nothing else may be done."""
 
 import json
+import time
 
 import pytest
 from confluent_kafka import KafkaException
@@ -166,6 +167,29 @@ def test_links_both_ways_hand_each_other_nothing_that_is_gone(stage, stand):
     # They stay away.
     plans = [credentials(martlet(mirror, "plan", link=link)) for link in (LINK, BACK)]
     assert [(one["atSource"], one["toSet"]) for one in plans] == [(0, [])] * 2
+
+
+def test_a_source_that_comes_back_after_a_failover_undoes_nothing(stage, stand, topic):
+    source, target = stand
+    source.cluster.create(topic, 1, replicas=1)
+    for user in ("alice", "bob", "carol"):
+        source.set(user, SHORT, "before")
+    mirror = mirrored(stage, source, target, tls=True).start()
+    eventually(lambda: target.stored("carol") == source.stored("carol") != {}, "users are there")
+    eventually(lambda: topic in target.cluster.metadata().topics, "the topic is there")
+    bob = target.stored("bob")
+    source.cluster.kill()
+    assert martlet(mirror, "failover")["topics"][topic]["isDone"]
+    target.set("alice", SHORT, "since")
+    target.delete("carol", SHORT)
+    since = target.stored("alice")
+    source.cluster.brokers[0].start()
+    source.delete("bob", SHORT)
+    mirror.wait_for_log(f"us-east does not write {topic} any more")
+    # It looks every second.
+    time.sleep(4)
+    assert (target.stored("alice"), target.stored("bob"), target.described("carol")) == (since, bob, {})
+    assert martlet(mirror, "plan")["following"] == []
 
 
 def test_keys_are_handed_on_over_tls_only(stage, stand):
