@@ -95,7 +95,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 name: "Groups",
                 uses: ["Seams", "ClusterModel", "WireCoding", "KafkaProtocol", "KafkaProtocolGroups"],
                 libraries: [nioCore], tests: true, testUses: ["Records"], testsExcluded: ["Fixtures"]),
-            Module(name: "Controller", uses: ["ClusterModel"], tests: true, testsExcluded: ["Fixtures"]),
+            Module(name: "Controller", uses: ["ClusterModel", "Security"], tests: true, testsExcluded: ["Fixtures"]),
             Module(
                 name: "Mirroring", uses: ["ClusterModel", "WireCoding", "Records", "Controller"], libraries: [nioCore],
                 tests: true),

@@ -32,6 +32,16 @@ final class BrokerBench {
     var holdsDiskJobs = false
     private(set) var heldDiskJobs: [DiskJob] = []
     private(set) var reports: [String] = []
+    private(set) var audits: [(isPermitted: Bool, text: String)] = []
+    /// Who sends requests.
+    var principal: KafkaPrincipal {
+        get { origin.principal }
+        set {
+            origin = RequestOrigin(
+                listener: origin.listener, principal: newValue, clientAddress: origin.clientAddress,
+                isEncrypted: origin.isEncrypted)
+        }
+    }
     /// Requests to other brokers that have no answer yet, while those can be reached.
     private(set) var asked: [PeerRequest] = []
     var arePeersReachable = false
@@ -176,8 +186,9 @@ final class BrokerBench {
                         ]
                         continue
                     }
+                    let outcome = try outcome(of: change)
                     try make(change)
-                    events += [.treeChanged(ticket, .done), .imageChanged(image)]
+                    events += [.treeChanged(ticket, outcome), .imageChanged(image)]
                 case .allocateProducerIDs:
                     events.append(.producerIDsAllocated(nextProducerID..<(nextProducerID + 1000)))
                     nextProducerID += 1000
@@ -188,6 +199,7 @@ final class BrokerBench {
                 case .send(let request):
                     if arePeersReachable { asked.append(request) } else { events.append(.peerFailed(request.ticket)) }
                 case .report(let text): reports.append(text)
+                case .audit(let isPermitted, let text): audits.append((isPermitted, text))
                 case .note, .disconnectPeer: break
                 }
             }
@@ -236,6 +248,11 @@ final class BrokerBench {
 
     // MARK: - The tree
 
+    private func outcome(of change: TreeChange) throws -> TreeOutcome {
+        guard case .alterAccess = change else { return .done }
+        return try change.transactions(on: image, configNode: reading(of: change)).isEmpty ? .unchanged : .done
+    }
+
     private func make(_ change: TreeChange) throws {
         switch change {
         case .createTopic(let name, let id, let assignment, let configs):
@@ -250,8 +267,8 @@ final class BrokerBench {
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
-        case .setConfigs, .reassign, .electLeader, .alterMirror:
-            let node = NodeReading(data: ConfigNode.text(present(of: change)), version: 0, created: 1)
+        case .setConfigs, .reassign, .electLeader, .alterMirror, .alterAccess:
+            let node = reading(of: change)
             for transaction in try change.transactions(on: image, configNode: node) {
                 // What belongs to a topic counts only once its node is there.
                 for write in transaction.writes.reversed() { try make(write) }
@@ -269,12 +286,24 @@ final class BrokerBench {
             guard let created = TreeNode(path: path) else { return }
             node = created
             try image.take(node, NodeReading(data: data, version: 0, created: 1))
-        case .delete, .check: return
+        case .delete(let path, _):
+            if let node = TreeNode(path: path) { try image.take(node, nil) }
+            return
+        case .check: return
         }
         guard case .topic(let name) = node else { return }
         let known = image.topics[name]?.partitions ?? []
         let partitions = known.map { $0.stateVersion < 0 ? led($0.replicas) : $0 }
         image.updateTopic(name) { $0.partitions = partitions }
+    }
+
+    /// What stands where a change writes.
+    private func reading(of change: TreeChange) -> NodeReading? {
+        guard case .alterAccess(let pattern, _, _) = change else {
+            return NodeReading(data: ConfigNode.text(present(of: change)), version: 0, created: 1)
+        }
+        let entries = image.access.entries(of: pattern)
+        return entries.isEmpty ? nil : NodeReading(data: AccessNode.text(entries), version: 0, created: 1)
     }
 
     /// The settings that a change is about.

@@ -67,8 +67,13 @@ import Testing
             problems("zookeeper.connect=localhost", "advertised.listeners=SSL://a:1").contains(
                 "which listeners does not have"))
         #expect(
-            problems("zookeeper.connect=localhost", "authorizer.class.name=kafka.security.authorizer.AclAuthorizer")
-                .contains("no access lists yet"))
+            problems("zookeeper.connect=localhost", "authorizer.class.name=com.example.Opa")
+                .contains("org.apache.kafka.metadata.authorizer.StandardAuthorizer"))
+        #expect(
+            problems(
+                "zookeeper.connect=localhost", "authorizer.class.name=kafka.security.authorizer.AclAuthorizer",
+                "super.users=User:a;b"
+            ).contains("super.users: 'b' is not allowed"))
         #expect(
             problems(
                 "zookeeper.connect=localhost", "ssl.principal.mapping.rules=RULE:nonsense", "listeners=SSL://:1",

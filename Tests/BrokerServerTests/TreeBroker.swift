@@ -40,14 +40,16 @@ final class TreeBroker: Sendable {
     }
 
     /// Connects broker `id` to the coordinator at `connect`.
-    init(_ id: Int32, _ connect: String, sessionTimeout: Duration = .seconds(9), watchesPeers: Bool = false)
-        async throws
-    {
+    init(
+        _ id: Int32, _ connect: String, sessionTimeout: Duration = .seconds(9), watchesPeers: Bool = false,
+        controlsAccess: Bool = false
+    ) async throws {
         var coordinator = try CoordinatorSettings(connect: connect)
         coordinator.sessionTimeout = sessionTimeout
         // Simulations beside these tests keep all threads busy for long.
         coordinator.connectionTimeout = .seconds(120)
         var settings = TreeSettings(coordinator: coordinator, broker: BrokerID(id))
+        settings.controlsAccess = controlsAccess
         if watchesPeers {
             settings.peers = PeerNetwork(
                 listenerName: "PLAINTEXT", patience: .seconds(30), group: MemoryCoordinator.group, logger: silentLogger)
@@ -60,8 +62,10 @@ final class TreeBroker: Sendable {
     }
 
     /// Connects and registers.
-    static func registered(_ id: Int32, _ connect: String) async throws -> TreeBroker {
-        let broker = try await TreeBroker(id, connect)
+    static func registered(
+        _ id: Int32, _ connect: String, controlsAccess: Bool = false
+    ) async throws -> TreeBroker {
+        let broker = try await TreeBroker(id, connect, controlsAccess: controlsAccess)
         try await broker.register(port: 9000 + id)
         return broker
     }

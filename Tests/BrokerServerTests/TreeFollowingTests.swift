@@ -65,7 +65,7 @@ import ZooKeeperProtocol
             try CoordinatorSettings(connect: coordinator.connect), on: MemoryCoordinator.group, logger: silentLogger
         ) { inbox.post(.event($0, session: 1)) }
         try await session.start()
-        var following = TreeFollowing(logger: silentLogger)
+        var following = TreeFollowing(followsAccess: true, logger: silentLogger)
         var present: Set<String> = ["/"]
         for step in Self.steps {
             let nodes = try nodes(step)

@@ -3,6 +3,7 @@ import Controller
 import CoordinatorServer
 import Foundation
 import NIOCore
+import Security
 import Synchronization
 import Testing
 import Transport
@@ -80,6 +81,32 @@ import ZooKeeperProtocol
             #expect(await second.change(.deleteTopic(name: "orders")) == .done)
             await second.image { $0.topics.isEmpty && $0.topicsBeingDeleted.isEmpty }
             await second.session.close()
+        }
+    }
+
+    @Test func rulesOfAccessReachEveryBrokerThatControlsAccess() async throws {
+        try await withCoordinator { coordinator in
+            let first = try await TreeBroker.registered(1, coordinator.connect, controlsAccess: true)
+            let second = try await TreeBroker.registered(2, coordinator.connect, controlsAccess: true)
+            let carefree = try await TreeBroker.registered(3, coordinator.connect)
+            let alice = AccessEntry(.allow, .read, to: KafkaPrincipal(name: "alice"))
+            let bob = AccessEntry(.deny, .all, to: KafkaPrincipal(name: "bob"), from: "10.0.0.1")
+            for pattern in [ResourcePattern(.topic, "orders"), ResourcePattern(.group, "or", .prefixed)] {
+                let add = TreeChange.alterAccess(pattern, adding: [alice, bob], removing: [])
+                #expect(await first.change(add) == .done)
+                for broker in [first, second] {
+                    await broker.image { $0.access.entries(of: pattern) == [alice, bob] }
+                }
+                #expect(await second.change(add) == .unchanged)
+                // Each in its turn, whoever asks.
+                async let one = first.change(.alterAccess(pattern, adding: [], removing: [alice]))
+                async let other = second.change(.alterAccess(pattern, adding: [], removing: [bob]))
+                let outcomes = await [one, other]
+                #expect(outcomes == [.done, .done])
+                for broker in [first, second] { await broker.image { !$0.access.knows(pattern) } }
+            }
+            #expect(carefree.image.access.isEmpty)
+            for broker in [first, second, carefree] { await broker.session.close() }
         }
     }
 

@@ -17,6 +17,7 @@ import Testing
             let time = try #require(try JSONValue(parsing: text).asObject?["timestamp"]?.asString.flatMap { Int64($0) })
             return try BrokerRegistration(parsing: text, epoch: 1).text(at: time)
         case .reassignment: return try ReassignmentNode(parsing: text).text
+        case .accessRules: return AccessNode.text(try AccessNode.parse(text))
         case .preferredElection, .topicDeletion, nil: break
         }
         if node.path == TreePath.producerIDBlock { return try ProducerIDBlock(parsing: text).text }
@@ -42,7 +43,7 @@ import Testing
 
     @Test(arguments: TreeFixture.names) func makesTheNodesThatApacheMakes(_ name: String) throws {
         let paths = Set(try TreeFixture(name).nodes.map(\.path))
-        for path in TreePath.persistent {
+        for path in TreePath.persistent + TreePath.persistentForAccess {
             #expect(paths.contains(path) || path == "/latest_producer_id_block", "\(path)")
         }
     }

@@ -1,4 +1,5 @@
 import ClusterModel
+import Security
 
 /// The cluster as one reading of the coordination tree shows it: what every broker obeys.
 ///
@@ -35,6 +36,9 @@ package struct ClusterImage: Sendable, Equatable {
     /// Dynamic settings of all brokers (`/config/brokers/<default>`).
     package var defaultBrokerConfigs: [String: String]
 
+    /// Who may do what; empty where access is not controlled.
+    package var access: AccessTable
+
     /// An image of nothing.
     package init(clusterID: String = "") {
         self.clusterID = clusterID
@@ -50,6 +54,7 @@ package struct ClusterImage: Sendable, Equatable {
         entityConfigs = [:]
         requestedElection = nil
         requestedReassignment = nil
+        access = AccessTable()
     }
 
     /// The name of the topic that has `id`; nil when none has, and for ``KafkaUUID/zero``.

@@ -1,4 +1,5 @@
 import ClusterModel
+import Security
 
 /// What a node held when it was read.
 package struct NodeReading: Sendable, Equatable {
@@ -21,7 +22,8 @@ extension ClusterImage {
     /// Nodes may come in any order but for one thing: a partition's state counts only when its topic's node has been
     /// taken over, so after a topic's node its partitions' states must be read (``nodesToRead(afterTopic:)``).
     ///
-    /// On an error the image is as before.
+    /// On an error the image is as before; but rules of access that make no sense deny everything
+    /// (``AccessTable/setUnreadable(_:)``).
     package mutating func take(_ node: TreeNode, _ reading: NodeReading?) throws(MalformedNode) {
         switch node {
         case .clusterID:
@@ -59,6 +61,13 @@ extension ClusterImage {
         case .reassignment:
             requestedReassignment = try reading.map { r throws(MalformedNode) in
                 try ReassignmentNode(parsing: r.data)
+            }
+        case .accessRules(let pattern):
+            do throws(MalformedNode) {
+                access.set(pattern, try reading.map { r throws(MalformedNode) in try AccessNode.parse(r.data) } ?? [])
+            } catch {
+                access.setUnreadable(pattern)
+                throw error
             }
         }
     }

@@ -1,4 +1,5 @@
 import ClusterModel
+import Security
 
 /// What an admin request, validated against a ``ClusterImage``, asks of the coordination tree.
 ///
@@ -28,11 +29,15 @@ package enum TreeChange: Sendable, Equatable {
     case setInSync(TopicPartition, isr: [BrokerID], leaderEpoch: LeaderEpoch, stateVersion: Int32)
     /// Makes a mirror topic, or takes a topic's home a step further; done where it is so already.
     case alterMirror(MirrorAlteration)
+    /// Adds rules about a pattern and takes others away; ``TreeOutcome/unchanged`` where it is so already.
+    case alterAccess(ResourcePattern, adding: [AccessEntry], removing: [AccessEntry])
 }
 
 /// How a ``TreeChange`` went. The change itself shows in a later ``ClusterImage``.
 package enum TreeOutcome: Sendable, Equatable {
     case done
+    /// Nothing was to do.
+    case unchanged
     /// `errorCode` is Apache Kafka's, for the reply.
     case refused(errorCode: Int16, message: String)
     /// The coordinator did not answer: whether the change happened is not known.

@@ -1,4 +1,5 @@
 import ClusterModel
+import Security
 
 extension TreeChange {
     /// The writes that make the change, in order; each transaction only after the one before.
@@ -58,6 +59,8 @@ extension TreeChange {
         case .alterMirror(let alteration):
             let writes = try alteration.writes(on: image, configNodeExists: configNode != nil)
             return writes.isEmpty ? [] : [TreeTransaction(writes)]
+        case .alterAccess(let pattern, let added, let removed):
+            return try Self.access(to: pattern, adding: added, removing: removed, over: configNode)
         }
     }
 
@@ -74,6 +77,37 @@ extension TreeChange {
         if let replaced, replaced != node?.settings ?? [:] { throw ChangeRefusal(.invalidUpdateVersion) }
         guard let node else { return .create(path: path, data: text) }
         return .set(path: path, data: text, version: replaced == nil ? -1 : node.version)
+    }
+
+    /// On the condition that the node is still what was read; with a notice, by which Apache's brokers hear of it.
+    private static func access(
+        to pattern: ResourcePattern, adding added: [AccessEntry], removing removed: [AccessEntry],
+        over node: NodeReading?
+    ) throws(ChangeRefusal) -> [TreeTransaction] {
+        let path = TreePath.accessRules(about: pattern)
+        var present: Set<AccessEntry> = []
+        if let node {
+            do throws(MalformedNode) { present = Set(try AccessNode.parse(node.data)) } catch {
+                throw ChangeRefusal(.invalidRequest, "The rules that are there make no sense, and are left: \(error)")
+            }
+        }
+        let wanted = present.subtracting(removed).union(added)
+        guard wanted != present else { return [] }
+        let write: TreeWrite
+        if let node {
+            write =
+                wanted.isEmpty
+                ? .delete(path: path, version: node.version)
+                : .set(path: path, data: AccessNode.text(wanted.sorted()), version: node.version)
+        } else {
+            write = .create(path: path, data: AccessNode.text(wanted.sorted()))
+        }
+        let notice = "\(TreePath.accessChanges(of: pattern.form))/acl_changes_"
+        return [
+            TreeTransaction([
+                write, .create(path: notice, data: AccessNode.changeText(pattern), .persistentSequential),
+            ])
+        ]
     }
 
     /// With a notice, by which Apache's brokers hear of it.
@@ -130,12 +164,13 @@ extension TreeChange {
         }
     }
 
-    /// The node of settings that it writes; nil when it writes none.
+    /// The node of settings, or of rules, that it writes; nil when it writes none.
     package var configPath: String? {
         switch self {
         case .createTopic(let name, _, _, _), .setTopicConfigs(let name, _, _): TreePath.config(ofTopic: name)
         case .alterMirror(let alteration): TreePath.config(ofTopic: alteration.topic)
         case .setConfigs(let entity, _, _): TreePath.config(of: entity)
+        case .alterAccess(let pattern, _, _): TreePath.accessRules(about: pattern)
         default: nil
         }
     }
@@ -154,6 +189,7 @@ extension TreeChange: CustomStringConvertible {
         case .electLeader(let id, _): "election for \(id)"
         case .setInSync(let id, _, _, _): "in-sync set of \(id)"
         case .alterMirror(let alteration): "home of topic \(alteration.topic)"
+        case .alterAccess(let pattern, _, _): "rules of access to \(pattern)"
         }
     }
 }

@@ -1,4 +1,5 @@
 import ClusterModel
+import Security
 
 /// The paths of the coordination tree, as Apache Kafka 3.9 lays it out.
 package enum TreePath {
@@ -39,6 +40,33 @@ package enum TreePath {
     package static func clientConfigs(ofUser user: String) -> String { "\(userConfigs)/\(user)/clients" }
     package static func deletion(ofTopic name: String) -> String { "\(topicsToDelete)/\(name)" }
 
+    /// Rules of access about literal patterns, by type.
+    package static let accessRules = "/kafka-acl"
+    /// Those about prefixed patterns, by type.
+    package static let prefixedAccessRules = "/kafka-acl-extended/prefixed"
+    package static let accessChanges = "/kafka-acl-changes"
+    package static let prefixedAccessChanges = "/kafka-acl-extended-changes"
+
+    package static func accessRules(of form: ResourcePattern.Form, _ type: ResourceType) -> String {
+        "\(form == .literal ? accessRules : prefixedAccessRules)/\(type.name)"
+    }
+    package static func accessRules(about pattern: ResourcePattern) -> String {
+        "\(accessRules(of: pattern.form, pattern.type))/\(pattern.name)"
+    }
+    /// Where notices of changed rules stand, by which Apache's brokers hear of them.
+    package static func accessChanges(of form: ResourcePattern.Form) -> String {
+        form == .literal ? accessChanges : prefixedAccessChanges
+    }
+
+    /// The folders of rules, one a form and type.
+    package static let accessFolders = ResourcePattern.Form.allCases.flatMap { form in
+        ResourceType.allCases.map { accessRules(of: form, $0) }
+    }
+    /// The nodes a starting broker with access control makes besides when they are absent, parents first.
+    package static let persistentForAccess =
+        [accessRules, accessChanges, "/kafka-acl-extended", prefixedAccessRules, prefixedAccessChanges]
+        + accessFolders
+
     /// The nodes a starting broker makes when they are absent, parents first.
     package static let persistent: [String] = [
         "/consumers", "/brokers", "/brokers/ids", "/brokers/topics", "/config", "/config/changes", "/admin",
@@ -51,6 +79,8 @@ package enum TreePath {
     package static let followed = [
         "/brokers", "/config", topicsToDelete, preferredElection, reassignment, controller, controllerEpoch,
     ]
+    /// Those besides whose changes a broker with access control follows.
+    package static let followedForAccess = [accessRules, prefixedAccessRules]
 }
 
 /// A node of the tree that a ``ClusterImage`` is made of.
@@ -69,6 +99,7 @@ package enum TreeNode: Sendable, Hashable {
     case entityConfig(String)
     case preferredElection
     case reassignment
+    case accessRules(ResourcePattern)
 
     /// The node at `path`; nil for those an image is not made of.
     package init?(path: String) {
@@ -105,8 +136,18 @@ package enum TreeNode: Sendable, Hashable {
         case ("config", "users", 6):
             return names[4] == "clients" ? .entityConfig("users/\(name)/clients/\(names[5])") : nil
         case ("admin", "delete_topics", 4): return .topicDeletion(name)
+        case ("kafka-acl", _, 4): return accessRules(ofType: names[2], .literal, name)
+        case ("kafka-acl-extended", "prefixed", 5): return accessRules(ofType: names[3], .prefixed, String(names[4]))
         default: return nil
         }
+    }
+
+    /// nil for a type that we do not know.
+    private static func accessRules(
+        ofType type: Substring, _ form: ResourcePattern.Form, _ name: String
+    ) -> TreeNode? {
+        guard let type = ResourceType(name: String(type)), !name.isEmpty else { return nil }
+        return .accessRules(ResourcePattern(type, name, form))
     }
 
     package var path: String {
@@ -124,6 +165,7 @@ package enum TreeNode: Sendable, Hashable {
         case .entityConfig(let entity): TreePath.config(of: entity)
         case .preferredElection: TreePath.preferredElection
         case .reassignment: TreePath.reassignment
+        case .accessRules(let pattern): TreePath.accessRules(about: pattern)
         }
     }
 }

@@ -178,7 +178,7 @@ package final class SimulatedBroker {
     private func perform(_ effect: BrokerKernel.Effect) {
         switch effect {
         case .reply(let ticket, let pieces): replies[ticket] = pieces.reduce(into: ByteBuffer()) { $0.append($1) }
-        case .noReply, .report, .note, .replicasOffline: break
+        case .noReply, .report, .note, .audit, .replicasOffline: break
         case .close(let connection, let reason): closed[connection] = reason
         case .changeTree(let ticket, let change):
             change.perform(on: &image, by: Self.brokerID)
@@ -229,7 +229,7 @@ extension TreeChange {
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
-        case .setConfigs, .reassign, .electLeader, .alterMirror:
+        case .setConfigs, .reassign, .electLeader, .alterMirror, .alterAccess:
             preconditionFailure("there is one broker, and nobody asks for \(self)")
         }
     }

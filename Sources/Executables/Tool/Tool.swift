@@ -7,7 +7,8 @@ struct Tool: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "Tools for Martlet's and Apache Kafka's clusters.",
         subcommands: [
-            DumpLog.self, Topics.self, Configs.self, Reassign.self, ElectLeaders.self, Produce.self, Consume.self,
+            DumpLog.self, Topics.self, Configs.self, Reassign.self, ElectLeaders.self, Acls.self, Produce.self,
+            Consume.self,
             GroupsCommand.self, MirrorCommand.self, CoordinatorCommand.self,
             ZooKeeperShell.self, Perf.self, Wire.self,
         ])

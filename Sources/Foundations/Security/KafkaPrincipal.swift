@@ -1,6 +1,6 @@
 /// Who a connection acts for, as authorization and quotas see it: a type (`User` for all that authenticates on the
-/// wire) and a name.
-package struct KafkaPrincipal: Sendable, Hashable, CustomStringConvertible {
+/// wire) and a name. Two are the same when their bytes are.
+package struct KafkaPrincipal: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var type: String
     package var name: String
 
@@ -21,4 +21,19 @@ package struct KafkaPrincipal: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var description: String { "\(type):\(name)" }
+
+    package static func == (left: KafkaPrincipal, right: KafkaPrincipal) -> Bool {
+        left.name.isExactly(right.name) && left.type.isExactly(right.type)
+    }
+
+    package static func < (left: KafkaPrincipal, right: KafkaPrincipal) -> Bool {
+        left.type.isExactly(right.type)
+            ? left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+            : left.type.utf8.lexicographicallyPrecedes(right.type.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        type.hashExactly(into: &hasher)
+        name.hashExactly(into: &hasher)
+    }
 }

@@ -15,7 +15,8 @@ extension BrokerKernel {
         .createPartitions, .describeConfigs, .alterConfigs, .incrementalAlterConfigs, .describeCluster,
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
         .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeUserScramCredentials,
-        .alterUserScramCredentials, .describeProducers, .describeLogDirs, .alterReplicaLogDirs, .writeTxnMarkers,
+        .alterUserScramCredentials, .describeProducers, .describeLogDirs, .alterReplicaLogDirs, .describeAcls,
+        .createAcls, .deleteAcls, .writeTxnMarkers,
         .mirrorAppend, .mirrorAlter, .mirrorDescribe, .logDigest,
         .mirrorConfirm, .mirrorCredentials, .mirrorAlterCredentials,
     ]
@@ -106,6 +107,9 @@ extension BrokerKernel {
             describeLogDirs(request, try read(request, DescribeLogDirsRequest.init(reading:version:)))
         case .alterReplicaLogDirs:
             alterReplicaLogDirs(request, try read(request, AlterReplicaLogDirsRequest.init(reading:version:)))
+        case .describeAcls: describeAcls(request, try read(request, DescribeAclsRequest.init(reading:version:)))
+        case .createAcls: createAcls(request, try read(request, CreateAclsRequest.init(reading:version:)))
+        case .deleteAcls: deleteAcls(request, try read(request, DeleteAclsRequest.init(reading:version:)))
         default: try dispatchToMirroring(request)
         }
     }

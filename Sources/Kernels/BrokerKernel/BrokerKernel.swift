@@ -64,6 +64,8 @@ package struct BrokerKernel: ProtocolCore {
         case report(String)
         /// Something the operator may want to know later.
         case note(String)
+        /// A decision on what a client wants to do, for the audit log.
+        case audit(isPermitted: Bool, String)
         /// All partitions of this broker that it cannot serve, sorted, for the controller to count without it there.
         case replicasOffline([TopicPartition])
         /// All its disks failed, or it is wrong about something: the broker has to stop.

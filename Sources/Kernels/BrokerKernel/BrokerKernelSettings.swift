@@ -1,5 +1,6 @@
 import ClusterModel
 import Groups
+import Security
 
 /// What the kernel needs to know of a broker's configuration, with Apache Kafka's defaults.
 package struct BrokerKernelSettings: Sendable {
@@ -56,6 +57,10 @@ package struct BrokerKernelSettings: Sendable {
     package var compaction = CompactionSettings()
     /// `group.*` and `offsets.*`
     package var groups = GroupSettings()
+    /// nil: everybody who can connect may do everything.
+    package var access: AccessSettings?
+    /// Whether the audit log takes what is permitted, too.
+    package var auditsPermissions = false
     /// Every setting of the broker.
     package var brokerConfigs: [BrokerConfig] = []
     /// What the configuration file sets, as it stands there: `log.*` gives the defaults of topics.

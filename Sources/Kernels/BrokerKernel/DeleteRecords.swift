@@ -18,12 +18,19 @@ extension BrokerKernel {
     mutating func deleteRecords(_ request: Request, _ body: DeleteRecordsRequest) {
         var response = DeleteRecordsResponse()
         var waits: [(topic: Int, place: Int, Partition, Offset)] = []
+        let forbidden = forbidden(request, .delete, body.topics.lazy.map(\.name))
         for topic in body.topics {
             var told = DeleteRecordsResponse.DeleteRecordsTopicResult()
             told.name = topic.name
             for wanted in topic.partitions {
                 var one = DeleteRecordsResponse.DeleteRecordsPartitionResult()
                 one.partitionIndex = wanted.partitionIndex
+                guard !forbidden.contains(topic.name) else {
+                    one.lowWatermark = -1
+                    one.errorCode = ErrorCode.topicAuthorizationFailed.rawValue
+                    told.partitions.append(one)
+                    continue
+                }
                 switch delete(
                     before: wanted.offset, in: TopicPartition(topic: topic.name, partition: one.partitionIndex))
                 {

@@ -6,11 +6,18 @@ extension BrokerKernel {
     /// Tells which producers wrote to partitions that this broker leads (KIP-664).
     mutating func describeProducers(_ request: Request, _ body: DescribeProducersRequest) {
         var response = DescribeProducersResponse()
+        let forbidden = forbidden(request, .read, body.topics.lazy.map(\.name))
         response.topics = body.topics.map { topic in
             var told = DescribeProducersResponse.TopicResponse()
             told.name = topic.name
             told.partitions = topic.partitionIndexes.map { index in
-                described(TopicPartition(topic: topic.name, partition: index))
+                guard !forbidden.contains(topic.name) else {
+                    var refused = DescribeProducersResponse.PartitionResponse()
+                    refused.partitionIndex = index
+                    refused.errorCode = ErrorCode.topicAuthorizationFailed.rawValue
+                    return refused
+                }
+                return described(TopicPartition(topic: topic.name, partition: index))
             }
             return told
         }

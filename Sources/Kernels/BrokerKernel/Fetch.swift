@@ -32,6 +32,9 @@ struct FetchFinding {
 
 extension BrokerKernel {
     mutating func fetch(_ request: Request, _ body: FetchRequest) {
+        let replica = request.version >= 15 ? body.replicaState.replicaId : body.replicaId
+        // Before anything of it counts: a follower's position acknowledges records.
+        if replica >= 0, !permitsOnCluster(request, .clusterAction) { return refuseFollower(request, body) }
         // A follower that has more to ask does not wait until the leader has news.
         if var waiting = parkedFetches.take(session: body.sessionId, of: request.ticket.connection) {
             waiting.deadline = now
@@ -60,6 +63,33 @@ extension BrokerKernel {
         reply(to: request) { response.write(to: &$0, version: request.version) }
     }
 
+    /// Tells somebody who may not replicate so, for each partition; it gets no session.
+    private mutating func refuseFollower(_ request: Request, _ body: FetchRequest) {
+        guard body.sessionEpoch <= 0 else { return refuse(request, .fetchSessionIdNotFound) }
+        var response = FetchResponse()
+        response.responses = body.topics.map { topic in
+            var told = FetchResponse.FetchableTopicResponse()
+            told.topic = topic.topic
+            told.topicId = topic.topicId
+            told.partitions = topic.partitions.map { partition in
+                var one = FetchResponse.PartitionData()
+                one.partitionIndex = partition.partition
+                one.errorCode = ErrorCode.topicAuthorizationFailed.rawValue
+                one.highWatermark = -1
+                one.records = .inMemory(ByteBuffer())
+                return one
+            }
+            return told
+        }
+        reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    /// The topics of a consumer's fetch that it may not read.
+    private mutating func unreadable(_ interests: [FetchInterest], _ fetch: ParkedFetch) -> Set<String> {
+        guard settings.access != nil, fetch.plan.replica == nil else { return [] }
+        return forbidden(fetch.request, .read, interests.compactMap { name(of: $0.key)?.topic })
+    }
+
     // MARK: - Reading
 
     /// Reads, and answers if there is enough, something is wrong, or the time is up; else has the fetch wait.
@@ -83,6 +113,7 @@ extension BrokerKernel {
         } else {
             mustAnswer = mustAnswer || interests.isEmpty
         }
+        let unreadable = unreadable(interests, fetch)
         var findings: [FetchFinding] = []
         findings.reserveCapacity(interests.count)
         var byteCount = 0
@@ -91,7 +122,8 @@ extension BrokerKernel {
                 interests[place].isNoted = note(interests[place], of: replica, plan)
             }
             let finding = find(
-                interests[place], plan, atMost: min(interests[place].maximumBytes, plan.maximumBytes - byteCount),
+                interests[place], plan, except: unreadable,
+                atMost: min(interests[place].maximumBytes, plan.maximumBytes - byteCount),
                 atLeastOneBatch: byteCount == 0 && fetch.request.version >= 3)
             byteCount += finding.byteCount
             if mustTellAtOnce(finding, for: interests[place], plan) { mustAnswer = true }
@@ -119,9 +151,14 @@ extension BrokerKernel {
     }
 
     private mutating func find(
-        _ interest: FetchInterest, _ plan: FetchPlan, atMost maximumBytes: Int, atLeastOneBatch: Bool
+        _ interest: FetchInterest, _ plan: FetchPlan, except unreadable: Set<String>, atMost maximumBytes: Int,
+        atLeastOneBatch: Bool
     ) -> FetchFinding {
         var finding = FetchFinding()
+        if !unreadable.isEmpty, let topic = name(of: interest.key)?.topic, unreadable.contains(topic) {
+            finding.error = .topicAuthorizationFailed
+            return finding
+        }
         switch replica(for: interest, plan) {
         case .failure(let error):
             finding.error = error

@@ -92,6 +92,14 @@ struct FetchSession {
         queue.append(key)
     }
 
+    /// Something has happened that may concern every partition.
+    fileprivate mutating func stirAll() {
+        for (key, known) in kept where !known.isQueued {
+            kept[key]?.isQueued = true
+            queue.append(key)
+        }
+    }
+
     mutating func forget(_ partitions: Set<FetchKey>) {
         guard !partitions.isEmpty else { return }
         queue.removeAll { partitions.contains($0) }
@@ -141,6 +149,11 @@ struct FetchSessions {
         repeat { lastID = lastID == .max ? 1 : lastID + 1 } while sessions[lastID] != nil
         sessions[lastID] = FetchSession(id: lastID, usesTopicIDs: usesTopicIDs, interests: interests, now: now)
         return (lastID, evicted)
+    }
+
+    /// Has every session look at all of its partitions again.
+    mutating func stirAll() {
+        for id in sessions.keys.sorted() { sessions[id]?.stirAll() }
     }
 
     /// Returns the session that was closed; nil when there was none.

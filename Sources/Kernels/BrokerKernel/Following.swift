@@ -9,6 +9,7 @@ extension BrokerKernel {
         let (older, defaults) = (image, brokerValues)
         let changes = newer.changes(since: older)
         image = newer
+        followAccess(since: older.access)
         parkedFetches.noteImage()
         dropOfflinePartitions()
         dropStrayLogs()

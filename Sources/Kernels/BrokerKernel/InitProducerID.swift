@@ -18,6 +18,13 @@ struct ProducerIDs {
 
 extension BrokerKernel {
     mutating func initProducerID(_ request: Request, _ body: InitProducerIdRequest) {
+        if let id = body.transactionalId {
+            guard permits(request, .write, .transactionalID, id) else {
+                return answerInitProducerID(request, .failure(.transactionalIdAuthorizationFailed))
+            }
+        } else if !mayProduceIdempotently(request) {
+            return answerInitProducerID(request, .failure(.clusterAuthorizationFailed))
+        }
         guard body.transactionalId == nil else {
             return answerInitProducerID(request, .failure(.invalidRequest))
         }

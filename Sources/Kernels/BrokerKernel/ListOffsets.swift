@@ -5,10 +5,18 @@ import SegmentedLog
 extension BrokerKernel {
     mutating func listOffsets(_ request: Request, _ body: ListOffsetsRequest) {
         var response = ListOffsetsResponse()
+        let forbidden = forbidden(request, .describe, body.topics.lazy.map(\.name))
         for topic in body.topics {
             var told = ListOffsetsResponse.ListOffsetsTopicResponse()
             told.name = topic.name
             for wanted in topic.partitions {
+                guard !forbidden.contains(topic.name) else {
+                    var refused = ListOffsetsResponse.ListOffsetsPartitionResponse()
+                    refused.partitionIndex = wanted.partitionIndex
+                    refused.errorCode = ErrorCode.topicAuthorizationFailed.rawValue
+                    told.partitions.append(refused)
+                    continue
+                }
                 told.partitions.append(offset(wanted, of: topic.name, body, request.version))
             }
             response.topics.append(told)

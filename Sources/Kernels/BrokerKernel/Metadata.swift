@@ -7,16 +7,38 @@ extension BrokerKernel {
         if request.version < 10, body.topics?.contains(where: { $0.name == nil }) ?? false {
             return perform(.close(request.ticket.connection, reason: "a metadata request names no topic"))
         }
-        let missing = (body.topics ?? []).compactMap(\.name).filter { image.topics[$0] == nil }
+        var refused = RefusedTopics()
+        let isOfAll = body.topics == nil || request.version == 0 && body.topics?.isEmpty ?? true
+        if !isOfAll {
+            let names = (body.topics ?? []).lazy.compactMap { [image] in $0.name ?? image.topicName(of: $0.topicId) }
+            refused.hidden = forbidden(request, .describe, names)
+        }
+        var missing = (body.topics ?? []).compactMap(\.name)
+            .filter { image.topics[$0] == nil && !refused.hidden.contains($0) }
         let mayCreate = settings.createsTopicsAutomatically && (request.version < 4 || body.allowAutoTopicCreation)
         if mayCreate && !missing.isEmpty {
-            createAutomatically(missing) { kernel, _ in kernel.answerMetadata(request, body) }
+            if !permitsOnCluster(request, .create, tellsDenial: false) {
+                refused.notCreated = forbidden(request, .create, missing)
+                missing.removeAll { refused.notCreated.contains($0) }
+            }
+            createAutomatically(missing) { [refused] kernel, _ in kernel.answerMetadata(request, body, refused) }
         } else {
-            answerMetadata(request, body)
+            answerMetadata(request, body, refused)
         }
     }
 
-    private mutating func answerMetadata(_ request: Request, _ body: MetadataRequest) {
+    /// Named topics of which nothing is told but that: by the rules of access.
+    private struct RefusedTopics {
+        /// Nobody says whether there are such topics.
+        var hidden: Set<String> = []
+        var notCreated: Set<String> = []
+
+        func contains(_ name: String) -> Bool { hidden.contains(name) || notCreated.contains(name) }
+    }
+
+    private mutating func answerMetadata(
+        _ request: Request, _ body: MetadataRequest, _ refused: RefusedTopics
+    ) {
         var response = MetadataResponse()
         response.clusterId = settings.clusterID
         response.controllerId = image.controllerID?.value ?? -1
@@ -31,13 +53,43 @@ extension BrokerKernel {
         }
         if let topics = body.topics, !(request.version == 0 && topics.isEmpty) {
             response.topics = topics.map { wanted in
-                if let name = wanted.name { return described(topic: name) }
-                return described(topicID: wanted.topicId)
+                if let name = wanted.name {
+                    return refused.contains(name) ? Self.refused(name, .zero) : described(topic: name)
+                }
+                guard let name = image.topicName(of: wanted.topicId), refused.contains(name) else {
+                    return described(topicID: wanted.topicId)
+                }
+                return Self.refused(nil, wanted.topicId)
             }
         } else {
-            response.topics = image.topics.keys.sorted().map { described(topic: $0) }
+            let names = image.topics.keys.sorted()
+            let hidden = forbidden(request, .describe, names, tellsDenial: false)
+            response.topics = names.filter { !hidden.contains($0) }.map { described(topic: $0) }
         }
+        tellPermittedOperations(request, body, in: &response)
         reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    private mutating func tellPermittedOperations(
+        _ request: Request, _ body: MetadataRequest, in response: inout MetadataResponse
+    ) {
+        if (8...10).contains(request.version), body.includeClusterAuthorizedOperations {
+            response.clusterAuthorizedOperations = permittedOperationsOnCluster(request)
+        }
+        guard request.version >= 8, body.includeTopicAuthorizedOperations else { return }
+        for place in response.topics.indices {
+            let told = response.topics[place]
+            guard let name = told.name, told.errorCode != ErrorCode.topicAuthorizationFailed.rawValue else { continue }
+            response.topics[place].topicAuthorizedOperations = permittedOperations(request, .topic, name)
+        }
+    }
+
+    private static func refused(_ name: String?, _ id: KafkaUUID) -> MetadataResponse.MetadataResponseTopic {
+        var told = MetadataResponse.MetadataResponseTopic()
+        told.errorCode = ErrorCode.topicAuthorizationFailed.rawValue
+        told.name = name
+        told.topicId = id
+        return told
     }
 
     private func described(topicID id: KafkaUUID) -> MetadataResponse.MetadataResponseTopic {

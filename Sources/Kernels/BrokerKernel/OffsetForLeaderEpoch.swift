@@ -5,12 +5,19 @@ extension BrokerKernel {
     /// Where an epoch ended in this leader's log, so that its asker can find where the two logs part (KIP-101, KIP-320).
     mutating func offsetForLeaderEpoch(_ request: Request, _ body: OffsetForLeaderEpochRequest) {
         var response = OffsetForLeaderEpochResponse()
+        let forbidden =
+            permitsOnCluster(request, .clusterAction, tellsDenial: false)
+            ? [] : forbidden(request, .describe, body.topics.lazy.map(\.topic))
         response.topics = body.topics.map { topic in
             var told = OffsetForLeaderEpochResponse.OffsetForLeaderTopicResult()
             told.topic = topic.topic
             told.partitions = topic.partitions.map { wanted in
                 var one = OffsetForLeaderEpochResponse.EpochEndOffset()
                 one.partition = wanted.partition
+                guard !forbidden.contains(topic.topic) else {
+                    one.errorCode = ErrorCode.topicAuthorizationFailed.rawValue
+                    return one
+                }
                 switch led(
                     TopicPartition(topic: topic.topic, partition: wanted.partition),
                     leaderEpoch: wanted.currentLeaderEpoch)

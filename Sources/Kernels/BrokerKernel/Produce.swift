@@ -10,6 +10,16 @@ private struct ProduceFinding {
     var told = ProduceResponse.PartitionProduceResponse()
     /// Where it was appended, and the offset after its last record; nil when it was refused.
     var appended: (Partition, end: Offset)?
+
+    init(of data: ProduceRequest.PartitionProduceData) {
+        told.index = data.index
+        told.baseOffset = -1
+    }
+
+    init(of data: ProduceRequest.PartitionProduceData, refused error: ErrorCode) {
+        self.init(of: data)
+        told.errorCode = error.rawValue
+    }
 }
 
 extension BrokerKernel {
@@ -18,12 +28,19 @@ extension BrokerKernel {
         response.responses.reserveCapacity(body.topicData.count)
         var hasFailed = false
         var waits: [UncommittedAppend] = []
+        let mayBeTransactional = mayProduceTransactionally(request, body)
         for topic in body.topicData {
             var told = ProduceResponse.TopicProduceResponse()
             told.name = topic.name
             told.partitionResponses.reserveCapacity(topic.partitionData.count)
+            let refusal: ErrorCode? =
+                !mayBeTransactional
+                ? .transactionalIdAuthorizationFailed
+                : permits(request, .write, .topic, topic.name, count: topic.partitionData.count)
+                    ? nil : .topicAuthorizationFailed
             for data in topic.partitionData {
-                let finding = append(data, of: topic.name, request, body)
+                let finding =
+                    refusal.map { ProduceFinding(of: data, refused: $0) } ?? append(data, of: topic.name, request, body)
                 hasFailed = hasFailed || finding.told.errorCode != 0
                 if body.acks == -1, let (partition, end) = finding.appended, partition.answeredEnd < end {
                     let place = AppendPlace(topic: response.responses.count, partition: told.partitionResponses.count)
@@ -45,12 +62,24 @@ extension BrokerKernel {
         }
     }
 
+    /// Whether the sender may write in transactions of the id that it names, if it writes in any.
+    private mutating func mayProduceTransactionally(_ request: Request, _ body: ProduceRequest) -> Bool {
+        guard settings.access != nil else { return true }
+        let isTransactional = body.topicData.contains { topic in
+            topic.partitionData.contains { data in
+                guard case .inMemory(let batches)? = data.records else { return false }
+                return Self.isTransactional(batches)
+            }
+        }
+        guard isTransactional else { return true }
+        guard let id = body.transactionalId else { return false }
+        return permits(request, .write, .transactionalID, id)
+    }
+
     private mutating func append(
         _ data: ProduceRequest.PartitionProduceData, of topic: String, _ request: Request, _ body: ProduceRequest
     ) -> ProduceFinding {
-        var finding = ProduceFinding()
-        finding.told.index = data.index
-        finding.told.baseOffset = -1
+        var finding = ProduceFinding(of: data)
         func refused(_ error: ErrorCode, _ message: String? = nil) -> ProduceFinding {
             finding.told.errorCode = error.rawValue
             finding.told.errorMessage = message
@@ -97,6 +126,14 @@ extension BrokerKernel {
             finding.appended = (partition, range.lastOffset + 1)
             return finding
         }
+    }
+
+    private static func isTransactional(_ batches: ByteBuffer) -> Bool {
+        let start = batches.readerIndex
+        guard batches.getInteger(at: start + 16, as: Int8.self) == 2,
+            let bits = batches.getInteger(at: start + 21, as: UInt16.self)
+        else { return false }
+        return BatchAttributes(bits: bits).isTransactional
     }
 
     /// Why a request of version 3 or later must not hold these batches: each partition has exactly one, of magic 2.

@@ -65,6 +65,7 @@ package final class Broker: Sendable {
             let peers = PeerLinks(network) { events in for event in events { shard.post(.event(event)) } }
             treeSettings.leadership = settings.leadership
             treeSettings.rights = settings.securesTree ? .secured : .open
+            treeSettings.controlsAccess = settings.kernel.access != nil
             let tree = try await TreeSession.connect(
                 treeSettings, on: group, logger: logger,
                 onImage: { image in
@@ -101,6 +102,7 @@ package final class Broker: Sendable {
         var kernelSettings = settings.kernel
         kernelSettings.brokerID = brokerID
         kernelSettings.clusterID = tree.clusterID
+        kernelSettings.auditsPermissions = shard.logsPermissions
         let directories = try DataDirectories(settings.dataDirectories)
         let store = try directories.open(kernelSettings, boot: boot(logger))
         let wholeLogs = store.wholeLogs

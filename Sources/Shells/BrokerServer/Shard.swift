@@ -33,6 +33,8 @@ final class Shard: Sendable {
 
     private let mailbox = Mailbox<Message>()
     private let logger: Logger
+    /// Of what clients were permitted and denied; by the name that it has in Apache Kafka.
+    private let auditLogger = Logger(label: "kafka.authorizer.logger")
     private let clock: SystemClock
 
     init(clock: SystemClock, logger: Logger) {
@@ -41,6 +43,9 @@ final class Shard: Sendable {
     }
 
     func post(_ message: Message) { mailbox.post(message) }
+
+    /// Whether the log takes what was permitted, and not only what was denied.
+    var logsPermissions: Bool { auditLogger.logLevel <= .debug }
 
     /// Starts the thread with `kernel`, which belongs to it from now on. The thread ends after `shutDown`.
     func start(_ kernel: sending BrokerKernel, _ surroundings: Surroundings) -> OwnThread {
@@ -135,6 +140,7 @@ final class Shard: Sendable {
             case .replicasOffline(let partitions): surroundings.tellOffline(partitions)
             case .report(let text): logger.warning("\(text)")
             case .note(let text): logger.info("\(text)")
+            case .audit(let isPermitted, let text): auditLogger.log(level: isPermitted ? .debug : .info, "\(text)")
             case .stop(let reason): surroundings.stop(reason)
             }
         }

@@ -141,6 +141,7 @@ final class ClusterWorld {
         case .note(let text):
             note("broker \(broker.id): \(text)")
             reported(text)
+        case .audit(_, let text): note("broker \(broker.id): \(text)")
         case .stop(let reason): stop(broker, because: reason)
         }
     }

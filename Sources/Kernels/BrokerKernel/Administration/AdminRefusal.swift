@@ -16,7 +16,7 @@ struct AdminRefusal: Error {
     /// nil when the change is done.
     init?(_ outcome: TreeOutcome) {
         switch outcome {
-        case .done: return nil
+        case .done, .unchanged: return nil
         case .refused(let code, let message): self.init(ErrorCode(rawValue: code), message)
         case .unavailable:
             self.init(.requestTimedOut, "The coordinator does not answer; whether the change was made is not known.")

@@ -37,7 +37,7 @@ extension BrokerKernel {
                 return configs
             }
         }
-        alter(alterations, isValidation: body.validateOnly) { kernel, refusals in
+        alter(request, alterations, isValidation: body.validateOnly) { kernel, refusals in
             var response = AlterConfigsResponse()
             response.responses = zip(body.resources, refusals).map { resource, refusal in
                 var told = AlterConfigsResponse.AlterConfigsResourceResponse()
@@ -61,7 +61,7 @@ extension BrokerKernel {
                 return configs
             }
         }
-        alter(alterations, isValidation: body.validateOnly) { kernel, refusals in
+        alter(request, alterations, isValidation: body.validateOnly) { kernel, refusals in
             var response = IncrementalAlterConfigsResponse()
             response.responses = zip(body.resources, refusals).map { resource, refusal in
                 var told = IncrementalAlterConfigsResponse.AlterConfigsResourceResponse()
@@ -109,11 +109,17 @@ extension BrokerKernel {
 
     /// Alters each resource, and goes on when the image shows all of it.
     private mutating func alter(
-        _ alterations: [ConfigAlteration], isValidation: Bool,
+        _ request: Request, _ alterations: [ConfigAlteration], isValidation: Bool,
         then finish: @escaping (inout BrokerKernel, [AdminRefusal?]) -> Void
     ) {
         let deadline = now + settings.imageTimeout
         gather(alterations) { (kernel, alteration, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+            do throws(AdminRefusal) {
+                try kernel.checkPermission(
+                    request, .alterConfigs, on: alteration.resourceType, alteration.resourceName)
+            } catch {
+                return done(&kernel, error)
+            }
             kernel.alter(alteration, isValidation: isValidation, by: deadline, then: done)
         } then: { kernel, refusals in
             finish(&kernel, refusals)

@@ -15,6 +15,7 @@ extension BrokerKernel {
             }
         }
         var response = AlterReplicaLogDirsResponse()
+        let isPermitted = permitsOnCluster(request, .alter)
         for (name, path) in paths.sorted(by: { $0.key < $1.key }) {
             if response.results.last?.topicName != name.topic {
                 var topic = AlterReplicaLogDirsResponse.AlterReplicaLogDirTopicResult()
@@ -23,7 +24,7 @@ extension BrokerKernel {
             }
             var told = AlterReplicaLogDirsResponse.AlterReplicaLogDirPartitionResult()
             told.partitionIndex = name.partition
-            told.errorCode = move(name, to: path).rawValue
+            told.errorCode = (isPermitted ? move(name, to: path) : .clusterAuthorizationFailed).rawValue
             response.results[response.results.count - 1].partitions.append(told)
         }
         reply(to: request) { response.write(to: &$0, version: request.version) }

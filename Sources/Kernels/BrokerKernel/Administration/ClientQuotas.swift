@@ -17,6 +17,7 @@ extension BrokerKernel {
         var response = DescribeClientQuotasResponse()
         response.errorMessage = nil
         do throws(AdminRefusal) {
+            guard permitsOnCluster(request, .describeConfigs) else { throw .unauthorizedOnCluster }
             let filter = try Self.filter(body.components)
             response.entries = image.entityConfigs.sorted { $0.key < $1.key }.compactMap { path, configs in
                 guard let entity = QuotaEntity(path: path), Self.matches(filter, entity, strictly: body.strict) else {
@@ -103,8 +104,10 @@ extension BrokerKernel {
     /// Changes quotas, and answers when the image shows them.
     mutating func alterClientQuotas(_ request: Request, _ body: AlterClientQuotasRequest) {
         let deadline = now + settings.imageTimeout
+        let isPermitted = permitsOnCluster(request, .alterConfigs)
         gather(body.entries) { (kernel, entry, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             do throws(AdminRefusal) {
+                guard isPermitted else { throw .unauthorizedOnCluster }
                 let (entity, path) = try Self.altered(entry)
                 kernel.alterEntity(path, by: deadline, isValidation: body.validateOnly) {
                     present throws(AdminRefusal) in

@@ -9,12 +9,20 @@ extension BrokerKernel {
     mutating func createPartitions(_ request: Request, _ body: CreatePartitionsRequest) {
         let deadline = now + .milliseconds(Int64(max(0, body.timeoutMs)))
         let counts = Dictionary(body.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
-        gather(body.topics) { (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+        var forbidden: Set<String> = []
+        if image.controllerID == settings.brokerID {
+            forbidden = self.forbidden(request, .alter, body.topics.lazy.map(\.name))
+        }
+        gather(body.topics) {
+            [forbidden] (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             if counts[topic.name, default: 0] > 1 {
                 return done(&kernel, AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice."))
             }
             do throws(AdminRefusal) {
                 try kernel.checkIsController()
+                guard !forbidden.contains(topic.name) else {
+                    throw AdminRefusal(.topicAuthorizationFailed, "The topic authorization is failed.")
+                }
                 let change = try kernel.growth(of: topic)
                 guard !body.validateOnly else { return done(&kernel, nil) }
                 kernel.change(change) { kernel, outcome in

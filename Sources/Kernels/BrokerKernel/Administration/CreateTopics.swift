@@ -9,12 +9,24 @@ extension BrokerKernel {
     mutating func createTopics(_ request: Request, _ body: CreateTopicsRequest) {
         let deadline = now + .milliseconds(Int64(max(0, body.timeoutMs)))
         let counts = Dictionary(body.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
-        gather(body.topics) { (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+        let names = body.topics.lazy.map(\.name)
+        var (forbidden, hidden): (Set<String>, Set<String>) = ([], [])
+        if image.controllerID == settings.brokerID {
+            if !permitsOnCluster(request, .create, tellsDenial: false) {
+                forbidden = self.forbidden(request, .create, names)
+            }
+            hidden = self.forbidden(request, .describeConfigs, names, tellsDenial: false)
+        }
+        gather(body.topics) {
+            [forbidden] (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             if counts[topic.name, default: 0] > 1 {
                 return done(&kernel, AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice."))
             }
             do throws(AdminRefusal) {
                 try kernel.checkIsController()
+                guard !forbidden.contains(topic.name) else {
+                    throw AdminRefusal(.topicAuthorizationFailed, "Authorization failed.")
+                }
                 let change = try kernel.creation(of: try NewTopic(topic))
                 guard !body.validateOnly else { return done(&kernel, nil) }
                 kernel.change(change) { kernel, outcome in
@@ -28,10 +40,12 @@ extension BrokerKernel {
             } catch {
                 done(&kernel, error)
             }
-        } then: { kernel, refusals in
+        } then: { [hidden] kernel, refusals in
             var response = CreateTopicsResponse()
             response.topics = zip(body.topics, refusals).map { topic, refusal in
-                kernel.told(topic, refusal, isValidation: body.validateOnly)
+                var told = kernel.told(topic, refusal, isValidation: body.validateOnly)
+                if refusal == nil, hidden.contains(topic.name) { told.hideConfigs() }
+                return told
             }
             kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
         }
@@ -71,6 +85,16 @@ extension BrokerKernel {
             return config
         }
         return told
+    }
+}
+
+extension CreateTopicsResponse.CreatableTopicResult {
+    /// For who made a topic and may not see how topics are set.
+    fileprivate mutating func hideConfigs() {
+        topicConfigErrorCode = ErrorCode.topicAuthorizationFailed.rawValue
+        configs = nil
+        numPartitions = -1
+        replicationFactor = -1
     }
 }
 

@@ -19,7 +19,14 @@ extension BrokerKernel {
         let deadline = now + .milliseconds(Int64(max(0, body.timeoutMs)))
         let names = wanted.map { $0.name ?? image.topicName(of: $0.topicId) }
         let ids = zip(wanted, names).map { topic, name in name.flatMap { image.topics[$0]?.id } ?? topic.topicId }
+        var (hidden, forbidden): (Set<String>, Set<String>) = ([], [])
+        if image.controllerID == settings.brokerID, settings.mayDeleteTopics {
+            let byID = zip(wanted, names).filter { $0.0.name == nil }.compactMap(\.1)
+            hidden = self.forbidden(request, .describe, byID)
+            forbidden = self.forbidden(request, .delete, names.lazy.compactMap { $0 })
+        }
         gather(Array(zip(wanted, names))) {
+            [hidden, forbidden]
             (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             let (wanted, name) = topic
             do throws(AdminRefusal) { try kernel.checkIsController() } catch { return done(&kernel, error) }
@@ -29,6 +36,9 @@ extension BrokerKernel {
             }
             guard let name else {
                 return done(&kernel, AdminRefusal(.unknownTopicId, "No topic has the id \(wanted.topicId)."))
+            }
+            guard !forbidden.contains(name), wanted.name != nil || !hidden.contains(name) else {
+                return done(&kernel, .unauthorizedOnTopic)
             }
             guard kernel.image.topics[name] != nil else {
                 return done(&kernel, AdminRefusal(.unknownTopicOrPartition, "There is no topic '\(name)'."))
@@ -41,11 +51,13 @@ extension BrokerKernel {
                     done(&kernel, isGone ? nil : .timedOut("Topic '\(name)' is marked for deletion, and not gone yet."))
                 }
             }
-        } then: { kernel, refusals in
+        } then: { [hidden] kernel, refusals in
             var response = DeleteTopicsResponse()
             for (place, refusal) in refusals.enumerated() {
                 var result = DeleteTopicsResponse.DeletableTopicResult()
-                result.name = names[place]
+                // Who named a topic by its id is not told its name unless it may know it.
+                result.name =
+                    wanted[place].name == nil && names[place].map { hidden.contains($0) } ?? false ? nil : names[place]
                 result.topicId = ids[place]
                 result.errorCode = refusal?.error.rawValue ?? 0
                 result.errorMessage = refusal?.message

@@ -19,6 +19,9 @@ extension BrokerKernel {
                 told.rack = broker.rack
                 return told
             }
+            if body.includeClusterAuthorizedOperations {
+                response.clusterAuthorizedOperations = permittedOperationsOnCluster(request)
+            }
         }
         reply(to: request) { response.write(to: &$0, version: request.version) }
     }

@@ -1,6 +1,7 @@
 import Controller
 import KafkaProtocol
 import KafkaProtocolAdmin
+import Security
 
 /// What a configuration belongs to, by its number on the wire.
 enum ConfigResource: Int8 {
@@ -30,6 +31,8 @@ extension BrokerKernel {
             result.resourceName = resource.resourceName
             result.errorMessage = nil
             do throws(AdminRefusal) {
+                try checkPermission(
+                    request, .describeConfigs, on: resource.resourceType, resource.resourceName)
                 var configs = try configs(of: resource)
                 if let keys = resource.configurationKeys { configs.removeAll { !keys.contains($0.name) } }
                 if !body.includeSynonyms {
@@ -43,6 +46,19 @@ extension BrokerKernel {
             return result
         }
         reply(to: request) { response.write(to: &$0, version: request.version) }
+    }
+
+    /// Sees that the sender may do that with the configuration of a resource. What is no resource is not refused here.
+    mutating func checkPermission(
+        _ request: Request, _ operation: AccessOperation, on resourceType: Int8, _ name: String
+    ) throws(AdminRefusal) {
+        switch ConfigResource(rawValue: resourceType) {
+        case .topic:
+            guard permits(request, operation, .topic, name) else { throw .unauthorizedOnTopic }
+        case .broker, .brokerLogger, .clientMetrics:
+            guard permitsOnCluster(request, operation) else { throw .unauthorizedOnCluster }
+        case nil: break
+        }
     }
 
     private func configs(

@@ -16,6 +16,10 @@ extension BrokerKernel {
                 })
         }
         var response = DescribeLogDirsResponse()
+        guard permitsOnCluster(request, .describe) else {
+            response.errorCode = ErrorCode.clusterAuthorizationFailed.rawValue
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
         response.results = logStore.directories.map { described($0, wanted) }
         response.results += logStore.failures.map { failure in
             var told = DescribeLogDirsResponse.DescribeLogDirsResult()

@@ -14,19 +14,31 @@ extension BrokerKernel {
         }
         var response = DescribeTopicPartitionsResponse()
         var room = min(max(1, Int(body.responsePartitionLimit)), Self.mostPartitionsInAnswer)
-        let names = body.topics.isEmpty ? image.topics.keys.sorted() : Set(body.topics.map(\.name)).sorted()
+        let isOfAll = body.topics.isEmpty
+        var names = isOfAll ? image.topics.keys.sorted() : Set(body.topics.map(\.name)).sorted()
+        let forbidden = forbidden(request, .describe, names, tellsDenial: !isOfAll)
+        names.removeAll { forbidden.contains($0) }
         for name in names where name >= body.cursor?.topicName ?? "" {
             let first = body.cursor?.topicName == name ? Int(body.cursor?.partitionIndex ?? 0) : 0
             guard room > 0 else {
                 response.nextCursor = Self.cursor(name, 0)
                 break
             }
-            let (topic, next) = described(name, from: first, atMost: room)
+            var (topic, next) = described(name, from: first, atMost: room)
+            topic.topicAuthorizedOperations = permittedOperations(request, .topic, name)
             response.topics.append(topic)
             room -= topic.partitions.count
             if let next {
                 response.nextCursor = Self.cursor(name, next)
                 break
+            }
+        }
+        if !isOfAll {
+            response.topics += forbidden.sorted().map { name in
+                var told = DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic()
+                told.name = name
+                told.errorCode = ErrorCode.topicAuthorizationFailed.rawValue
+                return told
             }
         }
         reply(to: request) { response.write(to: &$0, version: request.version) }

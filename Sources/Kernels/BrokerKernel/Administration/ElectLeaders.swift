@@ -20,6 +20,12 @@ extension BrokerKernel {
             return perform(
                 .close(request.ticket.connection, reason: "there is no election of type \(body.electionType)"))
         }
+        guard permitsOnCluster(request, .alter) else {
+            let named = body.topicPartitions == nil ? [] : wanted
+            return tellElected(
+                named.map { ($0, .unauthorizedOnCluster) }, leavingOutNeedless: false, to: request,
+                error: .clusterAuthorizationFailed)
+        }
         let epochs = wanted.map { image.partition($0)?.leaderEpoch ?? -1 }
         gather(wanted) { (kernel, id, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             do throws(AdminRefusal) {
@@ -57,9 +63,11 @@ extension BrokerKernel {
     }
 
     private mutating func tellElected(
-        _ results: [(TopicPartition, AdminRefusal?)], leavingOutNeedless: Bool, to request: Request
+        _ results: [(TopicPartition, AdminRefusal?)], leavingOutNeedless: Bool, to request: Request,
+        error: ErrorCode = .none
     ) {
         var response = ElectLeadersResponse()
+        response.errorCode = error.rawValue
         for (id, refusal) in results {
             if leavingOutNeedless, let refusal, refusal.error == .electionNotNeeded { continue }
             if response.replicaElectionResults.last?.topic != id.topic {

@@ -8,6 +8,7 @@ extension BrokerKernel {
     /// Begins, changes and cancels moves of partitions (KIP-455), and answers when the image shows them begun.
     mutating func alterPartitionReassignments(_ request: Request, _ body: AlterPartitionReassignmentsRequest) {
         do throws(AdminRefusal) {
+            guard permitsOnCluster(request, .alter) else { throw .unauthorizedOnCluster }
             try checkIsController()
         } catch {
             var response = AlterPartitionReassignmentsResponse()
@@ -81,6 +82,7 @@ extension BrokerKernel {
     mutating func listPartitionReassignments(_ request: Request, _ body: ListPartitionReassignmentsRequest) {
         var response = ListPartitionReassignmentsResponse()
         do throws(AdminRefusal) {
+            guard permitsOnCluster(request, .describe) else { throw .unauthorizedOnCluster }
             try checkIsController()
             let wanted =
                 body.topics.map { topics in

@@ -7,6 +7,7 @@ extension BrokerKernel {
     mutating func updateFeatures(_ request: Request, _ body: UpdateFeaturesRequest) {
         var response = UpdateFeaturesResponse()
         do throws(AdminRefusal) {
+            guard permitsOnCluster(request, .alter) else { throw .unauthorizedOnCluster }
             try checkIsController()
             response.results = body.featureUpdates.map { update in
                 var told = UpdateFeaturesResponse.UpdatableFeatureResult()

@@ -14,6 +14,11 @@ extension BrokerKernel {
     mutating func describeUserCredentials(_ request: Request, _ body: DescribeUserScramCredentialsRequest) {
         var response = DescribeUserScramCredentialsResponse()
         response.errorMessage = nil
+        guard permitsOnCluster(request, .describe) else {
+            response.errorCode = ErrorCode.clusterAuthorizationFailed.rawValue
+            response.errorMessage = AdminRefusal.unauthorizedOnCluster.message
+            return reply(to: request) { response.write(to: &$0, version: request.version) }
+        }
         let names = (body.users ?? []).map(\.name)
         if names.isEmpty {
             response.results = usersWithCredentials.map { name, configs in Self.described(name, configs) }
@@ -89,9 +94,11 @@ extension BrokerKernel {
     mutating func alterUserCredentials(_ request: Request, _ body: AlterUserScramCredentialsRequest) {
         let deadline = now + settings.imageTimeout
         let alterations = CredentialAlteration.all(body)
+        let isPermitted = image.controllerID != settings.brokerID || permitsOnCluster(request, .alter)
         gather(alterations) { (kernel, alteration, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             do throws(AdminRefusal) {
                 try kernel.checkIsController()
+                guard isPermitted else { throw .unauthorizedOnCluster }
                 let path = try alteration.path()
                 kernel.alterEntity(path, by: deadline) { present throws(AdminRefusal) in
                     try alteration.altered(present)

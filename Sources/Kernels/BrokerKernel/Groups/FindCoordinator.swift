@@ -8,24 +8,38 @@ extension BrokerKernel {
     mutating func findCoordinator(_ request: Request, _ body: FindCoordinatorRequest) {
         let keys = request.version >= 4 ? body.coordinatorKeys : [body.key]
         let topic = InternalTopics.committedOffsets
-        if body.keyType == 0, image.topics[topic] == nil {
+        let refusals = keys.map { permission(request, toFind: $0, keyType: body.keyType) }
+        if body.keyType == 0, image.topics[topic] == nil, refusals.contains(nil) {
             createAutomatically([topic]) { kernel, refused in
                 for (topic, error) in refused {
                     kernel.perform(.report("\(topic), which groups need, cannot be made: \(error)"))
                 }
-                kernel.answerFindCoordinator(request, keys, keyType: body.keyType)
+                kernel.answerFindCoordinator(request, keys, refusals, keyType: body.keyType)
             }
         } else {
-            answerFindCoordinator(request, keys, keyType: body.keyType)
+            answerFindCoordinator(request, keys, refusals, keyType: body.keyType)
         }
     }
 
-    private mutating func answerFindCoordinator(_ request: Request, _ keys: [String], keyType: Int8) {
+    /// Why somebody is not told of a coordinator; nil when it may be.
+    private mutating func permission(_ request: Request, toFind key: String, keyType: Int8) -> ErrorCode? {
+        switch keyType {
+        case 0: permits(request, .describe, .group, key) ? nil : .groupAuthorizationFailed
+        case 1: permits(request, .describe, .transactionalID, key) ? nil : .transactionalIdAuthorizationFailed
+        default: nil
+        }
+    }
+
+    private mutating func answerFindCoordinator(
+        _ request: Request, _ keys: [String], _ refusals: [ErrorCode?], keyType: Int8
+    ) {
         var response = FindCoordinatorResponse()
-        let found = keys.map { key in
+        let found = zip(keys, refusals).map { key, refusal in
             var found = FindCoordinatorResponse.Coordinator()
             found.key = key
-            switch coordinator(of: key, keyType: keyType, listener: request.origin.listener) {
+            switch refusal.map({ .failure($0) })
+                ?? coordinator(of: key, keyType: keyType, listener: request.origin.listener)
+            {
             case .success((let broker, let endpoint)):
                 found.nodeId = broker.value
                 found.host = endpoint.host

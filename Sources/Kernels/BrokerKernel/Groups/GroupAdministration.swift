@@ -11,12 +11,17 @@ extension BrokerKernel {
         response.groups = groups.registries.values.flatMap {
             $0.listing(states: body.statesFilter, types: body.typesFilter)
         }.sorted { $0.groupId < $1.groupId }
+        if !permitsOnCluster(request, .describe, tellsDenial: false) {
+            response.groups = response.groups.filter {
+                permits(request, .describe, .group, $0.groupId, tellsDenial: false)
+            }
+        }
         reply(to: request) { response.write(to: &$0, version: request.version) }
     }
 
     mutating func describeGroups(_ request: Request, _ body: DescribeGroupsRequest) {
         gather(body.groups) { kernel, group, tell in
-            kernel.describe(group, then: tell)
+            kernel.describe(group, request, tellsOperations: body.includeAuthorizedOperations, then: tell)
         } then: { kernel, groups in
             var response = DescribeGroupsResponse()
             response.groups = groups
@@ -25,17 +30,25 @@ extension BrokerKernel {
     }
 
     private mutating func describe(
-        _ group: String, then tell: @escaping (inout BrokerKernel, DescribeGroupsResponse.DescribedGroup) -> Void
+        _ group: String, _ request: Request, tellsOperations: Bool,
+        then tell: @escaping (inout BrokerKernel, DescribeGroupsResponse.DescribedGroup) -> Void
     ) {
         var refused = DescribeGroupsResponse.DescribedGroup()
         refused.groupId = group
         refused.errorCode = ErrorCode.notCoordinator.rawValue
-        guard let partition = coordinatedPartition(of: group), let registry = groups.registries[partition] else {
-            refused.errorCode = refusal(of: group).rawValue
+        let partition: Int32
+        switch coordinated(group, request, .describe) {
+        case .success(let found): partition = found
+        case .failure(let error):
+            refused.errorCode = error.rawValue
             return tell(&self, refused)
         }
-        let described = registry.description(of: group)
-        whenGroupsCommitted(partition) { [refused] kernel, outcome in
+        guard let registry = groups.registries[partition] else { return tell(&self, refused) }
+        var described = registry.description(of: group)
+        if tellsOperations, described.errorCode == 0 {
+            described.authorizedOperations = permittedOperations(request, .group, group)
+        }
+        whenGroupsCommitted(partition) { [refused, described] kernel, outcome in
             var refused = refused
             if outcome == .late { refused.errorCode = ErrorCode.coordinatorNotAvailable.rawValue }
             tell(&kernel, outcome == .committed ? described : refused)
@@ -46,12 +59,12 @@ extension BrokerKernel {
         var response = DeleteGroupsResponse()
         var byPartition: [Int32: [String]] = [:]
         for group in body.groupsNames {
-            if let partition = coordinatedPartition(of: group) {
-                byPartition[partition, default: []].append(group)
-            } else {
+            switch coordinated(group, request, .delete) {
+            case .success(let partition): byPartition[partition, default: []].append(group)
+            case .failure(let error):
                 var result = DeleteGroupsResponse.DeletableGroupResult()
                 result.groupId = group
-                result.errorCode = refusal(of: group).rawValue
+                result.errorCode = error.rawValue
                 response.results.append(result)
             }
         }

@@ -4,6 +4,7 @@ import KafkaProtocol
 import NIOCore
 import Records
 import Seams
+import Security
 import SegmentedLog
 
 /// The groups this broker coordinates: one registry for each partition of `__consumer_offsets` that it leads.
@@ -33,6 +34,14 @@ extension BrokerKernel {
     /// The partition of `__consumer_offsets` that holds `group`, if this broker coordinates it and has loaded it.
     func coordinatedPartition(of group: String) -> Int32? {
         partition(of: group).flatMap { groups.registries[$0] == nil ? nil : $0 }
+    }
+
+    /// The partition that holds `group` here, for somebody who may do that with the group; else what is to be said.
+    mutating func coordinated(
+        _ group: String, _ request: Request, _ operation: AccessOperation
+    ) -> Result<Int32, ErrorCode> {
+        guard permits(request, operation, .group, group) else { return .failure(.groupAuthorizationFailed) }
+        return coordinatedPartition(of: group).map { .success($0) } ?? .failure(refusal(of: group))
     }
 
     /// What is to be said of a group for which there is no ``coordinatedPartition(of:)``.

@@ -5,9 +5,12 @@ import KafkaProtocolGroups
 /// What members of groups ask for, by the group's name: joining, syncing, staying, leaving.
 extension BrokerKernel {
     mutating func joinGroup(_ request: Request, _ body: JoinGroupRequest) {
-        guard let partition = coordinatedPartition(of: body.groupId) else {
+        let partition: Int32
+        switch coordinated(body.groupId, request, .read) {
+        case .success(let found): partition = found
+        case .failure(let error):
             var response = JoinGroupResponse()
-            response.errorCode = refusal(of: body.groupId).rawValue
+            response.errorCode = error.rawValue
             response.memberId = body.memberId
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
@@ -23,9 +26,12 @@ extension BrokerKernel {
     }
 
     mutating func syncGroup(_ request: Request, _ body: SyncGroupRequest) {
-        guard let partition = coordinatedPartition(of: body.groupId) else {
+        let partition: Int32
+        switch coordinated(body.groupId, request, .read) {
+        case .success(let found): partition = found
+        case .failure(let error):
             var response = SyncGroupResponse()
-            response.errorCode = refusal(of: body.groupId).rawValue
+            response.errorCode = error.rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
         ask(partition) {
@@ -37,9 +43,12 @@ extension BrokerKernel {
     }
 
     mutating func heartbeat(_ request: Request, _ body: HeartbeatRequest) {
-        guard let partition = coordinatedPartition(of: body.groupId) else {
+        let partition: Int32
+        switch coordinated(body.groupId, request, .read) {
+        case .success(let found): partition = found
+        case .failure(let error):
             var response = HeartbeatResponse()
-            response.errorCode = refusal(of: body.groupId).rawValue
+            response.errorCode = error.rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
         ask(partition) {
@@ -53,9 +62,12 @@ extension BrokerKernel {
     }
 
     mutating func leaveGroup(_ request: Request, _ body: LeaveGroupRequest) {
-        guard let partition = coordinatedPartition(of: body.groupId) else {
+        let partition: Int32
+        switch coordinated(body.groupId, request, .read) {
+        case .success(let found): partition = found
+        case .failure(let error):
             var response = LeaveGroupResponse()
-            response.errorCode = refusal(of: body.groupId).rawValue
+            response.errorCode = error.rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
         // Versions before 3 are of one member, and say how it went in the place of the whole response's error.

@@ -6,15 +6,17 @@ import KafkaProtocolGroups
 /// Committed offsets of groups: written, read and deleted.
 extension BrokerKernel {
     mutating func offsetCommit(_ request: Request, _ body: OffsetCommitRequest) {
-        guard let partition = coordinatedPartition(of: body.groupId) else {
-            return refuse(request, body, refusal(of: body.groupId))
+        let partition: Int32
+        switch coordinated(body.groupId, request, .read) {
+        case .success(let found): partition = found
+        case .failure(let error): return refuse(request, body, error)
         }
         // What cannot be committed is not even appended.
         guard !isUnderMinimum(partition) else { return refuse(request, body, .coordinatorNotAvailable) }
-        let refused = unknown(
-            body.topics.lazy.flatMap { topic in
-                topic.partitions.lazy.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
-            })
+        let refused = refused(
+            body.topics.flatMap { topic in
+                topic.partitions.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
+            }, forbidden: forbidden(request, .read, body.topics.lazy.map(\.name)))
         ask(partition) {
             .commitRequested(body, refused: refused, $0)
         } answer: { kernel, reply in
@@ -47,15 +49,18 @@ extension BrokerKernel {
     }
 
     mutating func offsetDelete(_ request: Request, _ body: OffsetDeleteRequest) {
-        guard let partition = coordinatedPartition(of: body.groupId) else {
+        let partition: Int32
+        switch coordinated(body.groupId, request, .delete) {
+        case .success(let found): partition = found
+        case .failure(let error):
             var response = OffsetDeleteResponse()
-            response.errorCode = refusal(of: body.groupId).rawValue
+            response.errorCode = error.rawValue
             return reply(to: request) { response.write(to: &$0, version: request.version) }
         }
-        let refused = unknown(
-            body.topics.lazy.flatMap { topic in
-                topic.partitions.lazy.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
-            })
+        let refused = refused(
+            body.topics.flatMap { topic in
+                topic.partitions.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
+            }, forbidden: forbidden(request, .read, body.topics.lazy.map(\.name)))
         ask(partition) {
             .offsetDeletionRequested(body, refused: refused, $0)
         } answer: { kernel, reply in
@@ -66,11 +71,15 @@ extension BrokerKernel {
         }
     }
 
-    /// Those of the partitions that do not exist.
-    private func unknown(_ partitions: some Sequence<TopicPartition>) -> [TopicPartition: ErrorCode] {
+    /// Those of the partitions that are of forbidden topics or do not exist.
+    private func refused(_ partitions: [TopicPartition], forbidden: Set<String>) -> [TopicPartition: ErrorCode] {
         var refused: [TopicPartition: ErrorCode] = [:]
-        for partition in partitions where image.partition(partition) == nil {
-            refused[partition] = .unknownTopicOrPartition
+        for partition in partitions {
+            if forbidden.contains(partition.topic) {
+                refused[partition] = .topicAuthorizationFailed
+            } else if image.partition(partition) == nil {
+                refused[partition] = .unknownTopicOrPartition
+            }
         }
         return refused
     }
@@ -92,7 +101,7 @@ extension BrokerKernel {
             wanted = [one]
         }
         gather(wanted) { kernel, group, tell in
-            kernel.tellCommitted(of: group, requireStable: body.requireStable, then: tell)
+            kernel.tellCommitted(of: group, request, requireStable: body.requireStable, then: tell)
         } then: { kernel, told in
             let response = Self.response(told, version: request.version)
             kernel.reply(to: request) { response.write(to: &$0, version: request.version) }
@@ -126,14 +135,30 @@ extension BrokerKernel {
     }
 
     private mutating func tellCommitted(
-        of group: OffsetFetchRequest.OffsetFetchRequestGroup, requireStable: Bool,
+        of group: OffsetFetchRequest.OffsetFetchRequestGroup, _ request: Request, requireStable: Bool,
         then tell: @escaping (inout BrokerKernel, OffsetFetchResponse.OffsetFetchResponseGroup) -> Void
     ) {
-        guard let partition = coordinatedPartition(of: group.groupId), let registry = groups.registries[partition]
-        else { return tell(&self, Self.refused(group, refusal(of: group.groupId))) }
+        let partition: Int32
+        switch coordinated(group.groupId, request, .describe) {
+        case .success(let found): partition = found
+        case .failure(let error): return tell(&self, Self.refused(group, error))
+        }
+        guard let registry = groups.registries[partition] else {
+            return tell(&self, Self.refused(group, refusal(of: group.groupId)))
+        }
         var told = OffsetFetchResponse.OffsetFetchResponseGroup()
         told.groupId = group.groupId
-        told.topics = registry.committedOffsets(of: group.groupId, topics: group.topics, requireStable: requireStable)
+        if let topics = group.topics {
+            let forbidden = forbidden(request, .describe, topics.lazy.map(\.name))
+            told.topics = registry.committedOffsets(
+                of: group.groupId, topics: topics.filter { !forbidden.contains($0.name) }, requireStable: requireStable)
+            let hidden = topics.filter { forbidden.contains($0.name) }
+            told.topics += hidden.map { Self.refused($0, .topicAuthorizationFailed) }
+        } else {
+            told.topics = registry.committedOffsets(of: group.groupId, topics: nil, requireStable: requireStable)
+            let forbidden = forbidden(request, .describe, told.topics.lazy.map(\.name), tellsDenial: false)
+            told.topics.removeAll { forbidden.contains($0.name) }
+        }
         whenGroupsCommitted(partition) { [told] kernel, outcome in
             switch outcome {
             case .committed: tell(&kernel, told)
@@ -151,19 +176,23 @@ extension BrokerKernel {
         told.groupId = group.groupId
         told.errorCode = error.rawValue
         // Versions 0 and 1 have no other place for the error than the partitions.
-        told.topics = (group.topics ?? []).map { topic in
-            var answer = OffsetFetchResponse.OffsetFetchResponseTopics()
-            answer.name = topic.name
-            answer.partitions = topic.partitionIndexes.map { index in
-                var one = OffsetFetchResponse.OffsetFetchResponsePartitions()
-                one.partitionIndex = index
-                one.committedOffset = -1
-                one.metadata = ""
-                one.errorCode = error.rawValue
-                return one
-            }
-            return answer
-        }
+        told.topics = (group.topics ?? []).map { refused($0, error) }
         return told
+    }
+
+    private static func refused(
+        _ topic: OffsetFetchRequest.OffsetFetchRequestTopics, _ error: ErrorCode
+    ) -> OffsetFetchResponse.OffsetFetchResponseTopics {
+        var answer = OffsetFetchResponse.OffsetFetchResponseTopics()
+        answer.name = topic.name
+        answer.partitions = topic.partitionIndexes.map { index in
+            var one = OffsetFetchResponse.OffsetFetchResponsePartitions()
+            one.partitionIndex = index
+            one.committedOffset = -1
+            one.metadata = ""
+            one.errorCode = error.rawValue
+            return one
+        }
+        return answer
     }
 }

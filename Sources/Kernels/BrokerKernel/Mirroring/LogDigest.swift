@@ -40,12 +40,18 @@ extension BrokerKernel {
         var stretches: [LogStretch] = []
         var places: [AppendPlace] = []
         var left = Self.digestedAtOnce.request
+        let isPermitted = permitsOnCluster(request, .clusterAction)
         for topic in body.topics {
             var toldTopic = LogDigestResponse.DigestedTopicResult()
             toldTopic.name = topic.name
             for wanted in topic.partitions {
                 var told = LogDigestResponse.DigestedPartitionResult()
                 told.index = wanted.index
+                guard isPermitted else {
+                    told.errorCode = ErrorCode.clusterAuthorizationFailed.rawValue
+                    toldTopic.partitions.append(told)
+                    continue
+                }
                 switch stretch(of: topic.name, wanted, maxBytes: min(left, Self.digestedAtOnce.partition)) {
                 case .failure(let error):
                     told.errorCode = error.rawValue

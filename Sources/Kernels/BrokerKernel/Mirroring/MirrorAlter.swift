@@ -12,7 +12,9 @@ extension BrokerKernel {
         let deadline = now + .milliseconds(Int64(max(0, body.timeoutMs)))
         let counts = Dictionary(body.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
         var done: [MirrorAlteration] = []
+        let isPermitted = permitsOnCluster(request, .clusterAction)
         gather(body.topics) { (kernel, wanted, answer: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+            guard isPermitted else { return answer(&kernel, .unauthorizedOnCluster) }
             if counts[wanted.name, default: 0] > 1 {
                 return answer(&kernel, AdminRefusal(.invalidRequest, "Topic '\(wanted.name)' is named twice."))
             }

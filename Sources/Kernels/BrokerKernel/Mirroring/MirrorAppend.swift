@@ -15,6 +15,7 @@ extension BrokerKernel {
         var response = MirrorAppendResponse()
         response.topics.reserveCapacity(body.topics.count)
         var waits: [UncommittedAppend] = []
+        let isPermitted = permitsOnCluster(request, .clusterAction)
         for topic in body.topics {
             var toldTopic = MirrorAppendResponse.MirroredTopicResult()
             toldTopic.topicId = topic.topicId
@@ -22,6 +23,7 @@ extension BrokerKernel {
                 var told = Told()
                 told.index = data.index
                 do throws(MirrorRefusal) {
+                    guard isPermitted else { throw .unauthorized }
                     let partition = try mirrored(topic.topicId, data.index)
                     told.tellOffsets(of: partition.log)
                     try take(data, ofLink: body.linkName, for: partition)

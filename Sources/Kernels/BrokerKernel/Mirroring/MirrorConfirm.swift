@@ -12,6 +12,7 @@ extension BrokerKernel {
         var response = MirrorConfirmResponse()
         response.topics.reserveCapacity(body.topics.count)
         var recovered: [Partition] = []
+        let isPermitted = permitsOnCluster(request, .clusterAction)
         for topic in body.topics {
             var toldTopic = MirrorConfirmResponse.ConfirmedTopicResult()
             toldTopic.topicId = topic.topicId
@@ -19,6 +20,7 @@ extension BrokerKernel {
                 var told = Told()
                 told.index = data.index
                 do throws(MirrorRefusal) {
+                    guard isPermitted else { throw .unauthorized }
                     let partition = try mirrored(topic.topicId, data.index, leaderEpoch: data.leaderEpoch)
                     if try confirm(data, ofLink: body.linkName, for: partition) { recovered.append(partition) }
                     told.synchrony = partition.synchrony.rawValue

@@ -11,6 +11,7 @@ extension BrokerKernel {
     mutating func mirrorCredentials(_ request: Request) {
         var response = MirrorCredentialsResponse()
         do throws(AdminRefusal) {
+            guard permitsOnCluster(request, .clusterAction) else { throw .unauthorizedOnCluster }
             try Self.checkMayHandleKeys(request.origin)
             for (user, configs) in usersWithCredentials {
                 for mechanism in SCRAMMechanism.allCases {
@@ -36,8 +37,10 @@ extension BrokerKernel {
     /// it.
     mutating func mirrorAlterCredentials(_ request: Request, _ body: MirrorAlterCredentialsRequest) {
         let deadline = now + settings.imageTimeout
+        let isPermitted = permitsOnCluster(request, .clusterAction)
         gather(body.users) { (kernel, user, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
             do throws(AdminRefusal) {
+                guard isPermitted else { throw .unauthorizedOnCluster }
                 try Self.checkMayHandleKeys(request.origin)
                 try kernel.checkIsController()
                 guard !user.name.isEmpty, let path = QuotaEntity(names: [.user: user.name]).path else {

@@ -8,9 +8,19 @@ extension BrokerKernel {
     /// Tells how this broker sees partitions that it leads, of mirror topics and others.
     mutating func mirrorDescribe(_ request: Request, _ body: MirrorDescribeRequest) {
         var response = MirrorDescribeResponse()
+        let isPermitted = permitsOnCluster(request, .clusterAction)
         response.topics = body.topics.map { topic in
             var told = MirrorDescribeResponse.DescribedTopicResult()
             told.name = topic.name
+            guard isPermitted else {
+                told.partitions = topic.partitions.map { index in
+                    var refused = MirrorDescribeResponse.DescribedPartitionResult()
+                    refused.index = index
+                    refused.errorCode = ErrorCode.clusterAuthorizationFailed.rawValue
+                    return refused
+                }
+                return told
+            }
             if let image = image.topics[topic.name] {
                 let standing = MirrorStanding(image.configs)
                 told.topicId = image.id

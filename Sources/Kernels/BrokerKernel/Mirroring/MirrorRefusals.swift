@@ -10,6 +10,9 @@ struct MirrorRefusal: Error {
         self.error = error
         self.message = message
     }
+
+    /// For who may not act for the cluster.
+    static let unauthorized = MirrorRefusal(.clusterAuthorizationFailed, "Cluster authorization failed.")
 }
 
 extension MirrorStanding {

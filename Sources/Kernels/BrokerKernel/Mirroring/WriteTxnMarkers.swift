@@ -34,7 +34,10 @@ extension BrokerKernel {
                 }
             }
         }
+        let isPermitted =
+            permitsOnCluster(request, .alter, tellsDenial: false) || permitsOnCluster(request, .clusterAction)
         gather(wanted) { (kernel, wanted, done: @escaping (inout BrokerKernel, ErrorCode) -> Void) in
+            guard isPermitted else { return done(&kernel, .clusterAuthorizationFailed) }
             kernel.append(wanted, then: done)
         } then: { kernel, errors in
             var response = WriteTxnMarkersResponse()

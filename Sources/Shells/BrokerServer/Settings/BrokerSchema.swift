@@ -1,4 +1,5 @@
 import BrokerKernel
+import Security
 import Settings
 
 /// The keys of `server.properties`, by Apache Kafka's names.
@@ -30,16 +31,13 @@ package enum BrokerSchema {
     private static let anyMilliseconds: SettingKind = .integer(0...Int64.max)
 
     private static let keys: [SettingKey] =
-        identity + listening + tls + coordinator + topics + leadership + replication + groups + upkeep
+        identity + listening + tls + access + coordinator + topics + leadership + replication + groups + upkeep
 
     private static let identity: [SettingKey] = [
         SettingKey(
             "broker.id", .integer(-1...Int64(Int32.max)), default: "-1",
             "This broker's number, unlike those of the others in the cluster; -1 takes it from the data directory, or 0."
         ),
-        SettingKey(
-            "authorizer.class.name", .text, default: "",
-            "Must be empty: there are no access lists yet, and a broker that was told of some does not start."),
         SettingKey("broker.rack", .text, default: nil, "Where this broker stands: replicas spread over racks."),
         SettingKey(
             "log.dirs", .list, default: nil,
@@ -96,6 +94,19 @@ package enum BrokerSchema {
         SettingKey(
             "ssl.principal.mapping.rules", .text, default: "DEFAULT",
             "How a certificate's subject becomes a principal: RULE:pattern/replacement/[L|U], ..., DEFAULT."),
+    ]
+
+    private static let access: [SettingKey] = [
+        SettingKey(
+            "authorizer.class.name", .word(AccessSettings.authorizers + [""]), default: "",
+            "Whether rules of access count (martlet acls makes them); if empty, who can connect may do everything. All "
+                + "these names of Apache's mean the same here. Brokers must be super users or have ClusterAction."),
+        SettingKey(
+            "super.users", .text, default: "",
+            "Who may do everything, whatever the rules say: User:name;User:CN=name,O=example."),
+        SettingKey(
+            "allow.everyone.if.no.acl.found", .boolean, default: "false",
+            "Whether everybody may do with a resource what they like while there is no rule about it."),
     ]
 
     private static let coordinator: [SettingKey] = [

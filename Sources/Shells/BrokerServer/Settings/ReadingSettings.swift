@@ -25,11 +25,7 @@ extension BrokerSettings {
         if settings.coordinatorAddress.trimmed.isEmpty {
             problems.append("\(file.path): zookeeper.connect is missing: it says where the coordinator is")
         }
-        if !values.text("authorizer.class.name").trimmed.isEmpty {
-            problems.append(
-                "\(values.place(of: "authorizer.class.name"))authorizer.class.name is set, and there are no access "
-                    + "lists yet: without the key everybody who can connect may do everything")
-        }
+        settings.kernel.access = readAccess(values, problems: &problems)
         settings.coordinatorSessionTimeout = values.milliseconds("zookeeper.session.timeout.ms")
         settings.coordinatorConnectionTimeout =
             values["zookeeper.connection.timeout.ms"] == nil
@@ -40,6 +36,19 @@ extension BrokerSettings {
         settings.readCoordinatorLogin(values, problems: &problems)
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         return (settings, values.warnings)
+    }
+
+    private static func readAccess(_ values: SettingValues, problems: inout [String]) -> AccessSettings? {
+        guard !values.text("authorizer.class.name").trimmed.isEmpty else { return nil }
+        var access = AccessSettings(allowsWithoutRules: values.boolean("allow.everyone.if.no.acl.found"))
+        switch AccessSettings.superUsers(values.text("super.users")) {
+        case .success(let users): access.superUsers = users
+        case .failure(let fault):
+            problems.append(
+                "\(values.place(of: "super.users"))super.users: '\(fault.text)' is not allowed: each is type:name, as "
+                    + "User:alice, with semicolons between them")
+        }
+        return access
     }
 
     private static func readDataDirectories(_ values: SettingValues, problems: inout [String]) -> [String] {

@@ -66,7 +66,12 @@ struct TreeChanging {
     ) async throws(CoordinatorError) -> TreeOutcome? {
         var configNode: NodeReading?
         if let path = change.configPath { configNode = try await tree.read(path) }
-        if case .setConfigs(let entity, _, _) = change, configNode == nil { try await createFolders(of: entity, tree) }
+        switch change {
+        case .setConfigs(let entity, _, _) where configNode == nil: try await createFolders(of: entity, tree)
+        case .alterAccess(_, let added, _) where configNode == nil && !added.isEmpty:
+            try await tree.createAbsent(TreePath.persistentForAccess)
+        default: break
+        }
         let transactions: [TreeTransaction]
         do throws(ChangeRefusal) {
             transactions = try change.transactions(on: image, configNode: configNode)
@@ -92,12 +97,11 @@ struct TreeChanging {
                     errorCode: ErrorCode.unknownServerError.rawValue, message: "the coordinator refused: \(error)")
             }
         }
-        switch change {
-        case .setTopicConfigs, .setConfigs:
-            do { try await removeOldNotices(tree) } catch {
-                logger.info("old notices of changed settings stay for now: \(error)")
+        if case .alterAccess = change, transactions.isEmpty { return .unchanged }
+        if let folder = change.noticesFolder {
+            do { try await removeOldNotices(in: folder, tree) } catch {
+                logger.info("old notices in \(folder) stay for now: \(error)")
             }
-        default: break
         }
         return .done
     }
@@ -110,9 +114,8 @@ struct TreeChanging {
         }
     }
 
-    /// Removes notices of changed settings that everybody has had time to read: nobody else does.
-    private func removeOldNotices(_ tree: TreeAccess) async throws(CoordinatorError) {
-        let folder = TreePath.configChanges
+    /// Removes notices of changes that everybody has had time to read: nobody else does.
+    private func removeOldNotices(in folder: String, _ tree: TreeAccess) async throws(CoordinatorError) {
         // Their numbers go up with time.
         let paths = try await tree.children(of: [folder])[0].map { "\(folder)/\($0)" }
         guard let last = paths.last, let newest = try await tree.stat(last)?.ctime else { return }
@@ -166,6 +169,17 @@ struct TreeChanging {
             return true
         } catch .refused(.badVersion, _) {
             return false
+        }
+    }
+}
+
+extension TreeChange {
+    /// Where it leaves a notice for Apache's brokers; nil when it leaves none.
+    fileprivate var noticesFolder: String? {
+        switch self {
+        case .setTopicConfigs, .setConfigs: TreePath.configChanges
+        case .alterAccess(let pattern, _, _): TreePath.accessChanges(of: pattern.form)
+        default: nil
         }
     }
 }

@@ -18,9 +18,11 @@ struct TreeFollowing {
     private var changedNodes: Set<TreeNode> = []
     /// Folders whose children have changed.
     private var changedFolders: Set<String> = []
+    /// Whether the image has the rules of access.
+    private let followsAccess: Bool
     private let logger: Logger
 
-    private static let folders = [
+    private static let alwaysFollowed = [
         TreePath.brokerIDs, TreePath.topics, TreePath.brokerConfigs, TreePath.topicsToDelete, TreePath.userConfigs,
         TreePath.config(of: "clients"), TreePath.config(of: "ips"),
     ]
@@ -28,7 +30,17 @@ struct TreeFollowing {
         .clusterID, .controller, .controllerEpoch, .preferredElection, .reassignment,
     ]
 
-    init(logger: Logger) { self.logger = logger }
+    private var folders: [String] {
+        followsAccess ? Self.alwaysFollowed + TreePath.accessFolders : Self.alwaysFollowed
+    }
+    private var watched: [String] {
+        followsAccess ? TreePath.followed + TreePath.followedForAccess : TreePath.followed
+    }
+
+    init(followsAccess: Bool, logger: Logger) {
+        self.followsAccess = followsAccess
+        self.logger = logger
+    }
 
     /// Whether ``catchUp(with:)`` has something to do.
     var isBehind: Bool { mustReadAll || !changedNodes.isEmpty || !changedFolders.isEmpty }
@@ -36,7 +48,7 @@ struct TreeFollowing {
     /// Notes what a watch has told.
     mutating func note(_ event: WatchedEvent) {
         if event.kind == .nodeChildrenChanged {
-            if Self.folders.contains(event.path) || event.path.hasPrefix(TreePath.userConfigs + "/") {
+            if folders.contains(event.path) || event.path.hasPrefix(TreePath.userConfigs + "/") {
                 changedFolders.insert(event.path)
             }
         } else if let node = TreeNode(path: event.path) {
@@ -58,10 +70,10 @@ struct TreeFollowing {
         let before = self
         do {
             if mustReadAll {
-                if !watchesPlainly { watchesPlainly = try await !Self.watchRecursively(tree) }
+                if !watchesPlainly { watchesPlainly = try await !watchRecursively(tree) }
                 image = ClusterImage()
                 changedNodes = Set(Self.singles)
-                changedFolders = Set(Self.folders)
+                changedFolders = Set(folders)
                 let deleted = try await tree.children(of: [TreePath.deletedTopics])[0]
                 image.deletedTopics = Set(deleted.compactMap { KafkaUUID($0) })
                 mustReadAll = false
@@ -77,9 +89,9 @@ struct TreeFollowing {
     }
 
     /// Returns false when the server does not know how.
-    private static func watchRecursively(_ tree: TreeAccess) async throws(CoordinatorError) -> Bool {
+    private func watchRecursively(_ tree: TreeAccess) async throws(CoordinatorError) -> Bool {
         let mode = AddWatchMode.persistentRecursive.rawValue
-        for result in await tree.session.perform(TreePath.followed.map { .addWatch(path: $0, mode: mode) }) {
+        for result in await tree.session.perform(watched.map { .addWatch(path: $0, mode: mode) }) {
             do { _ = try result.get() } catch .refused(.unimplemented, _) { return false }
         }
         return true
@@ -122,6 +134,7 @@ struct TreeFollowing {
         case .brokerConfig(let id): image.brokerConfigs[id] != nil
         case .entityConfig(let entity): image.entityConfigs[entity] != nil
         case .topicDeletion(let name): image.topicsBeingDeleted.contains(name)
+        case .accessRules(let pattern): image.access.knows(pattern)
         default: false
         }
     }

@@ -84,7 +84,7 @@ struct TreeMember: Sendable {
         self.onLost = onLost
         self.session = session
         self.sessionNumber = sessionNumber
-        following = TreeFollowing(logger: logger)
+        following = TreeFollowing(followsAccess: settings.controlsAccess, logger: logger)
         controller = TreeController(settings: settings, logger: logger)
     }
 

@@ -38,6 +38,7 @@ struct TreeRegistering {
         while true {
             do {
                 try await tree.createAbsent(TreePath.persistent)
+                if settings.controlsAccess { try await tree.createAbsent(TreePath.persistentForAccess) }
                 try await tree.createAbsent(TreePath.feature, FeatureNode.text)
                 try await refuseApache()
                 let epoch = try await create(registration, after: leaving)

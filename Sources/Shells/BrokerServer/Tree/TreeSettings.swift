@@ -12,6 +12,8 @@ struct TreeSettings: Sendable {
 
     /// Of the nodes that this broker makes.
     var rights = TreeRights.open
+    /// Whether there are rules of access, which the broker obeys.
+    var controlsAccess = false
 
     init(coordinator: CoordinatorSettings, broker: BrokerID) {
         self.coordinator = coordinator
