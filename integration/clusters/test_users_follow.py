@@ -1,4 +1,4 @@
-"""Users' credentials that follow a link to the other region, and with which nothing else may be done."""
+"""Users' credentials and access rules that follow a link to the other region, of which the target's own stay."""
 
 import json
 import time
@@ -6,7 +6,8 @@ import time
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
-    AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialDeletion, UserScramCredentialUpsertion)
+    AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType,
+    ScramCredentialInfo, ScramMechanism, UserScramCredentialDeletion, UserScramCredentialUpsertion)
 from kazoo.client import KazooClient
 
 from links import BACK, LINK, exactly, martlet
@@ -20,9 +21,9 @@ CLUSTER_AUTHORIZATION_FAILED = 31
 class Region:
     """A cluster of one broker that listens in plaintext and over mutual TLS; its users stand in its tree."""
 
-    def __init__(self, stage):
+    def __init__(self, stage, **settings):
         coordinator = stage.coordinator().start()
-        self.cluster = stage.cluster(coordinator, 1, tls=True).start()
+        self.cluster = stage.cluster(coordinator, 1, tls=True, **settings).start()
         self.address, self.tls_address = self.cluster.address, self.cluster.tls_address
         self._admin = AdminClient(stage.certificates.client() | {"bootstrap.servers": self.tls_address})
         self._tree = KazooClient(coordinator.address)
@@ -41,6 +42,23 @@ class Region:
     def _alter(self, user, alteration):
         self._admin.alter_user_scram_credentials([alteration])[user].result(DEADLINE)
 
+    def allow(self, *rules):
+        for future in self._admin.create_acls(list(rules)).values():
+            future.result(DEADLINE)
+
+    def forbid(self, *rules):
+        filters = [
+            AclBindingFilter(
+                rule.restype, rule.name, rule.resource_pattern_type, rule.principal, rule.host, rule.operation,
+                rule.permission_type) for rule in rules]
+        for future in self._admin.delete_acls(filters).values():
+            assert len(future.result(DEADLINE)) == 1
+
+    def rules(self):
+        everything = AclBindingFilter(
+            ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY)
+        return set(self._admin.describe_acls(everything).result(DEADLINE))
+
     def described(self, user):
         try:
             told = self._admin.describe_user_scram_credentials([user])[user].result(DEADLINE)
@@ -57,6 +75,18 @@ class Region:
 @pytest.fixture
 def stand(stage):
     regions = [Region(stage) for _ in range(2)]
+    yield regions
+    for region in regions:
+        region.close()
+
+
+@pytest.fixture
+def guarded(stage):
+    """Two regions whose brokers permit only what rules say; the mirror's user may do all."""
+    regions = [
+        Region(
+            stage, authorizer_class_name="kafka.security.authorizer.AclAuthorizer",
+            super_users="User:ANONYMOUS;User:CN=alice,O=test") for _ in range(2)]
     yield regions
     for region in regions:
         region.close()
@@ -215,3 +245,71 @@ def test_keys_are_handed_on_over_tls_only(stage, stand):
     mended = mirrored(stage, source, target, tls=True)
     mended.launch()
     eventually(lambda: target.stored("alice") == source.stored("alice") != {}, "the user is there")
+
+
+def rules_of(report):
+    return next(one for one in report["following"] if one["kind"] == "access rules")
+
+
+def rule(name, operation, user="User:bob", type=ResourceType.TOPIC, form=ResourcePatternType.LITERAL,
+         permission=AclPermissionType.ALLOW):
+    return AclBinding(type, name, form, user, "*", operation, permission)
+
+
+def test_rules_come_and_go_with_their_source(stage, guarded):
+    source, target = guarded
+    kept = rule("own", AclOperation.READ)
+    read, write = rule("orders", AclOperation.READ), rule("orders", AclOperation.WRITE)
+    others = [
+        rule("billing", AclOperation.READ, type=ResourceType.GROUP, form=ResourcePatternType.PREFIXED),
+        rule("kafka-cluster", AclOperation.DESCRIBE, type=ResourceType.BROKER),
+        rule("tx", AclOperation.ALL, type=ResourceType.TRANSACTIONAL_ID, permission=AclPermissionType.DENY)]
+    target.allow(kept)
+    source.allow(read, write, *others)
+    mirror = mirrored(stage, source, target, tls=True, sync_acls_interval_seconds=1)
+    mirror.launch()
+    eventually(lambda: target.rules() == source.rules() | {kept}, "all rules are there, as they are")
+
+    mirror.kill()
+    source.forbid(write)
+    target.forbid(read)
+    source.allow(kept)
+    told = rules_of(martlet(mirror, "plan"))
+    assert (told["toSet"], told["toRemove"]) == (
+        ["ALLOW User:bob READ on topic orders"], ["ALLOW User:bob WRITE on topic orders"])
+    mirror.launch()
+    eventually(lambda: target.rules() == source.rules(), "what changed meanwhile follows")
+    mirror.wait_for_log("ALLOW User:bob READ on topic orders was gone at the target")
+    eventually(lambda: rules_of(martlet(mirror, "verify"))["different"] == [], "both ends have the same")
+    source.forbid(kept, read, *others)
+    eventually(lambda: target.rules() == {kept}, "the target's own stays, and all else goes")
+
+
+def test_rules_of_topics_follow_as_mirrormaker_brings_them(stage, guarded):
+    source, target = guarded
+    source.allow(
+        rule("orders", AclOperation.ALL), rule("orders", AclOperation.WRITE, "User:carol"),
+        rule("orders", AclOperation.WRITE, "User:dan", permission=AclPermissionType.DENY),
+        rule("orders", AclOperation.DESCRIBE, "User:carol"), rule("ord", AclOperation.READ, form=ResourcePatternType.PREFIXED),
+        rule("billing", AclOperation.READ, type=ResourceType.GROUP), rule("other", AclOperation.READ))
+    mirror = stage.mirror(
+        source, target, tls=True, topics="orders", sync_topic_acls_interval_seconds=1)
+    mirror.launch()
+    expected = {
+        rule("us-east.orders", AclOperation.READ),
+        rule("us-east.orders", AclOperation.WRITE, "User:dan", permission=AclPermissionType.DENY),
+        rule("us-east.orders", AclOperation.DESCRIBE, "User:carol")}
+    eventually(lambda: target.rules() == expected, "who may read may read there")
+    source.forbid(rule("orders", AclOperation.ALL))
+    eventually(lambda: len(target.rules()) == 2, "what the source gives up goes")
+
+
+def test_a_target_without_an_authorizer_is_told(stage, guarded, stand):
+    source, target = guarded[0], stand[1]
+    source.allow(rule("orders", AclOperation.READ))
+    mirror = mirrored(stage, source, target, tls=True, sync_acls_interval_seconds=1)
+    mirror.launch()
+    mirror.wait_for_log("bringing access rules is left out")
+    assert "authorizer.class.name" in martlet(mirror, "describe")["notFollowed"]["access rules"]
+    assert any("access rules do not follow" in one for one in martlet(mirror, "verify")["obstacles"])
+    assert "trying again" not in mirror.log()
