@@ -15,6 +15,16 @@ import Testing
         return records
     }
 
+    @Test func longNamesAreCutAndStayApart() {
+        #expect(QuarantineRecords.topic(of: "orders", homeEpoch: 3) == "mirror-quarantine.orders.3.internal")
+        let fitting = QuarantineRecords.topic(of: String(repeating: "t", count: 220), homeEpoch: 3)
+        #expect(fitting == "mirror-quarantine.\(String(repeating: "t", count: 220)).3.internal")
+        let long = ["a", "b"].map { String(repeating: "t", count: 248) + $0 }
+        let names = Set(long.map { QuarantineRecords.topic(of: $0, homeEpoch: .max) })
+        #expect(names.count == 2)
+        #expect(names.allSatisfy { $0.utf8.count <= 249 && $0.hasSuffix(".\(Int32.max).internal") })
+    }
+
     @Test func aRecordSaysWhereItStood() throws {
         var plain = RecordBatchBuilder()
         plain.append(timestamp: 1, key: ByteBuffer(string: "k"), value: ByteBuffer(string: "v"))

@@ -1,6 +1,7 @@
 import ClusterModel
 import NIOCore
 import Records
+import WireCoding
 
 /// The records of quarantine topics: what only the old home of a topic had, before it became a mirror topic, with headers
 /// that say where it stood.
@@ -8,10 +9,18 @@ package enum QuarantineRecords {
     package static let partitionHeader = "mirror.partition"
     package static let offsetHeader = "mirror.offset"
 
-    /// The topic's name keeps links from copying it.
+    /// Of any topic's name, in Apache Kafka.
+    private static let longestName = 249
+
+    /// The topic's name keeps links from copying it. Where it would be too long, the end of `topic` gives way to the
+    /// CRC-32C of all of it.
     /// - Parameter homeEpoch: of the home that does not have the records.
     package static func topic(of topic: String, homeEpoch: Int32) -> String {
-        "mirror-quarantine.\(topic).\(homeEpoch).internal"
+        let (prefix, suffix) = ("mirror-quarantine.", ".\(homeEpoch).internal")
+        let room = longestName - prefix.utf8.count - suffix.utf8.count
+        guard topic.utf8.count > room else { return prefix + topic + suffix }
+        let checksum = "-\(Array(topic.utf8).withUnsafeBytes { crc32c($0) })"
+        return prefix + topic.prefix(room - checksum.utf8.count) + checksum + suffix
     }
 }
 
