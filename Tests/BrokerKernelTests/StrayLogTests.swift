@@ -19,7 +19,7 @@ struct StrayLogTests {
         let id = try #require(bench.image.topics["t"]?.id)
         try bench.restart { image in
             image.setTopic("t", nil)
-            image.deletedTopics = [id]
+            image.deletedTopics = [id: 0]
         }
         #expect(try !names(bench).contains("t-0"))
     }
@@ -30,8 +30,22 @@ struct StrayLogTests {
         try bench.createTopic("t")
         try bench.produce(batch(["a"]), to: "t")
         let id = try #require(bench.image.topics["t"]?.id)
-        try bench.restart { $0.deletedTopics = [id] }
+        try bench.restart { $0.deletedTopics = [id: 0] }
         #expect(bench.kernel.partitions[t0]?.log.logEndOffset == 1)
+    }
+
+    @Test("Who was away while a mirror topic was deleted and made anew has none of the old one's records")
+    func madeAnewInTheMeantime() throws {
+        let bench = try BrokerBench()
+        try bench.createTopic("t")
+        try bench.produce(batch(["old"]), to: "t")
+        try bench.restart { image in
+            image.updateTopic("t") { topic in
+                topic.configs = ["mirror.cuts": "0:0@1"]
+                topic.partitions[0].leaderEpoch = 1
+            }
+        }
+        #expect(bench.kernel.partitions[t0]?.log.logEndOffset == 0)
     }
 
     @Test("A topic that is only absent keeps its log: the tree may be an old one")

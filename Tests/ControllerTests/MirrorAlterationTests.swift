@@ -71,6 +71,48 @@ struct MirrorAlterationTests {
         }
     }
 
+    @Test("A mirror topic of a deleted topic's id begins behind the last leader epoch that one had")
+    func madeAnew() throws {
+        let mirroring = image(.mirroring, homeEpoch: 5)
+        let deleted = try #require(mirroring.topics["t"])
+        let note = try #require(deleted.deletionNote(over: nil))
+        guard case .create(let path, let said, _) = note else { throw Unexpected(write: note) }
+        #expect(TreeNode(path: path) == .deletedTopic(id))
+
+        var image = ClusterImage()
+        image.brokers = [
+            BrokerID(1): BrokerRegistration(endpoints: []), BrokerID(2): BrokerRegistration(endpoints: []),
+        ]
+        let reading = NodeReading(data: said, version: 3, created: 1)
+        try image.take(.deletedTopic(id), reading)
+        let wanted = MirrorTopic(
+            partitionCount: 2, placement: [[BrokerID(1), BrokerID(2)], [BrokerID(2)]], configs: [:])
+        let writes = try alteration(.mirror(wanted), homeEpoch: 5).writes(on: image, configNodeExists: false)
+        guard case .create(_, let configs, _) = writes[0], case .create(_, let topic, _) = writes[1] else {
+            throw Unexpected(write: writes[0])
+        }
+        try image.take(.topic("t"), NodeReading(data: topic, version: 0, created: 2))
+        try image.take(.topicConfig("t"), NodeReading(data: configs, version: 0, created: 2))
+        let cut = MirrorCuts.Cut(offset: 0, leaderEpoch: 8)
+        #expect(image.topics["t"].map { MirrorCuts(configs: $0.configs).cuts } == [0: cut, 1: cut])
+        let controller = ClusterController(epoch: 3, epochNodeVersion: 5, uncleanElectionByDefault: false)
+        guard case .write(let states)? = controller.steps(for: image).first else { throw Unexpected(write: nil) }
+        let epochs = try states.compactMap { write throws -> LeaderEpoch? in
+            guard case .create(let path, let data, _) = write, path.hasSuffix("/state") else { return nil }
+            return try PartitionState(parsing: data).leaderEpoch
+        }
+        #expect(epochs == [8, 8])
+
+        #expect(deleted.deletionNote(over: reading) == nil)
+        for (present, isWritten) in [("6", true), ("8", false), ("", true), ("x", true), ("-1", true)] {
+            let reading = NodeReading(data: Array(present.utf8), version: 3, created: 1)
+            let expected = isWritten ? TreeWrite.set(path: path, data: Array("7".utf8), version: 3) : nil
+            #expect(deleted.deletionNote(over: reading) == expected, "\(present)")
+        }
+    }
+
+    private struct Unexpected: Error { var write: TreeWrite? }
+
     @Test("A promotion begins a leader epoch of each partition with its cuts, in one transaction on condition of all")
     func cuts() throws {
         let image = image(.promoting, homeEpoch: 5)

@@ -63,6 +63,7 @@ package struct ClusterController: Sendable {
     ) {
         let uncleanAllowed =
             topic.configs["unclean.leader.election.enable"].map { $0 == "true" } ?? uncleanElectionByDefault
+        let cuts = MirrorCuts(configs: topic.configs).cuts
         var new: [(TopicPartition, PartitionState)] = []
         var settled: [(TopicPartition, PartitionState)] = []
         for (index, partition) in topic.partitions.enumerated() {
@@ -70,7 +71,8 @@ package struct ClusterController: Sendable {
             let brokers = brokers.serving(id)
             if partition.state == nil {
                 let state = PartitionLeadership.initialState(
-                    replicas: partition.replicas, brokers, controllerEpoch: epoch)
+                    replicas: partition.replicas, brokers, controllerEpoch: epoch,
+                    leaderEpoch: cuts[id.partition]?.leaderEpoch ?? 0)
                 if let state { new.append((id, state)) }
             } else if partition.assignment.isMoving, settled.count < Self.partitionsInStep,
                 let state = PartitionLeadership.settledState(of: partition, brokers, controllerEpoch: epoch)

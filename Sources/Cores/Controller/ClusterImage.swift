@@ -20,9 +20,9 @@ package struct ClusterImage: Sendable, Equatable {
     private var topicNames: [KafkaUUID: String]
     /// Named under `/admin/delete_topics`: still in `topics`, no longer to be served.
     package var topicsBeingDeleted: Set<String>
-    /// Ids of topics that were deleted of late: whoever was not there has logs of theirs to delete. As they were when all
-    /// of the tree was read last.
-    package var deletedTopics: Set<KafkaUUID>
+    /// Ids of topics that were deleted of late, and the last leader epochs that their partitions had: whoever was not
+    /// there has logs of theirs to delete.
+    package var deletedTopics: [KafkaUUID: LeaderEpoch]
     /// What is set for clients, users and addresses, by paths below `/config`: `users/alice/clients/app`. Quotas, and
     /// users' credentials.
     package var entityConfigs: [String: [String: String]]
@@ -50,7 +50,7 @@ package struct ClusterImage: Sendable, Equatable {
         topicsBeingDeleted = []
         brokerConfigs = [:]
         defaultBrokerConfigs = [:]
-        deletedTopics = []
+        deletedTopics = [:]
         entityConfigs = [:]
         requestedElection = nil
         requestedReassignment = nil

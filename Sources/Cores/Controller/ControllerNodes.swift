@@ -38,6 +38,21 @@ package enum ControllerEpochNode {
     package static func text(_ epoch: Int32) -> [UInt8] { Array(String(epoch).utf8) }
 }
 
+/// What a node below `/admin/martlet_deleted_topics` holds: the last leader epoch that a partition of the topic had, as a
+/// decimal number. A mirror topic that is made anew with the topic's id goes on behind it, so that nobody takes what is
+/// left of the old logs for the new ones'.
+package enum DeletedTopicNode {
+    package static func parse(_ text: [UInt8], of id: KafkaUUID) throws(MalformedNode) -> LeaderEpoch {
+        let string = String(decoding: text, as: UTF8.self)
+        guard let epoch = LeaderEpoch(string), epoch >= 0, epoch < .max else {
+            throw MalformedNode(node: TreePath.deletedTopic(id), reason: "not a leader epoch: \(string)")
+        }
+        return epoch
+    }
+
+    package static func text(_ epoch: LeaderEpoch) -> [UInt8] { Array(String(epoch).utf8) }
+}
+
 /// What `/cluster/id` holds.
 package enum ClusterIDNode {
     package static func parse(_ text: [UInt8]) throws(MalformedNode) -> String {

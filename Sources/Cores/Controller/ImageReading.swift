@@ -55,6 +55,10 @@ extension ClusterImage {
         case .defaultBrokerConfig: defaultBrokerConfigs = try Self.configs(reading)
         case .topicDeletion(let name):
             if reading == nil { topicsBeingDeleted.remove(name) } else { topicsBeingDeleted.insert(name) }
+        case .deletedTopic(let id):
+            deletedTopics[id] = try reading.map { r throws(MalformedNode) in
+                try DeletedTopicNode.parse(r.data, of: id)
+            }
         case .entityConfig(let entity): entityConfigs[entity] = reading == nil ? nil : try Self.configs(reading)
         case .preferredElection:
             requestedElection = try reading.map { r throws(MalformedNode) in try PreferredElectionNode.parse(r.data) }

@@ -47,7 +47,9 @@ package struct MirrorAlteration: Sendable, Equatable {
         }
         guard let present = image.topics[topic] else {
             guard case .mirror(let wanted) = action else { throw ChangeRefusal(.unknownTopicOrPartition) }
-            return wanted.creation(as: mirroring, named: topic, id: topicID, configNodeExists: configNodeExists)
+            return wanted.creation(
+                as: mirroring, named: topic, id: topicID, behind: image.deletedTopics[topicID],
+                configNodeExists: configNodeExists)
         }
         let standing = MirrorStanding(present.configs)
         if case .mirror(let wanted) = action {

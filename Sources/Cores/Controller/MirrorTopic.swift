@@ -21,11 +21,20 @@ package struct MirrorTopic: Sendable, Equatable {
         return settings
     }
 
+    /// - Parameter lastEpoch: of leaders of an earlier topic of that id; nil when none was deleted. The new one's logs
+    ///   begin behind it, and what brokers may have of the old one's is cut off whole.
     func creation(
-        as standing: MirrorStanding, named name: String, id: KafkaUUID, configNodeExists: Bool
+        as standing: MirrorStanding, named name: String, id: KafkaUUID, behind lastEpoch: LeaderEpoch?,
+        configNodeExists: Bool
     ) -> [TreeWrite] {
         let path = TreePath.config(ofTopic: name)
-        let text = ConfigNode.text(standing.settings(in: settings(in: [:])))
+        var configs = standing.settings(in: settings(in: [:]))
+        if let lastEpoch {
+            let cut = MirrorCuts.Cut(offset: 0, leaderEpoch: lastEpoch + 1)
+            let partitions = placement.indices.map { (Int32($0), cut) }
+            configs[MirrorCuts.key] = MirrorCuts(Dictionary(uniqueKeysWithValues: partitions)).text
+        }
+        let text = ConfigNode.text(configs)
         return [
             configNodeExists ? .set(path: path, data: text, version: -1) : .create(path: path, data: text),
             .create(path: TreePath.topic(name), data: TopicNode(id: id, assignment: placement).text),

@@ -5,12 +5,13 @@ import ClusterModel
 package enum PartitionLeadership {
     /// The first state of a new partition: the replicas that live are in sync, the first of them leads. nil while none
     /// lives: the partition then waits without a state.
+    /// - Parameter leaderEpoch: the first; later than 0 where a topic is made anew with its id.
     package static func initialState(
-        replicas: [BrokerID], _ brokers: BrokerStanding, controllerEpoch: Int32
+        replicas: [BrokerID], _ brokers: BrokerStanding, controllerEpoch: Int32, leaderEpoch: LeaderEpoch = 0
     ) -> PartitionState? {
         let isr = replicas.filter(brokers.stays)
         guard let leader = isr.first else { return nil }
-        return PartitionState(leader: leader, leaderEpoch: 0, isr: isr, controllerEpoch: controllerEpoch)
+        return PartitionState(leader: leader, leaderEpoch: leaderEpoch, isr: isr, controllerEpoch: controllerEpoch)
     }
 
     /// The state after brokers came or went; nil when `state` may stay.

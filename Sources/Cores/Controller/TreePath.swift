@@ -8,7 +8,7 @@ package enum TreePath {
     package static let topicConfigs = "/config/topics"
     package static let brokerConfigs = "/config/brokers"
     package static let topicsToDelete = "/admin/delete_topics"
-    /// Ours: the ids of topics that were deleted, for brokers that were not there.
+    /// Ours: the ids of topics that were deleted, for brokers that were not there (``DeletedTopicNode``).
     package static let deletedTopics = "/admin/martlet_deleted_topics"
     package static let userConfigs = "/config/users"
     package static let preferredElection = "/admin/preferred_replica_election"
@@ -70,14 +70,15 @@ package enum TreePath {
     /// The nodes a starting broker makes when they are absent, parents first.
     package static let persistent: [String] = [
         "/consumers", "/brokers", "/brokers/ids", "/brokers/topics", "/config", "/config/changes", "/admin",
-        "/admin/delete_topics", "/brokers/seqid", "/isr_change_notification", "/latest_producer_id_block",
+        topicsToDelete, deletedTopics, "/brokers/seqid", "/isr_change_notification", "/latest_producer_id_block",
         "/log_dir_event_notification", "/config/topics", "/config/clients", "/config/users", "/config/brokers",
         "/config/ips", "/cluster",
     ]
 
     /// Subtrees and nodes whose changes a broker follows.
     package static let followed = [
-        "/brokers", "/config", topicsToDelete, preferredElection, reassignment, controller, controllerEpoch,
+        "/brokers", "/config", topicsToDelete, deletedTopics, preferredElection, reassignment, controller,
+        controllerEpoch,
     ]
     /// Those besides whose changes a broker with access control follows.
     package static let followedForAccess = [accessRules, prefixedAccessRules]
@@ -95,6 +96,7 @@ package enum TreeNode: Sendable, Hashable {
     case brokerConfig(BrokerID)
     case defaultBrokerConfig
     case topicDeletion(String)
+    case deletedTopic(KafkaUUID)
     /// By its path below `/config`: of clients, users and addresses.
     case entityConfig(String)
     case preferredElection
@@ -136,6 +138,7 @@ package enum TreeNode: Sendable, Hashable {
         case ("config", "users", 6):
             return names[4] == "clients" ? .entityConfig("users/\(name)/clients/\(names[5])") : nil
         case ("admin", "delete_topics", 4): return .topicDeletion(name)
+        case ("admin", "martlet_deleted_topics", 4): return KafkaUUID(name).map { .deletedTopic($0) }
         case ("kafka-acl", _, 4): return accessRules(ofType: names[2], .literal, name)
         case ("kafka-acl-extended", "prefixed", 5): return accessRules(ofType: names[3], .prefixed, String(names[4]))
         default: return nil
@@ -162,6 +165,7 @@ package enum TreeNode: Sendable, Hashable {
         case .brokerConfig(let id): "\(TreePath.brokerConfigs)/\(id)"
         case .defaultBrokerConfig: "\(TreePath.brokerConfigs)/\(TreePath.defaultEntity)"
         case .topicDeletion(let name): TreePath.deletion(ofTopic: name)
+        case .deletedTopic(let id): TreePath.deletedTopic(id)
         case .entityConfig(let entity): TreePath.config(of: entity)
         case .preferredElection: TreePath.preferredElection
         case .reassignment: TreePath.reassignment

@@ -24,7 +24,7 @@ extension BrokerKernel {
 
     private func isGone(_ name: TopicPartition, _ id: KafkaUUID) -> Bool {
         // A mirror topic that was deleted and made anew has the id of its source again.
-        if image.deletedTopics.contains(id), image.topics[name.topic]?.id != id { return true }
+        if image.deletedTopics[id] != nil, image.topics[name.topic]?.id != id { return true }
         guard let topic = image.topics[name.topic], topic.id != .zero else { return false }
         if topic.id != id { return true }
         return topic.partitions.indices.contains(Int(name.partition))

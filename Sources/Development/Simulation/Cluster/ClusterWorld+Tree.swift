@@ -180,10 +180,10 @@ extension ClusterWorld {
 
     /// Deletes a part of a topic; what is left is for the next image, perhaps another controller's.
     private func remove(_ name: String, for controller: ClusterController, on broker: ClusterBroker) {
-        let id = tree.image.topics[name]?.id
+        let topic = tree.image.topics[name]
         toTree(broker) { world in
-            if let id, world.tree.node(TreePath.deletedTopic(id)) == nil {
-                _ = world.tree.perform(TreeTransaction([.create(path: TreePath.deletedTopic(id), data: [])]))
+            if let topic, let note = topic.deletionNote(over: world.tree.node(TreePath.deletedTopic(topic.id))) {
+                guard world.write(TreeTransaction([controller.fence, note])) else { return }
             }
             var paths = world.tree.subtree(TreePath.topic(name))
             if world.tree.node(TreePath.config(ofTopic: name)) != nil { paths.append(TreePath.config(ofTopic: name)) }

@@ -51,11 +51,6 @@ struct SimulatedTree {
 
     /// Takes into the image what a node holds now.
     private mutating func show(_ path: String) {
-        if path.hasPrefix(TreePath.deletedTopics + "/"), nodes[path] != nil {
-            if let id = KafkaUUID(String(path.dropFirst(TreePath.deletedTopics.count + 1))) {
-                image.deletedTopics.insert(id)
-            }
-        }
         guard let node = TreeNode(path: path) else { return }
         do {
             try image.take(node, nodes[path])

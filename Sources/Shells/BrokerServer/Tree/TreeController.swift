@@ -115,7 +115,7 @@ struct TreeController {
             case .write(let step): writes.append(step)
             case .removeTopic(let name):
                 do {
-                    try await removeTopic(name, image.topics[name]?.id, tree)
+                    try await removeTopic(name, image.topics[name], tree)
                 } catch .refused(let error, _) {
                     logger.info("topic \(name) is not deleted yet: \(error)")
                     isDone = false
@@ -172,12 +172,17 @@ struct TreeController {
     }
 
     /// In the order that lets it be taken up again at any point: what it asks for goes last.
-    /// - Parameter id: written down first, for brokers that are not there to delete their logs of it.
-    private func removeTopic(_ name: String, _ id: KafkaUUID?, _ tree: TreeAccess) async throws(CoordinatorError) {
+    /// - Parameter topic: its id and its last leader epoch are written down first, for brokers that are not there to
+    ///   delete their logs of it.
+    private func removeTopic(
+        _ name: String, _ topic: TopicImage?, _ tree: TreeAccess
+    ) async throws(CoordinatorError) {
         guard let fence = controller?.fence else { return }
-        if let id, id != .zero {
-            try await tree.createAbsent([TreePath.deletedTopics])
-            try await tree.createAbsent([TreePath.deletedTopic(id)])
+        if let topic, topic.id != .zero {
+            let written = try await tree.read(TreePath.deletedTopic(topic.id))
+            if let write = topic.deletionNote(over: written) {
+                try await tree.perform(TreeTransaction([fence, write]))
+            }
         }
         var paths = Array(try await tree.subtree(TreePath.topic(name)).reversed())
         if try await tree.exists(TreePath.config(ofTopic: name)) { paths.append(TreePath.config(ofTopic: name)) }

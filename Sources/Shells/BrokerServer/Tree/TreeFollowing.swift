@@ -23,8 +23,8 @@ struct TreeFollowing {
     private let logger: Logger
 
     private static let alwaysFollowed = [
-        TreePath.brokerIDs, TreePath.topics, TreePath.brokerConfigs, TreePath.topicsToDelete, TreePath.userConfigs,
-        TreePath.config(of: "clients"), TreePath.config(of: "ips"),
+        TreePath.brokerIDs, TreePath.topics, TreePath.brokerConfigs, TreePath.topicsToDelete,
+        TreePath.deletedTopics, TreePath.userConfigs, TreePath.config(of: "clients"), TreePath.config(of: "ips"),
     ]
     private static let singles: [TreeNode] = [
         .clusterID, .controller, .controllerEpoch, .preferredElection, .reassignment,
@@ -74,8 +74,6 @@ struct TreeFollowing {
                 image = ClusterImage()
                 changedNodes = Set(Self.singles)
                 changedFolders = Set(folders)
-                let deleted = try await tree.children(of: [TreePath.deletedTopics])[0]
-                image.deletedTopics = Set(deleted.compactMap { KafkaUUID($0) })
                 mustReadAll = false
             }
             try await readChanged(tree)
@@ -135,6 +133,7 @@ struct TreeFollowing {
         case .entityConfig(let entity): image.entityConfigs[entity] != nil
         case .topicDeletion(let name): image.topicsBeingDeleted.contains(name)
         case .accessRules(let pattern): image.access.knows(pattern)
+        case .deletedTopic(let id): image.deletedTopics[id] != nil
         default: false
         }
     }
