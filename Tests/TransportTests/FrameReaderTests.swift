@@ -52,6 +52,48 @@ import Testing
         #expect(frames.first?.capacity == 1 << 20)
     }
 
+    @Test func aLongFrameIsLentToBeFilled() throws {
+        let size = 3 * FrameReader.longRest
+        var reader = FrameReader(maximumSize: size)
+        var frames: [ByteBuffer] = []
+        var head = ByteBuffer(integer: UInt32(size))
+        try reader.take(head, into: &frames)
+        head = ByteBuffer(repeating: 1, count: FrameReader.longRest + 1)
+        try reader.take(head, into: &frames)
+        // The rest in two reads, of which the second ends where the frame does.
+        for (count, isLast) in [(FrameReader.longRest - 1, false), (FrameReader.longRest, true)] {
+            #expect(reader.hasFrameToFill)
+            guard var body = reader.lendFrame() else {
+                Issue.record("it is not lent")
+                return
+            }
+            #expect(body.writableBytes == count + (isLast ? 0 : FrameReader.longRest))
+            let isLentTwice = reader.lendFrame() != nil
+            #expect(reader.isFrameLent && !reader.hasFrameToFill && !isLentTwice)
+            let isAnotherTaken = reader.takeBack(ByteBuffer(repeating: 3, count: 10), into: &frames)
+            #expect(!isAnotherTaken)
+            let memory = body.withUnsafeReadableBytes { $0.baseAddress }
+            body.writeRepeatingByte(2, count: count)
+            #expect(body.withUnsafeReadableBytes { $0.baseAddress } == memory)
+            let isTaken = reader.takeBack(body, into: &frames)
+            #expect(isTaken)
+        }
+        #expect(!reader.isInsideFrame)
+        let expected = ByteBuffer(repeating: 1, count: FrameReader.longRest + 1)
+        #expect(frames.count == 1 && frames.first?.getSlice(at: 0, length: expected.readableBytes) == expected)
+        #expect(frames.first?.readableBytes == size)
+    }
+
+    @Test func whatLacksLittleIsNotLent() throws {
+        var reader = FrameReader(maximumSize: 1 << 20)
+        var frames: [ByteBuffer] = []
+        try reader.take(ByteBuffer(integer: UInt32(FrameReader.longRest)), into: &frames)
+        #expect(reader.hasFrameToFill)
+        try reader.take(ByteBuffer(repeating: 1, count: 1), into: &frames)
+        let isLent = reader.lendFrame() != nil
+        #expect(!reader.hasFrameToFill && !isLent && reader.isInsideFrame)
+    }
+
     @Test(arguments: [1001, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] as [UInt32])
     func lengthsThatCannotBeMeantAreRefusedBeforeMemoryIsTaken(_ length: UInt32) {
         for isDripped in [false, true] {

@@ -40,6 +40,25 @@ import WireCoding
         try await listener.close()
     }
 
+    @Test func longFramesAreReadRightIntoTheirMemory() async throws {
+        let listener = try await listener { _ in RecordingHandler.echo() }
+        let client = RecordingHandler()
+        let connection = try await dial(listener, client)
+        // Around the size from which on frames are filled, and between them short ones, which come in the same reads.
+        let sizes = [1 << 20, 3, 65_535, 65_536, 65_537, 0, 200_000, 1, 1 << 20, 131_072, 7, 700_001]
+        for round in 0..<5 {
+            let sent = sizes.enumerated().map { place, size in
+                (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ place &* 7 &+ round) }
+            }
+            for bytes in sent { connection.send(frame(bytes)) }
+            #expect(await client.frames(sent.count) == sent)
+        }
+        connection.close(.ended)
+        #expect(await client.closeReason() == .ended)
+        #expect(!lines.all.contains { $0.contains("lost") })
+        try await listener.close()
+    }
+
     // MARK: Bad input
 
     /// What a listener says and does when it is sent `bytes`.

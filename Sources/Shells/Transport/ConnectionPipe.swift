@@ -48,6 +48,8 @@ final class ConnectionPipe: ChannelInboundHandler {
     private var isOverBound = false
     private var isReading = true
     private var isAdmitted = false
+    /// Whether reads go right into long frames: see ``FrameAllocator``.
+    private var fillsFrames = false
     /// Why it ends, once that is known.
     private var ending: CloseReason?
     private var isClosingChannel = false
@@ -170,7 +172,34 @@ final class ConnectionPipe: ChannelInboundHandler {
         }
     }
 
+    var hasFrameToFill: Bool { fillsFrames && reader.hasFrameToFill }
+
+    var isFrameLent: Bool { reader.isFrameLent }
+
+    /// The frame that the next read goes into, if there is one; it comes back by ``channelRead(context:data:)``.
+    func lendFrame() -> ByteBuffer? { fillsFrames ? reader.lendFrame() : nil }
+
+    /// Begun with the first long frame, at the end of a burst. From then on NIO reads once in each, and only when there is
+    /// something: a read without that would lose what it was lent. Under TLS frames come decrypted instead.
+    private func beginToFillFrames(_ context: ChannelHandlerContext) {
+        guard !fillsFrames, !settings.usesTLS, !isClosingChannel, reader.hasFrameToFill else { return }
+        do {
+            try context.channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+            try context.channel.syncOptions?.setOption(
+                .recvAllocator, value: FrameAllocator(NIOLoopBound(self, eventLoop: context.eventLoop)))
+            fillsFrames = true
+        } catch {
+            close(.failed("cannot read into frames: \(error)"))
+        }
+    }
+
     private func cut(_ bytes: ByteBuffer) {
+        if reader.isFrameLent {
+            guard reader.takeBack(bytes, into: &frames) else {
+                return close(.failed("a read has lost the frame that it was to fill"))
+            }
+            return
+        }
         do throws(FrameReader.RefusedLength) {
             try reader.take(bytes, into: &frames)
         } catch {
@@ -182,6 +211,7 @@ final class ConnectionPipe: ChannelInboundHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         handOver()
         isInBurst = false
+        beginToFillFrames(context)
         drain()
     }
 

@@ -3,8 +3,11 @@ import NIOCore
 /// Cuts a stream of bytes into frames: a length of four bytes, big-endian, then that many bytes.
 ///
 /// Frames that arrive whole are slices of what was read. One that arrives in parts gets its memory once, when its
-/// length is known and allowed.
+/// length is known and allowed; while much of it is missing it can be lent to who reads from the socket.
 struct FrameReader {
+    /// From so many missing bytes on a frame is worth being read into directly.
+    static let longRest = 64 * 1024
+
     /// A length that cannot be meant.
     struct RefusedLength: Error, Equatable {
         /// The four bytes as they came.
@@ -14,7 +17,9 @@ struct FrameReader {
     private enum State {
         /// Bytes of a length that is not complete, at most three.
         case length(ByteBuffer)
-        case body(ByteBuffer, missing: Int)
+        /// A frame that has begun, with room for what is missing and for no more.
+        case body(ByteBuffer)
+        case lent(size: Int)
     }
 
     var maximumSize: Int
@@ -28,6 +33,42 @@ struct FrameReader {
     var isInsideFrame: Bool {
         if case .length(let bytes) = state { return bytes.readableBytes > 0 }
         return true
+    }
+
+    /// Whether so much of a frame is missing that it had better be lent.
+    var hasFrameToFill: Bool {
+        if case .body(let body) = state { return body.writableBytes >= Self.longRest }
+        return false
+    }
+
+    var isFrameLent: Bool {
+        if case .lent = state { return true }
+        return false
+    }
+
+    /// The frame that has begun, for the next bytes of the stream to be written into; nil when it is not worth it. It comes
+    /// back by ``takeBack(_:into:)``, and before that nothing else is taken.
+    mutating func lendFrame() -> ByteBuffer? {
+        guard hasFrameToFill, case .body(let body) = state else { return nil }
+        state = .lent(size: body.capacity)
+        return body
+    }
+
+    /// Takes the frame that was lent, with what was written into it.
+    /// - Returns: false when it is another buffer: who was lent the frame has lost it.
+    mutating func takeBack(_ body: ByteBuffer, into frames: inout [ByteBuffer]) -> Bool {
+        guard case .lent(let size) = state, body.capacity == size else { return false }
+        goOn(with: body, into: &frames)
+        return true
+    }
+
+    private mutating func goOn(with body: ByteBuffer, into frames: inout [ByteBuffer]) {
+        if body.writableBytes == 0 {
+            state = .length(ByteBuffer())
+            frames.append(body)
+        } else {
+            state = .body(body)
+        }
     }
 
     /// Takes the next bytes of the stream and appends the frames that are complete now.
@@ -46,26 +87,27 @@ struct FrameReader {
                     return
                 }
                 let size = try allowed(begun.getInteger(at: begun.readerIndex, as: UInt32.self) ?? 0)
-                if size == 0 {
-                    frames.append(ByteBuffer())
-                } else {
-                    var body = ByteBuffer()
-                    body.reserveCapacity(size)
-                    state = .body(body, missing: size)
-                }
-            case .body(var body, let missing):
+                goOn(with: Self.body(size), into: &frames)
+            case .body(var body):
                 // The state lets go of the buffer first: writing to a shared one would copy it.
                 state = .length(ByteBuffer())
-                guard var part = bytes.readSlice(length: min(missing, bytes.readableBytes)) else { return }
-                let left = missing - part.readableBytes
+                guard var part = bytes.readSlice(length: min(body.writableBytes, bytes.readableBytes)) else { return }
                 body.writeBuffer(&part)
-                if left == 0 {
-                    frames.append(body)
-                } else {
-                    state = .body(body, missing: left)
-                }
+                goOn(with: body, into: &frames)
+            case .lent:
+                preconditionFailure("bytes came beside a frame that is lent")
             }
         }
+    }
+
+    /// An empty buffer with room for exactly `size` bytes.
+    private static func body(_ size: Int) -> ByteBuffer {
+        var memory = ByteBuffer()
+        memory.reserveCapacity(size)
+        memory.moveWriterIndex(to: size)
+        var body = memory.readSlice(length: size) ?? ByteBuffer()
+        body.moveWriterIndex(to: 0)
+        return body
     }
 
     /// Takes one frame that lies whole in `bytes`; false when it does not.
