@@ -57,21 +57,22 @@ import Testing
         #expect(table.take([answer(0..<10, isFull: true)], of: first) == [Self.partition])
 
         let claims = (0..<5).map { _ in claim(table) }
-        #expect(claims.map { $0.positions.first?.offset } == [10, 20, 30, 40, nil])
+        // Batches so long that a fetch brings only half for certain.
+        #expect(claims.map { $0.positions.first?.offset } == [10, 15, 20, 25, nil])
         // What comes too early is held back.
-        #expect(table.take([answer(30..<40)], of: claims[2]).isEmpty)
-        #expect(table.take([answer(20..<30)], of: claims[1]).isEmpty)
-        #expect(table.take([answer(10..<20)], of: claims[0]) == [Self.partition])
+        #expect(table.take([answer(20..<25)], of: claims[2]).isEmpty)
+        #expect(table.take([answer(15..<20)], of: claims[1]).isEmpty)
+        #expect(table.take([answer(10..<15)], of: claims[0]) == [Self.partition])
         let outgoing = table.toSend([Self.partition])
-        #expect(outgoing.map(\.append.expectedEnd) == [0, 10, 20, 30])
-        #expect(outgoing.map(\.append.end) == [10, 20, 30, 40])
+        #expect(outgoing.map(\.append.expectedEnd) == [0, 10, 15, 20])
+        #expect(outgoing.map(\.append.end) == [10, 15, 20, 25])
         #expect(table.underWayInBytes == outgoing.reduce(0) { $0 + $1.append.sizeInBytes })
 
         // While somebody sends, nobody else does.
-        #expect(table.take([answer(40..<50)], of: claims[3]) == [Self.partition])
+        #expect(table.take([answer(25..<30)], of: claims[3]) == [Self.partition])
         #expect(table.toSend([Self.partition]).isEmpty)
         table.sent(outgoing)
-        #expect(table.toSend([Self.partition]).map(\.append.expectedEnd) == [40])
+        #expect(table.toSend([Self.partition]).map(\.append.expectedEnd) == [25])
     }
 
     @Test func whatIsGivenBackIsReadAgain() {

@@ -63,20 +63,21 @@ import Testing
         #expect(table.take([answer(0..<10)], of: first) == [Self.partition])
 
         let claims = (0..<5).map { _ in claim(table) }
-        #expect(claims.map { $0.positions.first?.offset } == [10, 20, 30, 40, nil])
+        // Batches so long that a fetch brings only half for certain.
+        #expect(claims.map { $0.positions.first?.offset } == [10, 15, 20, 25, nil])
         // What comes too early is held back.
-        #expect(table.take([answer(30..<40)], of: claims[2]).isEmpty)
-        #expect(table.take([answer(20..<30)], of: claims[1]).isEmpty)
-        #expect(table.take([answer(10..<20)], of: claims[0]) == [Self.partition])
+        #expect(table.take([answer(20..<25)], of: claims[2]).isEmpty)
+        #expect(table.take([answer(15..<20)], of: claims[1]).isEmpty)
+        #expect(table.take([answer(10..<15)], of: claims[0]) == [Self.partition])
         let outgoing = table.toSend([Self.partition])
-        #expect(try sequences(outgoing) == [0, 10, 20, 30])
+        #expect(try sequences(outgoing) == [0, 10, 15, 20])
         #expect(table.underWayInBytes == outgoing.flatMap(\.batches).reduce(0) { $0 + $1.bytes.readableBytes })
 
         // While somebody sends, nobody else does.
-        #expect(table.take([answer(40..<50)], of: claims[3]) == [Self.partition])
+        #expect(table.take([answer(25..<30)], of: claims[3]) == [Self.partition])
         #expect(table.toSend([Self.partition]).isEmpty)
         table.sent(outgoing)
-        #expect(try sequences(table.toSend([Self.partition])) == [40])
+        #expect(try sequences(table.toSend([Self.partition])) == [25])
     }
 
     @Test func whatIsGivenBackIsReadAgain() {
@@ -133,6 +134,6 @@ import Testing
         let third = claim(table)
         #expect(third.positions.map(\.offset) == [20])
         #expect(table.take([answer(20..<30)], of: third) == [Self.partition])
-        #expect([claim(table), claim(table)].map { $0.positions.first?.offset } == [30, 40])
+        #expect([claim(table), claim(table)].map { $0.positions.first?.offset } == [30, 35])
     }
 }

@@ -61,12 +61,13 @@ import Testing
         #expect(ahead.ask(upTo: 100_000, most: 3) == 22_000)
         #expect(ahead.mostBytes(at: 22_000) == 2_000 * 1_500 * 9 / 8)
         #expect(ahead.take(3, at: 22_000, next: 23_000, sizeInBytes: 1_500_000, isFull: false) == [])
-        // But nobody holds any number of them.
+        // But nobody holds any number of them: it is the next stripe that is read.
+        #expect(ahead.ask(upTo: 100_000, most: 3) == 30_000)
         #expect(ahead.ask(upTo: 100_000, most: 3) == nil)
         #expect(ahead.take(1, at: 8_000, next: 16_000, sizeInBytes: 8_000_000, isFull: true) == [1, 2, 3])
         #expect(ahead.ask(upTo: 100_000, most: 3) == 23_000)
         #expect(ahead.take(4, at: 23_000, next: 24_000, sizeInBytes: 1_500_000, isFull: false) == [4])
-        #expect(ahead.ask(upTo: 100_000, most: 3) == 29_333)
+        #expect(ahead.ask(upTo: 100_000, most: 3) == 35_333)
     }
 
     @Test func whatOneFetchBringsIsNotReadTwice() {
@@ -75,6 +76,17 @@ import Testing
         #expect(ahead.take(1, at: 0, next: 10, sizeInBytes: 1, isFull: false) == [1])
         #expect(ahead.ask(upTo: 100, most: 4) == 10)
         #expect(ahead.ask(upTo: 100, most: 4) == nil)
+    }
+
+    /// A fetch begins with the whole of a batch, and leaves out the one that its end cuts off.
+    @Test func placesAreSoFarApartThatBatchesDoNotFallBetweenThem() {
+        var ahead = ReadAhead<Int>(at: 0)
+        #expect(ahead.ask(upTo: 100_000, most: 4) == 0)
+        _ = ahead.take(1, at: 0, next: 8_000, sizeInBytes: 8_000, longestBatchInBytes: 1_000, isFull: true)
+        for place in [8_000, 14_500, 21_000] as [Offset] { #expect(ahead.ask(upTo: 100_000, most: 4) == place) }
+        _ = ahead.take(1, at: 21_000, next: 29_000, sizeInBytes: 8_000, longestBatchInBytes: 8_000, isFull: true)
+        #expect(ahead.ask(upTo: 100_000, most: 4) == 29_000)
+        #expect(ahead.ask(upTo: 100_000, most: 4) == 33_000)
     }
 
     @Test func anAnswerThatNobodyAskedForIsLeft() {

@@ -26,6 +26,8 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
     private static var mostHeld: Int { 2 }
     /// What a fetch had better bring at least, in bytes, so that small batches do not take a fetch each.
     private static var leastFetchInBytes: Double { 262_144 }
+    /// Stripes for each place that may be read at once: who has read one does not wait until those before it are there.
+    private static var stripesOfPlace: Int { 2 }
 
     /// In order; adjacent.
     private var stripes: [Stripe]
@@ -33,6 +35,7 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
     private var fullFetchInBytes = 0.0
     /// Of the last fetch that gave anything.
     private var bytesPerOffset = 1.0
+    private var longestBatchInBytes = 0.0
 
     /// Begins to read at `offset`.
     package init(at offset: Offset) { stripes = [Stripe(next: offset)] }
@@ -51,10 +54,9 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
             stripes[free].isAskedForAll = stripes[free].end == nil
             return stripes[free].next
         }
-        // As many offsets as one fetch gives.
-        let stride = (fullFetchInBytes / bytesPerOffset).rounded()
-        guard stripes.count < most, stride > 0, let last = stripes.last, last.end == nil,
-            stride < Double(end - last.next)
+        let stride = self.stride
+        guard stripes.count(where: \.isAsked) < most, stripes.count < most * Self.stripesOfPlace, stride > 0,
+            let last = stripes.last, last.end == nil, stride < Double(end - last.next)
         else { return nil }
         let start = last.next + Offset(stride)
         stripes[stripes.count - 1].end = start
@@ -63,6 +65,13 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
         stripe.isAskedForAll = true
         stripes.append(stripe)
         return start
+    }
+
+    /// As many offsets as one fetch gives wherever it begins. It begins with the whole of a batch and leaves out one that
+    /// its end cuts off: on the average it loses one batch, and what falls short costs another fetch.
+    private var stride: Double {
+        let lost = min(longestBatchInBytes * 3 / 2, fullFetchInBytes / 2)
+        return ((fullFetchInBytes - lost) / bytesPerOffset).rounded()
     }
 
     /// About how many bytes a fetch at `offset`, which ``ask(upTo:most:)`` has given, had better bring at most: what comes
@@ -79,11 +88,12 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
     /// - Parameters:
     ///   - next: the offset behind it; `offset` itself when it brought nothing.
     ///   - sizeInBytes: how long it is.
+    ///   - longestBatchInBytes: how long the longest batch in it is.
     ///   - isFull: whether it brought about as much as it could hold. After one that did not the next place is not read
     ///     ahead: both would bring the same bytes.
     /// - Returns: all that is in order now.
     package mutating func take(
-        _ bytes: Bytes, at offset: Offset, next: Offset, sizeInBytes: Int, isFull: Bool
+        _ bytes: Bytes, at offset: Offset, next: Offset, sizeInBytes: Int, longestBatchInBytes: Int = 0, isFull: Bool
     ) -> [Bytes] {
         guard let place = stripes.firstIndex(where: { $0.isAsked && $0.next == offset }) else { return [] }
         stripes[place].isAsked = false
@@ -91,6 +101,7 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
             stripes[place].held.append(bytes)
             stripes[place].next = next
             bytesPerOffset = Double(max(1, sizeInBytes)) / Double(next - offset)
+            self.longestBatchInBytes = Double(longestBatchInBytes)
             if stripes[place].isAskedForAll { fullFetchInBytes = isFull ? Double(max(1, sizeInBytes)) : 0 }
         }
         var ready = stripes[0].held

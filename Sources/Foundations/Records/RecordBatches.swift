@@ -40,6 +40,15 @@ package struct RecordBatches: Sendable {
     /// The next batch; nil at the end, or when the rest is less than a batch.
     /// - Throws: when what stands here is no batch. Nothing can be found after it.
     package mutating func next() throws(InvalidRecords) -> RecordBatch? {
+        let start = buffer.readerIndex + position
+        guard let header = try nextHeader(),
+            let bytes = buffer.getSlice(at: start, length: header.sizeInBytes)
+        else { return nil }
+        return RecordBatch(header: header, bytes: bytes)
+    }
+
+    /// The next batch's header, for who needs no more of it; see ``next()``.
+    package mutating func nextHeader() throws(InvalidRecords) -> RecordBatchHeader? {
         let available = buffer.readableBytes - position
         let header: RecordBatchHeader
         do throws(InvalidRecords) {
@@ -47,11 +56,9 @@ package struct RecordBatches: Sendable {
         } catch .truncated {
             return nil
         }
-        guard header.sizeInBytes <= available,
-            let bytes = buffer.getSlice(at: buffer.readerIndex + position, length: header.sizeInBytes)
-        else { return nil }
+        guard header.sizeInBytes <= available else { return nil }
         position += header.sizeInBytes
-        return RecordBatch(header: header, bytes: bytes)
+        return header
     }
 }
 

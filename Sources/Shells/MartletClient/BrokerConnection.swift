@@ -11,8 +11,9 @@ import WireCoding
 /// wait are told.
 package final class BrokerConnection: ConnectionHandler, Sendable {
     private struct Waiting {
+        var asked: NIODeadline
         var deadline: NIODeadline
-        var request: String
+        var request: ApiKey
         var complete: @Sendable (Result<ByteBuffer, ClientFault>) -> Void
     }
 
@@ -23,6 +24,7 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
         var versions: [ApiKey: ClosedRange<Int16>] = [:]
         var ended: ClientFault?
         var isSweepAhead = false
+        var quickestAnswer = TimeAmount.nanoseconds(.max)
     }
 
     package let address: ClientSettings.Address
@@ -64,6 +66,9 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
 
     /// Whether it can take requests.
     package var isOpen: Bool { state.withLock { $0.ended == nil } }
+
+    /// How long the way there and back is at most: what the quickest of all answers took.
+    package var roundTrip: Duration { Duration(state.withLock { $0.quickestAnswer }) }
 
     /// Ends it; who waits for an answer is told that it was closed.
     package func close() {
@@ -172,8 +177,9 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
         _ request: Request, version: Int16, timeout: Duration,
         _ complete: @escaping @Sendable (Result<ByteBuffer, ClientFault>) -> Void
     ) {
-        let deadline = NIODeadline.now() + TimeAmount(timeout)
-        let waiting = Waiting(deadline: deadline, request: "\(Request.apiKey)", complete: complete)
+        let now = NIODeadline.now()
+        let waiting = Waiting(
+            asked: now, deadline: now + TimeAmount(timeout), request: Request.apiKey, complete: complete)
         let (connection, id, ended, sweeps) = state.withLock { state in
             state.nextID &+= 1
             guard state.ended == nil else { return (nil as Connection?, state.nextID, state.ended, false) }
@@ -248,12 +254,18 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
 
     package func received(_ frames: [ByteBuffer], on connection: Connection) {
         for frame in frames {
-            guard let id = frame.getInteger(at: frame.readerIndex, as: Int32.self),
-                let waiting = state.withLock({ $0.waiting.removeValue(forKey: id) })
-            else {
+            guard let id = frame.getInteger(at: frame.readerIndex, as: Int32.self), let waiting = answered(id) else {
                 return connection.close(.badInput("an answer that nobody asked for"))
             }
             waiting.complete(.success(frame))
+        }
+    }
+
+    private func answered(_ id: Int32) -> Waiting? {
+        state.withLock { state in
+            guard let waiting = state.waiting.removeValue(forKey: id) else { return nil }
+            state.quickestAnswer = min(state.quickestAnswer, .now() - waiting.asked)
+            return waiting
         }
     }
 

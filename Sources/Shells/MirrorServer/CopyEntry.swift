@@ -88,25 +88,19 @@ struct CopyEntry {
         _ answer: RawFetch.Partition, at offset: Offset
     ) throws(InvalidRecords) -> [OutgoingBatch] {
         let wasSearching = copy.state == .searching
-        let next = try Self.end(of: answer.records, from: offset)
-        let isFull = answer.records.readableBytes >= Self.fullFetchInBytes
+        let batches = try FetchedBatches(in: answer.records, from: offset)
         var ready =
-            ahead?.take(answer, at: offset, next: next, sizeInBytes: answer.records.readableBytes, isFull: isFull) ?? []
+            ahead?.take(
+                answer, at: offset, next: batches.end, sizeInBytes: answer.records.readableBytes,
+                longestBatchInBytes: batches.longestInBytes,
+                isFull: answer.records.readableBytes >= Self.fullFetchInBytes) ?? []
         // Also what brings nothing tells where the source ends.
-        if next == offset { ready.append(answer) }
+        if batches.end == offset { ready.append(answer) }
         var outgoing: [OutgoingBatch] = []
         for one in ready { outgoing += try take(one) }
         // Where it goes on after a search is for the search to say.
         if wasSearching { ahead = nil }
         return outgoing
-    }
-
-    /// The offset behind the last whole batch of what a fetch at `offset` gave; `offset` when there is none behind it.
-    private static func end(of fetched: ByteBuffer, from offset: Offset) throws(InvalidRecords) -> Offset {
-        var batches = RecordBatches(fetched)
-        var end = offset
-        while let batch = try batches.next() { end = max(end, batch.header.nextOffset) }
-        return end
     }
 
     /// Takes what is in order. Returns the batches to send, in order.

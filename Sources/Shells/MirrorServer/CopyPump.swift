@@ -11,9 +11,6 @@ import WireCoding
 /// What is under way is bounded in bytes. Batches of a partition go out in order on one connection; when one is
 /// refused, those behind it are too, by their sequences.
 struct CopyPump: Sendable {
-    private static let mostBytesUnderWay = 32 << 20
-    /// Of all lanes together.
-    private static let mostBytesOfFetches: Int32 = 64 << 20
     /// Of each one that shares a fetch with others.
     static let mostBytesOfPartition: Int32 = 1 << 20
     /// A request ends when it has become this long.
@@ -49,7 +46,7 @@ struct CopyPump: Sendable {
     private func move() async throws {
         let unlocated = table.toLocate(broker, now: .now)
         if !unlocated.isEmpty { await locator.locate(unlocated) }
-        guard table.underWayInBytes < Self.mostBytesUnderWay else {
+        guard table.underWayInBytes < lanes.bytesUnderWay else {
             return await bell.wait(atMost: Attempts.firstPause)
         }
         let claim = table.claim(broker, lanes: lanes.count, now: .now)
@@ -66,17 +63,15 @@ struct CopyPump: Sendable {
     }
 
     private func read(_ claim: PartitionTable.Claim) async throws -> [RawFetch.Partition] {
+        let connection = try await source.connection(to: broker)
+        lanes.measured(roundTrip: connection.roundTrip)
         var fetch = RawFetch()
         fetch.readsCommitted = true
-        let most = lanes.bytesOfFetch(of: Self.mostBytesOfFetches)
+        let most = lanes.bytesOfFetch
         fetch.maximumBytes = most
         fetch.maximumBytesPerPartition = claim.positions.count == 1 ? most : Self.mostBytesOfPartition
         fetch.maximumBytesOf = claim.mostBytesOf
-        let connection = try await source.connection(to: broker)
-        let asked = ContinuousClock.now
-        let answers = try await fetch(claim.positions, on: connection)
-        if answers.reduce(0, { $0 + $1.records.readableBytes }) >= Int(most) / 2 { lanes.filled(in: .now - asked) }
-        return answers
+        return try await fetch(claim.positions, on: connection)
     }
 
     /// Sends what these partitions have to send, also what other lanes add meanwhile.
@@ -154,7 +149,7 @@ struct CopyPump: Sendable {
         on connection: BrokerConnection
     ) {
         RawProduce()(batches, on: connection) { result in
-            table.release(bytes: parts.values.reduce(0) { $0 + $1.sizeInBytes })
+            table.release(bytes: parts.values.reduce(0) { $0 + $1.sizeInBytes }, bound: lanes.bytesUnderWay)
             var silent = parts
             switch result {
             case .success(let answers):
@@ -180,8 +175,8 @@ struct CopyPump: Sendable {
                     table.interrupt(
                         part.source, generation: part.generation, code: fault.code, reason: "writing: \(fault)")
                 }
+                bell.ring()
             }
-            bell.ring()
         }
     }
 }

@@ -1,28 +1,32 @@
 import ClusterModel
 import Synchronization
 
-/// How many fetches from one broker of the source are under way, each on a connection of its own.
+/// How many fetches from one broker of the source are under way, each on a connection of its own, and how long they are.
 ///
 /// A connection carries no more in a round trip than the kernel's buffers hold, some 3 MB where nobody has enlarged
 /// them, and rests for a round trip between one answer and the next question. So a long and wide link needs more of
-/// them, which near brokers do without: a few begin, and the others join while whole fetches take long.
+/// them, and long fetches. Near brokers do without: short ones stay in the processor's caches.
 final class Lanes: Sendable {
-    /// With every broker.
+    /// With a broker that is near.
     static let few = 4
     /// With one that is far away.
-    static let most = 8
-    /// A fetch that is full and takes longer than this has come a long way.
-    private static let longFetch = Duration.milliseconds(150)
+    static let most = 12
+    /// A broker whose quickest answer takes longer than this is far away.
+    private static let longRoundTrip = Duration.milliseconds(10)
     /// How soon the others see that they are needed.
     private static let look = Duration.milliseconds(250)
 
-    private let areAllNeeded = Atomic(false)
+    private let isFar = Atomic(false)
 
     /// How many are at work.
-    var count: Int { areAllNeeded.load(ordering: .relaxed) ? Self.most : Self.few }
+    var count: Int { isFar.load(ordering: .relaxed) ? Self.most : Self.few }
 
-    /// What all of them together may bring in one round, shared among them.
-    func bytesOfFetch(of all: Int32) -> Int32 { all / Int32(count) }
+    /// What one fetch may bring at most.
+    var bytesOfFetch: Int32 { isFar.load(ordering: .relaxed) ? 8 << 20 : 2 << 20 }
+
+    /// How many bytes the target may have to answer while more is read. From far away they come in bursts, for what is
+    /// behind a hole is held back until that is filled.
+    var bytesUnderWay: Int { isFar.load(ordering: .relaxed) ? 128 << 20 : 32 << 20 }
 
     /// Waits until the lane of this index, from 0, is needed. Returns at once for the first few.
     func join(_ index: Int) async {
@@ -31,9 +35,9 @@ final class Lanes: Sendable {
         }
     }
 
-    /// A fetch that brought as much as it could took this long.
-    func filled(in duration: Duration) {
-        areAllNeeded.store(duration > Self.longFetch, ordering: .relaxed)
+    /// The way to the broker and back is so long.
+    func measured(roundTrip: Duration) {
+        isFar.store(roundTrip > Self.longRoundTrip, ordering: .relaxed)
     }
 }
 

@@ -310,13 +310,15 @@ final class PartitionTable: SharedTable {
         if isRecovered { health.recovered(all: [partition]) }
     }
 
-    /// Bytes have left the mirror, one way or the other.
-    func release(bytes: Int) {
-        let isIdle = state.withLock { state in
+    /// Bytes have left the mirror, one way or the other. Pumps hear of it when what is under way falls below `bound`.
+    func release(bytes: Int, bound: Int = 0) {
+        let (isIdle, isRoom) = state.withLock { state in
+            let before = state.underWayInBytes
             state.underWayInBytes -= bytes
-            return state.underWayInBytes == 0
+            return (state.underWayInBytes == 0, before >= bound && state.underWayInBytes < bound)
         }
         if isIdle { idle.ring() }
+        if isRoom { changed.ring() }
     }
 
     /// It could not be found out where the partition stands.

@@ -313,17 +313,20 @@ package struct ExactPartition: Sendable {
             expectedEnd: expected, logStart: min(sourceStart, expected), records: records, end: sentEnd, load: load)
     }
 
-    /// The offset behind the last whole batch of what a fetch at `offset` gave; `offset` when there is none behind it.
-    package static func end(of fetched: ByteBuffer, from offset: Offset) throws(Unmirrorable) -> Offset {
-        var batches = RecordBatches(fetched)
-        var end = offset
-        while let header = try next(&batches) { end = max(end, header.nextOffset) }
-        return end
+    /// What a fetch at `offset` gave.
+    package static func batches(
+        in fetched: ByteBuffer, from offset: Offset
+    ) throws(Unmirrorable) -> FetchedBatches {
+        do throws(InvalidRecords) {
+            return try FetchedBatches(in: fetched, from: offset)
+        } catch {
+            throw .records(error)
+        }
     }
 
     private static func next(_ batches: inout RecordBatches) throws(Unmirrorable) -> RecordBatchHeader? {
         do throws(InvalidRecords) {
-            return try batches.next()?.header
+            return try batches.nextHeader()
         } catch {
             throw .records(error)
         }
@@ -334,6 +337,9 @@ package struct ExactPartition: Sendable {
         guard underWay.isEmpty, sourceStart > targetStart, sourceStart <= sentEnd else { return nil }
         return only(logStart: sourceStart, end: sentEnd)
     }
+
+    /// Whether nothing is left of emptying the target's log and of telling it where to begin: see ``preparation()``.
+    package var isPrepared: Bool { state != .emptying && state != .beginning }
 
     /// The append that empties the target's log or lets it begin at the source's start; nil when it is under way.
     package mutating func preparation() -> Append? {

@@ -149,12 +149,13 @@ final class MirroredPartition {
         try process.check(data.errorCode)
         var records = ByteBuffer()
         if case .inMemory(let bytes)? = data.records { records = bytes }
-        let next = try ExactPartition.end(of: records, from: offset)
+        let batches = try ExactPartition.batches(in: records, from: offset)
         let isFull = records.readableBytes >= Self.mostBytesOfFetch / 2
         var ready =
             ahead?.take(
-                records, at: offset, next: next, sizeInBytes: records.readableBytes, isFull: isFull) ?? []
-        if next == offset { ready.append(ByteBuffer()) }
+                records, at: offset, next: batches.end, sizeInBytes: records.readableBytes,
+                longestBatchInBytes: batches.longestInBytes, isFull: isFull) ?? []
+        if batches.end == offset { ready.append(ByteBuffer()) }
         for bytes in ready where exact.state == .copying {
             let append = try exact.take(bytes, logStart: data.logStartOffset, highWatermark: data.highWatermark)
             if let append { underWay.append(try send(append)) }

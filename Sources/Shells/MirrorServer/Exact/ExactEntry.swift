@@ -72,13 +72,14 @@ struct ExactEntry {
     mutating func take(
         _ answer: RawFetch.Partition, at offset: Offset
     ) throws(ExactPartition.Unmirrorable) -> [ExactPartition.Append] {
-        let next = try ExactPartition.end(of: answer.records, from: offset)
-        let isFull = answer.records.readableBytes >= Self.fullFetchInBytes
+        let batches = try ExactPartition.batches(in: answer.records, from: offset)
         var ready =
             ahead?.take(
-                answer.records, at: offset, next: next, sizeInBytes: answer.records.readableBytes, isFull: isFull) ?? []
+                answer.records, at: offset, next: batches.end, sizeInBytes: answer.records.readableBytes,
+                longestBatchInBytes: batches.longestInBytes,
+                isFull: answer.records.readableBytes >= Self.fullFetchInBytes) ?? []
         // Also what brings nothing tells where the source begins and ends.
-        if next == offset { ready.append(ByteBuffer()) }
+        if batches.end == offset { ready.append(ByteBuffer()) }
         var appends: [ExactPartition.Append] = []
         for bytes in ready where partition.state == .copying {
             let append = try partition.take(bytes, logStart: answer.logStart, highWatermark: answer.highWatermark)

@@ -10,11 +10,8 @@ import WireCoding
 /// What is under way is bounded in bytes. Appends of a partition go out in order on one connection, each expecting the
 /// end that the one before will leave; when one is refused, so are those behind it.
 struct ExactPump: Sendable {
-    private static let mostBytesUnderWay = 64 << 20
-    /// Of all lanes together.
-    private static let mostBytesOfFetches: Int32 = 64 << 20
     /// Of each one that shares a fetch with others.
-    static let mostBytesOfPartition: Int32 = 4 << 20
+    static let mostBytesOfPartition: Int32 = 1 << 20
     /// A request ends when it has become this long.
     private static let longestRequestInBytes = 8 << 20
 
@@ -51,7 +48,7 @@ struct ExactPump: Sendable {
         if !unlocated.isEmpty { await locator.locate(unlocated) }
         let preparations = table.preparations(broker, now: .now)
         if !preparations.isEmpty { await send(preparations) }
-        guard table.underWayInBytes < Self.mostBytesUnderWay else {
+        guard table.underWayInBytes < lanes.bytesUnderWay else {
             return await bell.wait(atMost: Attempts.firstPause)
         }
         let claim = table.claim(broker, lanes: lanes.count, now: .now)
@@ -68,21 +65,17 @@ struct ExactPump: Sendable {
     }
 
     private func read(_ claim: ExactTable.Claim) async throws -> [RawFetch.Partition] {
+        let connection = try await source.connection(to: broker)
+        lanes.measured(roundTrip: connection.roundTrip)
         var fetch = RawFetch()
         fetch.leaderEpochs = claim.leaderEpochs
         fetch.topicIDs = claim.topicIDs
-        let most = lanes.bytesOfFetch(of: Self.mostBytesOfFetches)
+        let most = lanes.bytesOfFetch
         fetch.maximumBytes = min(most, claim.mostBytes ?? .max)
         fetch.maximumBytesPerPartition = min(
             claim.positions.count == 1 ? most : Self.mostBytesOfPartition, claim.mostBytesOfPartition ?? .max)
         fetch.maximumBytesOf = claim.mostBytesOf
-        let connection = try await source.connection(to: broker)
-        let asked = ContinuousClock.now
-        let answers = try await fetch(claim.positions, on: connection)
-        if answers.reduce(0, { $0 + $1.records.readableBytes }) >= Int(fetch.maximumBytes) / 2 {
-            lanes.filled(in: .now - asked)
-        }
-        return answers
+        return try await fetch(claim.positions, on: connection)
     }
 
     // MARK: To the target
@@ -164,8 +157,10 @@ struct ExactPump: Sendable {
                 for part in parts {
                     table.interrupt(part.partition, generation: part.generation, reason: "writing: \(fault)")
                 }
+                bell.ring()
             }
-            bell.ring()
+            // Those that were prepared are read now.
+            if parts.contains(where: { $0.append.records == nil }) { bell.ring() }
         }
     }
 
@@ -182,7 +177,7 @@ struct ExactPump: Sendable {
             switch answer.error {
             // What timed out is appended; whether it is committed shows in the next answers.
             case .none, .requestTimedOut:
-                table.release(bytes: part.append.sizeInBytes, areTaken: true)
+                table.release(bytes: part.append.sizeInBytes, areTaken: true, bound: lanes.bytesUnderWay)
                 table.acknowledged(
                     part.partition, generation: part.generation,
                     ExactPartition.Told(

@@ -379,7 +379,7 @@ final class ExactTable: SharedTable {
         guard lease.isHeld else { return [] }
         return state.withLock { state in
             var outgoing: [Outgoing] = []
-            for partition in state.entries.keys.sorted() {
+            for partition in state.entries.lazy.filter({ !$0.value.partition.isPrepared }).map(\.key).sorted() {
                 guard var entry = state.entries[partition], entry.leader == broker, entry.isDue(now), !entry.isRetiring,
                     let mirror = entry.mirror, let append = entry.partition.preparation()
                 else { continue }
@@ -426,13 +426,16 @@ final class ExactTable: SharedTable {
         }
     }
 
-    /// Bytes have left the mirror, one way or the other.
+    /// Bytes have left the mirror, one way or the other. Pumps hear of it when what is under way falls below `bound`.
     /// - Parameter areTaken: whether the target has them.
-    func release(bytes: Int, areTaken: Bool = false) {
-        state.withLock { state in
+    func release(bytes: Int, areTaken: Bool = false, bound: Int = 0) {
+        let isRoom = state.withLock { state in
+            let before = state.underWayInBytes
             state.underWayInBytes -= bytes
             if areTaken { state.acknowledgedBytes += bytes }
+            return before >= bound && state.underWayInBytes < bound
         }
+        if isRoom { changed.ring() }
     }
 
     func interrupt(_ partition: TopicPartition, generation: Int, reason: String) {
