@@ -37,6 +37,9 @@ extension BrokerKernel {
                 DuePartitions(name: name, topic: topic, partitions: partitions, hasNewConfigs: hasNewConfigs))
         }
         beginLogs(for: due)
+        // Before they hear who is in sync: whom the tree has taken out because it lost its log is not to be asked for again
+        // because of what its earlier process had.
+        tellLeaders(of: changes.brokersChanged, since: older)
         for one in due {
             let cuts = MirrorCuts(configs: one.topic.configs).cuts
             for name in one.partitions {
@@ -46,7 +49,6 @@ extension BrokerKernel {
         }
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
         hasFollowed = true
-        tellLeaders(of: changes.brokersChanged, since: older)
         repeatPositions(since: older)
         loadGroups()
         forgetInGroups(changes.topicsRemoved)
