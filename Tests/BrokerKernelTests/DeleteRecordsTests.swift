@@ -148,6 +148,24 @@ struct DeleteRecordsTests {
         #expect(try bench.askedFetch().topics.isEmpty, "there is nothing new to say")
     }
 
+    @Test("What a follower has said to be deleted does not come back when its process dies and it leads then")
+    func deletedForGood() throws {
+        let bench = try BrokerBench()
+        bench.arePeersReachable = true
+        try bench.addBroker(2)
+        try bench.createTopic("t")
+        try bench.place("t", on: [1, 2], leader: 2)
+        try bench.answerFetch([("t", leaderTells(batch(["a", "b"]) + batch(["c"], at: 2), highWatermark: 3))])
+        try bench.answerFetch([("t", leaderTells(highWatermark: 3, logStart: 2))])
+        #expect(try bench.askedFetch().topics.first?.partitions.first?.logStartOffset == 2)
+        try bench.restart()
+        try bench.place("t", on: [1, 2], inSync: [1], leader: 1)
+        let told = try #require(
+            try bench.call(bench.fetchRequest("t", from: 1, maxWait: 0)).responses.first?.partitions.first)
+        #expect(ErrorCode.of(told.errorCode) == .offsetOutOfRange)
+        #expect(told.logStartOffset == 2)
+    }
+
     /// Three records on three brokers.
     private static func replicated() throws -> BrokerBench {
         let bench = try BrokerBench()

@@ -142,6 +142,7 @@ extension BrokerKernel {
             return
         }
         var cuts: [(Partition, Offset)] = []
+        var haveStartsRisen = false
         for topic in response.responses {
             guard let name = image.topicName(of: topic.topicId) else { continue }
             for told in topic.partitions {
@@ -153,11 +154,15 @@ extension BrokerKernel {
                 case nil, .stale?: continue
                 case .repeated?: takeHighWatermark(told, for: partition)
                 case .current?:
+                    let start = partition.log.logStartOffset
                     if let cut = take(told, for: partition, from: leader) { cuts.append((partition, cut)) }
+                    if partition.log.logStartOffset > start { haveStartsRisen = true }
                 }
             }
         }
         truncate(cuts)
+        // The next fetch says what is deleted here, and the leader's answer to who asked for it that it stays so.
+        if haveStartsRisen { _ = onLog { [logStore] () throws(LogFailure) in try logStore.writeLogStartOffsets() } }
         fetchers.byLeader[leader]?.replied(sessionID: response.sessionId)
     }
 
