@@ -3,7 +3,7 @@ import Testing
 
 /// A seed does the same in every process: Swift seeds its hashes anew in each, so that nothing may depend on their order.
 @Suite struct ProcessTests {
-    @Test(arguments: [("quorum", 20), ("coordinator", 20), ("ensemble", 3), ("broker", 20)])
+    @Test(arguments: [("quorum", 20), ("coordinator", 20), ("ensemble", 3), ("broker", 20), ("regions", 1)])
     func aSeedDoesTheSameInEveryProcess(_ kind: String, _ seeds: Int) throws {
         let outputs = try (0..<2).map { _ in try digests(of: kind, seeds) }
         #expect(outputs[0].count == seeds)

@@ -51,10 +51,14 @@ struct Simulate: ParsableCommand {
         let last = seeds.map { seed + ($0 - 1) } ?? (minutes == nil ? seed : .max)
         say("\(kind), from seed \(seed)")
         var (next, acknowledged) = (seed, 0)
+        var occurrences: [String: Int] = [:]
+        var simulatedTime = Duration.zero
         var nextReport = start + .seconds(30)
         while next <= last, end.map({ ContinuousClock.now < $0 }) ?? true {
             let outcome = try Outcome(of: kind, next, traces: false)
             acknowledged += outcome.acknowledged
+            occurrences.merge(outcome.occurrences, uniquingKeysWith: +)
+            simulatedTime += outcome.simulatedTime
             if digests { say("seed \(next): \(outcome.digest)") }
             if !outcome.violations.isEmpty { throw try show(next) }
             next += 1
@@ -64,6 +68,8 @@ struct Simulate: ParsableCommand {
             }
         }
         say("\(next - seed) seeds, \(acknowledged) changes acknowledged, in \(elapsed(since: start)) s")
+        if simulatedTime > .zero { say("\(simulatedTime.components.seconds) s of simulated time") }
+        for (what, count) in occurrences.sorted(by: { $0.key < $1.key }) { say("\(count) \(what)") }
     }
 
     /// At once, also into a file or a pipe.
@@ -93,6 +99,9 @@ private struct Outcome {
     var digest: UInt64
     /// Of the simulations that keep one.
     var trace: [String] = []
+    /// Of the simulations that count them.
+    var occurrences: [String: Int] = [:]
+    var simulatedTime = Duration.zero
 
     init(of kind: Simulate.Kind, _ seed: UInt64, traces: Bool) throws {
         switch kind {
@@ -118,6 +127,7 @@ private struct Outcome {
         case .regions:
             let run = try RegionsRun(seed: seed, traces: traces)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
+            (occurrences, simulatedTime) = (run.occurrences, run.simulatedTime)
             trace = run.traceLines
         }
     }

@@ -119,6 +119,7 @@ extension ClusterWorld {
     /// Lets the brokers read the tree soon, each in its own time.
     func treeChanged() {
         noteStates()
+        noteInSync()
         treeWritten()
         for broker in brokers where broker.isRunning && broker.isReachingTree && !broker.isImageDue {
             broker.isImageDue = true

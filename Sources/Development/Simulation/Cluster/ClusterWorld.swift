@@ -160,6 +160,28 @@ final class ClusterWorld {
         }
     }
 
+    /// Who is in sync has all that its leader knows to be committed. Of a mirror topic's log that has just begun behind 0,
+    /// that is nothing.
+    func noteInSync() {
+        for (topic, image) in tree.image.topics.sorted(by: { $0.key < $1.key }) {
+            for (index, state) in image.partitions.enumerated() {
+                let name = TopicPartition(topic: topic, partition: Int32(index))
+                guard let led = state.leader.flatMap({ self[$0].kernel?.partitions[name] }), led.isLeader,
+                    led.leaderEpoch == state.leaderEpoch, led.topicID == image.id,
+                    led.log.logStartOffset < led.log.highWatermark
+                else { continue }
+                for member in state.isr where !self[member].hasLostTail {
+                    guard let own = self[member].kernel?.partitions[name], own.topicID == image.id,
+                        own.leaderEpoch == led.leaderEpoch, own.log.logEndOffset < led.log.highWatermark
+                    else { continue }
+                    violate(
+                        "broker \(member) is in sync for \(name), which is committed to \(led.log.highWatermark), with "
+                            + "\(own.log.logEndOffset)")
+                }
+            }
+        }
+    }
+
     /// In each epoch at most one broker leads.
     func noteLeaders(_ broker: ClusterBroker) {
         guard let kernel = broker.kernel else { return }

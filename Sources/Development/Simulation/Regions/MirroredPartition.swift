@@ -21,6 +21,8 @@ final class MirroredPartition {
     private var underWay: [SimulatedProcess.Call<MirrorAppendResponse>] = []
     /// Up to where the source's leader was told that the target has it.
     private var told: Offset = -1
+    /// The state that the trace has told.
+    private var stateTold = ""
     var isWanted = true
     var isSynchronous = false
 
@@ -36,6 +38,12 @@ final class MirroredPartition {
     func run() {
         process.begin { [self] in
             while process.isRunning, isWanted {
+                if stateTold != exact.state.name {
+                    stateTold = exact.state.name
+                    process.chronicle.note(
+                        "\(mirror.link) \(name): \(stateTold), from \(exact.nextOffset), the source's end \(exact.sourceEnd)"
+                    )
+                }
                 if await process.attempt("\(mirror.link) \(name)", { try await goOn() }) { continue }
                 exact.interrupted()
                 underWay = []

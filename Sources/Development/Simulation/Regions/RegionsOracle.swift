@@ -23,14 +23,9 @@ final class RegionsOracle {
         }
     }
 
-    struct CommittedBatch: Equatable {
-        var next: Offset
-        var digest: RangeDigest
-    }
-
     /// What is known of one partition.
     struct Line {
-        var batches: [Offset: CommittedBatch] = [:]
+        var batches: [Offset: LogReading.Content] = [:]
         /// Behind the last of them.
         var end: Offset = 0
         /// The offsets of batches that a region has committed at some time.
@@ -39,6 +34,10 @@ final class RegionsOracle {
         var heldEnd: [String: Offset] = [:]
         /// Where a region's log began when it held a batch for the first time.
         var firstStart: [String: Offset] = [:]
+        /// The furthest beginning of a log that a leader of a region had: a deletion that nobody was promised may be undone.
+        var furthestStart: [String: Offset] = [:]
+        /// Where all replicas of a region have begun at some time: nothing before it comes back.
+        var deletedEnd: [String: Offset] = [:]
         /// Behind which offset a lost home's log is its own, until it has taken the home epoch's cut.
         var lost: (region: String, from: Offset, homeEpoch: Int32)?
     }
@@ -49,34 +48,40 @@ final class RegionsOracle {
         var homeEpoch: Int32
     }
 
-    /// A replica, by the places of its region and topic among those that are looked at.
     private struct Replica: Hashable {
-        var region: Int
+        var region: String
         var broker: BrokerID
-        var topic: Int
-        var partition: Int32
+        var partition: TopicPartition
     }
 
     private let chronicle: Chronicle
     private let regions: [Region]
-    private let topics: [String]
+    private let partitions: [TopicPartition]
+    private var topics: [String] { Set(partitions.map(\.topic)).sorted() }
     private(set) var lines: [Place: Line] = [:]
     private(set) var homes: [String: Home] = [:]
     /// Topics whose homes are being moved without their old regions.
     var abandoned: Set<String> = []
     /// Told when a home was moved without its old region, with the cuts.
     var homeWasLost: (String, [Int32: Offset]) -> Void = { _, _ in }
-    /// Up to where a replica was looked at, and of which topic.
-    private var read: [Replica: (topicID: KafkaUUID, end: Offset)] = [:]
+    let quarantine: QuarantineOracle
+    private var readings: [Replica: LogReading] = [:]
 
-    /// - Parameter topics: in which nothing is lost but with a home.
-    init(_ regions: [Region], topics: [String], _ chronicle: Chronicle) {
+    /// - Parameter partitions: all of the topics in which nothing is lost but with a home.
+    init(_ regions: [Region], _ partitions: [TopicPartition], _ chronicle: Chronicle) {
         self.regions = regions
-        self.topics = topics
+        self.partitions = partitions
         self.chronicle = chronicle
-        for (place, region) in regions.enumerated() {
-            region.world.stepped = { [unowned self] in look(at: $0, of: place) }
-            region.world.treeWritten = { [unowned self] in lookAtHomes() }
+        quarantine = QuarantineOracle(chronicle)
+        for region in regions {
+            region.world.stepped = { [unowned self, unowned region] broker in
+                look(at: broker, of: region)
+                quarantine.look(at: broker, of: region)
+            }
+            region.world.treeWritten = { [unowned self, unowned region] in
+                lookAtHomes()
+                quarantine.lookAtTopics(of: region)
+            }
         }
     }
 
@@ -133,7 +138,10 @@ final class RegionsOracle {
             while process.isRunning {
                 for group in groups {
                     _ = await process.attempt("watching \(group)") {
-                        look(at: try await process.committed(by: group, in: region), of: group, in: region)
+                        // An answer may have been on its way since before the topic became a mirror topic.
+                        let mirrored = mirroredTopics(in: region)
+                        let offsets = try await process.committed(by: group, in: region)
+                        look(at: offsets, of: group, in: region, mirrored)
                     }
                 }
                 _ = await process.attempt("watching") { try await process.sleep(100...500) }
@@ -141,10 +149,24 @@ final class RegionsOracle {
         }
     }
 
-    private func look(at offsets: [TopicPartition: Offset], of group: String, in region: Region) {
+    /// The topics that a region mirrors, with the home epochs since when.
+    private func mirroredTopics(in region: Region) -> [String: Int32] {
+        var homeEpochs: [String: Int32] = [:]
+        for topic in topics {
+            guard let image = region.world.tree.image.topics[topic] else { continue }
+            let standing = MirrorStanding(image.configs)
+            if standing.state == .mirroring { homeEpochs[topic] = standing.homeEpoch }
+        }
+        return homeEpochs
+    }
+
+    private func look(
+        at offsets: [TopicPartition: Offset], of group: String, in region: Region, _ mirrored: [String: Int32]
+    ) {
+        let stillMirrored = mirroredTopics(in: region)
         for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
             guard let image = region.world.tree.image.topics[partition.topic],
-                MirrorStanding(image.configs).state == .mirroring
+                let homeEpoch = mirrored[partition.topic], stillMirrored[partition.topic] == homeEpoch
             else { continue }
             let place = Place(topicID: image.id, topic: partition.topic, partition: partition.partition)
             let end = lines[place]?.heldEnd[region.name] ?? 0
@@ -156,35 +178,72 @@ final class RegionsOracle {
 
     // MARK: - Logs
 
-    private func look(at broker: ClusterBroker, of region: Int) {
-        guard let kernel = broker.kernel else { return }
-        for (place, topic) in topics.enumerated() {
-            for index in 0..<(regions[region].world.tree.image.topics[topic]?.partitions.count ?? 0) {
-                let name = TopicPartition(topic: topic, partition: Int32(index))
-                guard let partition = kernel.partitions[name] else { continue }
-                let replica = Replica(region: region, broker: broker.id, topic: place, partition: Int32(index))
-                look(at: partition, replica, regions[region])
-            }
+    private func look(at broker: ClusterBroker, of region: Region) {
+        for name in partitions {
+            // While a topic is being deleted, brokers may still have what the tree has no more.
+            guard let partition = broker.kernel?.partitions[name] else { continue }
+            look(at: partition, Replica(region: region.name, broker: broker.id, partition: name), region)
         }
     }
 
     private func look(at partition: Partition, _ replica: Replica, _ region: Region) {
-        let known = read[replica].flatMap { $0.topicID == partition.topicID ? $0.end : nil } ?? 0
-        var end = partition.log.highWatermark
-        if known == end { return }
+        var reading = readings[replica] ?? LogReading(of: partition)
+        if reading.topicID != partition.topicID { reading = LogReading(of: partition) }
         let name = partition.name
         let place = Place(topicID: partition.topicID, topic: name.topic, partition: name.partition)
+        let start = partition.log.logStartOffset
+        if partition.isLeader, start > lines[place]?.furthestStart[region.name] ?? 0 {
+            lines[place, default: Line()].furthestStart[region.name] = start
+        }
+        guard reading.isStale(for: partition) else { return }
+        var end = partition.log.highWatermark
         if let lost = lines[place]?.lost, lost.region == region.name, !hasRewound(partition, lost.homeEpoch) {
             end = min(end, lost.from)
         }
-        let begin = max(min(known, end), partition.log.logStartOffset)
-        read[replica] = (partition.topicID, end)
-        guard begin < end else { return }
         do {
-            try note(partition.log, begin..<end, of: place, in: region.name, "broker \(replica.broker)")
+            let news = try reading.goOn(in: partition, committedTo: end)
+            let committed = news.deleted + news.committed
+            note(committed, of: partition.log, place, in: region.name, "broker \(replica.broker)")
+            for batch in news.deleted {
+                chronicle.count("batches deleted in the step that committed them")
+                chronicle.note(
+                    "\(region.name)'s broker \(replica.broker) has committed [\(batch.base), \(batch.content.next)) of "
+                        + "\(name), and deleted it at once")
+            }
+            check(news.appended, mirroredTo: partition, place, in: region.name, "broker \(replica.broker)")
         } catch {
             chronicle.violate("\(region.name)'s \(name) of broker \(replica.broker) cannot be read: \(error)")
         }
+        readings[replica] = reading
+    }
+
+    /// What the leader of a mirror topic takes was committed at the home by then.
+    private func check(
+        _ appended: [LogReading.Batch], mirroredTo partition: Partition, _ place: Place, in region: String,
+        _ teller: String
+    ) {
+        let standing = partition.standing
+        guard standing.state == .mirroring, let home = homes[place.topic], home.region != region,
+            home.homeEpoch == standing.homeEpoch
+        else { return }
+        for one in appended where lines[place]?.batches[one.base] != one.content {
+            chronicle.violate(
+                "\(place.topic)-\(place.partition): \(region)'s \(teller) mirrors [\(one.base), \(one.content.next)), which "
+                    + "was not committed in the \(home.region)")
+        }
+    }
+
+    /// A deletion was acknowledged. Where no replica has the records any more, they are gone for good.
+    func lookAtDeletion(in name: TopicPartition, of region: Region) {
+        let replicas = region.world.brokers.compactMap { $0.kernel?.partitions[name] }
+        guard let one = replicas.first, replicas.count == region.world.brokers.count,
+            replicas.allSatisfy({ $0.topicID == one.topicID }),
+            let start = replicas.map(\.log.logStartOffset).min()
+        else { return }
+        let place = Place(topicID: one.topicID, topic: name.topic, partition: name.partition)
+        let known = lines[place]?.deletedEnd[region.name] ?? 0
+        lines[place, default: Line()].deletedEnd[region.name] = max(known, start)
+        chronicle.count("deletions on all replicas")
     }
 
     private func hasRewound(_ partition: Partition, _ homeEpoch: Int32) -> Bool {
@@ -196,59 +255,25 @@ final class RegionsOracle {
     }
 
     private func note(
-        _ log: PartitionLog, _ range: Range<Offset>, of place: Place, in region: String, _ teller: String
-    ) throws {
+        _ committed: [LogReading.Batch], of log: PartitionLog, _ place: Place, in region: String, _ teller: String
+    ) {
+        guard let first = committed.first else { return }
         var line = lines[place] ?? Line()
-        if line.firstStart[region] == nil { line.firstStart[region] = log.logStartOffset }
-        for (header, digest) in try Self.batches(of: log, range) {
-            let batch = CommittedBatch(next: header.nextOffset, digest: digest)
-            let known = line.batches[header.baseOffset]
-            let isNew = known == nil && header.baseOffset >= line.end && region == homes[place.topic]?.region
-            if known != batch, !isNew {
+        if line.firstStart[region] == nil { line.firstStart[region] = min(log.logStartOffset, first.base) }
+        for one in committed {
+            let known = line.batches[one.base]
+            let isNew = known == nil && one.base >= line.end && region == homes[place.topic]?.region
+            if known != one.content, !isNew {
                 let there = known.map { "something else up to \($0.next)" } ?? "nothing begins (the end is \(line.end))"
                 chronicle.violate(
-                    "\(place.topic)-\(place.partition): \(region)'s \(teller) has committed [\(header.baseOffset), "
-                        + "\(header.nextOffset)), where \(there)")
+                    "\(place.topic)-\(place.partition): \(region)'s \(teller) has committed [\(one.base), "
+                        + "\(one.content.next)), where \(there)")
             }
-            line.batches[header.baseOffset] = batch
-            line.end = max(line.end, header.nextOffset)
-            line.heldBy[region, default: []].insert(header.baseOffset)
-            line.heldEnd[region] = max(line.heldEnd[region] ?? 0, header.nextOffset)
+            line.batches[one.base] = one.content
+            line.end = max(line.end, one.content.next)
+            line.heldBy[region, default: []].insert(one.base)
+            line.heldEnd[region] = max(line.heldEnd[region] ?? 0, one.content.next)
         }
         lines[place] = line
-    }
-
-    static func batches(
-        of log: PartitionLog, _ range: Range<Offset>
-    ) throws -> [(header: RecordBatchHeader, digest: RangeDigest)] {
-        var found: [(header: RecordBatchHeader, digest: RangeDigest)] = []
-        var batches = RecordBatches(try log.bytes(range))
-        while let batch = try batches.next() {
-            guard batch.header.nextOffset > range.lowerBound, batch.header.baseOffset < range.upperBound else {
-                continue
-            }
-            var digest = RangeDigest()
-            batch.bytes.withUnsafeReadableBytes { digest.add(batch.header, $0) }
-            found.append((batch.header, digest))
-        }
-        return found
-    }
-}
-
-extension PartitionLog {
-    /// The batches in which a range of offsets is.
-    func bytes(_ range: Range<Offset>) throws -> ByteBuffer {
-        var all = ByteBuffer()
-        var offset = max(range.lowerBound, logStartOffset)
-        while offset < range.upperBound {
-            guard
-                case .slice(let slice) = try read(
-                    from: offset, maxBytes: 1 << 20, minOneBatch: true, upTo: range.upperBound),
-                let range = slice.range
-            else { break }
-            all.append(.inFile(range))
-            offset = slice.nextOffset
-        }
-        return all
     }
 }

@@ -31,6 +31,9 @@ extension RegionsRun {
             }
         }
         try checkPassing(TopicPartition(topic: Self.passingTopic, partition: 0), ledger)
+        for region in regions {
+            try oracle.quarantine.checkEnd(of: region) { log(of: $0, in: region)?.log }
+        }
         for entry in ledger where Self.movingTopics.contains(entry.partition.topic) {
             chronicle.violate("a gap is found where nothing was lost: \(entry.partition): \(entry.cause)")
         }
@@ -44,8 +47,8 @@ extension RegionsRun {
     private func check(_ partition: TopicPartition) throws {
         guard let home = log(of: partition, in: west), let mirror = log(of: partition, in: east) else { return }
         if home.topicID != mirror.topicID { chronicle.violate("\(partition) has another topic id in the east") }
-        let batches = try RegionsOracle.batches(of: home.log, home.log.logStartOffset..<home.log.logEndOffset)
-        let mirrored = try RegionsOracle.batches(of: mirror.log, mirror.log.logStartOffset..<mirror.log.logEndOffset)
+        let batches = try home.log.batches(home.log.logStartOffset..<home.log.logEndOffset)
+        let mirrored = try mirror.log.batches(mirror.log.logStartOffset..<mirror.log.logEndOffset)
         if batches.map(\.digest) != mirrored.map(\.digest) || home.log.logEndOffset != mirror.log.logEndOffset {
             chronicle.violate(
                 "\(partition) holds \(batches.count) batches to \(home.log.logEndOffset) in the west, and "
@@ -113,14 +116,20 @@ extension RegionsRun {
             }
             return
         }
-        if source.log.logStartOffset != mirror.log.logStartOffset || source.log.logEndOffset != mirror.log.logEndOffset
-        {
-            chronicle.violate(
-                "\(partition) is \(source.log.logStartOffset)..<\(source.log.logEndOffset) in the west, and "
-                    + "\(mirror.log.logStartOffset)..<\(mirror.log.logEndOffset) in the east")
-        }
         let place = RegionsOracle.Place(topicID: source.topicID, topic: partition.topic, partition: partition.partition)
         guard let line = oracle.lines[place] else { return }
+        let (start, mirrorStart) = (source.log.logStartOffset, mirror.log.logStartOffset)
+        if start < line.deletedEnd[west.name] ?? 0 {
+            chronicle.violate("\(partition) begins at \(start) in the west, where more was deleted from all replicas")
+        }
+        // The mirror has followed a deletion that the leaders after it do not know of.
+        let isUndone = start < mirrorStart && mirrorStart <= line.furthestStart[west.name] ?? 0
+        if isUndone { chronicle.count("deletions that were mirrored and undone at the source") }
+        if start != mirrorStart && !isUndone || source.log.logEndOffset != mirror.log.logEndOffset {
+            chronicle.violate(
+                "\(partition) is \(start)..<\(source.log.logEndOffset) in the west, and "
+                    + "\(mirrorStart)..<\(mirror.log.logEndOffset) in the east")
+        }
         let gaps = ledger.filter { $0.partition == partition && $0.gap.kind == .overtaken }.map(\.gap.offsets)
         for (base, batch) in line.batches.sorted(by: { $0.key < $1.key }) {
             if line.heldBy[east.name]?.contains(base) ?? false { continue }

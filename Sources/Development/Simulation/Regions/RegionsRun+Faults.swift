@@ -89,10 +89,11 @@ extension RegionsRun {
         guard let end, end > 0 else { return }
         let offset = end - Offset.random(in: 0...min(end, 10), using: &random)
         let process = process(client: 3000)
-        process.begin { [west] in
-            _ = await process.attempt("deleting") {
+        process.begin { [west, oracle] in
+            let isDone = await process.attempt("deleting") {
                 try await process.deleteRecords(of: partition, before: offset, in: west)
             }
+            if isDone { oracle.lookAtDeletion(in: partition, of: west) }
             process.kill()
         }
         chronicle.note("\(partition) is deleted before \(offset)")

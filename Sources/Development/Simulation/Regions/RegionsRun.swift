@@ -30,6 +30,11 @@ package final class RegionsRun {
     static let passingTopic = "p"
     static let groups = ["group-0", "group-1"]
     static let movingTopics = [movingTopic, synchronousTopic]
+    static let partitions =
+        movingPartitions + [
+            TopicPartition(topic: synchronousTopic, partition: 0), TopicPartition(topic: passingTopic, partition: 0),
+        ]
+    static let movingPartitions = (0..<2).map { TopicPartition(topic: movingTopic, partition: $0) }
 
     let chronicle: Chronicle
     let queue = TaskQueue()
@@ -52,6 +57,8 @@ package final class RegionsRun {
 
     package var violations: [String] { chronicle.violations }
     package var traceLines: [String] { chronicle.trace }
+    package var occurrences: [String: Int] { chronicle.occurrences }
+    package var simulatedTime: Duration { chronicle.now - chronicle.start }
     package var acknowledgedCount: Int { producers.reduce(0) { $0 + $1.acknowledged.count } }
 
     var regions: [Region] { [west, east] }
@@ -62,7 +69,7 @@ package final class RegionsRun {
         chronicle = Chronicle(traces: traces)
         west = try Self.region("west", seed: seed &* 2 &+ 1, chronicle)
         east = try Self.region("east", seed: seed &* 2 &+ 2, chronicle)
-        oracle = RegionsOracle([west, east], topics: Self.movingTopics + [Self.passingTopic], chronicle)
+        oracle = RegionsOracle([west, east], Self.partitions, chronicle)
         chronicle.settle = { [queue] in queue.runAll() }
         oracle.homeWasLost = { [unowned self] topic, cuts in loseHome(of: topic, cuts) }
         west.world.reported = { [unowned self] text in
@@ -125,13 +132,13 @@ package final class RegionsRun {
             [Synchrony.linkKey: "west->east", Synchrony.limitKey: "2000"])
         chronicle.run(for: .seconds(2))
         for place in links.indices { try startMirror(place) }
-        let moving = (0..<2).map { TopicPartition(topic: Self.movingTopic, partition: $0) }
-        let synchronous = TopicPartition(topic: Self.synchronousTopic, partition: 0)
-        for partition in moving + moving + [synchronous, TopicPartition(topic: Self.passingTopic, partition: 0)] {
+        for partition in Self.movingPartitions + Self.partitions {
             let producer = RegionsProducer(
                 partition, isBound: partition.topic == Self.passingTopic, regions: regions, oracle,
                 as: process(client: producers.count))
-            producer.isInBoth = { [unowned self] in partition == synchronous && isInBoth(partition) }
+            producer.isInBoth = { [unowned self] in
+                partition.topic == Self.synchronousTopic && isInBoth(partition)
+            }
             producers.append(producer)
             producer.run()
         }
@@ -140,7 +147,7 @@ package final class RegionsRun {
         }
         for (place, group) in Self.groups.enumerated() {
             let committer = RegionsCommitter(
-                group, moving[place], regions: regions, oracle, as: process(client: 100 + place))
+                group, Self.movingPartitions[place], regions: regions, oracle, as: process(client: 100 + place))
             committers.append(committer)
             committer.run()
         }

@@ -4,8 +4,6 @@ import KafkaProtocol
 import KafkaProtocolClusters
 import KafkaProtocolTransactions
 import Mirroring
-import NIOCore
-import Records
 
 /// A tool that moves homes of topics by one link, as `martlet mirror promote`, `failover` and `failback` do: every step can
 /// be repeated, so one that was killed is run again.
@@ -179,8 +177,11 @@ final class SimulatedOperator {
             dropped.append((partition, cut..<max(cut, own.end)))
         }
         if dropped.contains(where: { !$0.offsets.isEmpty }) {
-            let quarantine = try await openQuarantine(of: topic, homeEpoch: homeEpoch)
-            for (partition, offsets) in dropped { try await keep(partition, id, offsets, in: quarantine) }
+            let quarantine = try await SimulatedQuarantine(of: topic, homeEpoch: homeEpoch, in: target, by: process)
+            for (partition, offsets) in dropped {
+                guard let leaderEpoch = ours[partition]?.told.leaderEpoch else { continue }
+                try await quarantine.keep(partition, id, offsets, leaderEpoch: leaderEpoch)
+            }
         }
         let cuts = Dictionary(uniqueKeysWithValues: dropped.map { ($0.partition.partition, $0.offsets.lowerBound) })
         try await setBack(topic, cuts)
@@ -203,50 +204,6 @@ final class SimulatedOperator {
             search.compared(isSame: try await process.digest(partition, range, in: target) == theirs)
         }
         return search.from
-    }
-
-    // MARK: - Quarantine
-
-    /// Begins with an empty topic: what a return that was killed has left there is written again.
-    private func openQuarantine(of topic: String, homeEpoch: Int32) async throws -> TopicPartition {
-        let name = QuarantineRecords.topic(of: topic, homeEpoch: homeEpoch)
-        if target.world.tree.image.topics[name] != nil { try await process.delete(name, in: target) }
-        while target.world.tree.image.topics[name] != nil
-            || target.world.tree.image.topicsBeingDeleted.contains(name)
-        {
-            try await process.sleep(50...200)
-        }
-        let brokers = target.world.brokers.map(\.id)
-        let isMade = target.world.make(
-            .createTopic(
-                name: name, id: .random(using: &process.random), assignment: [brokers],
-                configs: ["min.insync.replicas": "2"]))
-        guard isMade else { throw SimulatedProcess.Fault.notYet("\(name) cannot be made") }
-        return TopicPartition(topic: name, partition: 0)
-    }
-
-    private func keep(
-        _ partition: TopicPartition, _ id: KafkaUUID, _ offsets: Range<Offset>, in quarantine: TopicPartition
-    ) async throws {
-        var next = offsets.lowerBound
-        while next < offsets.upperBound {
-            let (batches, _) = try await process.batches(of: partition, id, at: next, bytes: 1200, in: target)
-            guard let last = batches.last else { throw SimulatedProcess.Fault.notYet("\(partition) ends at \(next)") }
-            var builder = RecordBatchBuilder()
-            for batch in batches {
-                var records = try RecordIterator(batch)
-                while let record = try records.next() {
-                    if offsets.contains(record.offset) { builder.append(quarantined: record, of: partition.partition) }
-                }
-            }
-            next = last.header.nextOffset
-            guard !builder.isEmpty else { continue }
-            let bytes = builder.finish()
-            let isKept = await process.untilDone("quarantine") {
-                _ = try await process.produce(bytes, to: quarantine, in: target)
-            }
-            if !isKept { throw SimulatedProcess.Fault.killed }
-        }
     }
 }
 

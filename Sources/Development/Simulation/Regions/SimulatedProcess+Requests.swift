@@ -118,10 +118,12 @@ extension SimulatedProcess {
     }
 
     /// Batches that end behind `offset`, at least one if there is any, and not many more bytes than that.
-    func batches(
-        of partition: TopicPartition, _ id: KafkaUUID, at offset: Offset, bytes: Int32, in region: Region
+    /// - Parameter epoch: refuses what leaders of another epoch have; -1 takes it from any.
+    private func batches(
+        of partition: TopicPartition, _ id: KafkaUUID, at offset: Offset, epoch: LeaderEpoch = -1, bytes: Int32,
+        in region: Region
     ) async throws -> (batches: [RecordBatch], highWatermark: Offset) {
-        let response = try await fetch(partition, id, at: offset, bytes: bytes, in: region).value
+        let response = try await fetch(partition, id, at: offset, epoch: epoch, bytes: bytes, in: region).value
         try check(response.errorCode)
         guard let told = response.responses.first?.partitions.first else { throw Fault.nobody }
         if told.errorCode == ErrorCode.offsetOutOfRange.rawValue { return ([], told.highWatermark) }
@@ -133,6 +135,16 @@ extension SimulatedProcess {
             if batch.header.nextOffset > offset { found.append(batch) }
         }
         return (found, told.highWatermark)
+    }
+
+    /// Some batches that end behind `offset`; nil when there is none, or the offset is not in the log.
+    /// - Parameter epoch: refuses what leaders of another epoch have; -1 takes it from any.
+    func read(
+        _ partition: TopicPartition, _ id: KafkaUUID, from offset: Offset, epoch: LeaderEpoch = -1, bytes: Int32,
+        in region: Region
+    ) async throws -> [RecordBatch]? {
+        let found = try await batches(of: partition, id, at: offset, epoch: epoch, bytes: bytes, in: region).batches
+        return found.isEmpty ? nil : found
     }
 
     func logStart(of partition: TopicPartition, in region: Region) async throws -> Offset {
