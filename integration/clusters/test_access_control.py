@@ -84,6 +84,12 @@ def written(address, certs, name, topic):
     return results[0] and results[0].name()
 
 
+def shows(broker, certs, name, topic):
+    """Whether a broker, which a new client asks first, shows a user the topic."""
+    return AdminClient({"bootstrap.servers": broker.address} | certs.client(name)).list_topics(
+        topic, timeout=10).topics[topic].error is None
+
+
 def read(address, certs, name, topic, group):
     """What a user reads first, or why it reads nothing."""
     consumer = Consumer(
@@ -160,6 +166,8 @@ def test_rules_survive_kill_9_of_all_brokers(stage, people, topic):
     cluster = controlled(stage, 3)
     cluster.create(topic, PARTITIONS)
     add(cluster, rule(ALICE, AclOperation.WRITE, topic), rule(ALICE, AclOperation.READ, topic))
+    for broker in cluster.brokers:
+        eventually(lambda: shows(broker, people, "alice", topic), f"broker {broker.id} has heard of the rules")
     load = Load(cluster.address, topic, 500, **people.client("alice"))
     try:
         load.wait_for(500)
@@ -289,22 +297,29 @@ def test_martlet_acls(acls, cluster, certs, topic):
     eventually(lambda: written(cluster.address, certs, "alice", topic) is None, "alice writes")
     acls("--add", "--allow-principal", ALICE, "--consumer", "--topic", topic, "--group", group)
     eventually(lambda: read(cluster.address, certs, "alice", topic, group) == b"x", "alice reads")
-    listed = acls("--list", "--topic", topic)
-    assert listed == f"Current ACLs for resource {resource}: \n " + "\n".join(
+    # Each call asks any broker, and one may hear of a change after another has answered.
+    def list_in_the_end(expected, *arguments):
+        eventually(lambda: acls("--list", "--topic", topic, *arguments) == expected, f"{arguments} are {expected!r}")
+    rules = f"Current ACLs for resource {resource}: \n " + "\n".join(
         line(one) for one in ("READ", "WRITE", "CREATE", "DESCRIBE")) + " \n\n"
-    assert acls("--list", "--topic", topic, "--principal", BOB) == f"ACLs for principal `{BOB}`\n"
+    list_in_the_end(rules)
+    list_in_the_end(f"ACLs for principal `{BOB}`\n", "--principal", BOB)
     acls("--add", "--deny-principal", ALICE, "--operation", "read", "--topic", topic[:8], "--resource-pattern-type",
          "prefixed")
-    assert line("READ", "DENY") in acls("--list", "--topic", topic, "--resource-pattern-type", "match")
+    matching = ("--topic", topic, "--resource-pattern-type", "match")
+    eventually(lambda: line("READ", "DENY") in acls("--list", *matching), "the rule for the prefix is listed")
 
     # Not without a yes.
     asked = acls("--remove", "--topic", topic, given="n\n")
     assert asked == f"Are you sure you want to delete all ACLs for resource filter {resource}? (y/n)\n"
-    assert acls("--list", "--topic", topic) == listed
+    list_in_the_end(rules)
     acls("--remove", "--allow-principal", ALICE, "--operation", "Create", "--topic", topic, given="y\n")
-    assert line("CREATE") not in acls("--list", "--topic", topic)
-    acls("--remove", "--topic", topic, "--resource-pattern-type", "match", "--force")
-    assert acls("--list", "--topic", topic, "--resource-pattern-type", "match") == ""
+    list_in_the_end(rules.replace(line("CREATE") + "\n", ""))
+
+    def all_are_removed():
+        acls("--remove", *matching, "--force")
+        return acls("--list", *matching) == ""
+    eventually(all_are_removed, "no rule is listed")
     acls("--remove", "--group", group, "--force")
 
     for wrong in (
@@ -316,4 +331,4 @@ def test_martlet_acls(acls, cluster, certs, topic):
             ["--add", "--allow-principal", ALICE, "--consumer", "--topic", topic], ["--add", "--list"],
             ["--list", "--allow-principal", ALICE], ["--remove"]):
         acls(*wrong, code=64)
-    assert acls("--list", "--topic", topic) == ""
+    list_in_the_end("")

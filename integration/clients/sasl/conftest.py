@@ -33,10 +33,10 @@ def users_server(request):
 
 @pytest.fixture
 def connect(certificates):
-    """Starts a client of kazoo; all of them are stopped after the test."""
+    """Makes a client of kazoo and starts it; all of them are stopped after the test."""
     clients = []
 
-    def start(server, user=None, password=None, tls=False):
+    def start(server, user=None, password=None, tls=False, started=True):
         options = {"mechanism": "DIGEST-MD5", "username": user, "password": password} if user else None
         over_tls = {
             "use_ssl": True, "ca": str(certificates.authority), "certfile": str(certificates.certificate("alice")),
@@ -44,7 +44,8 @@ def connect(certificates):
         client = KazooClient(
             server.secure_address if tls else server.address, timeout=10, sasl_options=options, **over_tls)
         clients.append(client)
-        client.start(timeout=DEADLINE)
+        if started:
+            client.start(timeout=DEADLINE)
         return client
 
     yield start

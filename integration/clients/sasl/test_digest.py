@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from kazoo.exceptions import NoAuthError
-from kazoo.protocol.states import KeeperState
+from kazoo.protocol.states import KazooState
 from kazoo.security import ACL, Id, Permissions
 
 from jute import SASL, WHO_AM_I, Wire, buffer
@@ -42,8 +42,11 @@ def test_kazoo_is_who_it_proves_to_be(users_server, connect, path, tls):
 @pytest.mark.parametrize("user, password", [("bob", "wrong"), ("eve", "secret")])
 def test_kazoo_with_a_wrong_password_or_name(users_server, connect, user, password):
     # It gives up for good, rather than to try again and again.
-    client = connect(users_server, user, password)
-    eventually(lambda: client.client_state == KeeperState.CLOSED, "the client has given up")
+    client = connect(users_server, user, password, started=False)
+    states = []
+    client.add_listener(states.append)
+    client.start_async()
+    eventually(lambda: states == [KazooState.CONNECTED, KazooState.LOST], "the client has given up")
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["PLAINTEXT", "TLS"])

@@ -13,8 +13,8 @@ from servers import APACHE
 NOISE = ("SLF4J:", "Connecting to ", "Welcome to ZooKeeper!", "JLine support is disabled")
 # Numbers of transactions and sessions, and times, are those of each run.
 OWN = re.compile(r"0x[0-9a-f]+|\w{3} \w{3} \d\d [\d:]{8} \w+ \d{4}")
-WATCHER = re.compile(r"\nWATCHER::\n\nWatchedEvent .*\n")
-# Apart from its headline, between which and the event zkCli may write an answer.
+# Two messages, between which zkCli may write an answer.
+WATCHER = re.compile(r"\n(?:WATCHER::|WatchedEvent .*)\n")
 EVENT = re.compile(r"^WatchedEvent .*$", re.MULTILINE)
 
 SCRIPT = """
