@@ -71,7 +71,7 @@ class Shell:
             self.process.stdin.flush()
             def answered():
                 said = self.output[since:]
-                return answer in said or "ConnectionLoss" in said
-            eventually(answered, f"the shell answers {line!r}")
-            return answer in self.output[since:]
+                assert answer in said or "ConnectionLoss" in said, f"it says {said!r}"
+                return said
+            return answer in eventually(answered, f"the shell answers {line!r}")
         eventually(told, f"the shell says {answer!r} to {line!r}")
