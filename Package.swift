@@ -97,8 +97,8 @@ let layers: [(layer: String, modules: [Module])] = [
                 libraries: [nioCore], tests: true, testUses: ["Records"], testsExcluded: ["Fixtures"]),
             Module(name: "Controller", uses: ["ClusterModel", "Security"], tests: true, testsExcluded: ["Fixtures"]),
             Module(
-                name: "Mirroring", uses: ["ClusterModel", "WireCoding", "Records", "Controller"], libraries: [nioCore],
-                tests: true),
+                name: "Mirroring", uses: ["ClusterModel", "WireCoding", "Records", "Security", "Controller"],
+                libraries: [nioCore], tests: true),
         ]
     ),
     (

@@ -206,8 +206,15 @@ private struct Shuffle: RandomNumberGenerator {
         #expect(found(AccessFilter(host: "1.2.3.4")) == [rules[2]])
         #expect(found(AccessFilter(operation: .read, permission: .allow)) == [rules[0], rules[3]])
         for rule in rules {
-            #expect(found(AccessFilter(rule)) == [rule])
-            #expect(AccessFilter(rule).onlyRule == rule)
+            let (pattern, entry) = (rule.pattern, rule.entry)
+            var filter = AccessFilter(
+                type: pattern.type, name: pattern.name, form: pattern.form == .literal ? .literal : .prefixed,
+                principal: "\(entry.principal)", host: entry.host, operation: entry.operation,
+                permission: entry.permission)
+            #expect(found(filter) == [rule])
+            #expect(filter.onlyRule == rule)
+            filter.form = .match
+            #expect(filter.onlyRule == nil)
         }
     }
 

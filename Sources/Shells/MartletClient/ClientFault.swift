@@ -35,10 +35,15 @@ public struct ClientFault: Error, Sendable, CustomStringConvertible {
         ClientFault(.refused(code: code.rawValue), "\(subject): \(message ?? "\(code)")")
     }
 
+    /// What the answer refuses; nil when `code` is 0.
+    package init?(_ code: Int16, _ subject: String, _ message: String? = nil) {
+        guard code != 0 else { return nil }
+        self = .refused(ErrorCode(rawValue: code), subject, message)
+    }
+
     /// Throws when `code` is not 0.
     package static func check(_ code: Int16, _ subject: String, _ message: String? = nil) throws(ClientFault) {
-        guard code != 0 else { return }
-        throw refused(ErrorCode(rawValue: code), subject, message)
+        if let fault = ClientFault(code, subject, message) { throw fault }
     }
 
     /// The protocol's error, for a refusal.

@@ -1,4 +1,5 @@
 import NIOCore
+import Security
 import Testing
 import WireCoding
 

@@ -55,7 +55,7 @@ struct Acls: AsyncParsableCommand {
     private func add(_ administrator: Administrator) async throws {
         for choice in try wanted() {
             print("Adding ACLs for resource `\(choice.resource)`: \n \(Self.lines(choice.entries)) \n")
-            try await administrator.createAccessRules(choice.rules)
+            try await administrator.createAccessRules(choice.rules.map { RuleName($0) })
         }
     }
 
@@ -81,7 +81,7 @@ struct Acls: AsyncParsableCommand {
         var rules: Set<AccessRule> = []
         let filters = resources.chosen.map(\.filter)
         for filter in filters.isEmpty ? [AccessFilter()] : filters {
-            rules.formUnion(try await administrator.accessRules(matching: filter))
+            rules.formUnion(try await administrator.accessRules(matching: filter).compactMap { AccessRule($0) })
         }
         if principal.isEmpty { return tell(rules) }
         for text in principal {

@@ -83,18 +83,6 @@ package struct AccessFilter: Sendable, Hashable {
         self.permission = permission
     }
 
-    /// Means this rule alone.
-    package init(_ rule: AccessRule) {
-        let entry = rule.entry
-        self.init(
-            type: rule.pattern.type, name: rule.pattern.name,
-            form: rule.pattern.form == .literal ? .literal : .prefixed,
-            principal: entry.principal.description, host: entry.host, operation: entry.operation,
-            permission: entry.permission)
-    }
-
-    package func matches(_ rule: AccessRule) -> Bool { matches(rule.pattern) && matches(rule.entry) }
-
     package func matches(_ pattern: ResourcePattern) -> Bool {
         if let type, type != pattern.type { return false }
         switch form {

@@ -1,0 +1,54 @@
+import NIOCore
+import Security
+import WireCoding
+
+extension RuleName {
+    /// What MirrorMaker 2 makes of the rule at the target of a link that gives topics other names; nil for what it leaves
+    /// out: mirrors are not to be written, so who may do all may read, and who may write may not.
+    /// - Parameter remote: the topic's name at the target; nil when it is not mirrored.
+    package func atCompatibleTarget(_ remote: (String) -> String?) -> RuleName? {
+        guard resourceType == ResourceType.topic.rawValue, form == ResourcePattern.Form.literal.rawValue,
+            let name = remote(resource)
+        else { return nil }
+        var rule = self
+        rule.resource = name
+        guard permission == AccessPermission.allow.rawValue else { return rule }
+        switch AccessOperation(rawValue: operation) {
+        case .write: return nil
+        case .all: rule.operation = AccessOperation.read.rawValue
+        default: break
+        }
+        return rule
+    }
+}
+
+extension RuleName: FollowedName {
+    package static func topic(source: String, target: String) -> String { "mirror-rules.\(source)-\(target).internal" }
+
+    package var recordKey: ByteBuffer {
+        var writer = WireWriter()
+        for number in [resourceType, form, operation, permission] { writer.int8(number) }
+        for text in [resource, principal, host] { writer.shortText(text) }
+        return writer.buffer()
+    }
+
+    package init(recordKey: ByteBuffer) throws(MalformedInput) {
+        self = try WireReader.read(recordKey) { reader throws(MalformedInput) in
+            let (resourceType, form) = (try reader.int8(), try reader.int8())
+            let (operation, permission) = (try reader.int8(), try reader.int8())
+            let resource = try reader.text(Int(try reader.int16()))
+            let principal = try reader.text(Int(try reader.int16()))
+            let host = try reader.text(Int(try reader.int16()))
+            try reader.finish()
+            return RuleName(
+                resourceType, resource, form: form, principal: principal, host: host, operation: operation,
+                permission: permission)
+        }
+    }
+
+    package static func recordValue(_ marks: Set<Presence>) -> ByteBuffer { Presence.recordValue }
+
+    package static func marks(recordValue: ByteBuffer) throws(MalformedInput) -> Set<Presence> {
+        try Presence.marks(recordValue: recordValue)
+    }
+}
