@@ -1,5 +1,5 @@
 /// What somebody wants to do with a resource; the raw value is the protocol's (KIP-11, KIP-140).
-package enum AccessOperation: Int8, Sendable, Hashable, CaseIterable {
+package enum AccessOperation: Int8, AccessWord {
     /// Stands for every other one in a rule.
     case all = 2
     case read = 3
@@ -34,15 +34,6 @@ package enum AccessOperation: Int8, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// As Apache's lists and logs have it: `DESCRIBE_CONFIGS`.
-    package var constant: String { AccessWord.constant(of: name) }
-
-    /// Reads ``name``, in any case.
-    package init?(name: String) {
-        guard let found = AccessWord.find(name, in: Self.allCases, by: \.name) else { return nil }
-        self = found
-    }
-
     /// Operations that include this one when they are allowed; not when they are denied.
     var isAlsoAllowedBy: AccessOperations {
         switch self {
@@ -75,7 +66,7 @@ package struct AccessOperations: Sendable, Hashable, ExpressibleByArrayLiteral {
 }
 
 /// What a rule says of an operation; the raw value is the protocol's.
-package enum AccessPermission: Int8, Sendable, Hashable, CaseIterable {
+package enum AccessPermission: Int8, AccessWord {
     /// Counts whatever else is allowed.
     case deny = 2
     case allow = 3
@@ -86,32 +77,5 @@ package enum AccessPermission: Int8, Sendable, Hashable, CaseIterable {
         case .deny: "Deny"
         case .allow: "Allow"
         }
-    }
-
-    /// As Apache's lists and logs have it.
-    package var constant: String { AccessWord.constant(of: name) }
-
-    /// Reads ``name``, in any case.
-    package init?(name: String) {
-        guard let found = AccessWord.find(name, in: Self.allCases, by: \.name) else { return nil }
-        self = found
-    }
-}
-
-/// The two spellings of the words of rules.
-enum AccessWord {
-    /// `DescribeConfigs` → `DESCRIBE_CONFIGS`
-    static func constant(of name: String) -> String {
-        var text = ""
-        for character in name {
-            if character.isUppercase, !text.isEmpty { text.append("_") }
-            text.append(character.uppercased())
-        }
-        return text
-    }
-
-    static func find<Word>(_ name: String, in words: [Word], by spelling: (Word) -> String) -> Word? {
-        let wanted = name.uppercased()
-        return words.first { spelling($0).uppercased() == wanted }
     }
 }

@@ -1,5 +1,5 @@
 /// What kind of thing a rule is about; the raw value is the protocol's.
-package enum ResourceType: Int8, Sendable, Hashable, CaseIterable {
+package enum ResourceType: Int8, AccessWord {
     case topic = 2
     case group = 3
     case cluster = 4
@@ -20,15 +20,6 @@ package enum ResourceType: Int8, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// As Apache's lists and logs have it: `TRANSACTIONAL_ID`.
-    package var constant: String { AccessWord.constant(of: name) }
-
-    /// Reads ``name``, in any case.
-    package init?(name: String) {
-        guard let found = AccessWord.find(name, in: Self.allCases, by: \.name) else { return nil }
-        self = found
-    }
-
     /// What can be done with such a thing (KIP-430).
     package var operations: [AccessOperation] {
         switch self {
@@ -46,14 +37,14 @@ package enum ResourceType: Int8, Sendable, Hashable, CaseIterable {
 /// The resources that a rule is about: the one of this name, all (`*`, literally), or those whose names begin so.
 package struct ResourcePattern: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// How the name is meant; the raw value is the protocol's (KIP-290).
-    package enum Form: Int8, Sendable, Hashable, CaseIterable {
+    package enum Form: Int8, AccessWord {
         case literal = 3
         case prefixed = 4
 
-        package var constant: String {
+        package var name: String {
             switch self {
-            case .literal: "LITERAL"
-            case .prefixed: "PREFIXED"
+            case .literal: "Literal"
+            case .prefixed: "Prefixed"
             }
         }
     }
