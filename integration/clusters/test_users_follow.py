@@ -1,6 +1,7 @@
 """Users' credentials and access rules that follow a link to the other region, of which the target's own stay."""
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from confluent_kafka.admin import (
     ScramCredentialInfo, ScramMechanism, UserScramCredentialDeletion, UserScramCredentialUpsertion)
 from kazoo.client import KazooClient
 
-from links import BACK, LINK, exactly, martlet
+from links import BACK, LINK, command, exactly, martlet
 from martlet import DEADLINE, eventually
 from mirroring import Link
 
@@ -96,6 +97,13 @@ def mirrored(stage, source, target, **settings):
     return exactly(
         stage, source, target, sync_scram_credentials_interval_seconds=1, sync_client_quotas_interval_seconds=1,
         **settings)
+
+
+def lines(mirror, *action, link=LINK):
+    """What people see of martlet mirror."""
+    line = [one for one in command(mirror, action[0], link=link) if one != "--json"]
+    return subprocess.run(
+        [*line[:3], *action[1:], *line[3:]], capture_output=True, text=True, timeout=3 * DEADLINE).stdout.splitlines()
 
 
 def credentials(report):
@@ -222,6 +230,38 @@ def test_a_source_that_comes_back_after_a_failover_undoes_nothing(stage, stand, 
     assert martlet(mirror, "plan")["following"] == []
 
 
+def test_what_the_old_home_has_of_its_own_stays_after_a_failback_and_is_named(stage, stand, topic):
+    source, target = stand
+    source.cluster.create(topic, 1, replicas=1)
+    for user in ("alice", "bob", "carol"):
+        source.set(user, SHORT, "before")
+    mirror = mirrored(stage, source, target, tls=True, **{"eu-west->us-east.enabled": "true"}).start()
+    eventually(lambda: target.stored("carol") == source.stored("carol") != {}, "users are there")
+    eventually(lambda: topic in target.cluster.metadata().topics, "the topic is there")
+    source.cluster.kill()
+    assert martlet(mirror, "failover")["topics"][topic]["isDone"]
+    target.set("alice", SHORT, "since")
+    target.delete("bob", SHORT)
+    target.set("dave", SHORT, "since")
+    source.cluster.brokers[0].start()
+    mirror.wait_for_log(f"us-east does not write {topic} any more")
+    before = source.stored("alice")
+    assert martlet(mirror, "failback", link=BACK)["topics"][topic]["isDone"]
+    eventually(lambda: source.stored("dave") == target.stored("dave") != {}, "what is new at the new home comes")
+    # It looks every second.
+    time.sleep(3)
+    assert (source.stored("alice"), source.described("bob")) == (before, {SHORT: 4096})
+    told = credentials(martlet(mirror, "verify", link=BACK))
+    assert told["different"] == ["SCRAM-SHA-256 of user alice"]
+    assert "  SCRAM-SHA-256 of user alice is not as at the source" in lines(mirror, "verify", link=BACK)
+
+    source.delete("alice", SHORT)
+    source.delete("bob", SHORT)
+    eventually(lambda: source.stored("alice") == target.stored("alice"), "the password of the new home comes")
+    told = credentials(martlet(mirror, "verify", link=BACK))
+    assert told["different"] == [] and source.described("bob") == {}
+
+
 def test_keys_are_handed_on_over_tls_only(stage, stand):
     source, target = stand
     source.set("alice", SHORT, "secret")
@@ -236,6 +276,7 @@ def test_keys_are_handed_on_over_tls_only(stage, stand):
     described = martlet(mirror, "describe")
     assert "security.protocol=SSL" in described["notFollowed"]["credentials"]
     assert any("credentials do not follow" in one for one in martlet(mirror, "verify")["obstacles"])
+    assert any(one.startswith("credentials do not follow: ") for one in lines(mirror, "drill", "report"))
     assert target.described("alice") == {}
     assert mirror.log().count("bringing credentials is left out") == 1
     assert "trying again" not in mirror.log()
@@ -283,6 +324,35 @@ def test_rules_come_and_go_with_their_source(stage, guarded):
     eventually(lambda: rules_of(martlet(mirror, "verify"))["different"] == [], "both ends have the same")
     source.forbid(kept, read, *others)
     eventually(lambda: target.rules() == {kept}, "the target's own stays, and all else goes")
+
+
+def test_a_drill_tells_whether_users_quotas_and_rules_are_there(stage, guarded, topic):
+    source, target = guarded
+    source.cluster.create(topic, 1, replicas=1)
+    for user in ("alice", "bob"):
+        source.set(user, SHORT, "of the source")
+    for user in ("bob", "operator"):
+        target.set(user, SHORT, "of the target")
+    source.allow(rule(topic, AclOperation.READ), rule(topic, AclOperation.WRITE))
+    mirror = mirrored(stage, source, target, tls=True, sync_acls_interval_seconds=1)
+    mirror.launch()
+    eventually(lambda: target.rules() == source.rules(), "rules are there")
+    eventually(lambda: target.stored("alice") == source.stored("alice"), "a user is there")
+    eventually(lambda: topic in target.cluster.metadata().topics, "the topic is there")
+    expected = [
+        "quotas: 0 at the source, 0 at the target, 0 differ",
+        "credentials: 2 at the source, 3 at the target, 1 differ",
+        "  SCRAM-SHA-256 of user bob is not as at the source",
+        "access rules: 2 at the source, 2 at the target, 0 differ"]
+    lines(mirror, "drill", "start")
+    told = lines(mirror, "drill", "report")
+    first = told.index(expected[0])
+    assert told[first:first + len(expected)] == expected, told
+    mirror.kill()
+    target.forbid(rule(topic, AclOperation.READ))
+    told = lines(mirror, "drill", "report")
+    first = told.index("access rules: 2 at the source, 1 at the target, 1 differ")
+    assert told[first + 1] == f"  ALLOW User:bob READ on topic {topic} is not as at the source"
 
 
 def test_rules_of_topics_follow_as_mirrormaker_brings_them(stage, guarded):
