@@ -84,7 +84,7 @@ struct CompatibleCopy: Sendable {
         let locator = Locator(
             source: clients.source, target: clients.target, table: table, store: store,
             storesFirst: settings.plan.policy.naming == .identity, sharedProducer: { sharing.producerID })
-        await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
+        await BrokerPumps.run({ table.leaders }, table.led.add()) { broker in
             let lanes = Lanes()
             return clients.sourceData.enumerated().map { lane, source -> @Sendable () async -> Void in
                 let pump = CopyPump(

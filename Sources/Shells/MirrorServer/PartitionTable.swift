@@ -100,6 +100,8 @@ final class PartitionTable: SharedTable {
     private let lease: WriteLease
     /// Rung when something has changed that a pump may wait for.
     let changed = Bells()
+    /// Rung when other brokers may lead partitions of the link.
+    let led = Bells()
     /// Rung when the last answer under way has come.
     let idle = Bell()
 
@@ -116,6 +118,7 @@ final class PartitionTable: SharedTable {
             state.places = places
             state.keepOwned()
         }
+        led.ring()
         changed.ring()
     }
 
@@ -132,6 +135,7 @@ final class PartitionTable: SharedTable {
             for partition in state.entries.keys { state.entries[partition]?.isRetiring = false }
             state.keepOwned()
         }
+        led.ring()
         changed.ring()
     }
 

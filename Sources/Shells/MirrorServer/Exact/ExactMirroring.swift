@@ -80,7 +80,7 @@ struct ExactMirroring: Sendable {
     private func pumps(_ table: ExactTable) async {
         let locator = ExactLocator(
             link: settings.name, source: clients.source, target: clients.target, table: table)
-        await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
+        await BrokerPumps.run({ table.leaders }, table.led.add()) { broker in
             let lanes = Lanes()
             return clients.sourceData.enumerated().map { lane, source -> @Sendable () async -> Void in
                 let pump = ExactPump(
@@ -93,7 +93,7 @@ struct ExactMirroring: Sendable {
 
     /// Lets the source answer those who wait for this link.
     private func confirm(_ table: ExactTable) async {
-        await BrokerPumps.run({ table.leaders }, table.changed.add()) { broker in
+        await BrokerPumps.run({ table.leaders }, table.led.add()) { broker in
             let confirming = ExactConfirming(
                 broker: broker, link: settings.name, source: clients.source, target: clients.target, table: table,
                 health: health, bell: table.commits.add())

@@ -119,6 +119,8 @@ final class ExactTable: SharedTable {
     private let recoveryLimits: RecoveryLimits?
     /// Rung when something has changed that a pump may wait for.
     let changed = Bells()
+    /// Rung when other brokers may lead partitions of the link.
+    let led = Bells()
     /// Rung when a gap was found, and when one has to be mended by mirroring anew.
     let gaps = Bells()
     /// Rung when the source is to be told what the target has committed.
@@ -148,6 +150,7 @@ final class ExactTable: SharedTable {
             state.leaders = leaders
             state.keepOwned()
         }
+        led.ring()
         changed.ring()
     }
 
@@ -159,6 +162,7 @@ final class ExactTable: SharedTable {
             for partition in state.entries.keys { state.entries[partition]?.isRetiring = false }
             state.keepOwned()
         }
+        led.ring()
         changed.ring()
     }
 
