@@ -113,13 +113,8 @@ extension BrokerKernel {
         then finish: @escaping (inout BrokerKernel, [AdminRefusal?]) -> Void
     ) {
         let deadline = now + settings.imageTimeout
-        gather(alterations) { (kernel, alteration, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
-            do throws(AdminRefusal) {
-                try kernel.checkPermission(
-                    request, .alterConfigs, on: alteration.resourceType, alteration.resourceName)
-            } catch {
-                return done(&kernel, error)
-            }
+        gatherRefusals(of: alterations) { kernel, alteration, done throws(AdminRefusal) in
+            try kernel.checkPermission(request, .alterConfigs, on: alteration.resourceType, alteration.resourceName)
             kernel.alter(alteration, isValidation: isValidation, by: deadline, then: done)
         } then: { kernel, refusals in
             finish(&kernel, refusals)

@@ -105,18 +105,13 @@ extension BrokerKernel {
     mutating func alterClientQuotas(_ request: Request, _ body: AlterClientQuotasRequest) {
         let deadline = now + settings.imageTimeout
         let isPermitted = permitsOnCluster(request, .alterConfigs)
-        gather(body.entries) { (kernel, entry, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
-            do throws(AdminRefusal) {
-                guard isPermitted else { throw .unauthorizedOnCluster }
-                let (entity, path) = try Self.altered(entry)
-                kernel.alterEntity(path, by: deadline, isValidation: body.validateOnly) {
-                    present throws(AdminRefusal) in
-                    try Self.quotas(of: entity, after: entry.ops, from: present)
-                } then: { kernel, refusal in
-                    done(&kernel, refusal)
-                }
-            } catch {
-                done(&kernel, error)
+        gatherRefusals(of: body.entries) { kernel, entry, done throws(AdminRefusal) in
+            guard isPermitted else { throw .unauthorizedOnCluster }
+            let (entity, path) = try Self.altered(entry)
+            kernel.alterEntity(path, by: deadline, isValidation: body.validateOnly) { present throws(AdminRefusal) in
+                try Self.quotas(of: entity, after: entry.ops, from: present)
+            } then: { kernel, refusal in
+                done(&kernel, refusal)
             }
         } then: { kernel, refusals in
             var response = AlterClientQuotasResponse()

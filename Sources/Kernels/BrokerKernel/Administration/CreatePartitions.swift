@@ -13,29 +13,24 @@ extension BrokerKernel {
         if image.controllerID == settings.brokerID {
             forbidden = self.forbidden(request, .alter, body.topics.lazy.map(\.name))
         }
-        gather(body.topics) {
-            [forbidden] (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+        gatherRefusals(of: body.topics) { [forbidden] kernel, topic, done throws(AdminRefusal) in
             if counts[topic.name, default: 0] > 1 {
-                return done(&kernel, AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice."))
+                throw AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice.")
             }
-            do throws(AdminRefusal) {
-                try kernel.checkIsController()
-                guard !forbidden.contains(topic.name) else {
-                    throw AdminRefusal(.topicAuthorizationFailed, "The topic authorization is failed.")
+            try kernel.checkIsController()
+            guard !forbidden.contains(topic.name) else {
+                throw AdminRefusal(.topicAuthorizationFailed, "The topic authorization is failed.")
+            }
+            let change = try kernel.growth(of: topic)
+            guard !body.validateOnly else { return done(&kernel, nil) }
+            kernel.change(change) { kernel, outcome in
+                if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
+                kernel.whenImage(by: deadline) { kernel in
+                    kernel.image.topics[topic.name].map { $0.partitions.count >= topic.count } ?? false
+                        && kernel.hasLeaders(topic.name)
+                } then: { kernel, isThere in
+                    done(&kernel, isThere ? nil : .timedOut("The partitions are made, and not led yet."))
                 }
-                let change = try kernel.growth(of: topic)
-                guard !body.validateOnly else { return done(&kernel, nil) }
-                kernel.change(change) { kernel, outcome in
-                    if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
-                    kernel.whenImage(by: deadline) { kernel in
-                        kernel.image.topics[topic.name].map { $0.partitions.count >= topic.count } ?? false
-                            && kernel.hasLeaders(topic.name)
-                    } then: { kernel, isThere in
-                        done(&kernel, isThere ? nil : .timedOut("The partitions are made, and not led yet."))
-                    }
-                }
-            } catch {
-                done(&kernel, error)
             }
         } then: { kernel, refusals in
             var response = CreatePartitionsResponse()

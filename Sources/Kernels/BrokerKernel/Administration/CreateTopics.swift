@@ -17,28 +17,23 @@ extension BrokerKernel {
             }
             hidden = self.forbidden(request, .describeConfigs, names, tellsDenial: false)
         }
-        gather(body.topics) {
-            [forbidden] (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+        gatherRefusals(of: body.topics) { [forbidden] kernel, topic, done throws(AdminRefusal) in
             if counts[topic.name, default: 0] > 1 {
-                return done(&kernel, AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice."))
+                throw AdminRefusal(.invalidRequest, "Topic '\(topic.name)' is named twice.")
             }
-            do throws(AdminRefusal) {
-                try kernel.checkIsController()
-                guard !forbidden.contains(topic.name) else {
-                    throw AdminRefusal(.topicAuthorizationFailed, "Authorization failed.")
+            try kernel.checkIsController()
+            guard !forbidden.contains(topic.name) else {
+                throw AdminRefusal(.topicAuthorizationFailed, "Authorization failed.")
+            }
+            let change = try kernel.creation(of: try NewTopic(topic))
+            guard !body.validateOnly else { return done(&kernel, nil) }
+            kernel.change(change) { kernel, outcome in
+                if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
+                kernel.whenImage(by: deadline) {
+                    $0.hasLeaders(topic.name)
+                } then: { kernel, isThere in
+                    done(&kernel, isThere ? nil : .timedOut("Topic '\(topic.name)' is made, and not led yet."))
                 }
-                let change = try kernel.creation(of: try NewTopic(topic))
-                guard !body.validateOnly else { return done(&kernel, nil) }
-                kernel.change(change) { kernel, outcome in
-                    if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }
-                    kernel.whenImage(by: deadline) {
-                        $0.hasLeaders(topic.name)
-                    } then: { kernel, isThere in
-                        done(&kernel, isThere ? nil : .timedOut("Topic '\(topic.name)' is made, and not led yet."))
-                    }
-                }
-            } catch {
-                done(&kernel, error)
             }
         } then: { [hidden] kernel, refusals in
             var response = CreateTopicsResponse()

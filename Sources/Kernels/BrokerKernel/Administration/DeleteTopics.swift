@@ -25,23 +25,21 @@ extension BrokerKernel {
             hidden = self.forbidden(request, .describe, byID)
             forbidden = self.forbidden(request, .delete, names.lazy.compactMap { $0 })
         }
-        gather(Array(zip(wanted, names))) {
-            [hidden, forbidden]
-            (kernel, topic, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+        gatherRefusals(of: Array(zip(wanted, names))) { [hidden, forbidden] kernel, topic, done throws(AdminRefusal) in
             let (wanted, name) = topic
-            do throws(AdminRefusal) { try kernel.checkIsController() } catch { return done(&kernel, error) }
+            try kernel.checkIsController()
             guard kernel.settings.mayDeleteTopics else {
                 let error: ErrorCode = request.version < 3 ? .invalidRequest : .topicDeletionDisabled
-                return done(&kernel, AdminRefusal(error, "Topic deletion is disabled."))
+                throw AdminRefusal(error, "Topic deletion is disabled.")
             }
             guard let name else {
-                return done(&kernel, AdminRefusal(.unknownTopicId, "No topic has the id \(wanted.topicId)."))
+                throw AdminRefusal(.unknownTopicId, "No topic has the id \(wanted.topicId).")
             }
             guard !forbidden.contains(name), wanted.name != nil || !hidden.contains(name) else {
-                return done(&kernel, .unauthorizedOnTopic)
+                throw .unauthorizedOnTopic
             }
             guard kernel.image.topics[name] != nil else {
-                return done(&kernel, AdminRefusal(.unknownTopicOrPartition, "There is no topic '\(name)'."))
+                throw AdminRefusal(.unknownTopicOrPartition, "There is no topic '\(name)'.")
             }
             kernel.change(.deleteTopic(name: name)) { kernel, outcome in
                 if let refusal = AdminRefusal(outcome) { return done(&kernel, refusal) }

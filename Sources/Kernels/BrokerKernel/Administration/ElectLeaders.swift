@@ -27,12 +27,8 @@ extension BrokerKernel {
                 error: .clusterAuthorizationFailed)
         }
         let epochs = wanted.map { image.partition($0)?.leaderEpoch ?? -1 }
-        gather(wanted) { (kernel, id, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
-            do throws(AdminRefusal) {
-                try kernel.checkElection(of: id, type)
-            } catch {
-                return done(&kernel, error)
-            }
+        gatherRefusals(of: wanted) { kernel, id, done throws(AdminRefusal) in
+            try kernel.checkElection(of: id, type)
             kernel.change(.electLeader(id, isUnclean: type == .unclean)) { done(&$0, AdminRefusal($1)) }
         } then: { kernel, refusals in
             let elected = zip(zip(wanted, epochs), refusals).filter { $0.1 == nil }.map(\.0)

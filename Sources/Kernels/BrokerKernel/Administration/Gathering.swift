@@ -33,4 +33,19 @@ extension BrokerKernel {
             undertake(&self, item) { kernel, result in gathering.set(place, result, in: &kernel) }
         }
     }
+
+    /// Undertakes something for each item that is done or refused, and goes on with all refusals, in the items' order.
+    /// - Parameter undertake: has to call its last argument once, at once or in a later step, or else to throw the refusal.
+    mutating func gatherRefusals<Item>(
+        of items: [Item],
+        _ undertake: (inout BrokerKernel, Item, @escaping (inout BrokerKernel, AdminRefusal?) -> Void)
+            throws(AdminRefusal) -> Void,
+        then finish: @escaping (inout BrokerKernel, [AdminRefusal?]) -> Void
+    ) {
+        gather(items) { (kernel, item, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
+            do throws(AdminRefusal) { try undertake(&kernel, item, done) } catch { done(&kernel, error) }
+        } then: { kernel, refusals in
+            finish(&kernel, refusals)
+        }
+    }
 }

@@ -95,18 +95,14 @@ extension BrokerKernel {
         let deadline = now + settings.imageTimeout
         let alterations = CredentialAlteration.all(body)
         let isPermitted = image.controllerID != settings.brokerID || permitsOnCluster(request, .alter)
-        gather(alterations) { (kernel, alteration, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
-            do throws(AdminRefusal) {
-                try kernel.checkIsController()
-                guard isPermitted else { throw .unauthorizedOnCluster }
-                let path = try alteration.path()
-                kernel.alterEntity(path, by: deadline) { present throws(AdminRefusal) in
-                    try alteration.altered(present)
-                } then: { kernel, refusal in
-                    done(&kernel, refusal)
-                }
-            } catch {
-                done(&kernel, error)
+        gatherRefusals(of: alterations) { kernel, alteration, done throws(AdminRefusal) in
+            try kernel.checkIsController()
+            guard isPermitted else { throw .unauthorizedOnCluster }
+            let path = try alteration.path()
+            kernel.alterEntity(path, by: deadline) { present throws(AdminRefusal) in
+                try alteration.altered(present)
+            } then: { kernel, refusal in
+                done(&kernel, refusal)
             }
         } then: { kernel, refusals in
             var response = AlterUserScramCredentialsResponse()

@@ -38,21 +38,17 @@ extension BrokerKernel {
     mutating func mirrorAlterCredentials(_ request: Request, _ body: MirrorAlterCredentialsRequest) {
         let deadline = now + settings.imageTimeout
         let isPermitted = permitsOnCluster(request, .clusterAction)
-        gather(body.users) { (kernel, user, done: @escaping (inout BrokerKernel, AdminRefusal?) -> Void) in
-            do throws(AdminRefusal) {
-                guard isPermitted else { throw .unauthorizedOnCluster }
-                try Self.checkMayHandleKeys(request.origin)
-                try kernel.checkIsController()
-                guard !user.name.isEmpty, let path = QuotaEntity(names: [.user: user.name]).path else {
-                    throw AdminRefusal(.unacceptableCredential, "Username must not be empty")
-                }
-                kernel.alterEntity(path, by: deadline) { present throws(AdminRefusal) in
-                    try Self.altered(present, user.credentials)
-                } then: { kernel, refusal in
-                    done(&kernel, refusal)
-                }
-            } catch {
-                done(&kernel, error)
+        gatherRefusals(of: body.users) { kernel, user, done throws(AdminRefusal) in
+            guard isPermitted else { throw .unauthorizedOnCluster }
+            try Self.checkMayHandleKeys(request.origin)
+            try kernel.checkIsController()
+            guard !user.name.isEmpty, let path = QuotaEntity(names: [.user: user.name]).path else {
+                throw AdminRefusal(.unacceptableCredential, "Username must not be empty")
+            }
+            kernel.alterEntity(path, by: deadline) { present throws(AdminRefusal) in
+                try Self.altered(present, user.credentials)
+            } then: { kernel, refusal in
+                done(&kernel, refusal)
             }
         } then: { kernel, refusals in
             var response = MirrorAlterCredentialsResponse()
