@@ -73,9 +73,11 @@ struct MirrorAlterationTests {
 
     @Test("A mirror topic of a deleted topic's id begins behind the last leader epoch that one had")
     func madeAnew() throws {
-        let mirroring = image(.mirroring, homeEpoch: 5)
-        let deleted = try #require(mirroring.topics["t"])
-        let note = try #require(deleted.deletionNote(over: nil))
+        let state = try #require(image(.mirroring, homeEpoch: 5).topics["t"]?.partitions[0].state)
+        let removal = TopicRemoval(
+            of: "t", id: id, nodes: ["/brokers/topics/t/partitions/0/state", "/brokers/topics/t"],
+            readings: [NodeReading(data: state.text, version: 9, created: 1)])
+        let note = try #require(removal.note(over: nil))
         guard case .create(let path, let said, _) = note else { throw Unexpected(write: note) }
         #expect(TreeNode(path: path) == .deletedTopic(id))
 
@@ -103,11 +105,11 @@ struct MirrorAlterationTests {
         }
         #expect(epochs == [8, 8])
 
-        #expect(deleted.deletionNote(over: reading) == nil)
+        #expect(removal.note(over: reading) == nil)
         for (present, isWritten) in [("6", true), ("8", false), ("", true), ("x", true), ("-1", true)] {
             let reading = NodeReading(data: Array(present.utf8), version: 3, created: 1)
             let expected = isWritten ? TreeWrite.set(path: path, data: Array("7".utf8), version: 3) : nil
-            #expect(deleted.deletionNote(over: reading) == expected, "\(present)")
+            #expect(removal.note(over: reading) == expected, "\(present)")
         }
     }
 

@@ -211,23 +211,6 @@ extension PartitionImage {
     }
 }
 
-extension TopicImage {
-    /// Writes down that the topic was deleted, and the last leader epoch of its partitions.
-    /// - Parameter present: what is written down of its id; nil when nothing is.
-    /// - Returns: nil when that says it.
-    package func deletionNote(over present: NodeReading?) -> TreeWrite? {
-        let path = TreePath.deletedTopic(id)
-        let last = partitions.map(\.leaderEpoch).max().map { max($0, 0) } ?? 0
-        guard let present else { return .create(path: path, data: DeletedTopicNode.text(last)) }
-        let note = TreeWrite.set(path: path, data: DeletedTopicNode.text(last), version: present.version)
-        do throws(MalformedNode) {
-            return try DeletedTopicNode.parse(present.data, of: id) >= last ? nil : note
-        } catch {
-            return note
-        }
-    }
-}
-
 extension NodeReading {
     /// What a node of settings says, as images have it: one that makes no sense says nothing.
     fileprivate var settings: [String: String] {

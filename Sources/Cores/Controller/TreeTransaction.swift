@@ -5,7 +5,7 @@ package enum TreeWrite: Sendable, Equatable {
     case set(path: String, data: [UInt8], version: Int32)
     /// `version` -1: whatever is there.
     case delete(path: String, version: Int32)
-    /// Fails the transaction when the node's version is another.
+    /// Fails the transaction when the node's version is another, or there is no such node. `version` -1: whatever is there.
     case check(path: String, version: Int32)
 
     /// About what it takes in a message.

@@ -181,17 +181,17 @@ extension ClusterWorld {
 
     /// Deletes a part of a topic; what is left is for the next image, perhaps another controller's.
     private func remove(_ name: String, for controller: ClusterController, on broker: ClusterBroker) {
-        let topic = tree.image.topics[name]
+        var nodes = tree.subtree(TreePath.topic(name))
+        if tree.node(TreePath.config(ofTopic: name)) != nil { nodes.append(TreePath.config(ofTopic: name)) }
+        let removal = TopicRemoval(
+            of: name, id: tree.image.topics[name]?.id ?? .zero, nodes: nodes,
+            readings: TopicRemoval.states(among: nodes).map { tree.node($0.path) })
         toTree(broker) { world in
-            if let topic, let note = topic.deletionNote(over: world.tree.node(TreePath.deletedTopic(topic.id))) {
+            if let path = removal.notePath, let note = removal.note(over: world.tree.node(path)) {
                 guard world.write(TreeTransaction([controller.fence, note])) else { return }
             }
-            var paths = world.tree.subtree(TreePath.topic(name))
-            if world.tree.node(TreePath.config(ofTopic: name)) != nil { paths.append(TreePath.config(ofTopic: name)) }
-            paths.append(TreePath.deletion(ofTopic: name))
-            let part = paths.prefix(Int.random(in: 1...paths.count, using: &world.random))
-            let deletions = part.map { TreeWrite.delete(path: $0, version: -1) }
-            if !world.write(TreeTransaction([controller.fence] + deletions)) {
+            let size = Int.random(in: 1...nodes.count + 1, using: &world.random)
+            if !world.write(TreeTransaction([controller.fence] + removal.deletions(inPartsOf: size)[0])) {
                 world.note("topic \(name) is not deleted yet")
             }
         }

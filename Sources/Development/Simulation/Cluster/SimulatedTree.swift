@@ -40,7 +40,7 @@ struct SimulatedTree {
                 after[path] = nil
                 changed.append(path)
             case .check(let path, let version):
-                guard let node = after[path], node.version == version else { return false }
+                guard let node = after[path], version == -1 || node.version == version else { return false }
             }
         }
         zxid += 1

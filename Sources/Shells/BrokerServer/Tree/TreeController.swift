@@ -171,27 +171,20 @@ struct TreeController {
         }
     }
 
-    /// In the order that lets it be taken up again at any point: what it asks for goes last.
-    /// - Parameter topic: its id and its last leader epoch are written down first, for brokers that are not there to
-    ///   delete their logs of it.
     private func removeTopic(
         _ name: String, _ topic: TopicImage?, _ tree: TreeAccess
     ) async throws(CoordinatorError) {
         guard let fence = controller?.fence else { return }
-        if let topic, topic.id != .zero {
-            let written = try await tree.read(TreePath.deletedTopic(topic.id))
-            if let write = topic.deletionNote(over: written) {
-                try await tree.perform(TreeTransaction([fence, write]))
-            }
+        var nodes = Array(try await tree.subtree(TreePath.topic(name)).reversed())
+        if try await tree.exists(TreePath.config(ofTopic: name)) { nodes.append(TreePath.config(ofTopic: name)) }
+        let removal = TopicRemoval(
+            of: name, id: topic?.id ?? .zero, nodes: nodes,
+            readings: try await tree.read(TopicRemoval.states(among: nodes)))
+        if let path = removal.notePath, let note = removal.note(over: try await tree.read(path)) {
+            try await tree.perform(TreeTransaction([fence, note]))
         }
-        var paths = Array(try await tree.subtree(TreePath.topic(name)).reversed())
-        if try await tree.exists(TreePath.config(ofTopic: name)) { paths.append(TreePath.config(ofTopic: name)) }
-        paths.append(TreePath.deletion(ofTopic: name))
-        var rest = paths[...]
-        while !rest.isEmpty {
-            let deletions = rest.prefix(Self.deletionsInTransaction).map { TreeWrite.delete(path: $0, version: -1) }
-            try await tree.perform(TreeTransaction([fence] + deletions))
-            rest = rest.dropFirst(Self.deletionsInTransaction)
+        for part in removal.deletions(inPartsOf: Self.deletionsInTransaction) {
+            try await tree.perform(TreeTransaction([fence] + part))
         }
         logger.info("deleted topic \(name)")
     }
