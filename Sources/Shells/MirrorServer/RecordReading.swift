@@ -32,6 +32,22 @@ extension KafkaClient {
         }
     }
 
+    /// Reads the records that stand in a topic of the mirror's own now, one partition after the other; none where there is
+    /// no such topic.
+    func readRecords(ofAll topic: String, _ take: ([Record]) async throws -> Void) async throws {
+        let administrator = Administrator(self)
+        guard let found = try await administrator.topics([topic])[topic] else { return }
+        let partitions = found.partitions.map { TopicPartition(topic: topic, partition: $0.index) }.sorted()
+        let starts = try await administrator.offsets(.earliest, of: partitions)
+        let ends = try await administrator.offsets(.latest, of: partitions)
+        for partition in partitions {
+            guard let start = starts[partition]?.offset, let end = ends[partition]?.offset, start < end else {
+                continue
+            }
+            try await readRecords(of: partition, in: start..<end, take)
+        }
+    }
+
     /// The records of what a fetch gave that are in the range, without markers; and the offset behind all it gave.
     static func records(
         in bytes: ByteBuffer, from offset: Offset, before end: Offset

@@ -1,4 +1,3 @@
-import ClusterModel
 import MartletClient
 import Mirroring
 import NIOCore
@@ -12,26 +11,20 @@ struct FollowMarks<Name: FollowedName>: Sendable {
     }
 
     private let cluster: KafkaClient
-    private let partition: TopicPartition
+    private let name: String
     private let topic: InternalTopic
 
     /// - Parameter cluster: the target of the link.
     init(source: String, target: String, in cluster: KafkaClient, replicas: Int16?) {
-        let name = Name.topic(source: source, target: target)
-        partition = TopicPartition(topic: name, partition: 0)
+        name = Name.topic(source: source, target: target)
         self.cluster = cluster
         topic = InternalTopic(name, in: cluster, replicas: replicas)
     }
 
     /// What stands there now.
     func read() async throws -> Standing {
-        let administrator = Administrator(cluster)
         var standing = Standing()
-        guard try await !administrator.topics([partition.topic]).isEmpty,
-            let start = try await administrator.offsets(.earliest, of: [partition])[partition]?.offset,
-            let end = try await administrator.offsets(.latest, of: [partition])[partition]?.offset
-        else { return standing }
-        try await cluster.readRecords(of: partition, in: start..<max(start, end)) { records in
+        try await cluster.readRecords(ofAll: name) { records in
             for record in records {
                 guard let key = record.key else { continue }
                 if key == MarksOrigin.recordKey {

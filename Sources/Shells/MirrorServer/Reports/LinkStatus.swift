@@ -68,20 +68,11 @@ package struct LinkStatus: Sendable {
     /// The entries of the ledger, each gap as it was last written.
     private func gaps(_ selection: NameSelection?) async throws -> [LinkStatusReport.Gap] {
         let name = GapEntry.topic(source: ends.settings.source, target: ends.settings.target)
-        guard let ledger = try await Administrator(ends.target).topics([name])[name] else { return [] }
         var entries: [ByteBuffer: GapEntry] = [:]
-        let partitions = ledger.partitions.map { TopicPartition(topic: name, partition: $0.index) }
-        let starts = try await Administrator(ends.target).offsets(.earliest, of: partitions)
-        let limits = try await Administrator(ends.target).offsets(.latest, of: partitions)
-        for partition in partitions {
-            guard let start = starts[partition]?.offset, let end = limits[partition]?.offset, start < end else {
-                continue
-            }
-            try await ends.target.readRecords(of: partition, in: start..<end) { records in
-                for record in records {
-                    guard let key = record.key, let value = record.value else { continue }
-                    entries[key] = try GapEntry(key: key, value: value)
-                }
+        try await ends.target.readRecords(ofAll: name) { records in
+            for record in records {
+                guard let key = record.key, let value = record.value else { continue }
+                entries[key] = try GapEntry(key: key, value: value)
             }
         }
         return entries.values.filter { selection?.contains($0.partition.topic) ?? true }
