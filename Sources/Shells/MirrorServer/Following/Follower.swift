@@ -43,26 +43,32 @@ struct Follower<Kind: FollowedKind>: LinkFollower {
 
     /// nil when there is nothing to do, and never was.
     private func look() async throws -> Look? {
+        let targetID = try await target.describeCluster().clusterID ?? ""
+        // Asked before and after: what the link the other way takes away meanwhile may have been read here still.
+        let returnedBefore = try await returned(from: targetID)
         guard let wanted = try await kind.atSource() else { return nil }
         var standing = try await marks.read()
         guard !(wanted.isEmpty && standing.marks.isEmpty) else { return nil }
         let sourceID = try await source.describeCluster().clusterID ?? ""
-        let targetID = try await target.describeCluster().clusterID ?? ""
         var orphans: Set<Kind.Name> = []
         if let known = standing.sourceID, known != sourceID {
             orphans = Set(standing.marks.keys)
             standing.marks = [:]
         }
-        let reverse = try await reverseMarks.read()
-        let isReturning = reverse.sourceID == nil || reverse.sourceID == targetID
+        let returned = returnedBefore.merging(try await returned(from: targetID)) { $0.union($1) }
         let present = try await kind.atTarget()
         let followed = Followed(
-            source: wanted, target: present, marked: standing.marks, returned: isReturning ? reverse.marks : [:],
-            mark: kind.mark(of:))
+            source: wanted, target: present, marked: standing.marks, returned: returned, mark: kind.mark(of:))
         let hasMarks = !(standing.marks.isEmpty && followed.marks.isEmpty && orphans.isEmpty)
         return Look(
             source: wanted, target: present, followed: followed, orphans: orphans, sourceID: sourceID,
             wantsOrigin: hasMarks && standing.sourceID != sourceID)
+    }
+
+    /// What the link the other way has brought to the source, as its marks say now.
+    private func returned(from targetID: String) async throws -> [Kind.Name: Set<Kind.Name.Mark>] {
+        let standing = try await reverseMarks.read()
+        return standing.sourceID == nil || standing.sourceID == targetID ? standing.marks : [:]
     }
 
     func follow(_ health: LinkHealth, _ logger: Logger) async throws {
