@@ -15,5 +15,6 @@ extension FollowReport {
         if let reason { return print("\(kind) do not follow: \(reason)") }
         print("\(kind): \(atSource) at the source, \(atTarget) at the target, \(different.count) differ")
         for one in different { print("  \(one) is not as at the source") }
+        for one in own { print("  \(one) is at the target alone") }
     }
 }

@@ -113,6 +113,9 @@ struct Follower<Kind: FollowedKind>: LinkFollower {
             report.toSet = look.followed.sets.keys.sorted().map(\.description)
             report.toRemove = look.followed.removals.sorted().map(\.description)
             report.kept = look.followed.kept.sorted().map(\.description)
+            report.own =
+                look.target.keys.filter { look.source[$0] == nil && !look.followed.removals.contains($0) }.sorted()
+                .map(\.description)
             report.different = look.source.filter { look.target[$0.key] != $0.value }.keys.sorted().map(\.description)
         } catch {
             guard let objection = NotFollowed(error) else { throw error }
@@ -146,6 +149,8 @@ package struct FollowReport: Sendable, Encodable {
     package var toRemove: [String] = []
     /// What the target has otherwise of its own, and keeps.
     package var kept: [String] = []
+    /// What the target alone has, and keeps: after a failback also what was taken away at the new home meanwhile.
+    package var own: [String] = []
     /// What the source has and the target has not, or otherwise.
     package var different: [String] = []
     /// Why the link does not bring it, and what to mend.
