@@ -178,9 +178,12 @@ import Testing
         // Nothing is under way that would tell of the rest.
         let awaiting = table.awaitingCommit(for: Self.broker)
         #expect(awaiting.map(\.partition) == [Self.partition])
-        table.committed(Self.partition, generation: sent.generation + 1, 10)
+        #expect(awaiting.map(\.end) == [10])
+        var stale = awaiting[0]
+        stale.generation += 1
+        table.stands(stale, ExactPartition.Told(logStart: 0, end: 10, highWatermark: 10))
         #expect(table.confirmations(for: Self.broker, includesKnown: false).isEmpty)
-        table.committed(Self.partition, generation: sent.generation, 10)
+        table.stands(awaiting[0], ExactPartition.Told(logStart: 0, end: 10, highWatermark: 10))
         #expect(table.confirmations(for: Self.broker, includesKnown: false).map(\.end) == [10])
         #expect(table.awaitingCommit(for: Self.broker).isEmpty)
 
@@ -191,6 +194,24 @@ import Testing
         table.follow([Self.partition: Self.broker])
         #expect(table.confirmations(for: Self.broker, includesKnown: true).isEmpty)
         #expect(table.figures().partitions.map(\.synchrony) == [nil])
+    }
+
+    /// The target's leader has died with what it alone had, and the source has nothing more that would show it.
+    @Test func whatTheTargetLosesBeforeItIsCommittedIsCopiedAgain() throws {
+        let table = table()
+        locate(table)
+        #expect(table.take([answer(0..<10)], of: claim(table)) == [Self.partition])
+        let sent = try #require(table.toSend([Self.partition]).first)
+        table.acknowledged(
+            Self.partition, generation: sent.generation, ExactPartition.Told(logStart: 0, end: 10, highWatermark: 4))
+        let awaited = try #require(table.awaitingCommit(for: Self.broker).first)
+        table.stands(awaited, ExactPartition.Told(logStart: 0, end: 10, highWatermark: 6))
+        #expect(table.awaitingCommit(for: Self.broker).count == 1)
+        #expect(table.toLocate(Self.broker, now: .now + .seconds(60)).isEmpty)
+
+        table.stands(awaited, ExactPartition.Told(logStart: 0, end: 6, highWatermark: 6))
+        #expect(table.awaitingCommit(for: Self.broker).isEmpty)
+        #expect(table.toLocate(Self.broker, now: .now + .seconds(60)) == [Self.partition])
     }
 
     @Test func whatIsReadKeepsToTheLimits() throws {

@@ -389,6 +389,15 @@ package struct ExactPartition: Sendable {
         committedEnd = max(committedEnd, min(highWatermark, acknowledgedEnd))
     }
 
+    /// The target was asked how it stands after it had acknowledged all before `asked`.
+    /// - Returns: false when it lacks some of that: its leader has changed before all was committed. Both sides must be
+    ///   asked again, for while the source has nothing more to copy nothing else shows it.
+    package mutating func stands(_ told: Told, askedAt asked: Offset) -> Bool {
+        guard told.end >= asked else { return false }
+        committed(told.highWatermark)
+        return true
+    }
+
     /// Up to where the target is known to have committed what the source has, as the source's leader of ``sourceEpoch``
     /// may be told; nil while that is not known, or while the target keeps something else in its place.
     package var confirmedEnd: Offset? {

@@ -3,11 +3,13 @@ import Controller
 import KafkaProtocol
 import KafkaProtocolClusters
 import MartletClient
+import Mirroring
 
 /// Tells one broker of the source how far the target has committed what that broker leads of synchronous topics, as soon
 /// as the target says so; its answers to acks=all wait for that.
 ///
-/// All is told again every second: a leader that was started anew knows nothing, and a message may be lost.
+/// All is told again every second: a leader that was started anew knows nothing, and a message may be lost. As often the
+/// target is asked, for topics of every kind, whether it has what it could not commit in time: a new leader may lack it.
 struct ExactConfirming: Sendable {
     private static let interval = Duration.seconds(1)
 
@@ -46,9 +48,12 @@ struct ExactConfirming: Sendable {
         let awaiting = table.awaitingCommit(for: broker)
         guard !awaiting.isEmpty else { return }
         let standings = try await Administrator(target).describeMirrors(awaiting.map(\.partition))
-        for (partition, generation) in awaiting {
-            guard let stands = standings[partition] else { continue }
-            table.committed(partition, generation: generation, stands.highWatermark)
+        for awaited in awaiting {
+            guard let stands = standings[awaited.partition] else { continue }
+            table.stands(
+                awaited,
+                ExactPartition.Told(
+                    logStart: stands.logStart, end: stands.end, highWatermark: stands.highWatermark))
         }
     }
 

@@ -503,27 +503,37 @@ final class ExactTable: SharedTable {
         }
     }
 
+    /// What the target has to be asked, for nothing is under way that would tell it.
+    struct AwaitedCommit: Sendable {
+        var partition: TopicPartition
+        var generation: Int
+        /// All before it was acknowledged.
+        var end: Offset
+    }
+
     /// Partitions led by `broker` of which the target was not done committing when it answered last.
-    func awaitingCommit(for broker: BrokerID) -> [(partition: TopicPartition, generation: Int)] {
+    func awaitingCommit(for broker: BrokerID) -> [AwaitedCommit] {
         state.withLock { state in
-            guard !state.synchronousTopics.isEmpty else { return [] }
-            return state.entries.compactMap { partition, entry in
-                guard entry.leader == broker, state.synchronousTopics.contains(partition.topic),
-                    entry.partition.awaitsCommit
-                else { return nil }
-                return (partition, entry.generation)
+            state.entries.compactMap { partition, entry in
+                guard entry.leader == broker, entry.partition.awaitsCommit else { return nil }
+                return AwaitedCommit(
+                    partition: partition, generation: entry.generation, end: entry.partition.acknowledgedEnd)
             }
-            .sorted { $0.0 < $1.0 }
+            .sorted { $0.partition < $1.partition }
         }
     }
 
-    /// The target's high watermark of a partition, asked for.
-    func committed(_ partition: TopicPartition, generation: Int, _ highWatermark: Offset) {
-        state.withLock { state in
-            guard state.entries[partition]?.generation == generation else { return }
-            state.entries[partition]?.partition.committed(highWatermark)
-            state.noteCommit(of: partition)
+    /// How the target stands that was asked.
+    func stands(_ awaited: AwaitedCommit, _ told: ExactPartition.Told) {
+        let isSound = state.withLock { state in
+            guard state.entries[awaited.partition]?.generation == awaited.generation else { return true }
+            defer { state.noteCommit(of: awaited.partition) }
+            return state.entries[awaited.partition]?.partition.stands(told, askedAt: awaited.end) ?? true
         }
+        guard !isSound else { return }
+        interrupt(
+            awaited.partition, generation: awaited.generation,
+            reason: "the target's log ends at \(told.end) and has lost what it had not committed up to \(awaited.end)")
     }
 
     // MARK: Gaps
