@@ -33,6 +33,8 @@ final class ClusterBroker {
     let id: BrokerID
     var disks: [DataDisk] = []
     var kernel: BrokerKernel?
+    /// Whether it has a kernel; to ask that one means to copy it.
+    private(set) var isRunning = false
     /// Partitions whose logs held all that was written to them when the last process began, as far as that could tell.
     private(set) var wholeLogs: Set<TopicPartition> = []
     private var bootMarks: [BootMark] = []
@@ -79,7 +81,8 @@ final class ClusterBroker {
         return disk
     }
 
-    var isRunning: Bool { kernel != nil }
+    /// When its kernel wants to be stepped at the latest; asked in place, for a kernel is large to copy.
+    var nextDeadline: Instant? { kernel?.deadlineInPlace() }
 
     var hasSoundDisks: Bool { disks.allSatisfy { $0.disk.isSound } }
 
@@ -107,6 +110,7 @@ final class ClusterBroker {
         wholeLogs = store.wholeLogs
         bootMarks = store.directories.map(\.bootMark)
         kernel = BrokerKernel(settings: settings, logStore: store, generator: random, at: now)
+        isRunning = true
         life += 1
     }
 
@@ -125,6 +129,7 @@ final class ClusterBroker {
     /// The process is gone.
     func end() {
         kernel = nil
+        isRunning = false
         life += 1
         pausedUntil = nil
         isLeaving = false
@@ -134,4 +139,9 @@ final class ClusterBroker {
         waitingEvents = []
         isImageDue = false
     }
+}
+
+extension BrokerKernel {
+    /// What ``nextDeadline`` is: a mutating function is called on the kernel where it lies.
+    fileprivate mutating func deadlineInPlace() -> Instant { nextDeadline }
 }

@@ -104,14 +104,14 @@ final class ClusterWorld {
     }
 
     func scheduleTick(_ broker: ClusterBroker) {
-        guard broker.pausedUntil == nil, let due = broker.kernel?.nextDeadline, due < broker.nextTick else { return }
+        guard broker.pausedUntil == nil, let due = broker.nextDeadline, due < broker.nextTick else { return }
         broker.nextTick = due
         let life = broker.life
         at(max(due, now)) { [self] in
-            guard broker.life == life else { return }
+            // An earlier one was scheduled since, and has scheduled what comes after it.
+            guard broker.life == life, broker.nextTick == due else { return }
             broker.nextTick = .never
-            if let due = broker.kernel?.nextDeadline, due <= now { step(broker, .tick) }
-            scheduleTick(broker)
+            if let due = broker.nextDeadline, due <= now { step(broker, .tick) } else { scheduleTick(broker) }
         }
     }
 

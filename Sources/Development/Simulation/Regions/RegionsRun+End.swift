@@ -136,6 +136,7 @@ extension RegionsRun {
             // A new mirror topic begins where its source does, and lacks nothing by that.
             if base < line.firstStart[east.name] ?? 0 { continue }
             // Of a batch that was deleted in part, the rest could be copied.
+            chronicle.count("batches deleted before they were mirrored")
             guard gaps.contains(where: { $0.overlaps(base..<batch.next) }) else {
                 chronicle.violate(
                     "[\(base), \(batch.next)) of \(partition) was never in the east, and is not in the ledger")

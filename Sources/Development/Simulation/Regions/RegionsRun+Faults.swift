@@ -7,12 +7,13 @@ extension RegionsRun {
         faultCount += 1
         let region = regions[Int.random(in: 0..<2, using: &random)]
         if region === west, isWestLost { return }
-        switch Int.random(in: 0..<18, using: &random) {
+        switch Int.random(in: 0..<20, using: &random) {
         case 0...7: harm(region.world)
         case 8...10: killMirror()
         case 11...13: cutLink()
         case 14, 15: deleteRecords()
         case 16: replaceTopic()
+        case 17, 18: overtakeMirror()
         default: region.world.rebalance()
         }
     }
@@ -69,25 +70,40 @@ extension RegionsRun {
         guard let mirror = links[Int.random(in: 0..<links.count, using: &random)].mirror else { return }
         let region = Bool.random(using: &random) ? mirror.source : mirror.target
         guard region !== west || !isWestLost else { return }
+        cut(mirror, at: region, for: region.world.milliseconds(100...5000))
+    }
+
+    private func cut(_ mirror: SimulatedMirror, at region: Region, for duration: Duration) {
         let client = mirror.process.client
         chronicle.note("\(mirror.link): the link is cut at \(region.name)")
         let ways = Int.random(in: 1...3, using: &random)
         if ways & 1 != 0 { region.cutRequests(of: client) }
         if ways & 2 != 0 { region.cutReplies(to: client) }
-        region.world.after(region.world.milliseconds(100...5000)) { [unowned self] in
+        region.world.after(duration) { [unowned self] in
             if region !== west || !isWestLost { region.mend(client) }
         }
     }
 
     // MARK: - The topic that passes
 
-    /// Deletes from the log's beginning on, as retention does that is quicker than the mirror.
-    private func deleteRecords() {
+    /// Deletes what is written while the link is cut, as retention does that is quicker than the mirror.
+    private func overtakeMirror() {
+        guard !isWestLost, let mirror = links[0].mirror else { return }
+        let world = west.world
+        cut(mirror, at: west, for: world.milliseconds(3000...6000))
+        world.after(world.milliseconds(1000...3000)) { [unowned self] in
+            if !isWestLost, !world.isMended { deleteRecords(keeping: 2) }
+        }
+    }
+
+    /// Deletes from the log's beginning on.
+    /// - Parameter most: how many of the last offsets may stay.
+    private func deleteRecords(keeping most: Offset = 10) {
         let partition = TopicPartition(topic: Self.passingTopic, partition: 0)
         let end = oracle.lines.filter { $0.key.topicID == west.world.tree.image.topics[Self.passingTopic]?.id }
             .first?.value.end
         guard let end, end > 0 else { return }
-        let offset = end - Offset.random(in: 0...min(end, 10), using: &random)
+        let offset = end - Offset.random(in: 0...min(end, most), using: &random)
         let process = process(client: 3000)
         process.begin { [west, oracle] in
             let isDone = await process.attempt("deleting") {

@@ -164,6 +164,7 @@ final class SimulatedMirror {
         builder.append(timestamp: now, key: entry.key, value: entry.value)
         _ = try await process.produce(builder.finish(), to: ledger, in: target)
         process.chronicle.note("\(link): gap in \(partition): \(gap.description)")
+        process.chronicle.count("gaps found of topics that were \(gap.kind)")
     }
 }
 
