@@ -34,6 +34,9 @@ final class Chronicle {
 
     func at(_ time: Instant, _ action: @escaping () -> Void) { queue.add(action, at: time) }
 
+    /// Forgets what was to happen, and with it who would have done it.
+    func end() { queue = Timeline() }
+
     func run(for duration: Duration) {
         let end = now + duration
         while let (time, action) = queue.take(upTo: end) {

@@ -55,6 +55,9 @@ extension ClusterWorld {
         }
     }
 
+    /// Forgets what waits on ways that are cut, and with it who would have received it.
+    func endNetwork() { network = ClusterNetwork() }
+
     private func isCut(_ from: ClusterBroker.Endpoint, _ to: ClusterBroker.Endpoint) -> Bool {
         network.cuts[ClusterNetwork.Link(from: from, to: to)] != nil
     }

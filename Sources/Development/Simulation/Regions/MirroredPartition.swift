@@ -203,10 +203,22 @@ final class MirroredPartition {
 
     // MARK: - Confirming
 
+    /// Whether the target still has what it could not commit in time.
+    private func askTarget() async throws {
+        let told = try await process.describe(name, in: target).told
+        let isSound = exact.stands(
+            ExactPartition.Told(
+                logStart: told.logStartOffset, end: told.logEndOffset, highWatermark: told.highWatermark),
+            askedAt: exact.acknowledgedEnd)
+        guard !isSound else { return }
+        process.chronicle.count("appends that a target lost before it committed them, with nothing more to copy")
+        throw SimulatedProcess.Fault.notYet("the target's log ends at \(told.logEndOffset)")
+    }
+
     /// Tells the source's leader how far the target has it, now and then also what it was told before.
     private func confirm() async throws {
+        if exact.awaitsCommit { try await askTarget() }
         guard isSynchronous else { return }
-        if exact.awaitsCommit { exact.committed(try await process.describe(name, in: target).told.highWatermark) }
         guard let end = exact.confirmedEnd, end > told || Int.random(in: 0..<8, using: &process.random) == 0 else {
             return
         }

@@ -77,6 +77,7 @@ package final class RegionsRun {
         }
         try start()
         live(for: 4...8)
+        awaitMirrors()
         let isPlanned = Bool.random(using: &random)
         if isPlanned { carryOut(.promotion, from: west, to: east) } else { failOver() }
         live(for: 1...4)
@@ -90,6 +91,9 @@ package final class RegionsRun {
         try checkEnd()
         for process in processes { process.kill() }
         queue.runAll()
+        // Otherwise seed after seed stays in memory.
+        for region in regions { region.world.endNetwork() }
+        chronicle.end()
     }
 
     private static func region(_ name: String, seed: UInt64, _ chronicle: Chronicle) throws -> Region {
@@ -189,6 +193,15 @@ package final class RegionsRun {
         while chronicle.now < end {
             chronicle.run(for: .milliseconds(Int.random(in: 30...1500, using: &random)))
             misfortune()
+        }
+    }
+
+    /// What was never mirrored cannot be taken over.
+    private func awaitMirrors() {
+        let limit = chronicle.now + .seconds(60)
+        while !Self.isMirrored(in: east) {
+            chronicle.run(for: .milliseconds(100))
+            if chronicle.now > limit { return chronicle.violate("the east does not become a mirror") }
         }
     }
 

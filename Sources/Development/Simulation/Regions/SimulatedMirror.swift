@@ -49,6 +49,8 @@ final class SimulatedMirror {
                 for topic in topics { _ = await process.attempt("\(link) \(topic)") { try await follow(topic) } }
                 _ = await process.attempt(link) { try await process.sleep(100...900) }
             }
+            // They hold the mirror.
+            partitions = [:]
         }
         process.begin { [self] in
             while process.isRunning {
