@@ -52,7 +52,8 @@ def assert_proven(mirror, topic, partitions):
 def produce(cluster, topic, value, partition=0):
     """Where a client's record went; fails as the broker says."""
     results = []
-    producer = Producer({"bootstrap.servers": cluster.address, "message.timeout.ms": 30000} | cluster.security)
+    producer = Producer(
+        {"bootstrap.servers": cluster.address, "message.timeout.ms": 30000, "enable.idempotence": True} | cluster.security)
     producer.produce(topic, value, partition=partition, on_delivery=lambda error, message: results.append(
         (error, None if error else message.offset())))
     producer.flush(60)

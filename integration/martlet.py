@@ -112,6 +112,16 @@ class Process:
                 pass
             self.process.wait(DEADLINE)
 
+    def freeze(self):
+        """Lets it stand still (SIGSTOP), and waits until each of its threads does."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        for thread in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            eventually(lambda: thread.read_text().rsplit(")", 1)[1].split()[0] == "T", f"{thread} stands still")
+
+    def thaw(self):
+        """Lets it go on (SIGCONT)."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
     def stop(self):
         """Asks it to end (SIGTERM) and returns its exit code; ends it by force at the deadline."""
         if self.process is None:

@@ -164,7 +164,8 @@ class Theatre:
         assert self.steps.has_come.wait(DEADLINE), f"{move}: nothing happened {words(step, moment)}"
         eventually(fault.is_over, f"{fault} is over")
         self.steps.clear()
-        for cluster in self.clusters.values():
+        for alias, cluster in self.clusters.items():
+            self.coordinators[alias].wait_until_serving()
             eventually(lambda: len(cluster.metadata().brokers) == len(cluster.brokers), "all brokers are registered")
         # What stands in the way for a moment, as leaders that are being elected, does not do so for long.
         eventually(lambda: self.run(move, [topic]), f"{move} comes to its end")
@@ -192,23 +193,26 @@ class Theatre:
         told = self._told(target, topic)
         assert (told.state, told.home_epoch, told.open) == (ORDINARY, 1, []), told
         held = read_partition(target.address, topic, "read_committed", RECORDS)
-        assert [value for _, value in held] == [b"%d" % one for one in range(RECORDS)]
+        assert [value for _, value in held] == [b"%d" % one for one in range(RECORDS)], held
         # The transaction that was open is ended by its abort; the next record comes directly behind.
-        assert self._committed(target, topic) == told.cut == RECORDS + 2
-        assert produce(target, topic, b"at home") == told.cut
+        committed = self._committed(target, topic)
+        assert committed == told.cut == RECORDS + 2, (committed, told)
+        offset = produce(target, topic, b"at home")
+        assert offset == told.cut, (offset, told)
         fenced = eventually(
             lambda: (lambda one: one.state == FENCED and one)(self._told(source, topic)), "the old home is fenced")
-        assert fenced.home_epoch == 1
+        assert fenced.home_epoch == 1, fenced
 
     def _check_return(self, topic):
         source, target = self.clusters[SOURCE], self.clusters[TARGET]
         kept = read_partition(source.address, f"mirror-quarantine.{topic}.1.internal", "read_committed", ONLY_THERE)
-        assert [value for _, value in kept] == [b"%d" % one for one in range(RECORDS, RECORDS + ONLY_THERE)]
+        assert [value for _, value in kept] == [b"%d" % one for one in range(RECORDS, RECORDS + ONLY_THERE)], kept
         home = read_partition(target.address, topic, "read_committed", RECORDS + LATER)
         eventually(lambda: self._end(source, topic) == len(home), "the old home is in step")
         told = self._told(source, topic)
         assert (told.state, told.cut) == (MIRRORING, RECORDS), told
-        assert read_partition(source.address, topic, "read_committed", len(home)) == home
+        old = read_partition(source.address, topic, "read_committed", len(home))
+        assert old == home, (old, home)
 
 
 class Fault:

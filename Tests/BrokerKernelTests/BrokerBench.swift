@@ -267,7 +267,7 @@ final class BrokerBench {
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
-        case .setConfigs, .reassign, .electLeader, .alterMirror, .alterAccess:
+        case .setConfigs, .reassign, .electLeader, .alterMirror, .affirmHomes, .alterAccess:
             let node = reading(of: change)
             for transaction in try change.transactions(on: image, configNode: node) {
                 // What belongs to a topic counts only once its node is there.

@@ -1,8 +1,5 @@
 """Topics for which acks=all is answered only when the other region has the records too."""
 
-import os
-import pathlib
-import signal
 import threading
 import time
 
@@ -25,14 +22,6 @@ def create(cluster, topic, partitions, limit, replicas=1):
     admin.create_topics([NewTopic(topic, partitions, replicas, config=settings)])[topic].result(DEADLINE)
 
 
-def stop(process):
-    """Lets a process stand still, and waits until each of its threads does."""
-    os.kill(process.pid, signal.SIGSTOP)
-    threads = pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat")
-    for thread in threads:
-        eventually(lambda: thread.read_text().rsplit(")", 1)[1].split()[0] == "T", f"{thread} stands still")
-
-
 def synchrony(cluster, topic, partition=0):
     return Link(LINK).describe(cluster.leader(topic, partition).address, topic, partition).synchrony
 
@@ -45,7 +34,7 @@ def test_what_was_acknowledged_outlives_both_the_source_and_the_mirror(stage, to
     load = Load(source.address, topic)
     load.wait_for(3000)
     # While nobody brings anything to the other region the source would go on by itself.
-    stop(mirror.process)
+    mirror.freeze()
     time.sleep(1)
     source.broker(1).kill()
     mirror.kill()
@@ -84,7 +73,7 @@ def test_a_link_that_stands_still_is_waited_for_only_so_long(stage, topic):
     mirror = exactly(stage, source, target, mirror_metrics_port=port).start()
     eventually(lambda: (produce(source, topic, b"x"), synchrony(source, topic) == SYNCHRONOUS)[1], "the link keeps up")
 
-    stop(mirror.process)
+    mirror.freeze()
     answered = threading.Event()
     begun = time.monotonic()
     writer = threading.Thread(target=lambda: (produce(source, topic, b"waits"), answered.set()), daemon=True)
@@ -95,7 +84,7 @@ def test_a_link_that_stands_still_is_waited_for_only_so_long(stage, topic):
     source.broker(1).wait_for_log(f"link {LINK} does not keep up with {topic}-0")
     offset = produce(source, topic, b"does not wait")
 
-    os.kill(mirror.process.pid, signal.SIGCONT)
+    mirror.thaw()
     eventually(lambda: synchrony(source, topic) == SYNCHRONOUS, "the link keeps up again")
     source.broker(1).wait_for_log(f"link {LINK} keeps up with {topic}-0 again")
     assert Link(LINK).describe(target.leader(topic).address, topic).high_watermark == offset + 1

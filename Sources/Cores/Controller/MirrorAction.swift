@@ -6,4 +6,6 @@ package enum MirrorAction: Int8, Sendable {
     case fence = 3
     case rewind = 4
     case unfence = 5
+    /// Changes nothing, and is not mixed with others: says whether a lease may be renewed.
+    case affirm = 6
 }

@@ -62,6 +62,7 @@ package struct MirrorAlteration: Sendable, Equatable {
         guard let next = try step(from: standing) else { return [] }
         var configs = next.settings(in: present.configs)
         guard let cuts = action.cuts else { return [present.write(configs, ofTopic: topic)] }
+        configs = HomeLease.removed(from: configs)
         let (text, states) = try present.cut(topic, at: cuts)
         configs[MirrorCuts.key] = text
         return [present.write(configs, ofTopic: topic)] + states

@@ -29,6 +29,8 @@ package enum TreeChange: Sendable, Equatable {
     case setInSync(TopicPartition, isr: [BrokerID], leaderEpoch: LeaderEpoch, stateVersion: Int32)
     /// Makes a mirror topic, or takes a topic's home a step further; done where it is so already.
     case alterMirror(MirrorAlteration)
+    /// Changes nothing, and is done only while none of these topics has changed.
+    case affirmHomes([HomeAffirmation])
     /// Adds rules about a pattern and takes others away; ``TreeOutcome/unchanged`` where it is so already.
     case alterAccess(ResourcePattern, adding: [AccessEntry], removing: [AccessEntry])
 }

@@ -59,6 +59,10 @@ extension TreeChange {
         case .alterMirror(let alteration):
             let writes = try alteration.writes(on: image, configNodeExists: configNode != nil)
             return writes.isEmpty ? [] : [TreeTransaction(writes)]
+        case .affirmHomes(let affirmations):
+            var checks: [TreeWrite] = []
+            for affirmation in affirmations { checks.append(try affirmation.check(on: image)) }
+            return [TreeTransaction(checks)]
         case .alterAccess(let pattern, let added, let removed):
             return try Self.access(to: pattern, adding: added, removing: removed, over: configNode)
         }
@@ -151,7 +155,7 @@ extension TreeChange {
     /// Whether many are made at once, each on what is known already: after a failure they come by thousands.
     package var isMadeWithOthers: Bool {
         switch self {
-        case .setInSync, .electLeader, .alterMirror: true
+        case .setInSync, .electLeader, .alterMirror, .affirmHomes: true
         default: false
         }
     }
@@ -189,6 +193,7 @@ extension TreeChange: CustomStringConvertible {
         case .electLeader(let id, _): "election for \(id)"
         case .setInSync(let id, _, _, _): "in-sync set of \(id)"
         case .alterMirror(let alteration): "home of topic \(alteration.topic)"
+        case .affirmHomes(let affirmations): "homes of \(affirmations.count) topics"
         case .alterAccess(let pattern, _, _): "rules of access to \(pattern)"
         }
     }

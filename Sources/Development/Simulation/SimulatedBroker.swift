@@ -229,7 +229,7 @@ extension TreeChange {
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1
             }
-        case .setConfigs, .reassign, .electLeader, .alterMirror, .alterAccess:
+        case .setConfigs, .reassign, .electLeader, .alterMirror, .affirmHomes, .alterAccess:
             preconditionFailure("there is one broker, and nobody asks for \(self)")
         }
     }

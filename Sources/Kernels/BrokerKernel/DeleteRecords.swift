@@ -69,6 +69,7 @@ extension BrokerKernel {
         case .failure(let error): return .failure(error)
         case .success(let partition):
             guard partition.standing.state == .ordinary else { return .failure(.invalidRequest) }
+            guard leaseObjection(to: partition) == nil else { return .failure(.notEnoughReplicas) }
             guard partition.log.settings.cleanupPolicy.contains(.delete) else { return .failure(.policyViolation) }
             let target = offset == -1 ? partition.log.highWatermark : offset
             let isDone = onLog { [logStore] () throws(LogFailure) in

@@ -109,6 +109,7 @@ extension BrokerKernel {
             partition.log.settings = logSettings(of: configs)
             partition.standing = configs.mirrorStanding
             partition.wantedLink = configs.synchronousLink
+            partition.leaseLink = configs.leaseLink
             partition.cut = cut
             if partition.standing.state != .ordinary { partition.log.cancelCleaning() }
             upkeep.note(partition)
@@ -120,7 +121,10 @@ extension BrokerKernel {
         guard let partition = partitions[name] else { return }
         if hasNewConfigs || partition.leaderEpoch != state.leaderEpoch { cutBack(partition) }
         take(up: partition, state)
-        if hasNewConfigs { synchronize(partition, inNewEpoch: false) }
+        if hasNewConfigs {
+            synchronize(partition, inNewEpoch: false)
+            takeLease(partition)
+        }
     }
 
     /// Leads or follows, as the tree has it.

@@ -23,6 +23,7 @@ extension BrokerKernel {
             minimumInSync: partition.minimumInSyncReplicas, lagLimit: settings.replicaLagLimit, at: now)
         partition.scheduledTick = .never
         synchronize(partition, inNewEpoch: true)
+        takeLease(partition)
         step(partition, .tick)
         for member in term.inSync where image.brokers[member]?.isShuttingDown ?? false {
             step(partition, .followerLeaves(member))
@@ -34,6 +35,7 @@ extension BrokerKernel {
         guard partition.isLeader else { return }
         partition.leadership = nil
         partition.synchronousLink = nil
+        partition.lease = nil
         endDeletions(of: partition)
         abandonWaiters(of: partition)
     }

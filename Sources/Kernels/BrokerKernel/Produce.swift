@@ -97,6 +97,7 @@ extension BrokerKernel {
         if let objection = partition.standing.objectionToWriting(topic) {
             return refused(.invalidRequest, objection)
         }
+        if let objection = leaseObjection(to: partition) { return refused(.notEnoughReplicas, objection) }
         if body.acks == -1, let leader = partition.leadership, leader.isUnderMinimum {
             return refused(
                 .notEnoughReplicas,

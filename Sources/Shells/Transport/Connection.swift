@@ -38,20 +38,12 @@ package final class Connection: Sendable {
         eventLoop = channel.eventLoop
         self.pipe = NIOLoopBound(pipe, eventLoop: channel.eventLoop)
         self.name = name
-        peerAddress = channel.remoteAddress.map(Self.text) ?? "unknown"
-        peerHost = channel.remoteAddress?.ipAddress ?? "unknown"
-        localAddress = channel.localAddress.map(Self.text) ?? "unknown"
+        peerAddress = channel.remoteAddress?.text ?? "unknown"
+        peerHost = channel.remoteAddress?.host ?? "unknown"
+        localAddress = channel.localAddress?.text ?? "unknown"
         self.authentication = authentication
         self.peerCertificate = peerCertificate
         self.tlsSession = tlsSession
-    }
-
-    /// An address as configurations have it: `127.0.0.1:9092`, `[::1]:9092`.
-    static func text(_ address: SocketAddress) -> String {
-        switch address {
-        case .v6: "[\(address.ipAddress ?? "")]:\(address.port ?? 0)"
-        default: "\(address.ipAddress ?? ""):\(address.port ?? 0)"
-        }
     }
 
     /// Whom the peer acts for; ``KafkaPrincipal/anonymous`` as long as authentication is awaited.

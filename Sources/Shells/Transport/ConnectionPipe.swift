@@ -82,9 +82,9 @@ final class ConnectionPipe: ChannelInboundHandler {
     // MARK: Beginning
 
     func channelActive(context: ChannelHandlerContext) {
-        if let address = context.remoteAddress { peerAddress = Connection.text(address) }
+        if let address = context.remoteAddress { peerAddress = address.text }
         if case .accepted(let registry) = origin {
-            if let refusal = registry.admit(context.remoteAddress?.ipAddress ?? "unknown") {
+            if let refusal = registry.admit(context.remoteAddress?.host ?? "unknown") {
                 logger.warning("refused a connection of \(peer): \(refusal)")
                 ending = .shutDown
                 return closeChannel()
@@ -369,7 +369,7 @@ final class ConnectionPipe: ChannelInboundHandler {
         idleCheck?.cancel()
         drain()
         if isAdmitted, case .accepted(let registry) = origin {
-            registry.leave(context.remoteAddress?.ipAddress ?? "unknown")
+            registry.leave(context.remoteAddress?.host ?? "unknown")
         }
         origin.ended(connection, reason)
         if let connection { handler?.closed(connection, reason) }

@@ -70,10 +70,11 @@ package struct ExactTopics: Sendable {
     }
 
     /// Settings of a topic that its mirror gets: those that were set for it, but not what says where its home is and which
-    /// link its writers wait for.
+    /// link its writers wait for or depend on.
     package func settings(of topic: [String: String]) -> [String: String] {
         topic.filter { name, _ in
             !excludedSettings.contains(name) && !MirrorStanding.keys.contains(name) && !Synchrony.keys.contains(name)
+                && !HomeLease.keys.contains(name)
         }
     }
 

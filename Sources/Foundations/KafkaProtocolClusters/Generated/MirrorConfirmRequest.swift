@@ -3,13 +3,16 @@
 import ClusterModel
 import WireCoding
 
-/// Ours: tells leaders at a link's source how far the link's target has committed what they have.
+/// Ours: tells leaders at a link's source how far the link's target has committed what they have, and whether it has said after a moment that the broker has named (brokerEpoch, moment) that it is not the topic's home, which holds for leaseMs.
 package struct MirrorConfirmRequest: KafkaRequest {
     package typealias Response = MirrorConfirmResponse
     package static let apiKey = ApiKey.mirrorConfirm
     package static let validVersions: ClosedRange<Int16> = 0...0
     package static let flexibleVersions: ClosedRange<Int16>? = 0...0
     package var linkName: String = ""
+    package var brokerEpoch: Int64 = -1
+    package var moment: Int64 = -1
+    package var leaseMs: Int64 = -1
     package var topics: [ConfirmedTopic] = []
 
     package init() {}
@@ -17,7 +20,10 @@ package struct MirrorConfirmRequest: KafkaRequest {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.linkName = try reader.string(compact: true)
-        let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
+        self.brokerEpoch = try reader.int64()
+        self.moment = try reader.int64()
+        self.leaseMs = try reader.int64()
+        let topicsCount = try reader.arrayCount(compact: true, elementSize: 19)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<ConfirmedTopic>.stride))
         for _ in 0..<topicsCount { self.topics.append(try ConfirmedTopic(reading: &reader, version: version)) }
         try reader.skipTaggedFields()
@@ -26,6 +32,9 @@ package struct MirrorConfirmRequest: KafkaRequest {
     package func write(to writer: inout WireWriter, version: Int16) {
         precondition(Self.validVersions.contains(version), "MirrorConfirmRequest has no version \(version)")
         writer.string(self.linkName, compact: true)
+        writer.int64(self.brokerEpoch)
+        writer.int64(self.moment)
+        writer.int64(self.leaseMs)
         writer.arrayCount(self.topics.count, compact: true)
         for element in self.topics { element.write(to: &writer, version: version) }
         writer.noTaggedFields()
@@ -33,12 +42,14 @@ package struct MirrorConfirmRequest: KafkaRequest {
 
     package struct ConfirmedTopic: Sendable {
         package var topicId: KafkaUUID = .zero
+        package var isHomeAffirmed: Bool = false
         package var partitions: [ConfirmedPartition] = []
 
         package init() {}
 
         package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
             self.topicId = try reader.uuid()
+            self.isHomeAffirmed = try reader.bool()
             let partitionsCount = try reader.arrayCount(compact: true, elementSize: 21)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<ConfirmedPartition>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try ConfirmedPartition(reading: &reader, version: version)) }
@@ -47,6 +58,7 @@ package struct MirrorConfirmRequest: KafkaRequest {
 
         package func write(to writer: inout WireWriter, version: Int16) {
             writer.uuid(self.topicId)
+            writer.bool(self.isHomeAffirmed)
             writer.arrayCount(self.partitions.count, compact: true)
             for element in self.partitions { element.write(to: &writer, version: version) }
             writer.noTaggedFields()

@@ -3,11 +3,13 @@
 import ClusterModel
 import WireCoding
 
-/// Ours: whether the leaders wait for the link.
+/// Ours: whether the leaders wait for the link, and what moment it is for the broker.
 package struct MirrorConfirmResponse: WireMessage {
     package static let validVersions: ClosedRange<Int16> = 0...0
     package static let flexibleVersions: ClosedRange<Int16>? = 0...0
     package var throttleTimeMs: Int32 = 0
+    package var brokerEpoch: Int64 = -1
+    package var moment: Int64 = -1
     package var topics: [ConfirmedTopicResult] = []
 
     package init() {}
@@ -15,6 +17,8 @@ package struct MirrorConfirmResponse: WireMessage {
     package init(reading reader: inout WireReader, version: Int16) throws(MalformedInput) {
         try reader.require(version, in: Self.validVersions)
         self.throttleTimeMs = try reader.int32()
+        self.brokerEpoch = try reader.int64()
+        self.moment = try reader.int64()
         let topicsCount = try reader.arrayCount(compact: true, elementSize: 18)
         self.topics.reserveCapacity(reader.capacity(for: topicsCount, stride: MemoryLayout<ConfirmedTopicResult>.stride))
         for _ in 0..<topicsCount { self.topics.append(try ConfirmedTopicResult(reading: &reader, version: version)) }
@@ -24,6 +28,8 @@ package struct MirrorConfirmResponse: WireMessage {
     package func write(to writer: inout WireWriter, version: Int16) {
         precondition(Self.validVersions.contains(version), "MirrorConfirmResponse has no version \(version)")
         writer.int32(self.throttleTimeMs)
+        writer.int64(self.brokerEpoch)
+        writer.int64(self.moment)
         writer.arrayCount(self.topics.count, compact: true)
         for element in self.topics { element.write(to: &writer, version: version) }
         writer.noTaggedFields()

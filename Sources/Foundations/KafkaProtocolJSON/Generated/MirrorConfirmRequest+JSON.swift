@@ -7,6 +7,9 @@ extension MirrorConfirmRequest: JSONStructure {
         self.init()
         var fields = try JSONFields(json)
         self.linkName = try fields.string("linkName")
+        self.brokerEpoch = try fields.int64("brokerEpoch")
+        self.moment = try fields.int64("moment")
+        self.leaseMs = try fields.int64("leaseMs")
         self.topics = try fields.array("topics", version: version)
         try fields.finish()
     }
@@ -14,6 +17,9 @@ extension MirrorConfirmRequest: JSONStructure {
     package func json(version: Int16) -> JSONValue {
         var object = JSONObject()
         object.string("linkName", self.linkName)
+        object.integer("brokerEpoch", self.brokerEpoch)
+        object.integer("moment", self.moment)
+        object.integer("leaseMs", self.leaseMs)
         object.array("topics", self.topics, version: version)
         return object.value()
     }
@@ -24,6 +30,7 @@ extension MirrorConfirmRequest.ConfirmedTopic: JSONStructure {
         self.init()
         var fields = try JSONFields(json)
         self.topicId = try fields.uuid("topicId")
+        self.isHomeAffirmed = try fields.bool("isHomeAffirmed")
         self.partitions = try fields.array("partitions", version: version)
         try fields.finish()
     }
@@ -31,6 +38,7 @@ extension MirrorConfirmRequest.ConfirmedTopic: JSONStructure {
     package func json(version: Int16) -> JSONValue {
         var object = JSONObject()
         object.uuid("topicId", self.topicId)
+        object.bool("isHomeAffirmed", self.isHomeAffirmed)
         object.array("partitions", self.partitions, version: version)
         return object.value()
     }

@@ -7,6 +7,8 @@ extension MirrorConfirmResponse: JSONStructure {
         self.init()
         var fields = try JSONFields(json)
         self.throttleTimeMs = try fields.int32("throttleTimeMs")
+        self.brokerEpoch = try fields.int64("brokerEpoch")
+        self.moment = try fields.int64("moment")
         self.topics = try fields.array("topics", version: version)
         try fields.finish()
     }
@@ -14,6 +16,8 @@ extension MirrorConfirmResponse: JSONStructure {
     package func json(version: Int16) -> JSONValue {
         var object = JSONObject()
         object.integer("throttleTimeMs", self.throttleTimeMs)
+        object.integer("brokerEpoch", self.brokerEpoch)
+        object.integer("moment", self.moment)
         object.array("topics", self.topics, version: version)
         return object.value()
     }

@@ -51,7 +51,7 @@ enum AlteredEntity {
     func key(_ name: String) throws(AdminRefusal) -> TopicConfigKey {
         switch self {
         case .topic(let topic):
-            if name == Synchrony.linkKey, InternalTopics.names.contains(topic) {
+            if name == Synchrony.linkKey || name == HomeLease.linkKey, InternalTopics.names.contains(topic) {
                 throw AdminRefusal(.invalidConfig, "\(topic) is not mirrored: each cluster has its own")
             }
             return try .settable(name)

@@ -158,6 +158,8 @@ extension TopicConfigKey {
         TopicConfigKey("min.cleanable.dirty.ratio", .double(0...1), "0.5", ["log.cleaner.min.cleanable.ratio"]),
         TopicConfigKey("min.compaction.lag.ms", .long(natural), "0", ["log.cleaner.min.compaction.lag.ms"]),
         TopicConfigKey("min.insync.replicas", .int(positive), "1", ["min.insync.replicas"]),
+        TopicConfigKey(HomeLease.linkKey, .link, "", []),
+        TopicConfigKey(HomeLease.limitKey, .long(natural), "0", []),
         TopicConfigKey(Synchrony.linkKey, .link, "", []),
         TopicConfigKey(Synchrony.limitKey, .int(positive), "10000", []),
         TopicConfigKey("preallocate", .boolean, "false", ["log.preallocate"]),

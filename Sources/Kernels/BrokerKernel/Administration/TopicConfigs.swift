@@ -85,6 +85,13 @@ package struct TopicConfigs {
         return (name, .milliseconds(number(Synchrony.limitKey)))
     }
 
+    /// Which link has to say that the topic's home is here still, for clients to write. nil when none has to, and away from
+    /// the home.
+    package var leaseLink: String? {
+        let link = text(HomeLease.linkKey)
+        return link.isEmpty || mirrorStanding.state != .ordinary ? nil : link
+    }
+
     /// What the topic's logs are told.
     package func logSettings(producerExpirationInMilliseconds: Int64) -> LogSettings {
         var log = LogSettings()

@@ -9,6 +9,9 @@ extension BrokerKernel {
 
     /// Makes mirror topics and moves homes, each topic for itself, and answers when the image shows all that was done.
     mutating func mirrorAlter(_ request: Request, _ body: MirrorAlterRequest) {
+        if !body.topics.isEmpty, body.topics.allSatisfy({ $0.action == MirrorAction.affirm.rawValue }) {
+            return affirmHomes(request, body)
+        }
         let deadline = now + .milliseconds(Int64(max(0, body.timeoutMs)))
         let counts = Dictionary(body.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
         var done: [MirrorAlteration] = []
@@ -39,7 +42,7 @@ extension BrokerKernel {
         }
     }
 
-    private mutating func answerAlteration(
+    mutating func answerAlteration(
         _ request: Request, _ body: MirrorAlterRequest, _ refusals: [AdminRefusal?], _ expected: [MirrorAlteration]
     ) {
         let unseen = Set(expected.filter { !shows($0) }.map(\.topic))
@@ -89,6 +92,7 @@ extension BrokerKernel {
             case .fence: .fence
             case .rewind: .rewind(cuts: cuts)
             case .unfence: .unfence
+            case .affirm: throw AdminRefusal(.invalidRequest, "Homes are affirmed alone.")
             }
         let alteration = MirrorAlteration(
             topic: wanted.name, topicID: wanted.topicId, action: step, link: wanted.linkName,

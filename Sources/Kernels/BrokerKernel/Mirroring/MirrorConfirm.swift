@@ -7,9 +7,12 @@ import WireCoding
 extension BrokerKernel {
     private typealias Told = MirrorConfirmResponse.ConfirmedPartitionResult
 
-    /// Hears from a link how far its target has what this broker has committed, and answers those who wait for that.
+    /// Hears from a link how far its target has what this broker has committed, and answers those who wait for that; and
+    /// whether its target has said that the home is here.
     mutating func mirrorConfirm(_ request: Request, _ body: MirrorConfirmRequest) {
         var response = MirrorConfirmResponse()
+        response.brokerEpoch = ownEpoch
+        response.moment = now.nanoseconds
         response.topics.reserveCapacity(body.topics.count)
         var recovered: [Partition] = []
         let isPermitted = permitsOnCluster(request, .clusterAction)
@@ -23,6 +26,7 @@ extension BrokerKernel {
                     guard isPermitted else { throw .unauthorized }
                     let partition = try mirrored(topic.topicId, data.index, leaderEpoch: data.leaderEpoch)
                     if try confirm(data, ofLink: body.linkName, for: partition) { recovered.append(partition) }
+                    if topic.isHomeAffirmed { renewLease(of: partition, body) }
                     told.synchrony = partition.synchrony.rawValue
                 } catch {
                     told.errorCode = error.error.rawValue

@@ -95,7 +95,7 @@ struct ExactMirroring: Sendable {
     private func confirm(_ table: ExactTable) async {
         await BrokerPumps.run({ table.leaders }, table.led.add()) { broker in
             let confirming = ExactConfirming(
-                broker: broker, link: settings.name, source: clients.source, target: clients.target, table: table,
+                broker: broker, settings: settings, source: clients.source, target: clients.target, table: table,
                 health: health, bell: table.commits.add())
             return [{ await confirming.run() }]
         }

@@ -8,28 +8,6 @@ import Synchronization
 /// All partitions of a link that mirrors exactly. Pumps, answers of the target, the gap ledger and the follower of
 /// topics meet here. Names are the same at both sides.
 final class ExactTable: SharedTable {
-    /// Where one lane of a pump reads: nobody else reads there until it was taken or given back.
-    struct Claim: Sendable {
-        var positions: [(partition: TopicPartition, offset: Offset)] = []
-        var offsets: [TopicPartition: Offset] = [:]
-        var leaderEpochs: [TopicPartition: LeaderEpoch] = [:]
-        var topicIDs: [String: KafkaUUID] = [:]
-        var generations: [TopicPartition: Int] = [:]
-        /// Where another lane reads on behind: what had better be brought at most, in bytes.
-        var mostBytesOf: [TopicPartition: Int32] = [:]
-        /// What the answer had better bring at most, in bytes; nil for any number.
-        var mostBytes: Int32?
-        var mostBytesOfPartition: Int32?
-    }
-
-    /// What one partition has to send.
-    struct Outgoing: Sendable {
-        var partition: TopicPartition
-        var mirror: ExactEntry.Mirror
-        var generation: Int
-        var append: ExactPartition.Append
-    }
-
     private struct State {
         var entries: [TopicPartition: ExactEntry] = [:]
         /// All partitions, with those who lead them at the source.
@@ -45,6 +23,8 @@ final class ExactTable: SharedTable {
         var gapCounts: [MirrorGap.Kind: Int] = [:]
         /// Those whose writers at the source wait for this link.
         var synchronousTopics: Set<String> = []
+        /// Those whose writers need this link's word that the home has not moved.
+        var leasedTopics: Set<String> = []
         /// Partitions of those of which something was committed at the target that the source was not told.
         var unconfirmed: Set<TopicPartition> = []
         /// How old recovery points may become, by topic, where that was said.
@@ -139,12 +119,15 @@ final class ExactTable: SharedTable {
     // MARK: Which partitions
 
     /// Takes over which partitions there are, who leads them at the source, and of which topics the writers wait for this
-    /// link.
-    func follow(_ leaders: [TopicPartition: BrokerID?], synchronous topics: Set<String> = []) {
+    /// link or need its word.
+    func follow(
+        _ leaders: [TopicPartition: BrokerID?], synchronous topics: Set<String> = [], leased: Set<String> = []
+    ) {
         let names = Set(leaders.keys.map(\.topic))
         let limits = names.reduce(into: [String: Duration]()) { $0[$1] = recoveryLimits?.limit(of: $1) }
         state.withLock { state in
             state.synchronousTopics = topics
+            state.leasedTopics = leased
             state.recoveryLimits = limits
             state.bandwidth.keep(names)
             state.leaders = leaders
@@ -456,27 +439,30 @@ final class ExactTable: SharedTable {
 
     // MARK: Confirming
 
-    /// What a leader of the source is to be told.
-    struct Confirmation: Sendable {
-        var partition: TopicPartition
-        var mirror: ExactEntry.Mirror
-        /// Under which it was read.
-        var leaderEpoch: LeaderEpoch
-        /// All before it is committed at the target.
-        var end: Offset
-        var generation: Int
+    /// Topics of which partitions led by `broker` are leased, with their home epochs as they are mirrored.
+    func leased(from broker: BrokerID) -> [String: Int32] {
+        state.withLock { state in
+            guard !state.leasedTopics.isEmpty else { return [:] }
+            var epochs: [String: Int32] = [:]
+            for (partition, entry) in state.entries where entry.leader == broker {
+                guard state.leasedTopics.contains(partition.topic), let mirror = entry.mirror else { continue }
+                epochs[partition.topic] = mirror.homeEpoch
+            }
+            return epochs
+        }
     }
 
     /// What a broker of the source is to be told of partitions that it leads, in order.
-    /// - Parameter includesKnown: whether also what it was told already: it may have lost that.
+    /// - Parameter includesKnown: whether also what it was told already, for it may have lost that, and what is leased.
     func confirmations(for broker: BrokerID, includesKnown: Bool) -> [Confirmation] {
         state.withLock { state in
-            guard !state.synchronousTopics.isEmpty else {
+            let topics = state.synchronousTopics.union(state.leasedTopics)
+            guard !topics.isEmpty else {
                 state.unconfirmed = []
                 return []
             }
             if includesKnown {
-                for partition in state.entries.keys where state.synchronousTopics.contains(partition.topic) {
+                for partition in state.entries.keys where topics.contains(partition.topic) {
                     state.unconfirmed.insert(partition)
                 }
             }
@@ -484,7 +470,10 @@ final class ExactTable: SharedTable {
             for partition in state.unconfirmed {
                 guard let entry = state.entries[partition], entry.leader == broker else { continue }
                 state.unconfirmed.remove(partition)
-                guard let mirror = entry.mirror, let end = entry.partition.confirmedEnd else { continue }
+                let end = entry.partition.confirmedEnd ?? -1
+                guard let mirror = entry.mirror, end >= 0 || state.leasedTopics.contains(partition.topic) else {
+                    continue
+                }
                 state.entries[partition]?.told = end
                 confirmations.append(
                     Confirmation(

@@ -78,9 +78,16 @@ final class ExactTopicFollower: Sendable {
             leftOut.merge(try await fenceSource(fences)) { $1 }
             leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
         }
+        // Topics that are not the link's any more may have leases still; all are looked at only now and then.
+        let leasable =
+            comparesSettings && changesTopics
+            ? try await source.standing(all.filter { !settings.plan.policy.isInternal($0.key) }) : sources
+        let leases = try await HomeLeasing(settings: settings, source: source, target: target, logger: logger)
+            .follow(Set(mirrored.keys), sources: leasable, targets: targets, changesTopics: changesTopics)
+        leftOut.merge(leases.faults) { $1 }
         health.leavesOut(leftOut, of: "topics")
         let synchronous = mirrored.keys.filter { sources[$0]?.settings[Synchrony.linkKey] == settings.name }
-        try await tellTable(mirrored, synchronous: Set(synchronous))
+        try await tellTable(mirrored, synchronous: Set(synchronous), leased: leases.leased)
     }
 
     /// Tells the source of homes that have moved while it could not be told. Apache Kafka's brokers cannot be told at all.
@@ -195,7 +202,7 @@ final class ExactTopicFollower: Sendable {
 
     /// Partitions that both sides have.
     private func tellTable(
-        _ mirrored: [String: ClusterMetadata.Topic], synchronous: Set<String>
+        _ mirrored: [String: ClusterMetadata.Topic], synchronous: Set<String>, leased: Set<String>
     ) async throws {
         let there = try await target.topics(mirrored.keys.sorted())
         var leaders: [TopicPartition: BrokerID?] = [:]
@@ -205,6 +212,6 @@ final class ExactTopicFollower: Sendable {
                 leaders[TopicPartition(topic: name, partition: partition.index)] = .some(partition.leader)
             }
         }
-        table.follow(leaders, synchronous: synchronous)
+        table.follow(leaders, synchronous: synchronous, leased: leased)
     }
 }

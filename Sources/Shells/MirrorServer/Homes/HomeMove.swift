@@ -63,8 +63,7 @@ package struct HomeMove: Sendable {
             // The mirror may have brought more partitions meanwhile.
             let names = Set(open.map(\.name))
             let grown = try await ends.topics(selection).filter { names.contains($0.name) }
-            try await Promotion(target: target, link: link, waitingAtMost: limit)
-                .run(grown.map { ($0.name, $0.partitions) }, &report)
+            try await promote(grown, &report)
             if kind == .failover { await tellSource(&report) } else { report.isSourceFenced = true }
         }
         let standing = await asked
@@ -72,6 +71,25 @@ package struct HomeMove: Sendable {
         for partition in partitions { compare(partition, standing, mirrors[partition], &report) }
         report.seconds = (ContinuousClock.now - begun) / .seconds(1)
         return report
+    }
+
+    private func promote(_ topics: [MovedTopic], _ report: inout MoveReport) async throws {
+        let oldHomes = try await oldHomes(of: topics)
+        async let _ = oldHomes.close()
+        try await Promotion(target: target, link: link, waitingAtMost: limit, oldHomes: oldHomes)
+            .run(topics.map { ($0.name, $0.partitions) }, &report)
+    }
+
+    private func oldHomes(of topics: [MovedTopic]) async throws -> OldHomes {
+        let settings = try await target.topicSettings(topics.map(\.name))
+        var leased: [String: OldHomes.Leased] = [:]
+        for topic in topics {
+            guard let lease = HomeLease.limit(settings[topic.name] ?? [:]) else { continue }
+            leased[topic.name] = .init(
+                partitions: topic.partitions, homeEpoch: topic.standing.homeEpoch + 1, lease: lease)
+        }
+        let targetID = try await target.describeCluster().clusterID ?? ""
+        return OldHomes(leased, source: source, targetID: targetID, link: link)
     }
 
     // MARK: What may be lost

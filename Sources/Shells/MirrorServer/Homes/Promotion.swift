@@ -13,11 +13,13 @@ struct Promotion: Sendable {
     let target: Administrator
     let link: String
     let limit: Duration
+    let oldHomes: OldHomes?
 
-    init(target: Administrator, link: String, waitingAtMost limit: Duration) {
+    init(target: Administrator, link: String, waitingAtMost limit: Duration, oldHomes: OldHomes? = nil) {
         self.target = target
         self.link = link
         self.limit = limit
+        self.oldHomes = oldHomes
     }
 
     /// What one look at the target's leaders asks for.
@@ -26,15 +28,24 @@ struct Promotion: Sendable {
         var aborts: [TopicPartition: [Administrator.OpenTransaction]] = [:]
         var cuts: [TopicPartition: Offset] = [:]
         var waiting: [TopicPartition] = []
+
+        var promoted: [String] { changes.filter { $0.action == .promote }.map(\.topic) }
+
+        /// Lets topics wait that may be written elsewhere still.
+        mutating func leave(_ topics: Set<String>) {
+            changes.removeAll { topics.contains($0.topic) }
+            cuts = cuts.filter { !topics.contains($0.key.topic) }
+        }
     }
 
     /// Makes topics ordinary ones; what becomes of each goes into the report, which has to have an entry for it.
     func run(_ topics: [(name: String, partitions: Int32)], _ report: inout MoveReport) async throws {
         var rest = topics
-        let deadline = ContinuousClock.now + limit
+        let deadline = ContinuousClock.now + limit + (oldHomes?.longest ?? .zero)
         while !rest.isEmpty {
             let standings = try await target.describeMirrors([TopicPartition](of: rest))
-            let round = look(at: rest, standings, &report)
+            var round = look(at: rest, standings, &report)
+            if let oldHomes { round.leave(oldHomes.stillWritten(round.promoted)) }
             rest.removeAll { report.topics[$0.name].map { $0.isDone || $0.fault != nil } ?? true }
             if rest.isEmpty { return }
             guard ContinuousClock.now < deadline else {

@@ -1,4 +1,5 @@
 import ClusterModel
+import Controller
 import Logging
 import MartletClient
 import Mirroring
@@ -86,7 +87,7 @@ package struct LinkOrders: Sendable {
         throw ContestedLink(name: name)
     }
 
-    /// The link as it is after a decision. Whatever was wrong before, a link can be paused and deleted.
+    /// The link as it is after a decision. Whatever was wrong before, a link that keeps no leases can be paused and deleted.
     private func checked(
         _ link: LinkSettings, _ decision: LinkDecision, _ order: LinkOrder, _ here: LinkDecisions,
         _ others: LinkDecisions
@@ -98,7 +99,16 @@ package struct LinkOrders: Sendable {
         guard let link = settings.links(after: all).first(where: { $0.name == name }) else {
             preconditionFailure("\(name) was there before it was decided about")
         }
-        guard let refusal = link.refusal, order != .pause, order != .delete else { return link }
+        if order == .pause || order == .delete {
+            guard link.homeLease == nil else {
+                throw InvalidSettings(problems: [
+                    "link \(name) keeps leases, so nobody could write at \(link.source) once it rests: martlet mirror set "
+                        + "mirror.home.lease.ms=0 first, and wait until its topics there have no \(HomeLease.linkKey)"
+                ])
+            }
+            return link
+        }
+        guard let refusal = link.refusal else { return link }
         throw InvalidSettings(problems: [refusal])
     }
 }

@@ -3,6 +3,9 @@ import Settings
 
 /// Reads one link: its own keys before those that stand alone.
 struct LinkReader {
+    /// In milliseconds; shorter ones would end while they are renewed.
+    private static let shortestLease: Int64 = 1000
+
     var source: String
     var target: String
     var values: SettingValues
@@ -31,7 +34,7 @@ struct LinkReader {
             deletionPolicy: DeletionPolicy(rawValue: values.text(key("mirror.deletion.policy"))) ?? .ask,
             limits: Bandwidth.Limits(
                 link: rate("mirror.rate.bytes.per.second"), topic: rate("mirror.topic.rate.bytes.per.second")),
-            recoveryLimits: try recoveryLimits(),
+            recoveryLimits: try recoveryLimits(), homeLease: try homeLease(mode),
             sessionTimeout: boolean("mirror.sharing.enabled")
                 ? .milliseconds(values.integer(key("mirror.session.timeout.ms"))) : nil,
             isEnabled: boolean("enabled"), plan: plan,
@@ -96,6 +99,18 @@ struct LinkReader {
     /// nil when the feature is disabled.
     private func interval(_ feature: String) -> Duration? {
         boolean("\(feature).enabled") ? .seconds(values.integer(key("\(feature).interval.seconds"))) : nil
+    }
+
+    private func homeLease(_ mode: LinkSettings.Mode) throws(InvalidSettings) -> Duration? {
+        let key = key("mirror.home.lease.ms")
+        let milliseconds = values.integer(key)
+        guard mode != .compatible, milliseconds != 0 else { return nil }
+        guard milliseconds >= Self.shortestLease else {
+            throw InvalidSettings(problems: [
+                "\(values.place(of: key))\(key)=\(milliseconds) is not allowed: 0, or \(Self.shortestLease) and more"
+            ])
+        }
+        return .milliseconds(milliseconds)
     }
 
     private func rate(_ name: String) -> Int64? {

@@ -33,6 +33,9 @@ package struct LinkSettings: Sendable {
     package var limits: Bandwidth.Limits
     /// With exact mirroring only.
     package var recoveryLimits: RecoveryLimits
+    /// For how long the source may be written without word from the target that the home has not moved; nil when that does
+    /// not matter. With exact mirroring only.
+    package var homeLease: Duration?
     /// How long a process that shares the link may be silent before others have its work; nil when it is not shared.
     package var sessionTimeout: Duration?
     /// A link that is not enabled still emits heartbeats, when those are.

@@ -55,6 +55,12 @@ package enum MirrorSchema {
             "With mode=exact: how many milliseconds of a topic may be lost with its source, as pattern:milliseconds, of "
                 + "which the first that matches counts. What lies behind is read the nearest to its limit first."),
         SettingKey(
+            "mirror.home.lease.ms", .integer(0...3_600_000), default: "0",
+            "With mode=exact: for how many milliseconds topics may be written at the source without word from the target "
+                + "that their home has not moved; a failover that cannot tell the source waits as long. So there are never "
+                + "two homes, and where the mirror or the target does not answer for so long, nobody writes. At least "
+                + "1000; 0: the source is written until it is told."),
+        SettingKey(
             "mirror.sharing.enabled", .boolean, default: "false",
             "Whether processes with this configuration share the link's partitions by load, in a group at the target; "
                 + "otherwise each brings all."),
