@@ -49,12 +49,14 @@ import Testing
 
     /// What one look of the link changes at the target when the source has a quota and `meanwhile` happens as it is read.
     private func changes(
-        _ east: Region, _ west: Region, meanwhile: @escaping @Sendable () async throws -> Void
+        _ east: Region, _ west: Region, unless isOver: () -> Bool = { false },
+        meanwhile: @escaping @Sendable () async throws -> Void
     ) async throws -> [QuotaName: Double?] {
         let kind = ScriptedQuotas(atSource: [rate: 10], meanwhile: meanwhile)
         let follower = Follower(
             kind, every: .seconds(1), settings: try link(east, west), source: east.client, target: west.client)
-        try await follower.follow(LinkHealth(link: "us-east->eu-west", logger: silent), silent)
+        try await follower.follow(
+            LinkHealth(link: "us-east->eu-west", logger: silent), silent, unless: isOver)
         return kind.changes.withLock { $0 }
     }
 
@@ -78,6 +80,20 @@ import Testing
             let changes = try await changes(east, west) { try await reverse.write([rate: [10]]) }
             #expect(changes.isEmpty)
         }
+    }
+
+    @Test func aLookThatOutlastsAFailoverBringsNothing() async throws {
+        try await withRegions { east, west in
+            let haveMoved = Flag()
+            let changes = try await changes(east, west, unless: { haveMoved.isSet }) { haveMoved.set() }
+            #expect(changes.isEmpty)
+        }
+    }
+
+    private final class Flag: Sendable {
+        private let value = Mutex(false)
+        var isSet: Bool { value.withLock { $0 } }
+        func set() { value.withLock { $0 = true } }
     }
 
     @Test func whatIsTheSourcesOwnIsBrought() async throws {

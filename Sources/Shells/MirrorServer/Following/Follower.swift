@@ -71,9 +71,11 @@ struct Follower<Kind: FollowedKind>: LinkFollower {
         return standing.sourceID == nil || standing.sourceID == targetID ? standing.marks : [:]
     }
 
-    func follow(_ health: LinkHealth, _ logger: Logger) async throws {
+    func follow(
+        _ health: LinkHealth, _ logger: Logger, unless isOver: () async throws -> Bool
+    ) async throws {
         do {
-            try await bring(logger)
+            try await bring(logger, unless: isOver)
             health.leavesOut([:], of: Kind.words)
         } catch {
             guard let objection = NotFollowed(error) else { throw error }
@@ -81,8 +83,9 @@ struct Follower<Kind: FollowedKind>: LinkFollower {
         }
     }
 
-    private func bring(_ logger: Logger) async throws {
-        guard let look = try await look() else { return }
+    private func bring(_ logger: Logger, unless isOver: () async throws -> Bool) async throws {
+        // A look waits for a source that is away, and may outlast a failover.
+        guard try await !isOver(), let look = try await look(), try await !isOver() else { return }
         let followed = look.followed
         for (name, present) in followed.drift.sorted(by: { $0.key < $1.key }) {
             let found = present.map { kind.text(of: $0) ?? "another" } ?? "gone"
@@ -132,7 +135,8 @@ protocol LinkFollower: Sendable {
     var interval: Duration { get }
 
     /// One look at both clusters, and what it asks for. What cannot be brought until somebody mends it is told to `health`.
-    func follow(_ health: LinkHealth, _ logger: Logger) async throws
+    /// - Parameter isOver: whether nothing is to be brought any more; asked before and after the look.
+    func follow(_ health: LinkHealth, _ logger: Logger, unless isOver: () async throws -> Bool) async throws
 
     /// What one look would ask for; changes nothing.
     func report() async throws -> FollowReport

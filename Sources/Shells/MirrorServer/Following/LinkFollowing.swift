@@ -45,8 +45,8 @@ struct LinkFollowing: Sendable {
             for follower in followers {
                 group.addTask {
                     await attempts.repeatedly(follower.interval, follower.part) {
-                        guard sharing.hasDuties, try await !homesHaveMoved() else { return }
-                        try await follower.follow(attempts.health, logger)
+                        guard sharing.hasDuties else { return }
+                        try await follower.follow(attempts.health, logger) { try await homesHaveMoved() }
                     }
                 }
             }
