@@ -26,6 +26,12 @@ final class Bell: Sendable {
             do { try await Task.sleep(for: limit) } catch { return }
             self.ring()
         }
+        await wait()
+        timer.cancel()
+    }
+
+    /// Returns at the next ring, or when the task is cancelled.
+    func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
@@ -42,7 +48,6 @@ final class Bell: Sendable {
         } onCancel: {
             self.ring()
         }
-        timer.cancel()
     }
 }
 
@@ -59,5 +64,10 @@ final class Bells: Sendable {
 
     func ring() {
         for bell in bells.withLock({ $0 }) { bell.ring() }
+    }
+
+    /// Rings at every interval, for those who wait for some time to have passed, until the task is cancelled.
+    func ring(every interval: Duration) async {
+        while await Attempts.pause(interval) { ring() }
     }
 }

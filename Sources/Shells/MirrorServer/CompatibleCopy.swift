@@ -41,6 +41,7 @@ struct CompatibleCopy: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await sharing.run(table, course) }
             group.addTask { await pumps(table, store) }
+            group.addTask { await table.changed.ring(every: Attempts.firstPause) }
             group.addTask {
                 await sharing.settled()
                 await attempts.look(every: settings.topicsInterval, settingsEvery: settings.topicSettingsInterval) {

@@ -38,7 +38,7 @@ struct CopyPump: Sendable {
                 if Task.isCancelled { return }
                 health.failed("broker \(broker)", "reading: \(error)")
                 source.forgetPlaces()
-                await bell.wait(atMost: Attempts.firstPause * 5)
+                _ = await Attempts.pause(Attempts.firstPause * 5)
             }
         }
     }
@@ -47,10 +47,10 @@ struct CopyPump: Sendable {
         let unlocated = table.toLocate(broker, now: .now)
         if !unlocated.isEmpty { await locator.locate(unlocated) }
         guard table.underWayInBytes < lanes.bytesUnderWay else {
-            return await bell.wait(atMost: Attempts.firstPause)
+            return await bell.wait()
         }
         let claim = table.claim(broker, lanes: lanes.count, now: .now)
-        guard !claim.positions.isEmpty else { return await bell.wait(atMost: Attempts.firstPause) }
+        guard !claim.positions.isEmpty else { return await bell.wait() }
         let answers: [RawFetch.Partition]
         do {
             answers = try await read(claim)

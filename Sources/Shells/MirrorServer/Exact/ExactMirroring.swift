@@ -33,6 +33,7 @@ struct ExactMirroring: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await sharing.run(table) }
             group.addTask { await pumps(table) }
+            group.addTask { await table.changed.ring(every: Attempts.firstPause) }
             group.addTask { await confirm(table) }
             group.addTask { await keepLedger(ledger, follower, table) }
             group.addTask {

@@ -38,7 +38,7 @@ struct ExactPump: Sendable {
                 if Task.isCancelled { return }
                 health.failed("broker \(broker)", "reading: \(error)")
                 source.forgetPlaces()
-                await bell.wait(atMost: Attempts.firstPause * 5)
+                _ = await Attempts.pause(Attempts.firstPause * 5)
             }
         }
     }
@@ -49,10 +49,10 @@ struct ExactPump: Sendable {
         let preparations = table.preparations(broker, now: .now)
         if !preparations.isEmpty { await send(preparations) }
         guard table.underWayInBytes < lanes.bytesUnderWay else {
-            return await bell.wait(atMost: Attempts.firstPause)
+            return await bell.wait()
         }
         let claim = table.claim(broker, lanes: lanes.count, now: .now)
-        guard !claim.positions.isEmpty else { return await bell.wait(atMost: Attempts.firstPause) }
+        guard !claim.positions.isEmpty else { return await bell.wait() }
         let answers: [RawFetch.Partition]
         do {
             answers = try await read(claim)
