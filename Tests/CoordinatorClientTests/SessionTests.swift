@@ -173,7 +173,8 @@ import ZooKeeperProtocol
         try await dead.start()
         var settings = try CoordinatorSettings(connect: "127.0.0.1:\(dead.port)")
         try await dead.stop()
-        settings.connectionTimeout = .seconds(3)
+        // Simulations beside it may keep all threads for seconds, and the first attempt from being made.
+        settings.connectionTimeout = .seconds(20)
         let session = CoordinatorSession(
             settings, on: ScriptedCoordinator.group, logger: silentLogger, events: { _ in })
         let error = await #expect(throws: CoordinatorError.self) { try await session.start() }
