@@ -32,7 +32,7 @@ struct HomeLeasing: Sendable {
         guard changesTopics else { return outcome }
         let wanted: Set<String> =
             settings.homeLease == nil ? [] : mirrored.filter { sources[$0]?.standing.state == .ordinary }
-        for topic in outcome.leased.subtracting(wanted).sorted() where sources[topic]?.standing.state == .ordinary {
+        for topic in try await releasable(outcome.leased.subtracting(wanted), sources) {
             try await source.alterConfiguration(of: .topic(topic), [HomeLease.linkKey: nil])
             outcome.leased.remove(topic)
             logger.info("\(settings.name): \(topic) needs no lease any more")
@@ -52,6 +52,17 @@ struct HomeLeasing: Sendable {
             }
         }
         return outcome
+    }
+
+    /// Those of topics whose homes may do without a lease from now on. While the target makes a topic its own, or has, a
+    /// failover may wait for the lease of an old home that it does not reach.
+    private func releasable(_ topics: Set<String>, _ sources: [String: StandingTopic]) async throws -> [String] {
+        guard !topics.isEmpty else { return [] }
+        let mirrors = try await target.standing(try await target.topics(topics.sorted()))
+        return topics.sorted().filter { topic in
+            sources[topic]?.standing.state == .ordinary
+                && mirrors[topic]?.standing.isMirror(of: settings.name) ?? true
+        }
     }
 
     private func isOurs(_ topic: StandingTopic) -> Bool { topic.settings[HomeLease.linkKey] == settings.name }
