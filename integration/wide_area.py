@@ -11,6 +11,7 @@ What finds too much waiting for the wire is dropped, as by a router.
 import argparse
 import collections
 import contextlib
+import errno
 import fcntl
 import os
 import pathlib
@@ -85,6 +86,15 @@ def _open(name):
     return device
 
 
+def _write(device, packet):
+    try:
+        os.write(device, packet)
+    except OSError as error:
+        # That end is not up yet, and the kernel of the other one greets it already: nobody hears.
+        if error.errno != errno.EIO:
+            raise
+
+
 def _carry(devices, delay, bytes_per_second):
     """Carries packets both ways, for ever."""
     ways = {device: _Way(delay, bytes_per_second) for device in devices}
@@ -107,7 +117,7 @@ def _carry(devices, delay, bytes_per_second):
                     time.sleep(0.01)
                     break
             for packet in way.due(now):
-                os.write(other[device], packet)
+                _write(other[device], packet)
 
 
 def main():
