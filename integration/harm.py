@@ -5,8 +5,6 @@ What is down or stopped is never more than what the choice says: a fault takes i
 gives them back well.
 """
 
-import os
-import signal
 
 from martlet import eventually
 
@@ -57,11 +55,11 @@ class Paused(Fault):
 
     def begin(self):
         for victim in self.victims:
-            os.kill(victim.process.pid, signal.SIGSTOP)
+            victim.freeze()
 
     def end(self):
         for victim in self.victims:
-            os.kill(victim.process.pid, signal.SIGCONT)
+            victim.thaw()
 
 
 class Lonely(Fault):

@@ -84,7 +84,6 @@ def test_writing_rests_while_nobody_vouches_for_the_home(stage, topic):
         load.wait_for(1000)
         mirror.kill()
         time.sleep(3)
-        count = load.count
         mirror.start()
         load.wait_for(1000)
         load.end()

@@ -1,7 +1,6 @@
 """Several martlet-mirror processes with one configuration: they share a link by load, and take over from each other."""
 
 import re
-import signal
 import time
 
 import pytest
@@ -133,11 +132,11 @@ def test_processes_share_by_load_and_take_over(stage, topic, mode):
 
     # One is stopped beyond its session. When it goes on nobody brings what another brings.
     frozen, last = others
-    frozen.process.process.send_signal(signal.SIGSTOP)
+    frozen.process.freeze()
     try:
         await_takeover(others, parts, [last])
     finally:
-        frozen.process.process.send_signal(signal.SIGCONT)
+        frozen.process.thaw()
     eventually(lambda: frozen.figure("members") == 2 and brought(others), "it has a part again")
     world.assert_all_arrived()
     for one in others:

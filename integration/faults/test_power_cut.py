@@ -1,7 +1,5 @@
 """A machine of a cluster loses power: what its broker wrote and did not sync is gone when it comes back."""
 
-import os
-import signal
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -21,7 +19,7 @@ def cluster_settings():
 def kill_at_once(cluster):
     """Ends all brokers before one can tell the tree of another's death."""
     for broker in cluster.brokers:
-        os.kill(broker.process.pid, signal.SIGSTOP)
+        broker.freeze()
     cluster.kill()
 
 
