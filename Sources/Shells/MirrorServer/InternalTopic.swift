@@ -8,6 +8,9 @@ import WireCoding
 
 /// A topic that the mirror itself writes: one partition, of which the latest record of each key stays.
 final class InternalTopic: Sendable {
+    /// The brokers' own topic in which groups are kept.
+    static let ofGroups = "__consumer_offsets"
+
     private let cluster: KafkaClient
     private let partition: TopicPartition
     private let replicas: Int16?

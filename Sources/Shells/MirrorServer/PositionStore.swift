@@ -6,8 +6,6 @@ import Mirroring
 
 /// Keeps the positions of one link at its target, as offsets that a group of the mirror's own has committed.
 struct PositionStore: Sendable {
-    private static let offsetsTopic = "__consumer_offsets"
-
     let target: KafkaClient
     let group: String
     let table: PartitionTable
@@ -16,7 +14,7 @@ struct PositionStore: Sendable {
     func load() async throws -> [TopicPartition: MirroredPosition] {
         let administrator = Administrator(target)
         // Asking a cluster where no group ever committed would make it create its topic first, and take a second.
-        if try await administrator.topics([Self.offsetsTopic]).isEmpty { return [:] }
+        if try await administrator.topics([InternalTopic.ofGroups]).isEmpty { return [:] }
         return try await administrator.committedOffsets(of: group).compactMapValues {
             MirroredPosition(committedOffset: $0.offset, metadata: $0.metadata)
         }

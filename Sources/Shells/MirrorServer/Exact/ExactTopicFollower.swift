@@ -65,9 +65,8 @@ final class ExactTopicFollower: Sendable {
                 mirrored[name] = present[name]
                 if let needed { changes.append(change(for: name, topic.id, needed)) }
             case .fence(let homeEpoch):
-                var fence = Administrator.MirrorChange(.fence, name, homeEpoch: homeEpoch)
+                var fence = Administrator.MirrorChange.fence(name, homeEpoch: homeEpoch, newHome: clusters.targetID)
                 fence.topicID = targets[name]?.id ?? .zero
-                fence.sourceClusterID = clusters.targetID
                 fences.append(fence)
             case .leave: break
             case .blocked(let reason): leftOut["topic \(name)"] = reason
@@ -78,10 +77,12 @@ final class ExactTopicFollower: Sendable {
             leftOut.merge(try await fenceSource(fences)) { $1 }
             leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
         }
-        // Topics that are not the link's any more may have leases still; all are looked at only now and then.
-        let leasable =
-            comparesSettings && changesTopics
-            ? try await source.standing(all.filter { !settings.plan.policy.isInternal($0.key) }) : sources
+        // Topics that are not the link's any more may have leases still; they are looked at only now and then.
+        var leasable = sources
+        if comparesSettings, changesTopics {
+            let others = all.filter { present[$0.key] == nil && !settings.plan.policy.isInternal($0.key) }
+            leasable.merge(try await source.standing(others)) { $1 }
+        }
         let leases = try await HomeLeasing(settings: settings, source: source, target: target, logger: logger)
             .follow(Set(mirrored.keys), sources: leasable, targets: targets, changesTopics: changesTopics)
         leftOut.merge(leases.faults) { $1 }

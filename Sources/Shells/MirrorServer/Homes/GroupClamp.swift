@@ -4,7 +4,6 @@ import MartletClient
 /// Sets groups back to where partitions are cut, so that nobody goes on behind what is dropped: what will stand there is
 /// something else.
 struct GroupClamp: Sendable {
-    private static let offsetsTopic = "__consumer_offsets"
     private static let pause = Duration.milliseconds(100)
     private static let patience = Duration.seconds(30)
 
@@ -28,7 +27,7 @@ struct GroupClamp: Sendable {
             if let before, try await coordinators() == before { return groups }
             guard ContinuousClock.now < deadline else {
                 throw UnfinishedMove(
-                    "groups have no coordinators: not all partitions of \(Self.offsetsTopic) have a leader; run it again to "
+                    "groups have no coordinators: not all partitions of \(InternalTopic.ofGroups) have a leader; run it again to "
                         + "go on")
             }
             try await Task.sleep(for: Self.pause)
@@ -37,7 +36,7 @@ struct GroupClamp: Sendable {
 
     /// The leader epoch of each partition that groups are in, as its leader itself knows it; nil while any has none.
     private func coordinators() async throws -> [TopicPartition: LeaderEpoch]? {
-        let topics = try await cluster.topics([Self.offsetsTopic])
+        let topics = try await cluster.topics([InternalTopic.ofGroups])
         let partitions = [TopicPartition](of: topics.values.map { ($0.name, Int32($0.partitions.count)) })
         let standings = try await cluster.describeMirrors(partitions)
         return standings.count == partitions.count ? standings.mapValues(\.leaderEpoch) : nil

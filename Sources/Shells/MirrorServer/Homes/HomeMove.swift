@@ -161,10 +161,9 @@ package struct HomeMove: Sendable {
         let targetID = try await target.describeCluster().clusterID ?? ""
         let changes = topics.map { topic in
             let isDone = topic.standing.state == .ordinary
-            var change = Administrator.MirrorChange(
-                .fence, topic.name, homeEpoch: isDone ? topic.standing.homeEpoch : topic.standing.homeEpoch + 1)
-            change.sourceClusterID = targetID
-            return change
+            return Administrator.MirrorChange.fence(
+                topic.name, homeEpoch: isDone ? topic.standing.homeEpoch : topic.standing.homeEpoch + 1,
+                newHome: targetID)
         }
         try await source.require(changes, link: link)
     }
@@ -216,9 +215,7 @@ package struct HomeMove: Sendable {
         do {
             let targetID = try await target.describeCluster().clusterID ?? ""
             let changes = done.map { name, topic in
-                var change = Administrator.MirrorChange(.fence, name, homeEpoch: topic.homeEpoch)
-                change.sourceClusterID = targetID
-                return change
+                Administrator.MirrorChange.fence(name, homeEpoch: topic.homeEpoch, newHome: targetID)
             }
             try await source.require(changes, link: link)
             report.isSourceFenced = true

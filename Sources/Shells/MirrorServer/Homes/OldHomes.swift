@@ -74,11 +74,8 @@ final class OldHomes: Sendable {
     }
 
     private func close(_ names: [String]) async throws {
-        let changes = names.compactMap { name -> Administrator.MirrorChange? in
-            guard let topic = topics[name] else { return nil }
-            var change = Administrator.MirrorChange(.fence, name, homeEpoch: topic.homeEpoch)
-            change.sourceClusterID = targetID
-            return change
+        let changes = names.compactMap { name in
+            topics[name].map { Administrator.MirrorChange.fence(name, homeEpoch: $0.homeEpoch, newHome: targetID) }
         }
         try await source.require(changes, link: link)
         // The tree knows it; leaders that cannot reach it do not.

@@ -124,6 +124,18 @@ extension Administrator {
     }
 }
 
+extension Administrator.MirrorChange {
+    /// Lets nobody write a topic at its old home.
+    /// - Parameters:
+    ///   - homeEpoch: of the new home.
+    ///   - cluster: the id of the cluster where that is.
+    static func fence(_ topic: String, homeEpoch: Int32, newHome cluster: String) -> Self {
+        var change = Self(.fence, topic, homeEpoch: homeEpoch)
+        change.sourceClusterID = cluster
+        return change
+    }
+}
+
 extension [TopicPartition] {
     /// All partitions of topics, in order.
     init(of topics: [(name: String, partitions: Int32)]) {

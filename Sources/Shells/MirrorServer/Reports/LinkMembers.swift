@@ -9,7 +9,7 @@ enum LinkMembers {
     static func all(of link: String, at target: KafkaClient) async throws -> [LinkStatusReport.Member] {
         let administrator = Administrator(target)
         // Asking a cluster without groups would make it create its topic of them.
-        if try await administrator.topics(["__consumer_offsets"]).isEmpty { return [] }
+        if try await administrator.topics([InternalTopic.ofGroups]).isEmpty { return [] }
         let group = try await administrator.describeGroup(LinkGroup.name(of: link))
         return try group.members.map { member in
             let share = member.memberAssignment.readableBytes == 0 ? nil : try WorkShare(member.memberAssignment)

@@ -181,7 +181,7 @@ final class LinkSharing: Sendable {
     private func standAloneWhereNobodyWas() async {
         guard mayStandAlone else { return }
         do {
-            guard try await Administrator(target).topics(["__consumer_offsets"]).isEmpty else { return }
+            guard try await Administrator(target).topics([InternalTopic.ofGroups]).isEmpty else { return }
         } catch {
             logger.debug("\(link): \(error)")
             return
