@@ -137,7 +137,7 @@ let layers: [(layer: String, modules: [Module])] = [
                 ],
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(
-                name: "CoordinatorClient", uses: ["WireCoding", "ZooKeeperProtocol", "Security", "Transport"],
+                name: "CoordinatorClient", uses: ["Seams", "WireCoding", "ZooKeeperProtocol", "Security", "Transport"],
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(
                 name: "CoordinatorServer",
@@ -157,10 +157,9 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "MirrorServer",
                 uses: [
-                    "CYAML", "ClusterModel", "WireCoding", "Records", "Security", "Controller", "Mirroring", "Settings",
-                    "Telemetry",
-                    "MartletClient", "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions",
-                    "KafkaProtocolAdmin", "KafkaProtocolClusters",
+                    "CYAML", "Seams", "ClusterModel", "WireCoding", "Records", "Security", "Controller", "Mirroring",
+                    "Settings", "Telemetry", "MartletClient", "KafkaProtocol", "KafkaProtocolGroups",
+                    "KafkaProtocolTransactions", "KafkaProtocolAdmin", "KafkaProtocolClusters",
                 ],
                 libraries: [nioCore, logging], tests: true, testUses: ["CoordinatorServer", "BrokerServer"],
                 testLibraries: [nioPosix]),

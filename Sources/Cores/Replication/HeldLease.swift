@@ -9,6 +9,8 @@ package struct HeldLease: Sendable {
     package let link: String
     /// When the lease ends that was granted last; nil before one was.
     package private(set) var end: Instant?
+    /// Whether clients were refused because it has run out, and nobody was told since that it is renewed.
+    package var isMissed = false
 
     package init(_ link: String) { self.link = link }
 

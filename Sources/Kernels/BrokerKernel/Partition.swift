@@ -28,8 +28,6 @@ package final class Partition {
     var leaseLink: String?
     /// nil where no link has to, and unless this broker leads.
     package internal(set) var lease: HeldLease?
-    /// Whether clients were refused because the lease has run out, and nobody was told that it is renewed.
-    var isLeaseMissed = false
     /// Where the log was cut when the topic's home moved last.
     var cut: MirrorCuts.Cut?
     /// Of a mirror topic: where the log of its source begins, as far as it was told.

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Seams
 import Transport
 import WireCoding
 import ZooKeeperProtocol
@@ -235,8 +236,4 @@ extension CoordinatorSession {
         }
         return nil
     }
-}
-
-extension Duration {
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

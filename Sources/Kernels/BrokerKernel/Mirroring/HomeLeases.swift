@@ -13,7 +13,6 @@ extension BrokerKernel {
     mutating func takeLease(_ partition: Partition) {
         guard partition.isLeader, let link = partition.leaseLink else {
             partition.lease = nil
-            partition.isLeaseMissed = false
             return
         }
         if partition.lease?.link != link { partition.lease = HeldLease(link) }
@@ -22,8 +21,8 @@ extension BrokerKernel {
     /// Why clients may not write now, and what to do; nil when they may.
     mutating func leaseObjection(to partition: Partition) -> String? {
         guard let lease = partition.lease, !lease.isHeld(at: now) else { return nil }
-        if !partition.isLeaseMissed, lease.end != nil {
-            partition.isLeaseMissed = true
+        if !lease.isMissed, lease.end != nil {
+            partition.lease?.isMissed = true
             perform(
                 .report(
                     "link \(lease.link) does not say any more that the home of \(partition.name) is here: clients cannot "
@@ -41,8 +40,8 @@ extension BrokerKernel {
         else { return }
         let moment = Instant(nanoseconds: body.moment, unixMilliseconds: now.unixMilliseconds)
         partition.lease?.renew(since: moment, for: .milliseconds(body.leaseMs))
-        if partition.isLeaseMissed, partition.lease?.isHeld(at: now) ?? false {
-            partition.isLeaseMissed = false
+        if let lease = partition.lease, lease.isMissed, lease.isHeld(at: now) {
+            partition.lease?.isMissed = false
             perform(.note("link \(link) says again that the home of \(partition.name) is here: clients may write"))
         }
     }

@@ -1,4 +1,5 @@
 import CoordinatorKernel
+import Seams
 import Security
 
 /// All a coordinator is told before it starts.

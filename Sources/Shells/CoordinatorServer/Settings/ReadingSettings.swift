@@ -1,4 +1,5 @@
 import CoordinatorKernel
+import Seams
 import Security
 import Settings
 
@@ -319,11 +320,6 @@ extension CoordinatorSettings {
             }
         }
     }
-}
-
-extension Duration {
-    /// Whole milliseconds, rounded down.
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }
 
 extension String {

@@ -2,6 +2,7 @@ import ClusterModel
 import Controller
 import MartletClient
 import Mirroring
+import Seams
 
 extension Drill {
     private static let copiesAtOnce = 8

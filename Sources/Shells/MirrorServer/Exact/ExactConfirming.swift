@@ -4,6 +4,7 @@ import KafkaProtocol
 import KafkaProtocolClusters
 import MartletClient
 import Mirroring
+import Seams
 
 /// Tells one broker of the source how far the target has committed what that broker leads of synchronous topics, as soon
 /// as the target says so, for its answers to acks=all wait for that; and of leased topics, that the target says that the

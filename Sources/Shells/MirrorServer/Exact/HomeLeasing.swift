@@ -2,6 +2,7 @@ import Controller
 import Logging
 import MartletClient
 import Mirroring
+import Seams
 
 /// Begins and ends leases of the homes of a link's topics, as the link's settings have it.
 ///
@@ -87,9 +88,4 @@ struct HomeLeasing: Sendable {
         }
         return ready
     }
-}
-
-extension Duration {
-    /// Whole milliseconds.
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

@@ -3,6 +3,7 @@ import Controller
 import KafkaProtocol
 import MartletClient
 import Mirroring
+import Seams
 
 /// Moves the home of a link's topics to its target: planned, so that nothing is lost, or because the source is lost.
 ///
