@@ -103,6 +103,27 @@ extension Administrator {
         return found
     }
 
+    /// Offsets of those of partitions that have a leader which answers; the others are absent.
+    package func offsets(
+        _ question: OffsetQuestion, ofThoseLedOf partitions: [TopicPartition]
+    ) async throws -> [TopicPartition: FoundOffset] {
+        var found: [TopicPartition: FoundOffset] = [:]
+        for (leader, partitions) in try await byLeader(partitions).led {
+            do {
+                let answer = try await client.send(
+                    Self.listOffsets(question, partitions, readsCommitted: false), to: .broker(leader))
+                for topic in answer.topics {
+                    for entry in topic.partitions where entry.errorCode == 0 {
+                        found[TopicPartition(topic: topic.name, partition: entry.partitionIndex)] = FoundOffset(entry)
+                    }
+                }
+            } catch let fault as ClientFault where fault.isRetriable {
+                client.logger.debug("broker \(leader) does not tell offsets of what it leads: \(fault)")
+            }
+        }
+        return found
+    }
+
     private func describe(
         _ partitions: [TopicPartition], at leader: BrokerID
     ) async throws -> [(TopicPartition, DescribedPartition)] {

@@ -262,6 +262,12 @@ public struct Administrator: Sendable {
         package var offset: Offset
         package var timestamp: Int64
         package var leaderEpoch: LeaderEpoch
+
+        init(_ told: ListOffsetsResponse.ListOffsetsPartitionResponse) {
+            offset = told.offset
+            timestamp = told.timestamp
+            leaderEpoch = told.leaderEpoch
+        }
     }
 
     /// Offsets of partitions, one request per leader. `readsCommitted` makes latest the last stable offset.
@@ -283,8 +289,7 @@ public struct Administrator: Sendable {
                     for entry in topic.partitions {
                         let partition = TopicPartition(topic: topic.name, partition: entry.partitionIndex)
                         try ClientFault.check(entry.errorCode, "\(partition)")
-                        found[partition] = FoundOffset(
-                            offset: entry.offset, timestamp: entry.timestamp, leaderEpoch: entry.leaderEpoch)
+                        found[partition] = FoundOffset(entry)
                     }
                 }
             }
@@ -292,7 +297,7 @@ public struct Administrator: Sendable {
         }
     }
 
-    private static func listOffsets(
+    static func listOffsets(
         _ question: OffsetQuestion, _ partitions: [TopicPartition], readsCommitted: Bool
     ) -> ListOffsetsRequest {
         var request = ListOffsetsRequest()

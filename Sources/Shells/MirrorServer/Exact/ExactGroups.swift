@@ -83,7 +83,7 @@ final class ExactGroups: Sendable {
     private func bring(
         _ group: String, _ offsets: [TopicPartition: Offset], _ mirrors: [TopicPartition: ClosedRange<Offset>]
     ) async throws {
-        guard ["Empty", "Dead", ""].contains(try await target.describeGroup(group).groupState) else { return }
+        guard try await target.isAtRest(group) else { return }
         let present = try await target.committedOffsets(of: group)
         let before = seen.withLock { $0.offsets[group] ?? [:] }
         var changes: [TopicPartition: Offset] = [:]

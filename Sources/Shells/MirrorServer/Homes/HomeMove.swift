@@ -21,6 +21,7 @@ package struct HomeMove: Sendable {
     private typealias MovedTopic = (name: String, partitions: Int32, standing: MirrorStanding)
 
     private static let pause = Duration.milliseconds(50)
+    private static let patienceWithLeaders = Duration.seconds(1)
 
     let ends: LinkEnds
     let kind: Kind
@@ -48,36 +49,54 @@ package struct HomeMove: Sendable {
                 partitions: topic.partitions, homeEpoch: topic.standing.homeEpoch,
                 isDone: topic.standing.state == .ordinary)
         }
-        let open: [(name: String, partitions: Int32)] = topics.filter { $0.standing.state != .ordinary }
-            .map { ($0.name, $0.partitions) }
-        let partitions = [TopicPartition](of: open)
+        let open = Set(topics.filter { $0.standing.state != .ordinary }.map(\.name))
+        let moved = topics.map(\.name).filter { !open.contains($0) }
+        let partitions = [TopicPartition](of: topics.map { ($0.name, $0.partitions) })
         // While the target is being promoted, for a lost source takes its time to be found lost.
-        async let asked = SourceStanding.ask(source, partitions)
+        async let asked = SourceStanding.ask(source, partitions, moved: moved)
         let mirrors = try await target.describeMirrors(partitions)
+        var markers: [TopicPartition: Int] = [:]
+        var last: SourceStanding?
         if !isRehearsal {
             if kind == .planned {
                 if !open.isEmpty { try checkThatLinkWorks() }
                 let current = try await inStep(topics, selection)
                 // What is being promoted already had everything when that began.
-                try await closeSource(current, current.filter { $0.standing.state == .mirroring }.map(\.name))
+                let closing = current.filter { $0.standing.state == .mirroring }.map(\.name)
+                report.groupFaults = try await closeSource(current, closing)
             }
             // The mirror may have brought more partitions meanwhile.
-            let names = Set(open.map(\.name))
-            let grown = try await ends.topics(selection).filter { names.contains($0.name) }
-            try await promote(grown, &report)
-            if kind == .failover { await tellSource(&report) } else { report.isSourceFenced = true }
+            let grown = try await ends.topics(selection).filter { open.contains($0.name) }
+            markers = try await promote(grown, &report)
+            if kind == .failover {
+                last = await closeLostSource(partitions, open, mirrors, &report)
+            } else {
+                report.isSourceFenced = true
+            }
         }
-        let standing = await asked
-        report.sourceFault = report.sourceFault ?? standing.fault
-        for partition in partitions { compare(partition, standing, mirrors[partition], &report) }
+        let first = await asked
+        report.sourceFault = report.sourceFault ?? first.fault
+        for partition in partitions {
+            guard let mirror = mirrors[partition] else {
+                report.topics[partition.topic]?.tellLost(nil, nil)
+                continue
+            }
+            let standing = last ?? first
+            if open.contains(partition.topic) {
+                compare(partition, standing, mirror, markers[partition] ?? 0, &report)
+            } else {
+                compareMoved(partition, standing, mirror, &report)
+            }
+        }
         report.seconds = (ContinuousClock.now - begun) / .seconds(1)
         return report
     }
 
-    private func promote(_ topics: [MovedTopic], _ report: inout MoveReport) async throws {
+    /// - Returns: how many transactions were aborted in partitions.
+    private func promote(_ topics: [MovedTopic], _ report: inout MoveReport) async throws -> [TopicPartition: Int] {
         let oldHomes = try await oldHomes(of: topics)
         async let _ = oldHomes.close()
-        try await Promotion(target: target, link: link, waitingAtMost: limit, oldHomes: oldHomes)
+        return try await Promotion(target: target, link: link, waitingAtMost: limit, oldHomes: oldHomes)
             .run(topics.map { ($0.name, $0.partitions) }, &report)
     }
 
@@ -95,19 +114,38 @@ package struct HomeMove: Sendable {
 
     // MARK: What may be lost
 
+    /// - Parameter markers: how many transactions this move has aborted in the partition; each has taken an offset that
+    ///   stands for something else at the source.
     private func compare(
-        _ partition: TopicPartition, _ source: SourceStanding, _ mirror: Administrator.DescribedPartition?,
+        _ partition: TopicPartition, _ source: SourceStanding, _ mirror: Administrator.DescribedPartition,
+        _ markers: Int, _ report: inout MoveReport
+    ) {
+        let cuts = report.topics[partition.topic]?.cuts ?? []
+        let reached = cuts.isEmpty ? mirror.highWatermark : cuts[Int(partition.partition)] - Int64(markers)
+        let lost = source.lag(of: partition, behind: mirror, from: reached)
+        report.topics[partition.topic]?.tellLost(lost.records, lost.milliseconds)
+        report.topics[partition.topic]?.lastTimestamp.raise(mirror.maxTimestamp)
+        if report.isRehearsal {
+            report.topics[partition.topic]?.abortedTransactions += mirror.openTransactions.count
+        }
+    }
+
+    /// The same of a topic whose home has moved before, perhaps by a run that was killed before it told of it: the cuts are
+    /// known still, and clients have written behind them since.
+    private func compareMoved(
+        _ partition: TopicPartition, _ source: SourceStanding, _ mirror: Administrator.DescribedPartition,
         _ report: inout MoveReport
     ) {
-        var lost: (records: Int64?, milliseconds: Int64?) = (nil, nil)
-        if let mirror {
-            let cuts = report.topics[partition.topic]?.cuts ?? []
-            let reached = cuts.isEmpty ? mirror.highWatermark : cuts[Int(partition.partition)]
-            lost = source.lag(of: partition, behind: mirror, from: reached)
+        report.topics[partition.topic]?.lastTimestamp = nil
+        guard mirror.cutOffset >= 0 else {
+            report.topics[partition.topic]?.tellLost(nil, nil)
+            return
         }
-        report.topics[partition.topic]?.recordsPossiblyLost.add(lost.records)
-        report.topics[partition.topic]?.millisecondsPossiblyLost.raise(lost.milliseconds)
-        report.topics[partition.topic]?.lastTimestamp.raise(mirror?.maxTimestamp)
+        if partition.partition == Int32(report.topics[partition.topic]?.cuts.count ?? 0) {
+            report.topics[partition.topic]?.cuts.append(mirror.cutOffset)
+        }
+        let records = source.missing(partition, from: mirror.cutOffset)
+        report.topics[partition.topic]?.tellLost(records, records == 0 ? 0 : nil)
     }
 
     // MARK: Planned
@@ -147,10 +185,11 @@ package struct HomeMove: Sendable {
 
     /// Lets nobody write at the source any more, and waits until the mirror has brought what is there. When that does not
     /// succeed the source is opened again.
-    private func closeSource(_ topics: [MovedTopic], _ open: [String]) async throws {
+    /// - Returns: groups that cannot go on at the target where they were, with why.
+    private func closeSource(_ topics: [MovedTopic], _ open: [String]) async throws -> [String: String] {
         do {
             try await fence(topics)
-            try await awaitTheRest(open)
+            return try await GroupHandover(ends: ends).bring(try await awaitTheRest(open))
         } catch {
             try await unfence(open)
             throw UnfinishedMove("\(error); \(ends.settings.source) is open for writing again")
@@ -170,14 +209,17 @@ package struct HomeMove: Sendable {
     }
 
     /// The mirror brings what the source still has.
-    private func awaitTheRest(_ topics: [String]) async throws {
+    /// - Returns: what the target then has.
+    private func awaitTheRest(_ topics: [String]) async throws -> [TopicPartition: ClosedRange<Offset>] {
         let shapes = try await source.topics(topics)
         let partitions = [TopicPartition](
             of: shapes.values.sorted { $0.name < $1.name }.map { ($0.name, Int32($0.partitions.count)) })
         let deadline = ContinuousClock.now + limit
         while true {
-            let missing = try await missing(partitions)
-            if missing.isEmpty { return }
+            let sources = try await source.describeMirrors(partitions)
+            let targets = try await target.describeMirrors(partitions)
+            let missing = partitions.filter { !Self.isComplete(source: sources[$0], target: targets[$0]) }
+            if missing.isEmpty { return targets.mapValues { $0.logStart...max($0.logStart, $0.highWatermark) } }
             guard ContinuousClock.now < deadline else {
                 throw UnfinishedMove("the mirror has not brought all of \(missing.inWords) in time")
             }
@@ -185,14 +227,12 @@ package struct HomeMove: Sendable {
         }
     }
 
-    /// Partitions of the source whose ends at both sides are not the same and committed, or that can still be written.
-    private func missing(_ partitions: [TopicPartition]) async throws -> [TopicPartition] {
-        let sources = try await source.describeMirrors(partitions)
-        let targets = try await target.describeMirrors(partitions)
-        return partitions.filter { partition in
-            guard let source = sources[partition], let target = targets[partition] else { return true }
-            return !TopicPromotion.isComplete(source: PartitionStanding(source), target: PartitionStanding(target))
-        }
+    /// Whether the ends at both sides are the same and committed, and the source cannot be written any more.
+    private static func isComplete(
+        source: Administrator.DescribedPartition?, target: Administrator.DescribedPartition?
+    ) -> Bool {
+        guard let source, let target else { return false }
+        return TopicPromotion.isComplete(source: PartitionStanding(source), target: PartitionStanding(target))
     }
 
     /// Opens the source again for topics that nobody has begun to promote.
@@ -210,18 +250,50 @@ package struct HomeMove: Sendable {
 
     // MARK: The lost source
 
-    /// The old home must not be written when it returns. When it cannot be told now, the mirror tells it then.
-    private func tellSource(_ report: inout MoveReport) async {
-        let done = report.topics.filter { $0.value.isDone }.sorted { $0.key < $1.key }
+    /// Lets nobody write at the old home, where it can be told, and groups go on where they were there.
+    /// - Returns: how far it had come in the end; nil when it could not be told.
+    private func closeLostSource(
+        _ partitions: [TopicPartition], _ open: Set<String>,
+        _ mirrors: [TopicPartition: Administrator.DescribedPartition], _ report: inout MoveReport
+    ) async -> SourceStanding? {
         do {
-            let targetID = try await target.describeCluster().clusterID ?? ""
-            let changes = done.map { name, topic in
-                Administrator.MirrorChange.fence(name, homeEpoch: topic.homeEpoch, newHome: targetID)
+            try await tellSource(&report)
+            try await awaitFence(of: partitions.filter { report.topics[$0.topic]?.isDone ?? false })
+            var readable: [TopicPartition: ClosedRange<Offset>] = [:]
+            for (partition, mirror) in mirrors where open.contains(partition.topic) {
+                guard let topic = report.topics[partition.topic], topic.isDone,
+                    topic.cuts.indices.contains(Int(partition.partition))
+                else { continue }
+                readable[partition] = mirror.logStart...max(mirror.logStart, topic.cuts[Int(partition.partition)])
             }
-            try await source.require(changes, link: link)
-            report.isSourceFenced = true
+            report.groupFaults.merge(try await GroupHandover(ends: ends).bring(readable)) { $1 }
+            let moved = Set(partitions.map(\.topic)).subtracting(open)
+            let standing = await SourceStanding.ask(source, partitions, moved: moved.sorted())
+            return standing.fault == nil ? standing : nil
         } catch {
             report.sourceFault = "\(error)"
+            return nil
+        }
+    }
+
+    /// The old home must not be written when it returns. When it cannot be told now, the mirror tells it then.
+    private func tellSource(_ report: inout MoveReport) async throws {
+        let done = report.topics.filter { $0.value.isDone }.sorted { $0.key < $1.key }
+        let targetID = try await target.describeCluster().clusterID ?? ""
+        let changes = done.map { name, topic in
+            Administrator.MirrorChange.fence(name, homeEpoch: topic.homeEpoch, newHome: targetID)
+        }
+        try await source.require(changes, link: link)
+        report.isSourceFenced = true
+    }
+
+    /// Leaders hear of it from the tree. Those that do not answer are not waited for.
+    private func awaitFence(of partitions: [TopicPartition]) async throws {
+        let deadline = ContinuousClock.now + Self.patienceWithLeaders
+        while ContinuousClock.now < deadline {
+            let standings = try await source.describeMirrors(partitions)
+            if standings.values.allSatisfy({ $0.state != .ordinary }) { return }
+            try await Task.sleep(for: Self.pause)
         }
     }
 }

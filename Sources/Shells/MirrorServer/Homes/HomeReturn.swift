@@ -21,20 +21,63 @@ package struct HomeReturn: Sendable {
     private var source: Administrator { Administrator(ends.source) }
     private var target: Administrator { Administrator(ends.target) }
 
-    /// Returns the topics that are fenced at the target, all or those selected, and tells what became of each.
+    /// Returns the topics whose home has moved from the target to the source, all or those selected, and tells what became
+    /// of each. Those that the target has not been told of are fenced there first.
     /// - Parameter isRehearsal: changes nothing and tells what would be dropped.
     package func run(_ selection: NameSelection?, isRehearsal: Bool) async throws -> ReturnReport {
         var report = ReturnReport(link: ends.settings.name, isRehearsal: isRehearsal)
         let sourceID = try await source.describeCluster().clusterID ?? ""
+        let targetID = try await target.describeCluster().clusterID ?? ""
         let present = try await target.topics().filter { selection?.contains($0.key) ?? true }
-        let fenced = try await target.standing(present).filter {
-            $0.value.standing.state == .fenced && $0.value.standing.sourceClusterID == sourceID
+        var standings = try await target.standing(present)
+        let homes = try await source.standing(try await source.topics(standings.keys.sorted()))
+        let untold = standings.filter { Self.isUntold($0.value, homes[$0.key], targetID) }.keys.sorted()
+        if !isRehearsal, !untold.isEmpty {
+            try await fence(untold, homes, sourceID)
+            standings.merge(try await target.standing(present.filter { untold.contains($0.key) })) { $1 }
         }
-        let homes = try await source.standing(try await source.topics(fenced.keys.sorted()))
-        for (name, topic) in fenced.sorted(by: { $0.key < $1.key }) {
-            report.topics[name] = try await bring(name, topic, homes[name], sourceID, isRehearsal: isRehearsal)
+        for (name, topic) in standings.sorted(by: { $0.key < $1.key }) {
+            if isRehearsal, untold.contains(name) {
+                report.topics[name] = ReturnReport.Topic(
+                    fault: "\(ends.settings.target) does not know yet that its home has moved, and may be writing it: "
+                        + "without --dry-run it is told first, or by the mirror of the link from it when that runs")
+            } else if topic.standing.state == .fenced, topic.standing.sourceClusterID == sourceID {
+                report.topics[name] = try await tryToBring(
+                    name, topic, homes[name], sourceID, isRehearsal: isRehearsal)
+            }
         }
         return report
+    }
+
+    /// Whether the source has become the home of a topic by a link from the target, and the target still believes to be it.
+    private static func isUntold(_ topic: StandingTopic, _ home: StandingTopic?, _ targetID: String) -> Bool {
+        guard let home, home.id == topic.id, home.standing.sourceClusterID == targetID else { return false }
+        return home.standing.state == .ordinary && topic.standing.state == .ordinary
+            && home.standing.homeEpoch > topic.standing.homeEpoch
+    }
+
+    /// As the mirror of the link by which the home has moved does it.
+    private func fence(_ names: [String], _ homes: [String: StandingTopic], _ sourceID: String) async throws {
+        var byLink: [String: [Administrator.MirrorChange]] = [:]
+        for name in names {
+            guard let home = homes[name] else { continue }
+            var change = Administrator.MirrorChange.fence(
+                name, homeEpoch: home.standing.homeEpoch, newHome: sourceID)
+            change.topicID = home.id
+            byLink[home.standing.link, default: []].append(change)
+        }
+        for (link, changes) in byLink.sorted(by: { $0.key < $1.key }) { try await target.require(changes, link: link) }
+    }
+
+    /// What stands in the way of one topic holds up no other.
+    private func tryToBring(
+        _ name: String, _ topic: StandingTopic, _ home: StandingTopic?, _ sourceID: String, isRehearsal: Bool
+    ) async throws -> ReturnReport.Topic {
+        do {
+            return try await bring(name, topic, home, sourceID, isRehearsal: isRehearsal)
+        } catch let fault as ClientFault where !fault.isRetriable {
+            return ReturnReport.Topic(fault: "\(fault)")
+        }
     }
 
     private func bring(

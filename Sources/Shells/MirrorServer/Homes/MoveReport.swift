@@ -10,19 +10,28 @@ package struct MoveReport: Sendable, Encodable {
         package var fault: String?
         /// Where its partitions were cut, in their order.
         package var cuts: [Offset] = []
+        /// By this run; of a rehearsal, those that would be.
         package var abortedTransactions = 0
-        /// What the source had committed and the target has not, when the move began; nil when nobody knows.
+        /// What the source has committed and the target has not: when it was fenced, or where it could not be, when the
+        /// move began. nil when nobody knows.
         package var recordsPossiblyLost: Int64? = 0
         /// How much later the source's last record of any partition was written than the target's; nil when nobody
         /// knows.
         package var millisecondsPossiblyLost: Int64? = 0
-        /// When the last mirrored record was written, in milliseconds since 1970.
+        /// When the last mirrored record was written, in milliseconds since 1970; nil where the home had moved before, and
+        /// clients have written since.
         package var lastTimestamp: Int64? = -1
 
         package init(partitions: Int32, homeEpoch: Int32, isDone: Bool) {
             self.partitions = partitions
             self.homeEpoch = homeEpoch
             self.isDone = isDone
+        }
+
+        /// Adds what one partition may lose.
+        mutating func tellLost(_ records: Int64?, _ milliseconds: Int64?) {
+            recordsPossiblyLost.add(records)
+            millisecondsPossiblyLost.raise(milliseconds)
         }
     }
 

@@ -39,21 +39,27 @@ struct Promotion: Sendable {
     }
 
     /// Makes topics ordinary ones; what becomes of each goes into the report, which has to have an entry for it.
-    func run(_ topics: [(name: String, partitions: Int32)], _ report: inout MoveReport) async throws {
+    /// - Returns: how many transactions were aborted in partitions.
+    @discardableResult
+    func run(
+        _ topics: [(name: String, partitions: Int32)], _ report: inout MoveReport
+    ) async throws -> [TopicPartition: Int] {
         var rest = topics
+        var aborted: [TopicPartition: Int] = [:]
         let deadline = ContinuousClock.now + limit + (oldHomes?.longest ?? .zero)
         while !rest.isEmpty {
             let standings = try await target.describeMirrors([TopicPartition](of: rest))
             var round = look(at: rest, standings, &report)
             if let oldHomes { round.leave(oldHomes.stillWritten(round.promoted)) }
             rest.removeAll { report.topics[$0.name].map { $0.isDone || $0.fault != nil } ?? true }
-            if rest.isEmpty { return }
+            if rest.isEmpty { return aborted }
             guard ContinuousClock.now < deadline else {
                 throw UnfinishedMove(
                     "\(rest.count) topics are not promoted yet, and leaders of \(round.waiting.inWords) do not "
                         + "answer as they should; run it again to go on")
             }
             if !round.aborts.isEmpty { try await target.abort(round.aborts) }
+            aborted.merge(round.aborts.mapValues(\.count), uniquingKeysWith: +)
             if !round.cuts.isEmpty {
                 report.groupFaults.merge(try await GroupClamp(cluster: target).setBack(to: round.cuts)) { $1 }
             }
@@ -61,6 +67,7 @@ struct Promotion: Sendable {
             // Leaders hear of it from the tree.
             try await Task.sleep(for: Self.pause)
         }
+        return aborted
     }
 
     private func look(

@@ -9,6 +9,12 @@ import Records
 /// headers that say where they stood.
 struct Quarantine: Sendable {
     private static let mostBytesInBatch = 512 << 10
+    /// Nothing is lost of what is kept, whatever the cluster's own settings, and every record that was there has room:
+    /// compressed ones may have been larger than a batch may be.
+    private static let settings = [
+        "cleanup.policy": "delete", "max.message.bytes": "\(Int32.max)", "message.timestamp.type": "CreateTime",
+        "retention.bytes": "-1", "retention.ms": "-1",
+    ]
 
     let cluster: KafkaClient
     let topic: String
@@ -25,8 +31,7 @@ struct Quarantine: Sendable {
     /// Makes the topic, or finds out what is kept in it.
     mutating func open(replicas: Int16?) async throws {
         let administrator = Administrator(cluster)
-        try await administrator.create(
-            topic, partitions: 1, replicas: replicas, configuration: ["retention.ms": "-1"])
+        try await administrator.create(topic, partitions: 1, replicas: replicas, configuration: Self.settings)
         let place = TopicPartition(topic: topic, partition: 0)
         let end = try await administrator.offsets(.latest, of: [place])[place]?.offset ?? 0
         var kept: [Int32: (end: Offset, count: Int64)] = [:]

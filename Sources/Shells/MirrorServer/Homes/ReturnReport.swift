@@ -28,6 +28,8 @@ package struct ReturnReport: Sendable, Encodable {
         package var isDone = false
         /// Why it was left.
         package var fault: String?
+
+        init(fault: String? = nil) { self.fault = fault }
     }
 
     package var link: String

@@ -1,20 +1,39 @@
 import ClusterModel
+import Controller
 import MartletClient
 
 /// How far the source of a link had come, as far as it could be asked.
 struct SourceStanding: Sendable {
+    /// What leaders may have ceased to be meanwhile is asked once more.
+    private static let attempts = 2
+
     /// The ends of what is committed.
     var ends: [TopicPartition: Administrator.FoundOffset] = [:]
+    /// The first records there are.
+    var first: [TopicPartition: Administrator.FoundOffset] = [:]
     /// The records that were written last.
     var latest: [TopicPartition: Administrator.FoundOffset] = [:]
-    /// Why it could not be asked.
+    /// Topics that are mirror topics there: the records at their ends are the new home's.
+    var mirrors: Set<String> = []
+    /// Why it, or a part of it, could not be asked.
     var fault: String?
 
-    static func ask(_ source: Administrator, _ partitions: [TopicPartition]) async -> SourceStanding {
+    /// - Parameter moved: topics whose home has moved away from the source before.
+    static func ask(
+        _ source: Administrator, _ partitions: [TopicPartition], moved: [String] = []
+    ) async -> SourceStanding {
         var standing = SourceStanding()
         do {
-            standing.ends = try await source.offsets(.latest, of: partitions)
-            standing.latest = try await source.offsets(.maximumTimestamp, of: partitions)
+            for _ in 0..<Self.attempts where standing.ends.count < partitions.count {
+                let rest = partitions.filter { standing.ends[$0] == nil }
+                standing.latest.merge(try await source.offsets(.maximumTimestamp, ofThoseLedOf: rest)) { $1 }
+                standing.first.merge(try await source.offsets(.timestamp(0), ofThoseLedOf: rest)) { $1 }
+                standing.ends.merge(try await source.offsets(.latest, ofThoseLedOf: rest)) { $1 }
+            }
+            let silent = partitions.filter { standing.ends[$0] == nil }
+            if !silent.isEmpty { standing.fault = "leaders of \(silent.inWords) do not answer" }
+            let settings = moved.isEmpty ? [:] : try await source.topicSettings(moved)
+            standing.mirrors = Set(settings.filter { MirrorStanding($0.value).state == .mirroring }.keys)
         } catch {
             standing.fault = "\(error)"
         }
@@ -22,12 +41,20 @@ struct SourceStanding: Sendable {
     }
 
     /// What the source has and a mirror that has come to `reached` has not, in records and in milliseconds between the
-    /// last of both; nil when nobody knows.
+    /// last of both; where the mirror has none, in milliseconds since the source's first. nil when nobody knows.
     func lag(
         of partition: TopicPartition, behind mirror: Administrator.DescribedPartition, from reached: Offset
     ) -> (records: Int64?, milliseconds: Int64?) {
-        guard let end = ends[partition]?.offset else { return (nil, nil) }
-        let missing = max(0, end - reached)
-        return (missing, missing == 0 ? 0 : max(0, (latest[partition]?.timestamp ?? 0) - mirror.maxTimestamp))
+        guard let missing = missing(partition, from: reached) else { return (nil, nil) }
+        guard missing > 0, let latest = latest[partition]?.timestamp, latest >= 0 else { return (missing, 0) }
+        let first = first[partition]?.timestamp ?? -1
+        let mirrored = mirror.maxTimestamp >= 0 ? mirror.maxTimestamp : first
+        return (missing, mirrored >= 0 ? max(0, latest - mirrored) : 0)
+    }
+
+    /// How many records stand behind an offset, by their offsets; nil when nobody knows.
+    func missing(_ partition: TopicPartition, from reached: Offset) -> Int64? {
+        guard let end = ends[partition]?.offset, !mirrors.contains(partition.topic) else { return nil }
+        return max(0, end - reached)
     }
 }

@@ -1,0 +1,50 @@
+import ClusterModel
+import MartletClient
+import Mirroring
+
+/// Brings what groups have committed at a link's source to its target a last time, when nobody writes at the source any
+/// more: what the mirror has brought of it lies up to a second behind, and the mirror brings nothing more.
+struct GroupHandover: Sendable {
+    let ends: LinkEnds
+
+    /// - Parameter readable: the offsets from which on groups may go on at the target.
+    /// - Returns: groups that cannot go on where they were, with why.
+    func bring(_ readable: [TopicPartition: ClosedRange<Offset>]) async throws -> [String: String] {
+        guard ends.settings.groupOffsetsInterval != nil, !readable.isEmpty else { return [:] }
+        let groups = try await Administrator(ends.source).groups().map(\.name).filter(ends.settings.groups.contains)
+        let faults = try await groups.mapConcurrently { group in (group, try await bring(group, readable)) }
+        return Dictionary(uniqueKeysWithValues: faults.compactMap { group, fault in fault.map { (group, "\($0)") } })
+    }
+
+    private func bring(
+        _ group: String, _ readable: [TopicPartition: ClosedRange<Offset>]
+    ) async throws -> ClientFault? {
+        let target = Administrator(ends.target)
+        let committed = try await Administrator(ends.source).committedOffsets(of: group)
+        // Who is at work at the target already goes on from there.
+        guard committed.keys.contains(where: { readable[$0] != nil }), try await target.isAtRest(group) else {
+            return nil
+        }
+        let present = try await target.committedOffsets(of: group)
+        var changes: [TopicPartition: Offset] = [:]
+        for (partition, position) in committed {
+            guard let mirrored = readable[partition] else { continue }
+            changes[partition] = GroupPosition.toCommit(
+                source: position.offset, before: nil, target: present[partition]?.offset, mirrored: mirrored)
+        }
+        if changes.isEmpty { return nil }
+        do {
+            try await target.commitOffsets(changes, of: group)
+            return nil
+        } catch let fault as ClientFault where !fault.isRetriable {
+            return fault
+        }
+    }
+}
+
+extension Administrator {
+    /// Whether a group has no members, so that its positions are nobody's at work.
+    func isAtRest(_ group: String) async throws -> Bool {
+        ["Empty", "Dead", ""].contains(try await describeGroup(group).groupState)
+    }
+}

@@ -1,0 +1,149 @@
+"""What goes with the home of topics when it moves, what a move says is lost, and what is kept of it."""
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from kafka_wire import Wire
+from links import BACK, assert_proven, exactly, martlet, produce, refuses, regions
+from load import PARTITIONS, read_partition
+from martlet import DEADLINE, eventually
+from mirroring import transactional
+
+BOTH_WAYS = {"eu-west->us-east.enabled": "true", "eu-west->us-east.topics": ".*"}
+
+
+def commit(cluster, group, topic, offset):
+    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group, "enable.auto.commit": False})
+    place = TopicPartition(topic, 0, offset)
+    eventually(lambda: consumer.commit(offsets=[place], asynchronous=False), "the group commits")
+    consumer.close()
+
+
+def committed(cluster, group, topic):
+    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group})
+    place, = consumer.committed([TopicPartition(topic, 0)], timeout=DEADLINE)
+    consumer.close()
+    return place.offset
+
+
+@pytest.mark.parametrize("move", ["promote", "failover"])
+def test_groups_go_on_with_what_they_committed_last(stage, topic, move):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    # The mirror looks once; then it would be long until it looked again.
+    mirror = exactly(stage, source, target, sync_group_offsets_interval_seconds=600).start()
+    for number in range(20):
+        produce(source, topic, b"%d" % number)
+    assert_proven(mirror, topic, 1)
+    for group, offset in (("readers", 12), ("ahead", 900)):
+        commit(source, group, topic, offset)
+    assert martlet(mirror, move)["groupFaults"] == {}
+    assert (committed(target, "readers", topic), committed(target, "ahead", topic)) == (12, 20)
+    # Once it has moved, what groups do here is nothing of the old home's.
+    commit(target, "readers", topic, 3)
+    commit(source, "readers", topic, 15)
+    martlet(mirror, move)
+    assert committed(target, "readers", topic) == 3
+
+
+def test_a_failover_tells_what_is_lost(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, PARTITIONS, replicas=1)
+    mirror = exactly(stage, source, target).start()
+    for number in range(10):
+        produce(source, topic, b"%d" % number)
+    with Wire(source.leader(topic)) as wire:
+        assert wire.produce(topic, transactional(0, [b"never"], (5_000_000, 0, 0)))[0] == 0
+    assert_proven(mirror, topic, PARTITIONS)
+    mirror.kill()
+    # Also in a partition of which the target has nothing.
+    for partition, count in ((0, 7), (1, 5)):
+        for number in range(count):
+            produce(source, topic, b"lost", partition)
+
+    def told(*more):
+        one = martlet(mirror, "failover", *more)["topics"][topic]
+        assert one["millisecondsPossiblyLost"] < 1000 * DEADLINE, one
+        return one["recordsPossiblyLost"], one["abortedTransactions"]
+    assert told("--dry-run") == (12, 1)
+    # The abort of what was open takes an offset at the target that is a lost record's at the source.
+    assert told() == (12, 1)
+
+
+def test_a_failover_that_is_repeated_tells_again_what_is_lost(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
+    produce(source, topic, b"kept")
+    assert_proven(mirror, topic, 1)
+    mirror.kill()
+    for number in range(3):
+        produce(source, topic, b"lost")
+    # Whoever ran it first may have been killed before it could tell.
+    for _ in range(2):
+        report = martlet(mirror, "failover")
+        assert report["isSourceFenced"]
+        told = report["topics"][topic]
+        assert (told["isDone"], told["recordsPossiblyLost"], told["cuts"]) == (True, 3, [1])
+        produce(target, topic, b"at home")
+    # What stands at the old home once it has returned is the new home's.
+    mirror.start()
+    assert martlet(mirror, "failback", link=BACK)["topics"][topic]["isDone"]
+    assert "recordsPossiblyLost" not in martlet(mirror, "failover")["topics"][topic]
+
+
+def test_a_source_of_which_a_part_answers_tells_about_that(stage, topic):
+    source, target = regions(stage, 2)
+    names = [f"{topic}-{number}" for number in range(8)]
+    for name in names:
+        source.create(name, 1, replicas=1)
+    mirror = exactly(stage, source, target).start()
+    for name in names:
+        produce(source, name, b"kept")
+        assert_proven(mirror, name, 1)
+    mirror.kill()
+    for name in names:
+        produce(source, name, b"lost")
+    lost = {name for name in names if source.leader(name) is source.broker(1)}
+    assert 0 < len(lost) < len(names)
+    source.broker(1).kill()
+    eventually(lambda: len(source.metadata().brokers) == 1, "its broker is gone")
+    report = martlet(mirror, "failover")
+    assert {name for name in names if "recordsPossiblyLost" not in report["topics"][name]} == lost
+    assert all(report["topics"][name]["recordsPossiblyLost"] == 1 for name in set(names) - lost)
+    assert all(one["isDone"] for one in report["topics"].values()) and "do not answer" in report["sourceFault"]
+
+
+def test_an_old_home_that_nobody_has_told_keeps_all_that_only_it_has(stage, topic):
+    source, target = regions(stage, 1)
+    huge = f"{topic}-huge"
+    for name in (topic, huge):
+        source.create(name, 1, replicas=1)
+    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
+    for name in (topic, huge):
+        produce(source, name, b"kept")
+        assert_proven(mirror, name, 1)
+    mirror.kill()
+    # As large as compressed batches let them be, and larger than those of other topics may be.
+    packed = Producer({
+        "bootstrap.servers": source.address, "compression.type": "zstd", "message.max.bytes": 20_000_000})
+    packed.produce(huge, b"z" * 5_000_000, key=b"key", headers=[("header", b"1")], timestamp=1_600_000_000_000)
+    assert packed.flush(DEADLINE) == 0
+    source.kill()
+    assert martlet(mirror, "failover")["topics"][huge]["isDone"]
+    produce(target, topic, b"new")
+    source.start()
+    # The mirror would tell it; it does not run.
+    produce(source, topic, b"nobody has told")
+    refused = martlet(mirror, "failback", "--dry-run", link=BACK, code=1)
+    assert "does not know yet" in refused["topics"][topic]["fault"] and not refuses(source, topic)
+    told = martlet(mirror, "failback", link=BACK)["topics"]
+    assert all(one["isDone"] for one in told.values()) and refuses(source, topic)
+    assert [(part["cut"], part["keptRecords"]) for part in told[topic]["partitions"]] == [(1, 2)]
+    kept, = read_partition(source.address, f"mirror-quarantine.{huge}.1.internal", "read_committed")
+    assert kept == (0, b"z" * 5_000_000)
+    mirror.start()
+    def in_step():
+        parts = martlet(mirror, "verify", link=BACK)["partitions"]
+        return [(part["verdict"], part["to"]) for part in parts] == [("equal", 2), ("equal", 1)]
+    eventually(in_step, "the old home is in step")
