@@ -1,5 +1,6 @@
 import ArgumentParser
 import MirrorServer
+import Mirroring
 import NIOPosix
 import Synchronization
 import Telemetry
@@ -38,17 +39,28 @@ struct MirrorVerify: AsyncParsableCommand {
             ) { last.metrics }
         }
         try await options.withEnds { ends in
-            while true {
-                let report = try await LinkProof(ends).run(selection)
-                last.tell(report)
-                if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
-                guard continuous else {
-                    if !report.isProven { throw ExitCode(1) }
-                    return
+            while continuous {
+                do {
+                    last.tell(try await compare(ends, selection))
+                } catch {
+                    if error is CancellationError { throw error }
+                    // Monitoring sees that the time of the last comparison stands still.
+                    FileOutput.standardError("not compared: \(error)\n")
                 }
                 try await Task.sleep(for: .seconds(interval))
             }
+            let report = try await compare(ends, selection)
+            if report.partitions.isEmpty, selection != nil {
+                throw CommandFailure("no topic that --topics matches came by link \(report.link)")
+            }
+            if !report.isProven { throw ExitCode(1) }
         }
+    }
+
+    private func compare(_ ends: LinkEnds, _ selection: NameSelection?) async throws -> ProofReport {
+        let report = try await LinkProof(ends).run(selection)
+        if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
+        return report
     }
 
     private static func print(_ report: ProofReport) {

@@ -6,6 +6,8 @@ import Synchronization
 
 /// Keeps the committed offsets of groups at the target in step with the source's; nothing has to be translated.
 final class ExactGroups: Sendable {
+    private static let fullLookInterval = Duration.seconds(30)
+
     private let settings: LinkSettings
     private let source: Administrator
     private let target: Administrator
@@ -13,6 +15,9 @@ final class ExactGroups: Sendable {
     /// What groups had committed at the source when that was last brought to the target: so a group that goes back is
     /// told from one that is ahead at the target.
     private let seen = Mutex<(offsets: [String: [TopicPartition: Offset]], restarts: Int)>(([:], 0))
+    /// When those are looked at again, too, that have not moved: a group may have been deleted at the target, or its
+    /// offsets are older there than brokers keep them.
+    private let nextFullLook = Mutex(ContinuousClock.now)
 
     init(settings: LinkSettings, clients: LinkClients, table: ExactTable) {
         self.settings = settings
@@ -29,8 +34,10 @@ final class ExactGroups: Sendable {
         let partitions = table.known
         let groups = try await source.groups().map(\.name).filter(settings.groups.contains)
         let asked = try await groups.mapConcurrently { [self] in await committedAtSource($0, in: partitions) }
-        // A group whose offsets have not moved, and are at the target, needs no question there.
-        let moved = asked.filter { one in !one.offsets.isEmpty && seen.withLock { $0.offsets[one.group] != one.offsets }
+        // A group whose offsets have not moved, and are at the target, needs no question there for a while.
+        let looksAtAll = isFullLookDue()
+        let moved = asked.filter { one in
+            !one.offsets.isEmpty && (looksAtAll || seen.withLock { $0.offsets[one.group] != one.offsets })
         }
         var faults = asked.compactMap(\.fault)
         if !moved.isEmpty {
@@ -38,6 +45,15 @@ final class ExactGroups: Sendable {
             faults += try await moved.mapConcurrently { [self] in await tryToBring($0, mirrors) }.compactMap { $0 }
         }
         if let fault = faults.first { throw fault }
+    }
+
+    private func isFullLookDue() -> Bool {
+        nextFullLook.withLock { next in
+            let now = ContinuousClock.now
+            guard now >= next else { return false }
+            next = now + Self.fullLookInterval
+            return true
+        }
     }
 
     /// What a group has committed at the source; one that cannot be asked holds up no other.

@@ -96,15 +96,32 @@ extension LinkProof {
         }
         let rules = ExactTopics(ends.settings.plan)
         let names = Set(report.partitions.map(\.topic)).sorted()
-        let sources = try await Administrator(ends.source).topicSettings(names)
-        let targets = try await Administrator(ends.target).topicSettings(names)
+        let sources = try await standing(names, at: ends.source)
+        let targets = try await standing(names, at: ends.target)
         for name in names {
             guard let source = sources[name], let target = targets[name] else { continue }
-            for key in rules.differences(source: source, target: target).keys.sorted() {
+            if let reason = Self.whyNotWhole(target, of: source) { report.topicsNotMirrored[name] = reason }
+            for key in rules.differences(source: source.settings, target: target.settings).keys.sorted() {
                 report.settingsThatDiffer.append(
-                    ProofReport.Setting(topic: name, name: key, source: source[key], target: target[key]))
+                    ProofReport.Setting(
+                        topic: name, name: key, source: source.settings[key], target: target.settings[key]))
             }
         }
+    }
+
+    private func standing(_ names: [String], at cluster: KafkaClient) async throws -> [String: StandingTopic] {
+        let administrator = Administrator(cluster)
+        return try await administrator.standing(try await administrator.topics(names))
+    }
+
+    /// Why a topic is not, or not all of it, what the source has; nil when nothing is known to be missing.
+    private static func whyNotWhole(_ target: StandingTopic, of source: StandingTopic) -> String? {
+        guard target.standing.state == .mirroring else { return nil }
+        if target.id != source.id {
+            return "the source has deleted it, and has another topic of that name (id \(source.id), here \(target.id))"
+        }
+        let missing = source.partitionCount - target.partitionCount
+        return missing > 0 ? "\(missing) of its \(source.partitionCount) partitions are not at the target yet" : nil
     }
 }
 

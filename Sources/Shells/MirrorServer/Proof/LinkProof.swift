@@ -9,6 +9,7 @@ package struct LinkProof: Sendable {
     private static let partitionsAtOnce = 8
     /// How often a range is chosen anew because a log's start has moved over it.
     private static let mostAttempts = 5
+    private static let pause = Duration.milliseconds(200)
 
     let ends: LinkEnds
 
@@ -44,8 +45,8 @@ package struct LinkProof: Sendable {
         var told = ProofReport.Partition(partition)
         for attempt in 1...Self.mostAttempts {
             do {
-                try await compare(partition, rules, &told)
                 told.fault = nil
+                try await compare(partition, rules, &told)
                 return told
             } catch {
                 told.fault = "\(error)"
@@ -59,14 +60,16 @@ package struct LinkProof: Sendable {
         _ partition: TopicPartition, _ rules: SourceRules, _ told: inout ProofReport.Partition
     ) async throws {
         let source = Administrator(ends.source)
-        guard let start = try await source.offsets(.earliest, of: [partition])[partition]?.offset,
-            let end = try await source.offsets(.latest, of: [partition])[partition]?.offset,
-            let mirror = try await Administrator(ends.target).describeMirrors([partition])[partition]
+        // The mirror first: what it has the source must have, too.
+        guard let mirror = try await Administrator(ends.target).describeMirrors([partition])[partition],
+            let start = try await source.offsets(.earliest, of: [partition])[partition]?.offset,
+            let end = try await sourceEnd(of: partition, behind: mirror)
         else { throw ClientFault.refused(.leaderNotAvailable, "\(partition)") }
         told.lagInRecords = max(0, end - mirror.highWatermark)
         if told.lagInRecords > 0 {
-            let latest = try await source.offsets(.maximumTimestamp, of: [partition])[partition]?.timestamp ?? 0
-            told.lagInMilliseconds = max(0, latest - mirror.maxTimestamp)
+            let standing = await SourceStanding.ask(source, [partition])
+            told.lagInMilliseconds =
+                standing.lag(of: partition, behind: mirror, from: mirror.highWatermark).milliseconds ?? 0
         }
         try await race(partition, start, mirror.highWatermark..<max(mirror.highWatermark, end), rules, &told)
         let from = max(start, mirror.logStart)
@@ -86,6 +89,24 @@ package struct LinkProof: Sendable {
             told.verdict = rules.isCompacted ? .compacted : .different
             told.differsFrom = try await comparison.firstDifference(of: partition, in: range)
         }
+        if mirror.state == .mirroring, mirror.highWatermark > end {
+            told.verdict = .different
+            told.differsFrom = told.differsFrom ?? end
+            told.fault = "it ends at \(end) at the source, and at \(mirror.highWatermark) at the target"
+        }
+    }
+
+    /// The end of what the source has committed. A new leader knows only after a moment how much of what it has that is.
+    private func sourceEnd(
+        of partition: TopicPartition, behind mirror: Administrator.DescribedPartition
+    ) async throws -> Offset? {
+        var end: Offset?
+        for _ in 1...Self.mostAttempts {
+            end = try await Administrator(ends.source).offsets(.latest, of: [partition])[partition]?.offset
+            guard mirror.state == .mirroring, let end, end < mirror.highWatermark else { break }
+            try await Task.sleep(for: Self.pause)
+        }
+        return end
     }
 
     // MARK: Groups
