@@ -243,6 +243,23 @@ class ToolKilled(Fault):
         return "the tool is killed"
 
 
+class ConnectionsLost(Fault):
+    """Every connection breaks, and with it the request or the answer that is on its way; new ones can be made."""
+
+    passes = False
+
+    def __init__(self, theatre):
+        super().__init__()
+        self._theatre = theatre
+
+    def begin(self, _):
+        for gated in self._theatre.gates.values():
+            gated.cut()
+
+    def __str__(self):
+        return "all connections break"
+
+
 class ServerKilled(Fault):
     def __init__(self, kind, choose):
         super().__init__()
@@ -292,6 +309,7 @@ def faults(theatre, topic):
     def controller(alias):
         return lambda: theatre.clusters[alias].controller()
     yield "tool", ToolKilled
+    yield "connections", lambda: ConnectionsLost(theatre)
     yield "mirror", lambda: ServerKilled("the mirror", lambda: theatre.mirror)
     for alias in (SOURCE, TARGET):
         yield f"{alias} leader", lambda alias=alias: ServerKilled(f"{alias}'s leader", leader(alias))

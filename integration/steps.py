@@ -121,6 +121,15 @@ class Gate:
         key, number = waiting.pop(struct.unpack_from(">i", frame)[0])
         return self.steps.answered(self.cluster, key, number)
 
+    def cut(self):
+        """Breaks the connections that there are."""
+        for connection in self._connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                # It is broken already.
+                pass
+
     def close(self):
         self._server.close()
         for connection in self._connections:
@@ -148,6 +157,10 @@ class Gated:
     @property
     def address(self):
         return ",".join(f"127.0.0.1:{gate.port}" for gate in self.gates)
+
+    def cut(self):
+        for gate in self.gates:
+            gate.cut()
 
     def close(self):
         for gate in self.gates:

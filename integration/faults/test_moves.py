@@ -18,7 +18,7 @@ CASES = {
         ("tool", PROMOTION, AFTER), ("tool", FENCE, BEFORE), ("eu-west controller", PROMOTION, BEFORE)],
     FAILBACK: [
         ("tool", QUARANTINE, AFTER), ("tool", KEEP, AFTER), ("tool", REWIND, BEFORE), ("tool", REWIND, AFTER),
-        ("us-east leader", KEEP, BEFORE)],
+        ("us-east leader", KEEP, BEFORE), ("connections", KEEP, AFTER)],
     PROMOTE: [
         ("tool", FENCE, AFTER), ("tool", BEGIN_PROMOTION, AFTER), ("tool", PROMOTION, AFTER),
         ("us-east coordinator", FENCE, BEFORE), ("mirror", FENCE, AFTER)]}

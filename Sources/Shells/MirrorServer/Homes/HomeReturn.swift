@@ -44,6 +44,8 @@ package struct HomeReturn: Sendable {
             } else if topic.standing.state == .fenced, topic.standing.sourceClusterID == sourceID {
                 report.topics[name] = try await tryToBring(
                     name, topic, homes[name], sourceID, isRehearsal: isRehearsal)
+            } else if topic.standing.isMirror(of: ends.settings.name), topic.standing.homeEpoch > 0 {
+                report.topics[name] = try await returned(name, topic)
             }
         }
         return report
@@ -113,6 +115,28 @@ package struct HomeReturn: Sendable {
         case .success: told.isDone = true
         case .failure(let fault): told.fault = "\(fault)"
         case nil: told.fault = "\(ends.settings.target) did not answer for it"
+        }
+        return told
+    }
+
+    /// Tells again of a topic that is the link's mirror topic already: whoever brought it may have been killed before it
+    /// could tell.
+    private func returned(_ name: String, _ topic: StandingTopic) async throws -> ReturnReport.Topic {
+        var told = ReturnReport.Topic()
+        told.isDone = true
+        var quarantine = Quarantine(of: name, homeEpoch: topic.standing.homeEpoch, at: ends.target)
+        if try await target.topics([quarantine.topic])[quarantine.topic] != nil {
+            told.quarantineTopic = quarantine.topic
+            try await quarantine.look()
+        }
+        let partitions = (0..<topic.partitionCount).map { TopicPartition(topic: name, partition: $0) }
+        for (partition, standing) in try await target.describeMirrors(partitions).sorted(by: { $0.key < $1.key }) {
+            guard standing.cutOffset >= 0 else { continue }
+            let kept = quarantine.kept[partition.partition] ?? (end: 0, count: 0)
+            var one = ReturnReport.Partition(
+                partition: partition.partition, cut: standing.cutOffset, end: max(kept.end, standing.cutOffset))
+            one.keptRecords = kept.count
+            told.partitions.append(one)
         }
         return told
     }

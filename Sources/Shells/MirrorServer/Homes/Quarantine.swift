@@ -20,7 +20,11 @@ struct Quarantine: Sendable {
     let topic: String
     /// How many records of each partition are kept already, and up to where, by a return that was killed: these are never
     /// written again, for what stands there now may be the new home's.
-    private var kept: [Int32: (end: Offset, count: Int64)] = [:]
+    private(set) var kept: [Int32: (end: Offset, count: Int64)] = [:]
+
+    /// Under which, with the next sequence, records are written: a batch whose answer is lost is written once all the
+    /// same.
+    private var producer: (id: ProducerID, sequence: Int32) = (-1, -1)
 
     /// - Parameter homeEpoch: of the home that does not have the records.
     init(of topic: String, homeEpoch: Int32, at cluster: KafkaClient) {
@@ -30,8 +34,14 @@ struct Quarantine: Sendable {
 
     /// Makes the topic, or finds out what is kept in it.
     mutating func open(replicas: Int16?) async throws {
+        try await Administrator(cluster).create(topic, partitions: 1, replicas: replicas, configuration: Self.settings)
+        producer = (try await Locator.newProducer(cluster), 0)
+        try await look()
+    }
+
+    /// Finds out what is kept in the topic, which has to be there.
+    mutating func look() async throws {
         let administrator = Administrator(cluster)
-        try await administrator.create(topic, partitions: 1, replicas: replicas, configuration: Self.settings)
         let place = TopicPartition(topic: topic, partition: 0)
         let end = try await administrator.offsets(.latest, of: [place])[place]?.offset ?? 0
         var kept: [Int32: (end: Offset, count: Int64)] = [:]
@@ -47,7 +57,7 @@ struct Quarantine: Sendable {
 
     /// Copies what stands in `range` and is not kept yet. Returns how many records of the partition are kept.
     /// - Parameter leaderEpoch: in which the partition was found to be the old home's.
-    func keep(
+    mutating func keep(
         _ partition: TopicPartition, _ range: Range<Offset>, leaderEpoch: LeaderEpoch
     ) async throws -> Int64 {
         var (end, count) = kept[partition.partition] ?? (0, 0)
@@ -68,8 +78,10 @@ struct Quarantine: Sendable {
         return count
     }
 
-    private func write(_ builder: RecordBatchBuilder) async throws {
+    private mutating func write(_ builder: RecordBatchBuilder) async throws {
         var builder = builder
+        let count = builder.count
+        (builder.producerID, builder.producerEpoch, builder.baseSequence) = (producer.id, 0, producer.sequence)
         let batch = builder.finish()
         let partition = TopicPartition(topic: topic, partition: 0)
         try await cluster.retrying {
@@ -78,5 +90,7 @@ struct Quarantine: Sendable {
                 try ClientFault.check(answer.error.rawValue, "\(partition)", answer.message)
             }
         }
+        // After the largest comes 0 again.
+        producer.sequence = (producer.sequence &+ count) & .max
     }
 }

@@ -6,7 +6,8 @@ package struct ReturnReport: Sendable, Encodable {
         package var partition: Int32
         /// Up to there both homes have the same.
         package var cut: Offset
-        /// Where the old home's log ends; what lies between is dropped there.
+        /// Where the old home's log ends; what lies between is dropped there. Of one that has returned before: where what
+        /// was kept ends.
         package var end: Offset
         /// Records copied to the quarantine topic.
         package var keptRecords: Int64 = 0
