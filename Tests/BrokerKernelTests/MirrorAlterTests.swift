@@ -219,19 +219,23 @@ struct MirrorAlterTests {
         #expect(try standing(bench).state == .mirroring)
     }
 
-    @Test("A replica that was away is cut back when it comes")
-    func lateReplica() throws {
+    @Test(
+        "A replica that was away is cut back when it comes, also when the home has moved again since",
+        arguments: [
+            ("0:1@1", ["a"]), ("0:1@1,0:3@2", ["a"]), ("0:2@1,0:7@2", ["a", "b"]), ("0:3@1,0:7@2", ["a", "b", "c"]),
+        ])
+    func lateReplica(cuts: String, rest: [String]) throws {
         let bench = try BrokerBench()
         try bench.createTopic("t")
         for value in ["a", "b", "c"] { try bench.produce(batch([value]), to: "t") }
         try bench.restart { image in
             image.updateTopic("t") { topic in
                 let standing = MirrorStanding(state: .mirroring, link: link, sourceClusterID: west, homeEpoch: 1)
-                topic.configs = standing.settings(in: ["mirror.cuts": "0:1@1"])
-                topic.partitions[0].leaderEpoch = 1
+                topic.configs = standing.settings(in: ["mirror.cuts": cuts])
+                topic.partitions[0].leaderEpoch = 2
             }
         }
-        #expect(try bench.values(in: "t") == ["a"])
+        #expect(try bench.values(in: "t") == rest)
     }
 
     @Test("A promotion that is given up leaves the old home as it was")

@@ -96,7 +96,7 @@ struct MirrorAlterationTests {
         try image.take(.topic("t"), NodeReading(data: topic, version: 0, created: 2))
         try image.take(.topicConfig("t"), NodeReading(data: configs, version: 0, created: 2))
         let cut = MirrorCuts.Cut(offset: 0, leaderEpoch: 8)
-        #expect(image.topics["t"].map { MirrorCuts(configs: $0.configs).cuts } == [0: cut, 1: cut])
+        #expect(image.topics["t"].map { MirrorCuts(configs: $0.configs).cuts } == [0: [cut], 1: [cut]])
         let controller = ClusterController(epoch: 3, epochNodeVersion: 5, uncleanElectionByDefault: false)
         guard case .write(let states)? = controller.steps(for: image).first else { throw Unexpected(write: nil) }
         let epochs = try states.compactMap { write throws -> LeaderEpoch? in
@@ -127,7 +127,7 @@ struct MirrorAlterationTests {
             return
         }
         let told = MirrorCuts(configs: try ConfigNode.parse(configs)).cuts
-        #expect(told == [0: MirrorCuts.Cut(offset: 33, leaderEpoch: 8)])
+        #expect(told == [0: [MirrorCuts.Cut(offset: 33, leaderEpoch: 8)]])
         #expect(path == "/brokers/topics/t/partitions/0/state")
         let after = try PartitionState(parsing: state)
         #expect(after.leaderEpoch == 8 && after.leader == BrokerID(1) && after.isr == [BrokerID(1)])
@@ -136,6 +136,21 @@ struct MirrorAlterationTests {
                 try alteration(.promote(cuts: cuts), homeEpoch: 5).writes(on: image, configNodeExists: true)
             }
         }
+    }
+
+    @Test(
+        "A cut stands beside a later one that cuts off less",
+        arguments: [
+            ("0:2@3", "0:2@3,0:33@8"), ("0:33@3", "0:33@8"), ("0:40@3", "0:33@8"), ("0:2@3,0:40@5", "0:2@3,0:33@8"),
+            ("0:1@1,0:2@2,0:3@3,0:4@4", "0:2@2,0:3@3,0:4@4,0:33@8"), ("0:2@9", "0:33@8"),
+            ("1:7@3", "0:33@8,1:7@3"),
+        ])
+    func earlierCuts(before: String, after: String) throws {
+        var image = image(.promoting, homeEpoch: 5)
+        image.updateTopic("t") { $0.configs["mirror.cuts"] = before }
+        let writes = try alteration(.promote(cuts: [0: 33]), homeEpoch: 5).writes(on: image, configNodeExists: true)
+        guard case .set(_, let configs, _)? = writes.first else { throw Unexpected(write: writes.first) }
+        #expect(try ConfigNode.parse(configs)["mirror.cuts"] == after)
     }
 
     @Test("Another topic's id, another link, a topic that is being deleted: refused")
@@ -166,7 +181,9 @@ struct MirrorAlterationTests {
         #expect(MirrorStanding(["mirror.state": "whatever"]).state == .fenced)
         #expect(MirrorStanding([:]) == .ordinary)
         #expect(MirrorCuts(configs: ["mirror.cuts": "0:1@2,x,1:2,3:-4@1,4:5@6,:@"]).cuts.keys.sorted() == [0, 4])
-        let cuts = MirrorCuts([3: .init(offset: 9, leaderEpoch: 1), 0: .init(offset: 0, leaderEpoch: 0)])
+        var cuts = MirrorCuts()
+        cuts.add(MirrorCuts.Cut(offset: 9, leaderEpoch: 1), to: 3)
+        cuts.add(MirrorCuts.Cut(offset: 0, leaderEpoch: 0), to: 0)
         #expect(cuts.text == "0:0@0,3:9@1" && MirrorCuts(configs: ["mirror.cuts": cuts.text ?? ""]) == cuts)
         #expect(MirrorCuts().text == nil)
     }

@@ -63,7 +63,7 @@ package struct ClusterController: Sendable {
     ) {
         let uncleanAllowed =
             topic.configs["unclean.leader.election.enable"].map { $0 == "true" } ?? uncleanElectionByDefault
-        let cuts = MirrorCuts(configs: topic.configs).cuts
+        let cuts = MirrorCuts(configs: topic.configs)
         var new: [(TopicPartition, PartitionState)] = []
         var settled: [(TopicPartition, PartitionState)] = []
         for (index, partition) in topic.partitions.enumerated() {
@@ -72,7 +72,7 @@ package struct ClusterController: Sendable {
             if partition.state == nil {
                 let state = PartitionLeadership.initialState(
                     replicas: partition.replicas, brokers, controllerEpoch: epoch,
-                    leaderEpoch: cuts[id.partition]?.leaderEpoch ?? 0)
+                    leaderEpoch: cuts.latest(of: id.partition)?.leaderEpoch ?? 0)
                 if let state { new.append((id, state)) }
             } else if partition.assignment.isMoving, settled.count < Self.partitionsInStep,
                 let state = PartitionLeadership.settledState(of: partition, brokers, controllerEpoch: epoch)

@@ -191,7 +191,8 @@ extension TopicImage {
     fileprivate func cut(
         _ topic: String, at offsets: [Int32: Offset]
     ) throws(ChangeRefusal) -> (text: String?, states: [TreeWrite]) {
-        var cuts: [Int32: MirrorCuts.Cut] = [:]
+        var cuts = MirrorCuts(configs: configs)
+        var count = 0
         var states: [TreeWrite] = []
         for (index, partition) in partitions.enumerated() {
             guard var state = partition.state else { continue }
@@ -199,12 +200,13 @@ extension TopicImage {
             let id = TopicPartition(topic: topic, partition: Int32(index))
             states.append(partition.write(state, of: id))
             if let offset = offsets[id.partition] {
-                cuts[id.partition] = MirrorCuts.Cut(offset: offset, leaderEpoch: state.leaderEpoch)
+                cuts.add(MirrorCuts.Cut(offset: offset, leaderEpoch: state.leaderEpoch), to: id.partition)
+                count += 1
             }
         }
-        guard cuts.count == offsets.count, offsets.values.allSatisfy({ $0 >= 0 }) else {
+        guard count == offsets.count, offsets.values.allSatisfy({ $0 >= 0 }) else {
             throw ChangeRefusal(.invalidRequest, "Topic '\(topic)' has no such partitions or offsets to be cut at.")
         }
-        return (MirrorCuts(cuts).text, states)
+        return (cuts.text, states)
     }
 }

@@ -31,8 +31,9 @@ package struct MirrorTopic: Sendable, Equatable {
         var configs = standing.settings(in: settings(in: [:]))
         if let lastEpoch {
             let cut = MirrorCuts.Cut(offset: 0, leaderEpoch: lastEpoch + 1)
-            let partitions = placement.indices.map { (Int32($0), cut) }
-            configs[MirrorCuts.key] = MirrorCuts(Dictionary(uniqueKeysWithValues: partitions)).text
+            var cuts = MirrorCuts()
+            for index in placement.indices { cuts.add(cut, to: Int32(index)) }
+            configs[MirrorCuts.key] = cuts.text
         }
         let text = ConfigNode.text(configs)
         return [

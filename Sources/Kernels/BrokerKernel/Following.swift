@@ -43,7 +43,7 @@ extension BrokerKernel {
         for one in due {
             let cuts = MirrorCuts(configs: one.topic.configs).cuts
             for name in one.partitions {
-                follow(one.topic, name, cut: cuts[name.partition], hasNewConfigs: one.hasNewConfigs)
+                follow(one.topic, name, cuts: cuts[name.partition] ?? [], hasNewConfigs: one.hasNewConfigs)
             }
             throttle(one.name, one.topic, hasNewConfigs: one.hasNewConfigs)
         }
@@ -99,7 +99,7 @@ extension BrokerKernel {
     }
 
     private mutating func follow(
-        _ topic: TopicImage, _ name: TopicPartition, cut: MirrorCuts.Cut?, hasNewConfigs: Bool
+        _ topic: TopicImage, _ name: TopicPartition, cuts: [MirrorCuts.Cut], hasNewConfigs: Bool
     ) {
         let state = topic.partitions[Int(name.partition)]
         guard isPlacedHere(state) else { return }
@@ -110,7 +110,7 @@ extension BrokerKernel {
             partition.standing = configs.mirrorStanding
             partition.wantedLink = configs.synchronousLink
             partition.leaseLink = configs.leaseLink
-            partition.cut = cut
+            partition.cuts = cuts
             if partition.standing.state != .ordinary { partition.log.cancelCleaning() }
             upkeep.note(partition)
             if partition.minimumInSyncReplicas != configs.minimumInSyncReplicas {

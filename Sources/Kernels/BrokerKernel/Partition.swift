@@ -28,8 +28,8 @@ package final class Partition {
     var leaseLink: String?
     /// nil where no link has to, and unless this broker leads.
     package internal(set) var lease: HeldLease?
-    /// Where the log was cut when the topic's home moved last.
-    var cut: MirrorCuts.Cut?
+    /// Where the log was cut when the topic's home moved, in that order.
+    var cuts: [MirrorCuts.Cut] = []
     /// Of a mirror topic: where the log of its source begins, as far as it was told.
     var sourceLogStart: Offset = -1
     /// Who waits for the high watermark; empty unless this broker leads.

@@ -115,7 +115,7 @@ final class RegionsOracle {
         guard let image = regions.first(where: { $0.name == new.region })?.world.tree.image.topics[topic] else {
             return
         }
-        let cuts = MirrorCuts(configs: image.configs).cuts.mapValues(\.offset)
+        let cuts = MirrorCuts(configs: image.configs).cuts.compactMapValues(\.last?.offset)
         for (place, line) in lines.sorted(by: { $0.key < $1.key }) where place.topic == topic {
             guard let cut = cuts[place.partition] else { continue }
             chronicle.note("\(place.topic)-\(place.partition) is cut at \(cut)")
@@ -268,6 +268,7 @@ final class RegionsOracle {
                 chronicle.violate(
                     "\(place.topic)-\(place.partition): \(region)'s \(teller) has committed [\(one.base), "
                         + "\(one.content.next)), where \(there)")
+                continue
             }
             line.batches[one.base] = one.content
             line.end = max(line.end, one.content.next)

@@ -3,14 +3,18 @@ import Replication
 import SegmentedLog
 
 extension BrokerKernel {
-    /// Drops what stands behind the cut of a topic whose home has moved: records at the cut or behind it that are of an
+    /// Drops what stands behind the cuts of a topic whose home has moved: records at a cut or behind it that are of an
     /// earlier leader epoch than the one in which the log goes on there. Once they are gone nothing of the kind comes
     /// again, so this may be repeated at any time, and is after a crash.
     mutating func cutBack(_ partition: Partition) {
-        guard let cut = partition.cut, cut.offset < partition.log.logEndOffset else { return }
-        let epoch = onLog { () throws(LogFailure) in try partition.log.leaderEpoch(ofBatchAt: cut.offset) }
-        guard let epoch, let epoch, epoch < cut.leaderEpoch else { return }
-        truncate([(partition, cut.offset)])
+        var offset: Offset?
+        for cut in partition.cuts where offset == nil && cut.offset < partition.log.logEndOffset {
+            let epoch = onLog { () throws(LogFailure) in try partition.log.leaderEpoch(ofBatchAt: cut.offset) }
+            // Later cuts lie behind this one.
+            if let epoch, let epoch, epoch < cut.leaderEpoch { offset = cut.offset }
+        }
+        guard let offset else { return }
+        truncate([(partition, offset)])
         parkedFetches.note(partition)
         // What the leader knew of followers was of the longer log.
         guard let term = partition.leadership?.term else { return }

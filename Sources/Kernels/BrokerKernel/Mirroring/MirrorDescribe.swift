@@ -51,7 +51,7 @@ extension BrokerKernel {
             told.logEndOffset = log.logEndOffset
             told.maxTimestamp = log.maxTimestamp
             told.sizeInBytes = Int64(log.sizeInBytes)
-            told.cutOffset = partition.cut?.offset ?? -1
+            told.cutOffset = partition.cuts.last?.offset ?? -1
             told.synchrony = partition.synchrony.rawValue
             told.confirmedOffset = partition.synchronousLink?.confirmed ?? -1
             told.openTransactions = log.openTransactions.map { MirrorDescribeResponse.OpenTransaction($0) }
