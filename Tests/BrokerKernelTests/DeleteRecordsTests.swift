@@ -166,6 +166,24 @@ struct DeleteRecordsTests {
         #expect(told.logStartOffset == 2)
     }
 
+    @Test("Nor what was deleted of the batch with which a follower's log began anew")
+    func deletedInABatch() throws {
+        let bench = try BrokerBench()
+        bench.arePeersReachable = true
+        try bench.addBroker(2)
+        try bench.createTopic("t")
+        try bench.place("t", on: [1, 2], leader: 2)
+        try bench.answerFetch([("t", leaderTells(highWatermark: 7, logStart: 6, error: .offsetOutOfRange))])
+        try bench.answerFetch([("t", leaderTells(batch(["a", "b"], at: 5), highWatermark: 7, logStart: 6))])
+        #expect(try bench.askedFetch().topics.first?.partitions.first?.logStartOffset == 6)
+        try bench.restart()
+        try bench.place("t", on: [1, 2], inSync: [1], leader: 1)
+        let told = try #require(
+            try bench.call(bench.fetchRequest("t", from: 5, maxWait: 0)).responses.first?.partitions.first)
+        #expect(ErrorCode.of(told.errorCode) == .offsetOutOfRange)
+        #expect(told.logStartOffset == 6)
+    }
+
     /// Three records on three brokers.
     private static func replicated() throws -> BrokerBench {
         let bench = try BrokerBench()

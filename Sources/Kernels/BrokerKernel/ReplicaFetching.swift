@@ -154,9 +154,12 @@ extension BrokerKernel {
                 case nil, .stale?: continue
                 case .repeated?: takeHighWatermark(told, for: partition)
                 case .current?:
-                    let start = partition.log.logStartOffset
+                    let (start, first) = (partition.log.logStartOffset, partition.log.firstSegmentOffset)
                     if let cut = take(told, for: partition, from: leader) { cuts.append((partition, cut)) }
-                    if partition.log.logStartOffset > start { haveStartsRisen = true }
+                    // A log that begins in the middle of a batch has a segment that begins with the batch.
+                    if partition.log.logStartOffset > start || partition.log.firstSegmentOffset < first {
+                        haveStartsRisen = true
+                    }
                 }
             }
         }
