@@ -14,6 +14,8 @@ extension BrokerKernel {
         var marker: Int
         var topic: Int
         var partition: TopicPartition
+        var producerID: ProducerID
+        var isCommit: Bool
         var batch: ByteBuffer
     }
 
@@ -30,6 +32,7 @@ extension BrokerKernel {
                         WantedMarker(
                             marker: place, topic: topicPlace,
                             partition: TopicPartition(topic: topic.name, partition: index),
+                            producerID: marker.producerId, isCommit: marker.transactionResult,
                             batch: ByteBuffer(bytes: batch.readableBytesView)))
                 }
             }
@@ -76,16 +79,27 @@ extension BrokerKernel {
             return done(&self, .invalidRequest)
         }
         if let leader = partition.leadership, leader.isUnderMinimum { return done(&self, .notEnoughReplicas) }
+        if partition.standing.state == .promoting,
+            !partition.log.openTransactions.contains(where: { $0.producerID == wanted.producerID })
+        {
+            // The home may have been cut already where nothing is open: a marker more would be lost.
+            return wanted.isCommit ? done(&self, .invalidRequest) : endWhenCommitted(partition, then: done)
+        }
         switch append(wanted.batch, to: partition, origin: .broker) {
         case nil: done(&self, .kafkaStorageError)
         case .refused(let refusal): done(&self, ErrorCode(rawValue: refusal.errorCode))
-        case .appended, .duplicate:
-            whenCommitted(partition, by: now + Self.markerTimeout) { kernel, outcome in
-                switch outcome {
-                case .committed: done(&kernel, .none)
-                case .deposed: done(&kernel, .notLeaderOrFollower)
-                case .late: done(&kernel, .requestTimedOut)
-                }
+        case .appended, .duplicate: endWhenCommitted(partition, then: done)
+        }
+    }
+
+    private mutating func endWhenCommitted(
+        _ partition: Partition, then done: @escaping (inout BrokerKernel, ErrorCode) -> Void
+    ) {
+        whenCommitted(partition, by: now + Self.markerTimeout) { kernel, outcome in
+            switch outcome {
+            case .committed: done(&kernel, .none)
+            case .deposed: done(&kernel, .notLeaderOrFollower)
+            case .late: done(&kernel, .requestTimedOut)
             }
         }
     }
