@@ -15,6 +15,8 @@ struct LogReading {
     struct Batch {
         var base: Offset
         var content: Content
+        /// Whether it is the marker of a transaction's end.
+        var isMarker: Bool
     }
 
     /// What was not there, or not committed, when the log was read before.
@@ -70,7 +72,9 @@ struct LogReading {
     private static func batches(of log: PartitionLog, _ begin: Offset, _ end: Offset) throws -> [Batch] {
         guard begin < end else { return [] }
         return try log.batches(begin..<end).map { header, digest in
-            Batch(base: header.baseOffset, content: Content(next: header.nextOffset, digest: digest))
+            Batch(
+                base: header.baseOffset, content: Content(next: header.nextOffset, digest: digest),
+                isMarker: header.attributes.isControl)
         }
     }
 }

@@ -4,12 +4,14 @@ import KafkaProtocol
 import KafkaProtocolClusters
 import Mirroring
 import NIOCore
+import Seams
 
 /// One partition in the hands of a simulated mirror: reads in up to two places at once, and has several appends under
 /// way.
 final class MirroredPartition {
     private static let mostBytesOfFetch: Int32 = 900
     private static let mostUnderWay = 3
+    private static let questionInterval = Duration.seconds(1)
 
     private let name: TopicPartition
     private let mirror: SimulatedMirror
@@ -21,6 +23,8 @@ final class MirroredPartition {
     private var underWay: [SimulatedProcess.Call<MirrorAppendResponse>] = []
     /// Up to where the source's leader was told that the target has it.
     private var told: Offset = -1
+    /// When the target may be asked again for what it has not committed.
+    private var nextQuestion = Instant(nanoseconds: 0, unixMilliseconds: 0)
     /// The state that the trace has told.
     private var stateTold = ""
     var isWanted = true
@@ -203,9 +207,15 @@ final class MirroredPartition {
 
     // MARK: - Confirming
 
-    /// Whether the target still has what it could not commit in time.
+    /// Whether the target still has what it could not commit in time. One that does not answer is asked again later.
     private func askTarget() async throws {
-        let told = try await process.describe(name, in: target).told
+        nextQuestion = process.chronicle.now + Self.questionInterval
+        var stands: SimulatedProcess.Described?
+        _ = await process.attempt("asking \(target.name) for \(name)") {
+            stands = try await process.describe(name, in: target)
+        }
+        guard process.isRunning else { throw SimulatedProcess.Fault.killed }
+        guard let told = stands?.told else { return }
         let isSound = exact.stands(
             ExactPartition.Told(
                 logStart: told.logStartOffset, end: told.logEndOffset, highWatermark: told.highWatermark),
@@ -217,7 +227,7 @@ final class MirroredPartition {
 
     /// Tells the source's leader how far the target has it, now and then also what it was told before.
     private func confirm() async throws {
-        if exact.awaitsCommit { try await askTarget() }
+        if exact.awaitsCommit, process.chronicle.now >= nextQuestion { try await askTarget() }
         guard isSynchronous else { return }
         guard let end = exact.confirmedEnd, end > told || Int.random(in: 0..<8, using: &process.random) == 0 else {
             return
@@ -233,9 +243,14 @@ final class MirroredPartition {
         var request = MirrorConfirmRequest()
         request.linkName = mirror.link
         request.topics = [topic]
-        let response = try await process.ask(
-            request, version: 0, to: source.leader(of: name, for: process), in: source)
-        let code = response.topics.first?.partitions.first?.errorCode ?? 0
+        var code = ErrorCode.unknownServerError.rawValue
+        _ = await process.attempt("confirming \(name)") {
+            let response = try await process.ask(
+                request, version: 0, to: source.leader(of: name, for: process), in: source)
+            code = response.topics.first?.partitions.first?.errorCode ?? code
+        }
+        guard process.isRunning else { throw SimulatedProcess.Fault.killed }
+        // Of the leader or of the home: another log is to be mirrored now. Reading finds out about all else.
         if code == ErrorCode.fencedLeaderEpoch.rawValue { try process.check(code) }
         if code == 0 { told = end }
     }

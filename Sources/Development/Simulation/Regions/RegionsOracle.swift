@@ -38,6 +38,10 @@ final class RegionsOracle {
         var furthestStart: [String: Offset] = [:]
         /// Where all replicas of a region have begun at some time: nothing before it comes back.
         var deletedEnd: [String: Offset] = [:]
+        /// Markers that end what is open where a region is about to be the home, by the region.
+        var promotionMarkers: [String: [Offset: LogReading.Content]] = [:]
+        /// Where the home has begun: no transaction before it is open there.
+        var settled: (home: Home, before: Offset)?
         /// Behind which offset a lost home's log is its own, until it has taken the home epoch's cut.
         var lost: (region: String, from: Offset, homeEpoch: Int32)?
     }
@@ -54,11 +58,12 @@ final class RegionsOracle {
         var partition: TopicPartition
     }
 
-    private let chronicle: Chronicle
+    let chronicle: Chronicle
     private let regions: [Region]
     private let partitions: [TopicPartition]
     private var topics: [String] { Set(partitions.map(\.topic)).sorted() }
-    private(set) var lines: [Place: Line] = [:]
+    /// The oracle's own.
+    var lines: [Place: Line] = [:]
     private(set) var homes: [String: Home] = [:]
     /// Topics whose homes are being moved without their old regions.
     var abandoned: Set<String> = []
@@ -108,16 +113,23 @@ final class RegionsOracle {
             homes[topic] = home
             chronicle.note("the home of \(topic) is \(home.region) in home epoch \(home.homeEpoch)")
             if abandoned.contains(topic) { lose(topic, known, home) }
+            takePromotionMarkers(of: topic, at: home)
         }
     }
 
+    /// Where a region has cut a topic last.
+    func cuts(of topic: String, in region: String) -> [Int32: Offset] {
+        let image = regions.first { $0.name == region }?.world.tree.image.topics[topic]
+        return MirrorCuts(configs: image?.configs ?? [:]).cuts.compactMapValues(\.last?.offset)
+    }
+
     private func lose(_ topic: String, _ old: Home, _ new: Home) {
-        guard let image = regions.first(where: { $0.name == new.region })?.world.tree.image.topics[topic] else {
-            return
-        }
-        let cuts = MirrorCuts(configs: image.configs).cuts.compactMapValues(\.last?.offset)
+        var cuts = cuts(of: topic, in: new.region)
         for (place, line) in lines.sorted(by: { $0.key < $1.key }) where place.topic == topic {
-            guard let cut = cuts[place.partition] else { continue }
+            guard var cut = cuts[place.partition] else { continue }
+            // Markers that the new home has written before it was cut stand where the old one has something else.
+            if let first = line.promotionMarkers[new.region]?.keys.min() { cut = min(cut, first) }
+            cuts[place.partition] = cut
             chronicle.note("\(place.topic)-\(place.partition) is cut at \(cut)")
             var line = line
             line.lost = (old.region, cut, new.homeEpoch)
@@ -191,9 +203,9 @@ final class RegionsOracle {
         if reading.topicID != partition.topicID { reading = LogReading(of: partition) }
         let name = partition.name
         let place = Place(topicID: partition.topicID, topic: name.topic, partition: name.partition)
-        let start = partition.log.logStartOffset
-        if partition.isLeader, start > lines[place]?.furthestStart[region.name] ?? 0 {
-            lines[place, default: Line()].furthestStart[region.name] = start
+        if partition.isLeader {
+            lookAtStart(of: partition, place, in: region.name)
+            lookAtTransactions(of: partition, place, in: region.name)
         }
         guard reading.isStale(for: partition) else { return }
         var end = partition.log.highWatermark
@@ -203,7 +215,7 @@ final class RegionsOracle {
         do {
             let news = try reading.goOn(in: partition, committedTo: end)
             let committed = news.deleted + news.committed
-            note(committed, of: partition.log, place, in: region.name, "broker \(replica.broker)")
+            note(committed, of: partition, place, in: region.name, "broker \(replica.broker)")
             for batch in news.deleted {
                 chronicle.count("batches deleted in the step that committed them")
                 chronicle.note(
@@ -233,6 +245,19 @@ final class RegionsOracle {
         }
     }
 
+    private func lookAtStart(of partition: Partition, _ place: Place, in region: String) {
+        let start = partition.log.logStartOffset
+        if start > lines[place]?.furthestStart[region] ?? 0 {
+            lines[place, default: Line()].furthestStart[region] = start
+        }
+        guard let deletedEnd = lines[place]?.deletedEnd[region], start < deletedEnd else { return }
+        chronicle.violate(
+            "\(partition.name) begins at \(start) in the \(region), where all before \(deletedEnd) was deleted from all "
+                + "replicas")
+        // Said once.
+        lines[place]?.deletedEnd[region] = start
+    }
+
     /// A deletion was acknowledged. Where no replica has the records any more, they are gone for good.
     func lookAtDeletion(in name: TopicPartition, of region: Region) {
         let replicas = region.world.brokers.compactMap { $0.kernel?.partitions[name] }
@@ -255,14 +280,16 @@ final class RegionsOracle {
     }
 
     private func note(
-        _ committed: [LogReading.Batch], of log: PartitionLog, _ place: Place, in region: String, _ teller: String
+        _ committed: [LogReading.Batch], of partition: Partition, _ place: Place, in region: String, _ teller: String
     ) {
         guard let first = committed.first else { return }
         var line = lines[place] ?? Line()
-        if line.firstStart[region] == nil { line.firstStart[region] = min(log.logStartOffset, first.base) }
+        if line.firstStart[region] == nil { line.firstStart[region] = min(partition.log.logStartOffset, first.base) }
         for one in committed {
             let known = line.batches[one.base]
-            let isNew = known == nil && one.base >= line.end && region == homes[place.topic]?.region
+            let isHome = region == homes[place.topic]?.region
+            if known != one.content, !isHome, line.takePromotionMarker(one, of: partition, in: region) { continue }
+            let isNew = known == nil && one.base >= line.end && isHome
             if known != one.content, !isNew {
                 let there = known.map { "something else up to \($0.next)" } ?? "nothing begins (the end is \(line.end))"
                 chronicle.violate(

@@ -10,15 +10,42 @@ import SegmentedLog
 /// What must hold when all is mended.
 extension RegionsRun {
     private static let healingTime = Duration.seconds(15)
+    private static let wakingTime = Duration.seconds(5)
 
-    func mend() {
+    /// Some writers write no more, and what a leader of the mirror has of the last that they wrote is lost with it: it has
+    /// to be copied again, with nothing more to copy.
+    func fallSilent() {
+        let places = Array(Set(Self.partitions)).sorted()
+        let first = places[Int.random(in: 0..<places.count, using: &random)]
+        let silent = places.filter { $0 == first || Bool.random(using: &random) }
+        let leader = east.world.tree.image.partition(first)?.leader
+        let pause = Duration.milliseconds(Int.random(in: 50...800, using: &random))
+        // Longer than an append waits to be committed.
+        if let leader { isolate(east.world[leader], east.world, for: pause + east.world.milliseconds(1700...3000)) }
+        chronicle.run(for: pause)
+        chronicle.note("nobody writes to \(silent) any more")
+        for producer in producers where silent.contains(producer.partition) { producer.isQuiet = true }
+        for transactor in transactors where silent.contains(transactor.partition) { transactor.isQuiet = true }
+        chronicle.run(for: .seconds(4))
+    }
+
+    func mend() throws {
         chronicle.note("all is mended")
         for region in regions { region.world.mendAll(calmIn: Self.healingTime) }
         chronicle.run(for: Self.healingTime)
+        let silent = Set(producers.filter(\.isQuiet).map(\.partition))
+        for partition in silent.sorted() { checkIsInStep(partition) }
+        for producer in producers { producer.isQuiet = false }
+        for transactor in transactors { transactor.isQuiet = false }
+        if !silent.isEmpty { chronicle.run(for: Self.wakingTime) }
         for producer in producers where producer.lastSuccess < chronicle.now + .seconds(-8) {
             chronicle.violate("nobody has been able to write to \(producer.partition) again")
         }
+        for transactor in transactors where transactor.lastSuccess < chronicle.now + .seconds(-8) {
+            chronicle.violate("nobody has been able to end a transaction of \(transactor.partition) again")
+        }
         for producer in producers { producer.isQuiet = true }
+        for transactor in transactors { transactor.isQuiet = true }
         chronicle.run(for: .seconds(6))
     }
 
@@ -42,6 +69,19 @@ extension RegionsRun {
         }
     }
 
+    /// The mirror has what the home has, also when nobody has written for a while.
+    private func checkIsInStep(_ partition: TopicPartition) {
+        guard let home = log(of: partition, in: west), let mirror = log(of: partition, in: east) else { return }
+        // The link may wait for an operator, or the mirror be made anew.
+        guard home.topicID == mirror.topicID else { return }
+        chronicle.count("partitions in step with nothing more to copy")
+        if home.log.logEndOffset != mirror.log.logEndOffset {
+            chronicle.violate(
+                "\(partition) ends at \(home.log.logEndOffset) in the west, and at \(mirror.log.logEndOffset) in the east, "
+                    + "with nothing more to copy")
+        }
+    }
+
     // MARK: - Topics that move
 
     private func check(_ partition: TopicPartition) throws {
@@ -61,6 +101,8 @@ extension RegionsRun {
             chronicle.violate("\(partition) holds \(value) \(count) times")
         }
         checkAcknowledged(partition, records, try quarantined(partition))
+        for transactor in transactors where transactor.partition == partition { try check(transactor, home.log) }
+        try checkProducers(of: partition, home.log, mirror.log)
     }
 
     /// All that was acknowledged is there, or was lost with a home and is in quarantine.
@@ -192,6 +234,7 @@ extension RegionsRun {
         var batches = RecordBatches(try log.bytes(log.logStartOffset..<log.logEndOffset))
         while let batch = try batches.next() {
             try batch.checkCRC()
+            if batch.header.attributes.isControl { continue }
             var records = try RecordIterator(batch)
             while let record = try records.next() { found.append(record) }
         }

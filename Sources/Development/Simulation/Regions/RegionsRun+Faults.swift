@@ -21,10 +21,10 @@ extension RegionsRun {
     private func harm(_ world: ClusterWorld) {
         let broker = world.brokers[Int.random(in: 0..<world.brokers.count, using: &random)]
         let isWhole = !world.brokers.contains(where: \.hasLostSomething)
-        switch Int.random(in: 0..<12, using: &random) {
+        switch Int.random(in: 0..<14, using: &random) {
         case 0, 1:
             world.kill(broker)
-            world.restart(broker, in: 100...4000)
+            world.restart(broker, in: restartTime)
         case 2, 3:
             guard world.mayLose(broker, onlyWhatIsUnsynced: true) else { return }
             world.cutPower(broker)
@@ -35,7 +35,36 @@ extension RegionsRun {
             world.note("broker \(broker.id) does not reach the tree")
             world.loseTree(broker)
             world.after(world.milliseconds(100...7500), in: broker) { world.reachTree(broker) }
+        case 11, 12: isolate(broker, world, for: world.milliseconds(200...3000))
         default: if isWhole { world.shutDown(broker) }
+        }
+    }
+
+    /// Whoever looks after a process starts it again at once, or takes a while.
+    private var restartTime: ClosedRange<Int> { Bool.random(using: &random) ? 1...300 : 100...4000 }
+
+    /// For a while clients reach a broker that reaches nobody: what it takes then is not committed. Then it is dead, and
+    /// what it took is lost.
+    func isolate(_ broker: ClusterBroker, _ world: ClusterWorld, for duration: Duration) {
+        guard broker.isRunning, broker.pausedUntil == nil else { return }
+        world.note("broker \(broker.id) reaches nobody, and nobody but clients reaches it")
+        world.loseTree(broker)
+        let others = world.brokers.filter { $0 !== broker }
+        for other in others {
+            world.cut(.broker(broker.id), .broker(other.id))
+            world.cut(.broker(other.id), .broker(broker.id))
+        }
+        let time = restartTime
+        world.after(duration, in: broker) { [world] in
+            guard !world.isMended else { return }
+            world.kill(broker)
+            world.restart(broker, in: time)
+        }
+        world.after(duration) {
+            for other in others {
+                world.mend(.broker(broker.id), .broker(other.id))
+                world.mend(.broker(other.id), .broker(broker.id))
+            }
         }
     }
 

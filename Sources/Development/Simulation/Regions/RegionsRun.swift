@@ -45,10 +45,13 @@ package final class RegionsRun {
     var links: [Link] = []
     var producers: [RegionsProducer] = []
     var committers: [RegionsCommitter] = []
+    var transactors: [RegionsTransactor] = []
     /// Whether the west is gone, so that nobody can look after it.
     var isWestLost = false
     /// From where on partitions were lost with their home.
     private(set) var lostBehind: [TopicPartition: Offset] = [:]
+    /// Of the homes that took the places of lost ones, by topic.
+    private(set) var lostHomeEpochs: [String: Int32] = [:]
     private var processes: [SimulatedProcess] = []
     private var lastDegraded = Instant(nanoseconds: 0, unixMilliseconds: 0)
     package internal(set) var faultCount = 0
@@ -87,7 +90,9 @@ package final class RegionsRun {
         carryOut(.promotion, from: east, to: west)
         live(for: 0...2)
         carryOut(.failback, from: west, to: east)
-        mend()
+        live(for: 0...2)
+        fallSilent()
+        try mend()
         try checkEnd()
         for process in processes { process.kill() }
         queue.runAll()
@@ -145,6 +150,12 @@ package final class RegionsRun {
             }
             producers.append(producer)
             producer.run()
+        }
+        for (place, topic) in Self.movingTopics.enumerated() {
+            let transactor = RegionsTransactor(
+                TopicPartition(topic: topic, partition: 0), regions: regions, oracle, as: process(client: 300 + place))
+            transactors.append(transactor)
+            transactor.run()
         }
         for (place, region) in regions.enumerated() {
             oracle.watch(Self.groups, in: region, as: process(client: 200 + place))
@@ -265,7 +276,7 @@ package final class RegionsRun {
         while !isDone {
             chronicle.run(for: .milliseconds(Int.random(in: 20...700, using: &random)))
             if chronicle.now < calm {
-                misfortune()
+                for _ in 0..<Int.random(in: 1...3, using: &random) { misfortune() }
                 if Int.random(in: 0..<5, using: &random) == 0 {
                     chronicle.note("the tool is killed")
                     end(tool)
@@ -293,6 +304,7 @@ package final class RegionsRun {
     }
 
     private func loseHome(of topic: String, _ cuts: [Int32: Offset]) {
+        lostHomeEpochs[topic] = oracle.homes[topic]?.homeEpoch
         for (index, cut) in cuts { lostBehind[TopicPartition(topic: topic, partition: index)] = cut }
         for producer in producers where producer.partition.topic == topic { producer.lostCount += 1 }
         for committer in committers where committer.partition.topic == topic {
