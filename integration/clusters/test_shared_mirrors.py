@@ -143,6 +143,28 @@ def test_processes_share_by_load_and_take_over(stage, topic, mode):
         assert one.process.stop() == 0
 
 
+def test_who_was_stopped_for_long_is_one_of_them_again(stage, topic):
+    """Longer than a process does without the group: in exact mirroring it would bring everything by itself."""
+    source, target = regions(stage, 1)
+    names = {f"{topic}-light": LIGHT, f"{topic}-heavy": HEAVY}
+    for name, count in names.items():
+        source.create(name, count, replicas=1)
+    sharers = [Sharer(stage, source, target, "exact", f"{topic}.*") for _ in range(3)]
+    for one in sharers:
+        one.process.start()
+    eventually(lambda: brought(sharers), "all share")
+    load = Load(source.address, f"{topic}-light", per_second=300, partitions=range(LIGHT))
+    for one in sharers:
+        one.process.freeze()
+        time.sleep(11)
+        one.process.thaw()
+        eventually(lambda: one.figure("members") == 3 and brought(sharers), "all share again")
+        assert_end(target, f"{topic}-light", load.count)
+    load.end()
+    assert_proven(sharers[0].process, f"{topic}-light", LIGHT)
+    load.assert_agrees(read_all(target.address, f"{topic}-light", range(LIGHT)))
+
+
 def test_who_is_started_again_waits_for_nobody(stage, topic):
     """The only member of a group has died: who is started in its place has its work at once."""
     source, target = regions(stage, 1)
@@ -164,4 +186,7 @@ def test_who_is_started_again_waits_for_nobody(stage, topic):
 
 
 def assert_end(target, topic, count):
-    eventually(lambda: len(read_all(target.address, topic, range(1))[0]) >= count, f"{count} records of {topic} are there")
+    partitions = target.partitions(topic)
+    eventually(
+        lambda: sum(map(len, read_all(target.address, topic, partitions).values())) >= count,
+        f"{count} records of {topic} are there")

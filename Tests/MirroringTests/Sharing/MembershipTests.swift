@@ -14,7 +14,7 @@ import Testing
     /// Inside, with both partitions, heard of at 0.
     private static func member(life: Int64 = 1) -> Membership {
         var member = Membership(life: 1, session: .seconds(2))
-        member.beginsToJoin()
+        member.beginsToJoin(claiming: [])
         member.joined("m", generation: 4)
         member.synced(WorkShare(life: life, partitions: [first: 5, second: 6], hasDuties: true), sentAt: at(0))
         return member
@@ -23,7 +23,7 @@ import Testing
     @Test func whoJoinsMayWriteWhatItGot() {
         var outside = Membership(life: 1, session: .seconds(2))
         #expect(outside.wantsToJoin && !outside.isInside && outside.leaseEnd == nil && outside.claims.isEmpty)
-        outside.beginsToJoin()
+        outside.beginsToJoin(claiming: [])
         #expect(!outside.wantsToJoin)
         let member = Self.member()
         #expect(!member.wantsToJoin && member.isInside && member.claims == [Self.first, Self.second])
@@ -43,12 +43,27 @@ import Testing
         #expect(try #require(member.leaseEnd) == Self.at(2_300))
     }
 
+    /// Otherwise nobody would ever be given it.
+    @Test func whatItHasBroughtWithoutTheGroupItLetsGoOf() {
+        var member = Membership(life: 1, session: .seconds(2))
+        member.beginsToJoin(claiming: [Self.first, Self.second])
+        member.joined("m", generation: 8)
+        // Others begin the next generation before this one knows its share.
+        member.failedToJoin(.rebalancing)
+        member.beginsToJoin(claiming: [Self.first, Self.second])
+        member.joined("m", generation: 9)
+        member.synced(WorkShare(life: 1, partitions: [Self.first: 5]), sentAt: Self.at(0))
+        #expect(member.releasing == [Self.second] && !member.wantsToJoin)
+        member.released([Self.second])
+        #expect(member.claims == [Self.first] && member.wantsToJoin)
+    }
+
     @Test func whileOthersJoinItGoesOn() throws {
         var member = Self.member()
         member.answered(.rebalancing, generation: 4, sentAt: Self.at(700))
         #expect(member.wantsToJoin && member.isInside)
         #expect(try #require(member.leaseEnd) == Self.at(2_500))
-        member.beginsToJoin()
+        member.beginsToJoin(claiming: [])
         member.answered(.rebalancing, generation: 4, sentAt: Self.at(800))
         #expect(!member.wantsToJoin, "it is joining already")
         // The next generation has begun, and its answer is on its way.
@@ -58,7 +73,7 @@ import Testing
 
     @Test func whatIsTakenFromItItClaimsUntilItIsReleased() {
         var member = Self.member()
-        member.beginsToJoin()
+        member.beginsToJoin(claiming: [])
         member.joined("m", generation: 5)
         member.synced(WorkShare(life: 1, partitions: [Self.first: 5]), sentAt: Self.at(100))
         #expect(member.releasing == [Self.second] && Set(member.owned.keys) == [Self.first])
@@ -76,7 +91,7 @@ import Testing
         #expect(member.memberID.isEmpty && member.generation == -1)
 
         var joining = Self.member()
-        joining.beginsToJoin()
+        joining.beginsToJoin(claiming: [])
         joining.answered(word, generation: 4, sentAt: Self.at(3_000))
         #expect(joining.isInside, "the answer to joining tells")
         joining.failedToJoin(word)
@@ -85,7 +100,7 @@ import Testing
 
     @Test func aGroupThatIsSilentTakesNothingBeforeTheLeaseEnds() throws {
         var member = Self.member()
-        member.beginsToJoin()
+        member.beginsToJoin(claiming: [])
         member.failedToJoin(.other)
         #expect(member.isInside && member.wantsToJoin && member.claims.count == 2)
         #expect(try #require(member.leaseEnd) == Self.at(1_800))

@@ -42,6 +42,8 @@ package struct Membership: Sendable {
     /// When something was sent that was answered; nil outside.
     private var heardAt: ContinuousClock.Instant?
     private var isJoining = false
+    /// What the request to join has said that it brings.
+    private var claimed: Set<TopicPartition> = []
 
     package init(life: Int64, session: Duration) {
         self.life = life
@@ -64,10 +66,12 @@ package struct Membership: Sendable {
 
     // MARK: Joining
 
-    /// A request to join goes out, with ``memberID`` and ``claims``.
-    package mutating func beginsToJoin() {
+    /// A request to join goes out, with ``memberID`` and what it brings: ``claims``, or more where it has gone on without
+    /// the group.
+    package mutating func beginsToJoin(claiming partitions: Set<TopicPartition>) {
         wantsToJoin = false
         isJoining = true
+        claimed = partitions
     }
 
     /// It is in a generation; the share comes when all are.
@@ -80,7 +84,8 @@ package struct Membership: Sendable {
     package mutating func synced(_ share: WorkShare, sentAt moment: ContinuousClock.Instant) {
         isJoining = false
         heard(moment)
-        releasing = claims.subtracting(share.partitions.keys)
+        // Nobody else is given what was claimed until it is said that it is not brought here any more.
+        releasing = claims.union(claimed).subtracting(share.partitions.keys)
         self.share = share
         // Made for who was here before: the group does not know yet what this one knows.
         if share.life != life { wantsToJoin = true }

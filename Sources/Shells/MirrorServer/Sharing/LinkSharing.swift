@@ -15,6 +15,8 @@ final class LinkSharing: Sendable {
     /// How long one stays without the group before it goes on alone, where that is sound.
     private static let patience = Duration.seconds(10)
     private static let applyInterval = Duration.milliseconds(250)
+    /// Who finds that more time has passed since it last looked was stopped meanwhile, and has heard of nobody for that.
+    private static let longestStandstill = Duration.seconds(3)
     private static let drainLimit = Duration.seconds(1)
     private static let reviewInterval = Duration.seconds(5)
     private static let longestPause = Duration.seconds(1)
@@ -38,8 +40,9 @@ final class LinkSharing: Sendable {
         var isAlone = false
         /// What the table was told to bring; nil before it was told anything, and inside for all there is.
         var applied: Set<TopicPartition>??
-        /// When the group was last heard of, or this began.
+        /// When the group was last heard of, or this began, or went on after it had been stopped.
         var lastWordAt = ContinuousClock.now
+        var tickedAt = ContinuousClock.now
         var meter = LoadMeter()
         /// What was last told of the load here, and when.
         var told: (weight: Int64, at: ContinuousClock.Instant)?
@@ -155,6 +158,7 @@ final class LinkSharing: Sendable {
         await standAloneWhereNobodyWas()
         await apply(table, course)
         await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await self.tick() }
             tasks.addTask { await self.keepAlive(group) }
             tasks.addTask { await self.review(table) }
             tasks.addTask { await self.keepJoining(group, table, course) }
@@ -197,6 +201,23 @@ final class LinkSharing: Sendable {
     }
 
     // MARK: Staying alive
+
+    private func tick() async {
+        repeat {
+            state.withLock { state in
+                let now = ContinuousClock.now
+                if now - state.tickedAt > Self.longestStandstill { state.lastWordAt = now }
+                state.tickedAt = now
+            }
+        } while await Attempts.pause(Self.applyInterval)
+    }
+
+    /// Whether the group has been silent for long although this process has listened.
+    private func isForsaken(at now: ContinuousClock.Instant) -> Bool {
+        state.withLock { state in
+            now - state.lastWordAt > Self.patience && now - state.tickedAt <= Self.longestStandstill
+        }
+    }
 
     private func keepAlive(_ group: LinkGroup) async {
         repeat {
@@ -274,9 +295,9 @@ final class LinkSharing: Sendable {
         let sentAt = ContinuousClock.now
         let known = table.known
         let (membership, seat, report) = state.withLock { state in
-            state.membership.beginsToJoin()
             state.reports += 1
-            let claims = state.isAlone ? known : state.membership.claims
+            let claims = state.isAlone ? known.union(state.membership.claims) : state.membership.claims
+            state.membership.beginsToJoin(claiming: claims)
             let measured = state.meter.weights
             let owned = state.membership.owned
             let report = MemberReport(
@@ -351,7 +372,7 @@ final class LinkSharing: Sendable {
     /// Lets the table bring what it is to bring now.
     private func apply(_ table: any SharedTable, _ course: Course) async {
         let now = ContinuousClock.now
-        if state.withLock({ now - $0.lastWordAt }) > Self.patience { standAlone() }
+        if isForsaken(at: now) { standAlone() }
         let (membership, isAlone) = state.withLock { ($0.membership, $0.isAlone) }
         if isAlone {
             lease.begin(until: nil)
