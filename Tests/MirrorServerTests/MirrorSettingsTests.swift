@@ -81,6 +81,42 @@ import Testing
         #expect(try read(Self.two, targets: ["us-east"]).warnings.first?.contains("no link is enabled") ?? false)
     }
 
+    /// What MirrorMaker 2 takes of clients, workers and connectors, at the places where its users put it.
+    @Test(arguments: [
+        "us-east->eu-west.consumer.auto.offset.reset", "consumer.auto.offset.reset", "us-east.consumer.isolation.level",
+        "us-east->eu-west.producer.override.compression.type", "us-east->eu-west.source.consumer.fetch.max.bytes",
+        "us-east->eu-west.target.producer.linger.ms", "source.admin.retries", "eu-west.producer.max.request.size",
+        "eu-west.exactly.once.source.support", "scheduled.rebalance.max.delay.ms", "us-east.plugin.path", "group.id",
+        "us-east->eu-west.transforms", "us-east.admin.ssl.keystore.location", "sasl.login.class",
+    ])
+    func whatHasNoEffectIsAWarning(key: String) throws {
+        let warnings = try read(Self.two + "\(key) = 1\n").warnings
+        #expect(warnings.contains { $0.hasPrefix("mm2.properties:5: \(key) ") }, "\(warnings)")
+    }
+
+    @Test func namesBeforeKafkaFourAreKnown() throws {
+        let text =
+            Self.two + """
+                topics.blacklist = abc
+                us-east->eu-west.groups.blacklist = def
+                us-east->eu-west.config.properties.blacklist = ghi
+                us-east->eu-west.config.properties.exclude = jkl
+
+                """
+        let (settings, warnings) = try read(text)
+        let link = try #require(settings.links.first)
+        #expect(!link.plan.copies("abc"))
+        #expect(!link.groups.contains("def"))
+        #expect(!link.plan.excludedSettings.contains("ghi"))
+        #expect(link.plan.excludedSettings.contains("jkl"))
+        #expect(warnings.filter { $0.contains("blacklist") }.count == 3)
+    }
+
+    @Test func compatibleLinksGoOnBehindGapsUnlessSomebodySaysOtherwise() throws {
+        #expect(try read(Self.two).settings.links.first?.gapPolicy == .continue)
+        #expect(try read(Self.two + "mirror.gap.policy = stop\n").settings.links.first?.gapPolicy == .stop)
+    }
+
     @Test func clientSettingsOfAllAndOfOneCluster() throws {
         let (settings, _) = try read(
             Self.two + """

@@ -13,8 +13,12 @@ import Testing
     private static let partition = TopicPartition(topic: "orders", partition: 0)
     private static let remote = TopicPartition(topic: "us-east.orders", partition: 0)
 
-    private func table() -> PartitionTable {
-        let table = PartitionTable(health: LinkHealth(link: "us-east->eu-west", logger: silent))
+    private func table() throws -> PartitionTable {
+        let plan = TopicPlan(
+            source: "us-east", target: "eu-west", policy: ReplicationPolicy(),
+            topics: try NameSelection(including: [".*"]),
+            excludedSettings: try NameSelection(including: []), copiesHeartbeats: false, synchronizesSettings: false)
+        let table = PartitionTable(plan: plan, health: LinkHealth(link: "us-east->eu-west", logger: silent))
         follow(table)
         return table
     }
@@ -55,7 +59,7 @@ import Testing
     }
 
     @Test func farPartitionsAreReadAheadAndSentInOrder() throws {
-        let table = table()
+        let table = try table()
         locate(table)
         let first = claim(table)
         #expect(first.positions.map(\.offset) == [0])
@@ -80,8 +84,8 @@ import Testing
         #expect(try sequences(table.toSend([Self.partition])) == [25])
     }
 
-    @Test func whatIsGivenBackIsReadAgain() {
-        let table = table()
+    @Test func whatIsGivenBackIsReadAgain() throws {
+        let table = try table()
         locate(table)
         table.giveBack(claim(table))
         let second = claim(table)
@@ -91,8 +95,8 @@ import Testing
         #expect(claim(table).positions.map(\.offset) == [0])
     }
 
-    @Test func anInterruptionLeavesNothingToSend() {
-        let table = table()
+    @Test func anInterruptionLeavesNothingToSend() throws {
+        let table = try table()
         locate(table)
         let first = claim(table)
         #expect(table.take([answer(0..<10)], of: first) == [Self.partition])
@@ -104,8 +108,8 @@ import Testing
         #expect(claim(table).positions.map(\.offset) == [0])
     }
 
-    @Test func whatWasAskedOfATopicThatIsGoneIsNotTakenForOneOfTheSameName() {
-        let table = table()
+    @Test func whatWasAskedOfATopicThatIsGoneIsNotTakenForOneOfTheSameName() throws {
+        let table = try table()
         locate(table)
         let early = claim(table)
         table.follow([:])
@@ -116,7 +120,7 @@ import Testing
     }
 
     @Test func whatIsSearchedForIsLookedForInOrder() throws {
-        let table = table()
+        let table = try table()
         let last = try RecordBatch(reading: answer(10..<20).records)
         _ = table.toLocate(Self.broker, now: .now + .seconds(60))
         table.located([

@@ -57,4 +57,60 @@ import Testing
         #expect(map.translate(39_998) == 19_999)
         #expect(map.translate(39_000) == 19_500)
     }
+
+    @Test func aMapGoesOnWithWhatIsWrittenDown() throws {
+        var map = OffsetMap()
+        map.add(source: 10, sourceEnd: 20, target: 0, count: 10)
+        map.add(source: 21, sourceEnd: 30, target: 10, count: 9)
+        let position = MirroredPosition(source: 30, target: 19)
+        let id = KafkaUUID(high: 7, low: 8)
+        let written = WrittenPosition(position, topicID: id, runs: map.runs)
+        #expect(written.metadata == "19;id=\(id);runs=10:0,21:10")
+        let read = try #require(WrittenPosition(committedOffset: 30, metadata: written.metadata))
+        #expect(read == written)
+        var later = OffsetMap(at: read.position, after: read.runs)
+        for offset in 0..<40 as Range<Offset> { #expect(later.translate(offset) == map.translate(offset)) }
+        // What was copied and not written down counted alike, and then not.
+        later.goOn(at: MirroredPosition(source: 35, target: 24))
+        #expect(later.translate(33) == 22)
+        later.goOn(at: MirroredPosition(source: 45, target: 30))
+        #expect(later.translate(40) == 24)
+        #expect(later.translate(45) == 30)
+        later.goOn(at: MirroredPosition(source: 50, target: 30))
+        #expect(later.translate(47) == 30)
+        #expect(later.translate(33) == 22)
+        // What lies behind it is another copy.
+        later.goOn(at: MirroredPosition(source: 5, target: 60))
+        #expect(later.translate(33) == 60)
+        #expect(later.translate(4) == nil)
+    }
+
+    @Test func positionsWithoutRunsAreRead() {
+        #expect(
+            WrittenPosition(committedOffset: 5, metadata: "3")
+                == WrittenPosition(MirroredPosition(source: 5, target: 3)))
+        for metadata in ["", "x", "-1", "3;id=short", "3;runs=1", "3;runs=1:x"] {
+            #expect(WrittenPosition(committedOffset: 5, metadata: metadata) == nil, "\(metadata)")
+        }
+    }
+
+    @Test(arguments: [10, 300, 8000]) func aLongMapIsWrittenDownShortened(count: Int) throws {
+        var map = OffsetMap()
+        for index in 0..<Offset(count) {
+            map.add(source: index * 1001, sourceEnd: index * 1001 + 1000, target: index * 1000, count: 1000)
+        }
+        let end = try #require(map.end)
+        let metadata = WrittenPosition(end, runs: map.runs).metadata
+        #expect(metadata.utf8.count <= 4096)
+        let read = try #require(WrittenPosition(committedOffset: end.source, metadata: metadata))
+        let later = OffsetMap(at: read.position, after: read.runs)
+        for offset in stride(from: 0, to: end.source, by: 97) {
+            let translated = try #require(later.translate(offset))
+            #expect(translated <= map.translate(offset) ?? -1)
+        }
+        // The latest are as they were.
+        for offset in stride(from: max(0, end.source - 50_000), to: end.source, by: 97) {
+            #expect(later.translate(offset) == map.translate(offset))
+        }
+    }
 }

@@ -73,7 +73,7 @@ private struct FakeLog {
                 gap: index == 0 ? 0 : .random(in: 0...1))
         }
         var target = FakeLog()
-        var stored: MirroredPosition?
+        var stored: WrittenPosition?
         var lives = 0
         let wanted = source.batches.filter { !$0.header.attributes.isControl }.map(\.mark)
         while target.batches.count < wanted.count {
@@ -81,7 +81,7 @@ private struct FakeLog {
             var copy = PartitionCopy(stored: stored)
             let limit = Int.random(in: 0...6)
             try run(&copy, from: source, to: &target, limit: limit, acknowledged: .random(in: 0...limit))
-            if Bool.random() { stored = copy.acknowledged }
+            if Bool.random() { stored = copy.written }
             lives += 1
             try #require(lives < 1000)
         }
@@ -96,15 +96,81 @@ private struct FakeLog {
         for body in 0..<6 as Range<UInt32> { try source.append(count: 2, body: body) }
         var target = FakeLog()
         try target.append(count: 9, body: 1234)
-        var copy = PartitionCopy(stored: MirroredPosition(source: 4, target: 3))
+        var copy = PartitionCopy(stored: WrittenPosition(MirroredPosition(source: 4, target: 3)))
         copy.targetStands(at: target.targetEnd, source: 0...source.end)
         #expect(copy.state == .searching)
         #expect(copy.nextOffset == 4)
         var outcome = RestartSearch.Outcome.goOn
         for batch in source.batches[2...] { outcome = copy.passed(batch.mark, header: batch.header) }
-        #expect(outcome == .found(4, isExact: false))
+        #expect(outcome == .absent)
         #expect(copy.state == .copying)
         #expect(copy.nextOffset == 4)
+    }
+
+    /// Nothing is written down of what stands at the target, and the source has no such batch.
+    @Test(arguments: [false, true]) func whatOthersWroteIsLeftAlone(sourceIsEmpty: Bool) throws {
+        var source = FakeLog()
+        if !sourceIsEmpty { for body in 0..<3 as Range<UInt32> { try source.append(count: 2, body: body) } }
+        var target = FakeLog()
+        try target.append(count: 2, body: 1234)
+        var copy = PartitionCopy(stored: nil)
+        copy.targetStands(at: target.targetEnd, source: 0...source.end)
+        for batch in source.batches { _ = copy.passed(batch.mark, header: batch.header) }
+        #expect(copy.state == .blocked)
+        #expect(copy.written == nil)
+        #expect(!copy.isRead)
+    }
+
+    @Test func anInterruptedSearchBeginsAgain() throws {
+        var source = FakeLog()
+        for body in 0..<3 as Range<UInt32> { try source.append(count: 2, body: body) }
+        var target = FakeLog()
+        for body in 0..<2 as Range<UInt32> { try target.append(count: 2, body: body) }
+        var copy = PartitionCopy(stored: WrittenPosition(MirroredPosition(source: 2, target: 2)))
+        for _ in 0..<2 {
+            copy.targetStands(at: target.targetEnd, source: 0...source.end)
+            #expect(copy.state == .searching)
+            copy.failed()
+        }
+        copy.targetStands(at: target.targetEnd, source: 0...source.end)
+        #expect(copy.passed(source.batches[1].mark, header: source.batches[1].header) == .found(4, isExact: true))
+        #expect(copy.nextOffset == 4)
+    }
+
+    private static let ids = [1, 2].map { KafkaUUID(high: 0, low: $0) }
+
+    @Test(arguments: [
+        (10...90, ids[0], MirrorGap(.overtaken, 4..<10)), (0...3, ids[0], MirrorGap(.truncated, 3..<4)),
+        (0...90, ids[1], MirrorGap(.recreated, 0..<4)),
+    ])
+    func whatTheSourceHasLostIsFound(source: ClosedRange<Offset>, id: KafkaUUID, gap: MirrorGap) throws {
+        var target = FakeLog()
+        try target.append(count: 3, body: 0)
+        for policy in GapPolicy.allCases {
+            let runs = [OffsetMap.Run(source: 0, target: 0, isExact: true)]
+            let stored = WrittenPosition(MirroredPosition(source: 4, target: 3), topicID: Self.ids[0], runs: runs)
+            var copy = PartitionCopy(stored: stored)
+            copy.targetStands(at: target.targetEnd, source: source, id: id)
+            #expect(copy.state == .found(gap))
+            #expect(copy.written == nil)
+            copy.recorded(under: policy)
+            #expect(copy.state == (policy == .stop ? .resting(gap) : .copying))
+            guard policy != .stop else { continue }
+            #expect(copy.nextOffset == source.lowerBound)
+            #expect(copy.written?.topicID == id)
+            #expect(copy.written?.position == MirroredPosition(source: source.lowerBound, target: 3))
+            // Offsets of the old topic are none of the new one.
+            #expect(copy.offsets.translate(2) == (gap.kind == .overtaken ? 2 : source.lowerBound == 0 ? 3 : nil))
+        }
+    }
+
+    @Test func whatIsSkippedIsNotMissed() throws {
+        var source = FakeLog()
+        try source.append(count: 1, body: 0, isControl: true)
+        var copy = PartitionCopy(stored: nil)
+        copy.targetStands(at: PartitionCopy.TargetEnd(offset: 0, last: nil), source: 0...1)
+        copy.skipped(source.batches[0].header)
+        #expect(copy.written?.position == MirroredPosition(source: 1, target: 0))
     }
 
     @Test func anEmptyTargetBeginsWhereTheSourceDoes() {

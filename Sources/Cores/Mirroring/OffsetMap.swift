@@ -5,17 +5,24 @@ import ClusterModel
 /// Runs are kept in which both count alike; transaction markers and the holes of compaction end a run. Old runs are
 /// forgotten; translation never answers an offset above the true one, so that no group skips a record.
 package struct OffsetMap: Sendable {
-    private struct Run: Sendable {
-        var source: Offset
-        var target: Offset
+    package struct Run: Sendable, Equatable {
+        package var source: Offset
+        package var target: Offset
         /// Whether offsets inside count alike; otherwise all of them stand for its beginning.
-        var isExact: Bool
+        package var isExact: Bool
+
+        package init(source: Offset, target: Offset, isExact: Bool) {
+            self.source = source
+            self.target = target
+            self.isExact = isExact
+        }
     }
 
     /// More runs than this forget the oldest.
     private static let capacity = 8192
 
-    private var runs: [Run] = []
+    /// In order.
+    package private(set) var runs: [Run] = []
     /// What follows the last record copied; nil when nothing was.
     package private(set) var end: MirroredPosition?
 
@@ -24,15 +31,38 @@ package struct OffsetMap: Sendable {
 
     package init() {}
 
-    /// The copy goes on at `position`; what was copied before is not known in detail.
-    package init(at position: MirroredPosition) { end = position }
+    /// The copy goes on at `position`; of what was copied before no more is known than `runs`.
+    package init(at position: MirroredPosition, after runs: [Run] = []) {
+        end = position
+        self.runs = runs
+    }
+
+    /// The copy goes on at `position`. What was copied since is not known in detail; when that is behind it, nothing is.
+    package mutating func goOn(at position: MirroredPosition) {
+        guard let end, position.source >= end.source, position.target >= end.target else {
+            self = OffsetMap(at: position)
+            return
+        }
+        // Also where nothing was copied, so that the last run does not stand for what lies behind it.
+        if position.target > end.target || (position.source > end.source && runs.last?.isExact == false) {
+            extend(end.source, sourceEnd: position.source, end.target, targetEnd: position.target)
+        }
+        self.end = position
+    }
 
     /// Records from `source` up to, not including, `sourceEnd` now stand at the target, `count` of them from `target`.
     /// - Returns: whether a new run began, which is worth an offset sync.
     @discardableResult
     package mutating func add(source: Offset, sourceEnd: Offset, target: Offset, count: Int32) -> Bool {
-        let isExact = sourceEnd - source == Offset(count)
-        defer { end = MirroredPosition(source: sourceEnd, target: target + Offset(count)) }
+        extend(source, sourceEnd: sourceEnd, target, targetEnd: target + Offset(count))
+    }
+
+    @discardableResult
+    private mutating func extend(
+        _ source: Offset, sourceEnd: Offset, _ target: Offset, targetEnd: Offset
+    ) -> Bool {
+        let isExact = sourceEnd - source == targetEnd - target
+        defer { end = MirroredPosition(source: sourceEnd, target: targetEnd) }
         if isExact, let last = runs.last, last.isExact, end?.source == source, end?.target == target { return false }
         if runs.count >= Self.capacity { runs.removeFirst(Self.capacity / 2) }
         runs.append(Run(source: source, target: target, isExact: isExact))

@@ -4,8 +4,12 @@ import Records
 /// The copying of one partition: from where to read, under which sequence to write, and what was acknowledged.
 ///
 ///     locating ──targetStands──▶ copying ◀──────────────┐
-///        ▲  └──────────────────▶ searching ──passed──────┘
+///        ▲  └──────────────────▶ searching ──passed──────┤
+///        │  └──────────────────▶ found ──────recorded────┘
 ///        └──────────── failed (from any) ───────────────┘
+///
+/// A target that holds records of which nothing is written down, and that the source has not, ends in `blocked`; a gap
+/// that is found rests when the policy is to stop.
 ///
 /// Where to go on is always derived from the target itself, whose last batch tells the producer, its sequence and, by
 /// its bytes, the source batch it is a copy of. So a copy that was interrupted at any point goes on under the *same*
@@ -18,6 +22,31 @@ package struct PartitionCopy: Sendable {
         /// Reading the source from a known place for the batch that stands last at the target.
         case searching
         case copying
+        /// What stands at the target came from somewhere else: nothing is written there.
+        case blocked
+        /// The source has lost records, which is to be written down before anything else.
+        case found(MirrorGap)
+        /// Nothing is copied behind a gap that is written down.
+        case resting(MirrorGap)
+
+        /// For figures.
+        package var name: String {
+            switch self {
+            case .locating: "locating"
+            case .searching: "searching"
+            case .copying: "copying"
+            case .blocked: "blocked"
+            case .found: "gap"
+            case .resting: "resting"
+            }
+        }
+
+        package var gap: MirrorGap? {
+            switch self {
+            case .found(let gap), .resting(let gap): gap
+            case .locating, .searching, .copying, .blocked: nil
+            }
+        }
     }
 
     /// What to do with a batch of the source.
@@ -58,16 +87,28 @@ package struct PartitionCopy: Sendable {
     package private(set) var producer: ProducerPosition?
     package private(set) var offsets = OffsetMap()
     private var search: RestartSearch?
+    /// Where the search began, or copying goes on behind a gap, at both sides.
+    private var beginning = MirroredPosition(source: 0, target: 0)
+    /// Of the source's topic of which copies stand at the target, and as it was told last; zero when nobody tells it.
+    package private(set) var topicID = KafkaUUID.zero
+    private var currentID = KafkaUUID.zero
     private var needsNewProducer = false
     private var underWay: [UnderWay] = []
     /// How many of `underWay` have been acknowledged; they are removed many at a time.
     private var answered = 0
 
     /// - Parameter stored: the position an earlier life wrote down.
-    package init(stored: MirroredPosition?) { acknowledged = stored }
+    package init(stored: WrittenPosition?) {
+        guard let stored else { return }
+        acknowledged = stored.position
+        topicID = stored.topicID
+        offsets = OffsetMap(at: stored.position, after: stored.runs)
+    }
 
-    /// The target has been asked. `source` is where the source's log begins and ends now.
-    package mutating func targetStands(at target: TargetEnd, source: ClosedRange<Offset>) {
+    /// The target has been asked. `source` is where the source's log begins and ends now, `id` its topic's id.
+    package mutating func targetStands(
+        at target: TargetEnd, source: ClosedRange<Offset>, id: KafkaUUID = .zero
+    ) {
         precondition(state == .locating, "the target was located while \(state)")
         underWay = []
         answered = 0
@@ -78,15 +119,19 @@ package struct PartitionCopy: Sendable {
             position.advance(by: last.header.lastOffsetDelta + 1)
             return position
         }
-        if let before = acknowledged, before.source > source.upperBound {
-            // The source lost its end or began anew: from its beginning, whatever was copied before.
-            producer = nil
-            begin(at: MirroredPosition(source: source.lowerBound, target: target.offset))
+        currentID = id
+        beginning = MirroredPosition(source: source.lowerBound, target: target.offset)
+        if let before = acknowledged, let gap = gap(behind: before, target.offset, source) {
+            state = .found(gap)
             return
         }
         let known = max(acknowledged?.source ?? source.lowerBound, source.lowerBound)
         nextOffset = known
         let isWhereWeLeft = acknowledged?.target == target.offset
+        if acknowledged == nil, target.last != nil, source.upperBound == 0 {
+            state = .blocked
+            return
+        }
         guard let last = target.last, !isWhereWeLeft, known < source.upperBound else {
             if !isWhereWeLeft { producer = nil }
             begin(at: MirroredPosition(source: known, target: target.offset))
@@ -94,11 +139,39 @@ package struct PartitionCopy: Sendable {
         }
         // What was never written down began at both beginnings, if it was ours.
         let before = acknowledged ?? MirroredPosition(source: known, target: 0)
+        beginning = MirroredPosition(source: known, target: target.offset)
         search = RestartSearch(
-            for: last.mark, from: known, sourceEnd: source.upperBound,
+            for: last.mark, sourceEnd: source.upperBound,
             expectedCount: before.source == known ? target.offset - before.target : nil)
-        acknowledged = MirroredPosition(source: known, target: target.offset)
         state = .searching
+    }
+
+    /// What the source has lost of what was copied up to there, or of what was to be copied behind it.
+    private func gap(
+        behind before: MirroredPosition, _ targetEnd: Offset, _ source: ClosedRange<Offset>
+    ) -> MirrorGap? {
+        if isOfAnother(than: currentID) {
+            return before.source > 0 ? MirrorGap(.recreated, 0..<before.source) : nil
+        }
+        if before.source > source.upperBound {
+            return MirrorGap(.truncated, source.upperBound..<before.source)
+        }
+        // What was copied and not written down is looked for first.
+        guard before.source < source.lowerBound, before.target == targetEnd else { return nil }
+        return MirrorGap(.overtaken, before.source..<source.lowerBound)
+    }
+
+    /// A gap is in the ledger now.
+    /// - Parameter policy: unless it is to stop, copying goes on where the source begins: what it has is never missed.
+    package mutating func recorded(under policy: GapPolicy) {
+        guard case .found(let gap) = state else { preconditionFailure("a gap was recorded while \(state)") }
+        guard policy != .stop else {
+            state = .resting(gap)
+            return
+        }
+        producer = nil
+        if gap.kind != .overtaken { offsets = OffsetMap() }
+        begin(at: beginning)
     }
 
     /// While searching: the source's next batch, when it is one to copy (others are ``skipped(_:)``). Returns whether the search has ended, and if so, whether exactly.
@@ -120,16 +193,32 @@ package struct PartitionCopy: Sendable {
     }
 
     private mutating func end(_ outcome: RestartSearch.Outcome) {
-        guard case .found(let offset, let isExact) = outcome, let target = acknowledged?.target else { return }
-        // The sequences of a batch that is no copy of ours belong to somebody who still uses them.
-        if !isExact { producer = nil }
-        begin(at: MirroredPosition(source: offset, target: target))
+        switch outcome {
+        case .goOn: break
+        case .found(let offset, let isExact):
+            // The sequences of a batch that is no copy of ours belong to somebody who still uses them.
+            if !isExact { producer = nil }
+            begin(at: MirroredPosition(source: offset, target: beginning.target))
+        case .absent where acknowledged == nil:
+            search = nil
+            state = .blocked
+        case .absent:
+            // Somebody else has written there since, or the source has lost it: nothing that it has is skipped.
+            producer = nil
+            if let before = acknowledged, before.source < beginning.source {
+                search = nil
+                state = .found(MirrorGap(.overtaken, before.source..<beginning.source))
+            } else {
+                begin(at: beginning)
+            }
+        }
     }
 
     private mutating func begin(at position: MirroredPosition) {
         nextOffset = position.source
         acknowledged = position
-        offsets = OffsetMap(at: position)
+        topicID = currentID
+        offsets.goOn(at: position)
         search = nil
         state = .copying
     }
@@ -147,6 +236,21 @@ package struct PartitionCopy: Sendable {
     /// A batch was skipped.
     package mutating func skipped(_ header: RecordBatchHeader) {
         nextOffset = max(nextOffset, header.nextOffset)
+        guard state == .copying, underWayCount == 0, let target = acknowledged?.target else { return }
+        // What the source loses of it is not missed.
+        acknowledged = MirroredPosition(source: nextOffset, target: target)
+    }
+
+    /// Whether the source is read.
+    package var isRead: Bool { state == .copying || state == .searching }
+
+    /// Whether what was copied is of another topic than the one with that id; false when that is not known.
+    package func isOfAnother(than id: KafkaUUID) -> Bool { id != .zero && topicID != .zero && id != topicID }
+
+    /// As it is to be written down; nil when that would not say more than what is.
+    package var written: WrittenPosition? {
+        guard state == .copying, let position = acknowledged else { return nil }
+        return WrittenPosition(position, topicID: topicID, runs: offsets.runs)
     }
 
     /// A producer id for a target that told none.

@@ -16,27 +16,27 @@ package struct BatchMark: Sendable, Equatable {
 /// Finds in the source the batch that stands last at the target, running forward from a place known to be copied.
 ///
 /// It never answers a place behind an uncopied record: of several batches with the same mark it takes the one that
-/// the number of records at the target confirms, else the earliest; without any it answers the place it began at, and
-/// records may be copied twice.
+/// the number of records at the target confirms, else the earliest; without any the target's last batch is no copy of
+/// what the source has.
 package struct RestartSearch: Sendable {
     package enum Outcome: Sendable, Equatable {
         case goOn
         /// The offset to copy from. `isExact` is false when records may be copied twice.
         case found(Offset, isExact: Bool)
+        /// The source has no such batch.
+        case absent
     }
 
     private let mark: BatchMark
-    private let start: Offset
     /// The source's end when the search began: what was copied lies before it.
     private let sourceEnd: Offset
-    /// How many records stand at the target after `start`'s counterpart; nil when that is not known.
+    /// How many records stand at the target after the counterpart of where the search begins; nil when that is not known.
     private let expectedCount: Offset?
     private var count: Offset = 0
     private var earliest: Offset?
 
-    package init(for mark: BatchMark, from start: Offset, sourceEnd: Offset, expectedCount: Offset?) {
+    package init(for mark: BatchMark, sourceEnd: Offset, expectedCount: Offset?) {
         self.mark = mark
-        self.start = start
         self.sourceEnd = sourceEnd
         self.expectedCount = expectedCount
     }
@@ -52,5 +52,5 @@ package struct RestartSearch: Sendable {
     }
 
     /// The source has no more to show.
-    package func finish() -> Outcome { .found(earliest ?? start, isExact: false) }
+    package func finish() -> Outcome { earliest.map { .found($0, isExact: false) } ?? .absent }
 }

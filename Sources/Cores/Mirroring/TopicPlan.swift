@@ -49,6 +49,37 @@ package struct TopicPlan: Sendable {
             && !policy.isInternal(topic) && !policy.isCycle(topic, to: target) && !copies.contains(topic)
     }
 
+    /// Why the target's topic of that name cannot become a copy, and what to mend; nil when nothing is known to stand in
+    /// its way.
+    /// - Parameters:
+    ///   - counts: of partitions, at the source and at the target; nil where the target has no such topic.
+    ///   - otherLink: another one that brings a topic of that name; nil for none.
+    package func obstacle(
+        to topic: String, counts: (source: Int32, target: Int32?), otherLink: String?
+    ) -> String? {
+        let remote = policy.remoteTopic(topic, of: source)
+        if let otherLink {
+            return
+                "link \(otherLink) brings \(remote) to \(target) as well: leave it out of one of the two (topics.exclude)"
+        }
+        guard let present = counts.target, present > counts.source else { return nil }
+        return
+            "\(remote) has \(present) partitions at \(target), and at \(source) \(counts.source): delete it there, or "
+            + "leave it out (topics.exclude)"
+    }
+
+    /// What is said of a topic of the target in which records stand that this link has not brought.
+    package func foreignContents(of topic: String) -> String {
+        "\(policy.remoteTopic(topic, of: source)) has records of its own at \(target), which did not come from \(source): "
+            + "delete it there, or leave it out (topics.exclude)"
+    }
+
+    /// Patterns that match none of these topics, and are more than `.*`.
+    package func patternsWithoutTopic(among names: some Sequence<String>) -> [String] {
+        let matched = Set(names.flatMap { topics.patterns(matching: $0) })
+        return topics.patterns.filter { !matched.contains($0) && $0 != ".*" }
+    }
+
     /// The changes that make the target follow, in order of topics.
     /// - Parameters:
     ///   - sources: the topics to copy, by their names at the source.

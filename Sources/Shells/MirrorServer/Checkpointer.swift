@@ -67,7 +67,7 @@ final class Checkpointer: Sendable {
         let source = Administrator(clients.source)
         var found: [(String, [Checkpoint])] = []
         for group in try await source.groups() where settings.groups.contains(group.name) {
-            if group.name.hasPrefix(MirroredPosition.group(source: "")) { continue }
+            if WrittenPosition.source(ofGroup: group.name) != nil { continue }
             let offsets = try await source.committedOffsets(of: group.name)
             let checkpoints = offsets.sorted { $0.key < $1.key }.compactMap { partition, committed in
                 table.translate(partition, committed.offset).map { place in

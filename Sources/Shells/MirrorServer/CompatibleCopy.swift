@@ -8,7 +8,10 @@ import Mirroring
 /// Nothing is lost by ending at any point: where a copy goes on is derived from the target (``PartitionCopy``).
 struct CompatibleCopy: Sendable {
     private static let syncsInterval = Duration.seconds(1)
-    private static let positionsInterval = Duration.seconds(5)
+    private static let positionsInterval = Duration.seconds(1)
+    /// Brokers forget what a group has committed long ago (`offsets.retention.minutes`).
+    private static let allPositionsInterval = Duration.seconds(6 * 3600)
+    private static let gapsInterval = Duration.seconds(1)
     private static let drainLimit = Duration.seconds(5)
     private static let drainInterval = Duration.seconds(1)
 
@@ -24,11 +27,15 @@ struct CompatibleCopy: Sendable {
 
     /// Works until it is cancelled; then writes down where it stands.
     func run() async {
-        let table = PartitionTable(health: health, lease: sharing.lease)
+        guard await attempts.untilDone("clusters", { try await checkClusters() }) != nil else { return }
+        let table = PartitionTable(plan: settings.plan, health: health, lease: sharing.lease)
         let store = PositionStore(
-            target: clients.target, group: MirroredPosition.group(source: settings.source), table: table)
+            target: clients.target, group: WrittenPosition.group(source: settings.source), table: table)
         let follower = TopicFollower(
-            settings: settings, clients: clients, table: table, provenance: provenance, logger: logger)
+            settings: settings, clients: clients, table: table, provenance: provenance, health: health, logger: logger)
+        let ledger = GapLedger(
+            settings: settings, policy: settings.gapPolicy, target: clients.target, table: table, logger: logger)
+        defer { provenance.release(settings.name) }
         let checkpointer = Checkpointer(settings, clients, table)
         figures.show(table, checkpointer, sharing: sharing)
         let course = LinkSharing.Course {
@@ -42,6 +49,7 @@ struct CompatibleCopy: Sendable {
             group.addTask { await sharing.run(table, course) }
             group.addTask { await pumps(table, store) }
             group.addTask { await table.changed.ring(every: Attempts.firstPause) }
+            group.addTask { await keepLedger(ledger, store, table) }
             group.addTask {
                 await sharing.settled()
                 await attempts.look(every: settings.topicsInterval, settingsEvery: settings.topicSettingsInterval) {
@@ -60,6 +68,9 @@ struct CompatibleCopy: Sendable {
                 await LinkFollowing(settings, source: clients.source, target: clients.target)
                     .run(attempts, sharing, logger)
             }
+            group.addTask {
+                while await Attempts.pause(Self.allPositionsInterval) { table.writeAllPositions() }
+            }
             addEmitters(to: &group, table, checkpointer)
         }
         await Self.drain(table)
@@ -69,6 +80,27 @@ struct CompatibleCopy: Sendable {
             logger.warning("\(settings.name): positions were not written down: \(error)")
         }
         await sharing.leave()
+    }
+
+    /// Throws when both ends are one cluster, as far as they tell: everything would be copied around for ever.
+    private func checkClusters() async throws {
+        let source = try await Administrator(clients.source).describeCluster().clusterID
+        let target = try await Administrator(clients.target).describeCluster().clusterID
+        if let source, source == target { throw UnfitClusters.same(source) }
+    }
+
+    /// Writes gaps down as they are found, and then where copying goes on.
+    private func keepLedger(_ ledger: GapLedger, _ store: PositionStore, _ table: PartitionTable) async {
+        let bell = table.gaps.add()
+        while !Task.isCancelled {
+            do {
+                if try await ledger.recordGaps() { try await store.store() }
+                health.recovered("gaps")
+            } catch {
+                if !Task.isCancelled { health.failed("gaps", "\(error)") }
+            }
+            await bell.wait(atMost: Self.gapsInterval)
+        }
     }
 
     /// Waits for the answers still to come, though the task has been cancelled.
@@ -84,7 +116,7 @@ struct CompatibleCopy: Sendable {
     private func pumps(_ table: PartitionTable, _ store: PositionStore) async {
         let locator = Locator(
             source: clients.source, target: clients.target, table: table, store: store,
-            storesFirst: settings.plan.policy.naming == .identity, sharedProducer: { sharing.producerID })
+            sharedProducer: { sharing.producerID })
         await BrokerPumps.run({ table.leaders }, table.led.add()) { broker in
             let lanes = Lanes()
             return clients.sourceData.enumerated().map { lane, source -> @Sendable () async -> Void in

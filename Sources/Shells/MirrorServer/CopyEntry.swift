@@ -59,10 +59,10 @@ struct CopyEntry {
     var isSending = false
 
     /// - Parameter generation: one that no partition of the table ever had.
-    init(remote: TopicPartition, stored: MirroredPosition?, leader: BrokerID?, generation: Int = 0) {
+    init(remote: TopicPartition, stored: WrittenPosition?, leader: BrokerID?, generation: Int = 0) {
         self.remote = remote
         self.generation = generation
-        self.stored = stored
+        self.stored = stored?.position
         self.leader = leader
         copy = PartitionCopy(stored: stored)
     }
@@ -113,7 +113,7 @@ struct CopyEntry {
         var batches = RecordBatches(answer.records)
         var outgoing: [OutgoingBatch] = []
         var isEmpty = true
-        while let batch = try batches.next() {
+        while copy.isRead, let batch = try batches.next() {
             isEmpty = false
             let isHidden = aborted.hide(batch.header)
             if copy.state == .searching {

@@ -36,6 +36,12 @@ final class LinkHealth: Sendable {
     /// What is left out until somebody changes something, with the reasons.
     var allLeftOut: [String: String] { leftOut.withLock { $0.values.reduce(into: [:]) { $0.merge($1) { $1 } } } }
 
+    /// Says which patterns of a link match nothing at its source.
+    func tell(unmatched patterns: [String], source: String) {
+        let cause = "no topic of \(source) matches it: create one, or change the pattern (topics)"
+        leavesOut(Dictionary(uniqueKeysWithValues: Set(patterns).map { ("pattern \($0)", cause) }), of: "patterns")
+    }
+
     /// What of one kind is left out until somebody changes something, all of it; what is new is told once, and nothing is
     /// tried more often because of it.
     func leavesOut(_ parts: [String: String], of kind: String) {

@@ -11,8 +11,6 @@ struct Locator: Sendable {
     let target: KafkaClient
     let table: PartitionTable
     let store: PositionStore
-    /// Whether positions are written down before the first record goes out.
-    let storesFirst: Bool
     /// What all processes that share the link begin partitions with; -1 for nothing.
     let sharedProducer: @Sendable () -> ProducerID
 
@@ -37,6 +35,7 @@ struct Locator: Sendable {
         let names = partitions.map(\.source)
         let starts = try await sources.offsets(.earliest, of: names)
         let ends = try await sources.offsets(.latest, of: names, readsCommitted: true)
+        let topics = try await sources.topics(Set(names.map(\.topic)).sorted())
         let targetEnds = try await Administrator(target).offsets(.latest, of: partitions.map(\.remote))
         let shared = sharedProducer()
         var fresh: ProducerID?
@@ -45,7 +44,7 @@ struct Locator: Sendable {
             guard let start = starts[partition]?.offset, let end = ends[partition]?.offset,
                 let targetEnd = targetEnds[remote]?.offset
             else { throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)") }
-            let last = targetEnd > 0 ? try await lastBatch(of: remote, end: targetEnd) : nil
+            let last = targetEnd > 0 ? try await RecordBatch.last(of: remote, end: targetEnd, in: target) : nil
             var spare = SpareProducer(id: shared, isShared: true)
             if shared < 0 || table.needsNewProducer(partition) {
                 let id: ProducerID = if let fresh { fresh } else { try await Self.newProducer(target) }
@@ -54,29 +53,11 @@ struct Locator: Sendable {
             }
             located[partition] = PartitionTable.Located(
                 target: PartitionCopy.TargetEnd(offset: targetEnd, last: last.map { ($0.header, $0.mark) }),
-                source: start...max(start, end), spareProducer: spare)
+                source: start...max(start, end), topicID: topics[partition.topic]?.id ?? .zero, spareProducer: spare)
         }
         table.located(located)
-        // With unchanged names, the positions are what tells a copy from an original.
-        if storesFirst { try await store.store() }
-    }
-
-    /// The batch before `end`; nil when retention has taken it.
-    private func lastBatch(of partition: TopicPartition, end: Offset) async throws -> RecordBatch? {
-        var fetch = RawFetch()
-        fetch.maximumWait = .zero
-        // The first partition of an answer always gets a whole batch (KIP-74).
-        fetch.maximumBytesPerPartition = 1
-        let connection = try await target.connection(to: try await target.leader(of: partition))
-        guard let answer = try await fetch([(partition, end - 1)], on: connection).first else {
-            throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
-        }
-        if answer.error == .offsetOutOfRange { return nil }
-        try ClientFault.check(answer.error.rawValue, "\(partition)")
-        var batches = RecordBatches(answer.records)
-        var last: RecordBatch?
-        while let batch = try batches.next() { last = batch }
-        return last.flatMap { $0.header.magic == 2 ? $0 : nil }
+        // Before the first record goes out: positions are what tells a copy from an original, and from what others wrote.
+        try await store.store()
     }
 
     /// A producer id without a transaction.

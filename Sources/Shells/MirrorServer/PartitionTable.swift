@@ -7,7 +7,7 @@ import Records
 import Synchronization
 
 /// All partitions of one link. Pumps, answers of the target, and the writers of positions and checkpoints meet here.
-final class PartitionTable: SharedTable {
+final class PartitionTable: SharedTable, GapTable {
     /// Where one lane of a pump reads: nobody else reads there until it was taken or given back.
     struct Claim: Sendable {
         var positions: [(partition: TopicPartition, offset: Offset)] = []
@@ -29,6 +29,8 @@ final class PartitionTable: SharedTable {
     struct Located: Sendable {
         var target: PartitionCopy.TargetEnd
         var source: ClosedRange<Offset>
+        /// Of the source's topic; zero where its brokers do not tell it.
+        var topicID = KafkaUUID.zero
         var spareProducer: SpareProducer
     }
 
@@ -36,6 +38,8 @@ final class PartitionTable: SharedTable {
     struct Place: Sendable {
         var remote: TopicPartition
         var leader: BrokerID?
+        /// Of the source's topic; zero where its brokers do not tell it.
+        var topicID = KafkaUUID.zero
     }
 
     private struct State {
@@ -44,7 +48,8 @@ final class PartitionTable: SharedTable {
         /// Those that are copied here; nil for all.
         var owned: Set<TopicPartition>?
         /// What was written down of partitions before they were copied here, by remote name.
-        var remembered: [TopicPartition: MirroredPosition] = [:]
+        var remembered: [TopicPartition: WrittenPosition] = [:]
+        var gapCounts: [MirrorGap.Kind: Int] = [:]
         var underWayInBytes = 0
         var acknowledgedBytes = 0
         /// How many claims there have been.
@@ -96,16 +101,20 @@ final class PartitionTable: SharedTable {
     }
 
     private let state = Mutex(State())
+    /// For what people are told.
+    private let plan: TopicPlan
     private let health: LinkHealth
     private let lease: WriteLease
     /// Rung when something has changed that a pump may wait for.
     let changed = Bells()
     /// Rung when other brokers may lead partitions of the link.
     let led = Bells()
+    let gaps = Bells()
     /// Rung when the last answer under way has come.
     let idle = Bell()
 
-    init(health: LinkHealth, lease: WriteLease = WriteLease()) {
+    init(plan: TopicPlan, health: LinkHealth, lease: WriteLease = WriteLease()) {
+        self.plan = plan
         self.health = health
         self.lease = lease
     }
@@ -114,16 +123,24 @@ final class PartitionTable: SharedTable {
 
     /// Takes over which partitions there are and who leads them, by their names at the source.
     func follow(_ places: [TopicPartition: Place]) {
-        state.withLock { state in
+        let recreated = state.withLock { state in
             state.places = places
             state.keepOwned()
+            return state.entries.filter { partition, entry in
+                entry.copy.state == .copying && entry.copy.isOfAnother(than: places[partition]?.topicID ?? .zero)
+            }
+            .mapValues(\.generation)
         }
+        for (partition, generation) in recreated.sorted(by: { $0.key < $1.key }) {
+            interrupt(partition, generation: generation, code: nil, reason: "the source's topic was made anew")
+        }
+        tellBlocked()
         led.ring()
         changed.ring()
     }
 
     /// Takes over what was written down, for partitions that are not copied here yet.
-    func remember(_ positions: [TopicPartition: MirroredPosition]) {
+    func remember(_ positions: [TopicPartition: WrittenPosition]) {
         state.withLock { $0.remembered = positions }
     }
 
@@ -186,9 +203,7 @@ final class PartitionTable: SharedTable {
         state.withLock { state in
             var share = LaneShare()
             for (partition, entry) in state.entries
-            where entry.leader == broker && entry.copy.state != .locating && entry.isDue(now)
-                && !entry.isRetiring
-            {
+            where entry.leader == broker && entry.copy.isRead && entry.isDue(now) && !entry.isRetiring {
                 if entry.copy.nextOffset < entry.sourceEnd {
                     share.behind.append((entry.lastClaim, partition))
                 } else {
@@ -225,9 +240,37 @@ final class PartitionTable: SharedTable {
                 state.entries[partition]?.ahead = nil
                 state.entries[partition]?.spareProducer = place.spareProducer
                 state.entries[partition]?.backoff.retryNow()
-                state.entries[partition]?.copy.targetStands(at: place.target, source: place.source)
+                state.entries[partition]?.copy.targetStands(
+                    at: place.target, source: place.source, id: place.topicID)
             }
         }
+        tellStops()
+    }
+
+    /// Says which partitions are not copied and have to be looked after.
+    private func tellStops() {
+        if state.withLock({ $0.entries.values.contains { if case .found = $0.copy.state { true } else { false } } }) {
+            gaps.ring()
+        }
+        tellBlocked()
+    }
+
+    private func tellBlocked() {
+        let causes = state.withLock { state in
+            var causes: [String: String] = [:]
+            for (partition, entry) in state.entries {
+                guard let cause = cause(of: entry, partition), entry.copy.state == .blocked else { continue }
+                causes["topic \(partition.topic)"] = cause
+            }
+            return causes
+        }
+        health.leavesOut(causes, of: "contents")
+    }
+
+    /// Why a partition is not copied, and what to mend; nil when it is.
+    private func cause(of entry: CopyEntry, _ partition: TopicPartition) -> String? {
+        guard entry.copy.state == .blocked else { return entry.copy.state.gap?.description }
+        return plan.foreignContents(of: partition.topic)
     }
 
     /// Takes the answers to what was claimed; what was interrupted meanwhile is left out.
@@ -236,12 +279,13 @@ final class PartitionTable: SharedTable {
         var filled: [TopicPartition] = []
         var faults: [(partition: TopicPartition, code: ErrorCode?, reason: String)] = []
         var recovered: [TopicPartition] = []
+        var stopped: [TopicPartition] = []
         var silent = claim.offsets
         state.withLock { state in
             for answer in answers {
                 let partition = answer.partition
                 silent[partition] = nil
-                guard var entry = state.entries[partition], entry.copy.state != .locating,
+                guard var entry = state.entries[partition], entry.copy.isRead,
                     entry.generation == claim.generations[partition], let offset = claim.offsets[partition],
                     !entry.isRetiring
                 else { continue }
@@ -259,6 +303,7 @@ final class PartitionTable: SharedTable {
                     state.underWayInBytes += batches.reduce(0) { $0 + $1.bytes.readableBytes }
                     entry.outbox += batches
                     if !batches.isEmpty { filled.append(partition) }
+                    if !entry.copy.isRead { stopped.append(partition) }
                 } catch {
                     faults.append((partition, nil, "unreadable records: \(error)"))
                 }
@@ -271,6 +316,7 @@ final class PartitionTable: SharedTable {
                 fault.partition, generation: claim.generations[fault.partition] ?? -1, code: fault.code,
                 reason: fault.reason)
         }
+        if !stopped.isEmpty { tellStops() }
         health.recovered(all: recovered)
         changed.ring()
         return filled
@@ -342,6 +388,32 @@ final class PartitionTable: SharedTable {
         if isNew { health.failed(partition, reason) }
     }
 
+    // MARK: Gaps
+
+    func foundGaps() -> [(partition: TopicPartition, gap: MirrorGap)] {
+        state.withLock { state in
+            state.entries.compactMap { partition, entry in
+                guard case .found(let gap) = entry.copy.state else { return nil }
+                return (partition, gap)
+            }
+            .sorted { $0.0 < $1.0 }
+        }
+    }
+
+    func settle(_ partition: TopicPartition, _ gap: MirrorGap, under policy: GapPolicy) -> String? {
+        let goesOn: Bool? = state.withLock { state in
+            guard state.entries[partition]?.copy.state == .found(gap) else { return nil }
+            state.entries[partition]?.copy.recorded(under: policy)
+            state.entries[partition]?.backoff.retryNow()
+            state.gapCounts[gap.kind, default: 0] += 1
+            return state.entries[partition]?.copy.state == .copying
+        }
+        changed.ring()
+        return goesOn.map {
+            $0 ? "all that the source has is copied, from its beginning" : "it rests (mirror.gap.policy)"
+        }
+    }
+
     // MARK: Figures
 
     /// How all stands at one moment, for monitoring.
@@ -350,31 +422,41 @@ final class PartitionTable: SharedTable {
             CopyFigures(
                 partitions: state.entries.map { partition, entry in
                     CopyFigures.Partition(
-                        partition: partition, remote: entry.remote, state: "\(entry.copy.state)",
-                        end: entry.copy.acknowledged?.target ?? -1, lag: entry.lag,
+                        partition: partition, remote: entry.remote, state: entry.copy.state.name,
+                        cause: cause(of: entry, partition), end: entry.copy.acknowledged?.target ?? -1, lag: entry.lag,
                         recoveryPoint: entry.recoveryPoint.moment, tally: entry.tally)
                 }
                 .sorted { $0.partition < $1.partition },
-                acknowledgedBytes: state.acknowledgedBytes, underWayInBytes: state.underWayInBytes)
+                acknowledgedBytes: state.acknowledgedBytes, underWayInBytes: state.underWayInBytes,
+                gapCounts: state.gapCounts)
         }
     }
 
     // MARK: Positions
 
     /// Positions that are not written down yet, by remote name.
-    func positionsToStore() -> [TopicPartition: (remote: TopicPartition, position: MirroredPosition)] {
+    func positionsToStore() -> [TopicPartition: (remote: TopicPartition, position: WrittenPosition)] {
         state.withLock { state in
             state.entries.compactMapValues { entry in
-                guard entry.copy.state == .copying, let position = entry.copy.acknowledged, position != entry.stored
-                else { return nil }
-                return (entry.remote, position)
+                guard let written = entry.copy.written, written.position != entry.stored else { return nil }
+                return (entry.remote, written)
             }
         }
     }
 
-    func stored(_ positions: [TopicPartition: (remote: TopicPartition, position: MirroredPosition)]) {
+    /// From now on no position is written down.
+    func writeAllPositions() {
         state.withLock { state in
-            for (partition, place) in positions { state.entries[partition]?.stored = place.position }
+            for partition in state.entries.keys { state.entries[partition]?.stored = nil }
+        }
+    }
+
+    func stored(_ positions: [TopicPartition: (remote: TopicPartition, position: WrittenPosition)]) {
+        state.withLock { state in
+            for (partition, place) in positions {
+                state.entries[partition]?.stored = place.position.position
+                state.remembered[place.remote] = place.position
+            }
         }
     }
 

@@ -11,13 +11,8 @@ struct PositionStore: Sendable {
     let table: PartitionTable
 
     /// What an earlier life wrote down, by remote name.
-    func load() async throws -> [TopicPartition: MirroredPosition] {
-        let administrator = Administrator(target)
-        // Asking a cluster where no group ever committed would make it create its topic first, and take a second.
-        if try await administrator.topics([InternalTopic.ofGroups]).isEmpty { return [:] }
-        return try await administrator.committedOffsets(of: group).compactMapValues {
-            MirroredPosition(committedOffset: $0.offset, metadata: $0.metadata)
-        }
+    func load() async throws -> [TopicPartition: WrittenPosition] {
+        try await Administrator(target).writtenPositions(of: group)
     }
 
     /// Writes down what has changed here. Whose lease has ended and does so nevertheless harms nobody: what it writes was
@@ -35,7 +30,7 @@ struct PositionStore: Sendable {
             }
             var entry = OffsetCommitRequest.OffsetCommitRequestPartition()
             entry.partitionIndex = remote.partition
-            entry.committedOffset = position.source
+            entry.committedOffset = position.position.source
             entry.committedMetadata = position.metadata
             request.topics[request.topics.count - 1].partitions.append(entry)
         }
@@ -47,5 +42,28 @@ struct PositionStore: Sendable {
             }
         }
         table.stored(positions)
+    }
+}
+
+extension Administrator {
+    /// What the mirrors whose group that is have written down in this cluster, by remote name.
+    func writtenPositions(of group: String) async throws -> [TopicPartition: WrittenPosition] {
+        // Asking a cluster where no group ever committed would make it create its topic first, and take a second.
+        if try await topics([InternalTopic.ofGroups]).isEmpty { return [:] }
+        return try await committedOffsets(of: group).compactMapValues {
+            WrittenPosition(committedOffset: $0.offset, metadata: $0.metadata)
+        }
+    }
+
+    /// The sources from which mirrors have brought topics to this cluster, by those topics, as they have written down.
+    /// - Parameter source: one that does not count.
+    func sourcesOfCopies(except source: String) async throws -> [String: String] {
+        if try await topics([InternalTopic.ofGroups]).isEmpty { return [:] }
+        var sources: [String: String] = [:]
+        for group in try await groups().map(\.name).sorted() {
+            guard let other = WrittenPosition.source(ofGroup: group), other != source else { continue }
+            for partition in try await writtenPositions(of: group).keys { sources[partition.topic] = other }
+        }
+        return sources
     }
 }

@@ -15,6 +15,7 @@ struct TopicFollower: Sendable {
     let clients: LinkClients
     let table: PartitionTable
     let provenance: Provenance
+    let health: LinkHealth
     let logger: Logger
 
     /// One look at both clusters.
@@ -25,9 +26,19 @@ struct TopicFollower: Sendable {
         let source = Administrator(clients.source)
         let target = Administrator(clients.target)
         let copies = try await copiesFromTarget()
-        var topics = try await source.topics().filter { settings.plan.copies($0.key, copiesFromTarget: copies) }
+        let all = try await source.topics()
+        var topics = all.filter { settings.plan.copies($0.key, copiesFromTarget: copies) }
         for fork in try await forks(among: topics.keys.sorted()) { topics[fork] = nil }
         let present = try await target.topics()
+        let obstacles = try await CopyObstacles(plan: settings.plan, source: clients.source, target: clients.target)
+            .find(
+                topics.mapValues { Int32($0.partitions.count) },
+                present: present.mapValues { Int32($0.partitions.count) }
+            ) { provenance.claim($0, in: settings.target, for: settings.name) }
+        for name in obstacles.keys { topics[name] = nil }
+        health.leavesOut(
+            Dictionary(uniqueKeysWithValues: obstacles.map { ("topic \($0)", $1) }), of: "topics")
+        health.tell(unmatched: settings.plan.patternsWithoutTopic(among: all.keys), source: settings.source)
         tellTable(topics, present: present)
         guard changesTopics else { return }
         var plan = settings.plan
@@ -85,7 +96,7 @@ struct TopicFollower: Sendable {
             for partition in topic.partitions where partition.index < Int32(count) {
                 let place = TopicPartition(topic: remote, partition: partition.index)
                 places[TopicPartition(topic: name, partition: partition.index)] = PartitionTable.Place(
-                    remote: place, leader: partition.leader)
+                    remote: place, leader: partition.leader, topicID: topic.id)
             }
         }
         table.follow(places)
@@ -95,7 +106,7 @@ struct TopicFollower: Sendable {
     /// themselves; then the positions of the mirror in the other direction do.
     private func copiesFromTarget() async throws -> Set<String> {
         guard settings.plan.policy.naming == .identity else { return [] }
-        let group = MirroredPosition.group(source: settings.target)
+        let group = WrittenPosition.group(source: settings.target)
         let written = try await Administrator(clients.source).committedOffsets(of: group).keys.map(\.topic)
         return provenance.copies(in: settings.source).union(written)
     }
@@ -159,9 +170,32 @@ extension Administrator {
     }
 }
 
-/// The topics that links of this process have created as copies, by cluster. Positions say the same, a little later.
+/// The topics that links of this process bring, by cluster. Positions say the same, a little later.
 final class Provenance: Sendable {
+    /// Those that were created as copies.
     private let copies = Mutex<[String: Set<String>]>([:])
+    /// Those that links bring under unchanged names, by cluster and link.
+    private let claims = Mutex<[String: [String: Set<String>]]>([:])
+
+    /// From now on a link brings these topics, and no others, as far as no other link does.
+    /// - Returns: those that others bring, with the others' names.
+    func claim(_ topics: Set<String>, in cluster: String, for link: String) -> [String: String] {
+        claims.withLock { claims in
+            var others: [String: String] = [:]
+            for (other, brought) in claims[cluster, default: [:]].sorted(by: { $0.key < $1.key }) where other != link {
+                for topic in brought.intersection(topics) { others[topic] = other }
+            }
+            claims[cluster, default: [:]][link] = topics.subtracting(others.keys)
+            return others
+        }
+    }
+
+    /// A link brings nothing any more.
+    func release(_ link: String) {
+        claims.withLock { claims in
+            for cluster in claims.keys { claims[cluster]?[link] = nil }
+        }
+    }
 
     func note(copy topic: String, in cluster: String) {
         copies.withLock { _ = $0[cluster, default: []].insert(topic) }

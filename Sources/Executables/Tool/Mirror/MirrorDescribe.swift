@@ -30,7 +30,8 @@ struct MirrorDescribe: AsyncParsableCommand {
             Swift.print("  \(setting.key)=\(setting.value ?? "") from \(setting.from)")
         }
         if let refusal = report.refusal { Swift.print("it brings nothing: \(refusal)") }
-        for pattern in report.unmatchedPatterns { Swift.print("nothing at the source matches \(pattern)") }
+        for pattern in report.unmatchedPatterns { Swift.print("no topic of the source matches \(pattern)") }
+        for pattern in report.unmatchedGroupPatterns { Swift.print("no group of the source matches \(pattern)") }
         for (kind, cause) in report.notFollowed.sorted(by: { $0.key < $1.key }) {
             Swift.print("\(kind) are not brought: \(cause)")
         }
@@ -44,9 +45,10 @@ struct MirrorDescribe: AsyncParsableCommand {
         for topic in report.topics {
             for one in topic.partitions {
                 rows.append([
-                    "\(topic.topic)-\(one.partition)", one.state ?? "no leader (\(topic.state))", "\(topic.homeEpoch)",
-                    "\(one.logStart)", "\(one.logEnd)", text(one.sourceEnd), text(one.lagInRecords),
-                    text(one.lagInMilliseconds), "\(one.openTransactions)", one.cut.map { "\($0)" } ?? "-",
+                    "\(topic.remote ?? topic.topic)-\(one.partition)", one.state ?? "no leader (\(topic.state))",
+                    "\(topic.homeEpoch)", "\(one.logStart)", "\(one.logEnd)", text(one.sourceEnd),
+                    text(one.lagInRecords), text(one.lagInMilliseconds), "\(one.openTransactions)",
+                    one.cut.map { "\($0)" } ?? "-",
                     one.synchrony ?? "-",
                 ])
             }

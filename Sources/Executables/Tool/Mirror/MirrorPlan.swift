@@ -39,6 +39,7 @@ struct MirrorPlan: AsyncParsableCommand {
             Swift.print("group \(group.group) matches \(group.patterns.joined(separator: ", "))")
         }
         for one in report.following { one.tellPlan() }
-        for pattern in report.unmatchedPatterns { Swift.print("nothing matches '\(pattern)'") }
+        for pattern in report.unmatchedPatterns { Swift.print("no topic matches '\(pattern)'") }
+        for pattern in report.unmatchedGroupPatterns { Swift.print("no group matches '\(pattern)'") }
     }
 }

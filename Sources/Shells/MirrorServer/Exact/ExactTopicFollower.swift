@@ -87,6 +87,7 @@ final class ExactTopicFollower: Sendable {
             .follow(Set(mirrored.keys), sources: leasable, targets: targets, changesTopics: changesTopics)
         leftOut.merge(leases.faults) { $1 }
         health.leavesOut(leftOut, of: "topics")
+        health.tell(unmatched: settings.plan.patternsWithoutTopic(among: all.keys), source: settings.source)
         let synchronous = mirrored.keys.filter { sources[$0]?.settings[Synchrony.linkKey] == settings.name }
         try await tellTable(mirrored, synchronous: Set(synchronous), leased: leases.leased)
     }

@@ -1,3 +1,4 @@
+import ClusterModel
 import Logging
 import MartletClient
 import Mirroring
@@ -6,11 +7,11 @@ import Mirroring
 struct GapLedger: Sendable {
     private let link: String
     private let policy: GapPolicy
-    private let table: ExactTable
+    private let table: any GapTable
     private let topic: InternalTopic
     private let logger: Logger
 
-    init(settings: LinkSettings, policy: GapPolicy, target: KafkaClient, table: ExactTable, logger: Logger) {
+    init(settings: LinkSettings, policy: GapPolicy, target: KafkaClient, table: any GapTable, logger: Logger) {
         link = settings.name
         self.policy = policy
         self.table = table
@@ -21,8 +22,11 @@ struct GapLedger: Sendable {
     }
 
     /// Records all that were found since.
-    func recordGaps() async throws {
+    /// - Returns: whether there were any.
+    @discardableResult
+    func recordGaps() async throws -> Bool {
         let gaps = table.foundGaps()
+        guard !gaps.isEmpty else { return false }
         let now = WallClock.unixMilliseconds()
         let entries = gaps.map { found in
             GapEntry(
@@ -31,9 +35,28 @@ struct GapLedger: Sendable {
         }
         try await topic.write(entries.map { ($0.key, $0.value) }, unixMilliseconds: now)
         for (partition, gap) in gaps {
-            guard let remedy = table.recorded(partition, gap, under: policy) else { continue }
-            logger.error("\(link): gap in \(partition): \(gap.description); \(remedy.description)")
+            guard let remedy = table.settle(partition, gap, under: policy) else { continue }
+            logger.error("\(link): gap in \(partition): \(gap.description); \(remedy)")
         }
+        return true
+    }
+}
+
+/// The partitions of a link in which gaps are found.
+protocol GapTable: AnyObject, Sendable {
+    /// Rung when one was found.
+    var gaps: Bells { get }
+
+    /// Those that are not in the ledger yet, in order.
+    func foundGaps() -> [(partition: TopicPartition, gap: MirrorGap)]
+    /// A gap is in the ledger now.
+    /// - Returns: what is done about it, for people; nil when it is of no interest any more.
+    func settle(_ partition: TopicPartition, _ gap: MirrorGap, under policy: GapPolicy) -> String?
+}
+
+extension ExactTable: GapTable {
+    func settle(_ partition: TopicPartition, _ gap: MirrorGap, under policy: GapPolicy) -> String? {
+        recorded(partition, gap, under: policy)?.description
     }
 }
 

@@ -58,7 +58,8 @@ package struct LinkOrders: Sendable {
             }
         let problems = keys.compactMap { key -> String? in
             if key == LinkDecision.enabling { return "\(key): martlet mirror create, delete, pause or resume say so" }
-            return MirrorSchema.ignoredLinkKeys.contains(key) ? "\(key) has no effect on this mirror" : nil
+            let hasNone = MirrorKeysWithoutEffect.ofLinks.contains { $0.names.contains(key) }
+            return hasNone ? "\(key) has no effect on this mirror" : nil
         }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
     }

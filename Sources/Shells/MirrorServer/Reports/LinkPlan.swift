@@ -18,7 +18,7 @@ package struct LinkPlan: Sendable {
         var report = PlanReport(settings)
         report.sourceClusterID = try await source.describeCluster().clusterID ?? ""
         report.targetClusterID = try await target.describeCluster().clusterID ?? ""
-        if settings.mode != .compatible, report.sourceClusterID == report.targetClusterID {
+        if report.sourceClusterID == report.targetClusterID {
             report.refusal = UnfitClusters.same(report.sourceClusterID).description
             return report
         }
@@ -30,9 +30,8 @@ package struct LinkPlan: Sendable {
         let groups = try await source.groups().map(\.name).filter(settings.groups.contains).sorted()
         report.groups = groups.map { PlanReport.Group(group: $0, patterns: settings.groups.patterns(matching: $0)) }
         report.following = try await LinkFollowing(settings, source: ends.source, target: ends.target).report()
-        report.unmatchedPatterns =
-            unmatched(settings.plan.topics, report.topics.map(\.patterns))
-            + unmatched(settings.groups, report.groups.map(\.patterns))
+        report.unmatchedPatterns = unmatched(settings.plan.topics, report.topics.map(\.patterns))
+        report.unmatchedGroupPatterns = unmatched(settings.groups, report.groups.map(\.patterns))
         return report
     }
 
@@ -88,14 +87,17 @@ package struct LinkPlan: Sendable {
         let targets = try await target.standing(try await target.topics(remotes))
         let changes = plan.changes(
             sources: sources.mapValues(TopicShape.init), targets: targets.mapValues(TopicShape.init))
+        let obstacles = try await CopyObstacles(plan: plan, source: ends.source, target: ends.target)
+            .find(sources.mapValues(\.partitionCount), present: targets.mapValues(\.partitionCount))
         var lines: [String: PlanReport.Topic] = [:]
         for (name, topic) in sources {
             let remote = plan.policy.remoteTopic(name, of: plan.source)
             lines[remote] = PlanReport.Topic(
-                name, remote: remote, patterns: plan.topics.patterns(matching: name), .follow,
-                partitions: topic.partitionCount)
+                name, remote: remote, patterns: plan.topics.patterns(matching: name),
+                obstacles[name] == nil ? .follow : .blocked, partitions: topic.partitionCount)
+            lines[remote]?.reason = obstacles[name]
         }
-        for change in changes {
+        for change in changes where lines[change.topic]?.action != .blocked {
             switch change {
             case .create(let remote, let shape):
                 lines[remote]?.action = .create
@@ -107,6 +109,14 @@ package struct LinkPlan: Sendable {
             }
         }
         return lines.values.sorted { $0.topic < $1.topic }
+    }
+}
+
+extension TopicChange {
+    fileprivate var topic: String {
+        switch self {
+        case .create(let topic, _), .grow(let topic, _), .configure(let topic, _): topic
+        }
     }
 }
 

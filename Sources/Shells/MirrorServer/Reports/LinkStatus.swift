@@ -13,6 +13,10 @@ package struct LinkStatus: Sendable {
     /// Of all topics that came by the link, or those selected.
     package func run(_ selection: NameSelection?) async throws -> LinkStatusReport {
         var report = LinkStatusReport(ends.settings)
+        guard ends.settings.mode != .compatible else {
+            try await tellCopies(&report, selection)
+            return report
+        }
         let topics = try await ends.topics(selection)
         let partitions = topics.flatMap { topic in
             (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }
@@ -40,16 +44,27 @@ package struct LinkStatus: Sendable {
     /// What the link would bring if something did not stand in its way.
     private func tellObjections(_ report: inout LinkStatusReport, _ selection: NameSelection?) async {
         do {
-            let plan = try await LinkPlan(ends).run()
-            report.refusal = plan.refusal
-            report.unmatchedPatterns = plan.unmatchedPatterns
-            for one in plan.following { report.notFollowed[one.kind] = one.reason }
-            report.blocked = plan.topics.filter {
-                $0.action == .blocked && selection?.contains($0.topic) ?? true
-            }.map { LinkStatusReport.Objection(topic: $0.topic, cause: $0.reason ?? "") }
+            _ = try await tellPlan(&report, selection)
         } catch {
             report.sourceFault = "\(error)"
         }
+    }
+
+    /// The same; throws what says against asking.
+    func tellPlan(_ report: inout LinkStatusReport, _ selection: NameSelection?) async throws -> PlanReport {
+        let plan = try await LinkPlan(ends).run()
+        report.refusal = plan.refusal
+        if let refusal = plan.refusal, report.state == .running {
+            report.state = .refused
+            report.cause = refusal
+        }
+        report.unmatchedPatterns = plan.unmatchedPatterns
+        report.unmatchedGroupPatterns = plan.unmatchedGroupPatterns
+        for one in plan.following { report.notFollowed[one.kind] = one.reason }
+        report.blocked = plan.topics.filter {
+            $0.action == .blocked && selection?.contains($0.topic) ?? true
+        }.map { LinkStatusReport.Objection(topic: $0.topic, cause: $0.reason ?? "") }
+        return plan
     }
 
     /// How the source's leaders see partitions; nothing where the source is none of Martlet's or does not answer.
@@ -66,7 +81,7 @@ package struct LinkStatus: Sendable {
     // MARK: The ledger
 
     /// The entries of the ledger, each gap as it was last written.
-    private func gaps(_ selection: NameSelection?) async throws -> [LinkStatusReport.Gap] {
+    func gaps(_ selection: NameSelection?) async throws -> [LinkStatusReport.Gap] {
         let name = GapEntry.topic(source: ends.settings.source, target: ends.settings.target)
         var entries: [ByteBuffer: GapEntry] = [:]
         try await ends.target.readRecords(ofAll: name) { records in

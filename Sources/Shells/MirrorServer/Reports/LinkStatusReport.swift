@@ -4,7 +4,8 @@ import ClusterModel
 package struct LinkStatusReport: Sendable, Encodable {
     package struct Partition: Sendable, Encodable {
         package var partition: Int32
-        /// What its leader at the target says: ordinary, mirroring, promoting or fenced; nil when nobody answered.
+        /// What its leader at the target says: ordinary, mirroring, promoting or fenced; nil when nobody answered. Of
+        /// compatible links: copied, or waiting while nothing is written down of it.
         package var state: String?
         package var logStart: Offset = -1
         package var highWatermark: Offset = -1
@@ -29,7 +30,9 @@ package struct LinkStatusReport: Sendable, Encodable {
 
     package struct Topic: Sendable, Encodable {
         package var topic: String
-        /// What the target's tree says.
+        /// Its name at the target, where that is another one.
+        package var remote: String?
+        /// What the target's tree says. Of compatible links: copied, or waiting before anything was brought.
         package var state: String
         package var homeEpoch: Int32
         package var partitions: [Partition] = []
@@ -90,8 +93,10 @@ package struct LinkStatusReport: Sendable, Encodable {
     package var blocked: [Objection] = []
     /// By what is to follow besides topics and cannot, as `access rules`: why, and what to mend.
     package var notFollowed: [String: String] = [:]
-    /// Patterns of the link that match no topic, and no group, of the source.
+    /// Patterns of the link that match no topic of the source.
     package var unmatchedPatterns: [String] = []
+    /// Patterns of the link that match no group of the source.
+    package var unmatchedGroupPatterns: [String] = []
     /// Why the link brings nothing at all, and what to mend; nil when nothing is known to stand in its way.
     package var refusal: String?
     /// Those that bring it now, by name; nobody when each process brings all.

@@ -51,8 +51,10 @@ package struct PlanReport: Sendable, Encodable {
     package var groups: [Group] = []
     /// What follows besides: quotas, credentials, access rules.
     package var following: [FollowReport] = []
-    /// Patterns of topics and of groups that nothing at the source matches.
+    /// Patterns that no topic of the source matches.
     package var unmatchedPatterns: [String] = []
+    /// Patterns that no group of the source matches.
+    package var unmatchedGroupPatterns: [String] = []
     /// Why the link does nothing at all, and what to mend; nil when it works.
     package var refusal: String?
 

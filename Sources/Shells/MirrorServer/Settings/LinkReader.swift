@@ -31,6 +31,7 @@ struct LinkReader {
             synchronizesSettings: boolean("sync.topic.configs.enabled"))
         return LinkSettings(
             source: source, target: target, mode: mode,
+            gapPolicy: compatibleGapPolicy(),
             deletionPolicy: DeletionPolicy(rawValue: values.text(key("mirror.deletion.policy"))) ?? .ask,
             limits: Bandwidth.Limits(
                 link: rate("mirror.rate.bytes.per.second"), topic: rate("mirror.topic.rate.bytes.per.second")),
@@ -70,6 +71,12 @@ struct LinkReader {
     private func mode() -> LinkSettings.Mode {
         guard values.text(key("mode")) == "exact" else { return .compatible }
         return .exact(GapPolicy(rawValue: values.text(key("mirror.gap.policy"))) ?? .stop)
+    }
+
+    /// MirrorMaker 2 goes on behind a gap; so does a compatible link of which nobody says otherwise.
+    private func compatibleGapPolicy() -> GapPolicy {
+        let key = key("mirror.gap.policy")
+        return (values.isSet(key) ? GapPolicy(rawValue: values.text(key)) : nil) ?? .continue
     }
 
     /// With exact mirroring offsets of groups need no translation: they follow from second to second unless that is

@@ -37,7 +37,9 @@ package enum MirrorSchema {
         ),
         SettingKey(
             "mirror.gap.policy", .word(GapPolicy.allCases.map(\.rawValue)), default: GapPolicy.stop.rawValue,
-            "With mode=exact: what to do when the source has lost records. It is in the gap ledger first, whatever it is."
+            "What to do when the source has lost records. It is in the gap ledger first, whatever it is. With "
+                + "mode=compatible it is continue unless it is set, and rewind is the same: all that the source has is "
+                + "copied, from its beginning."
         ),
         SettingKey(
             "mirror.deletion.policy", .word(DeletionPolicy.allCases.map(\.rawValue)),
@@ -147,25 +149,6 @@ package enum MirrorSchema {
         SettingKey("heartbeats.topic.replication.factor", replicas, default: nil, "The same, of heartbeats."),
     ]
 
-    /// What MirrorMaker 2 knows of links and this mirror does without.
-    static let ignoredLinkKeys = [
-        "add.source.alias.to.metrics", "admin.timeout.ms", "auto.include.jmx.reporter", "config.property.filter.class",
-        "consumer.poll.timeout.ms", "errors.log.enable", "errors.log.include.messages", "errors.retry.delay.max.ms",
-        "errors.retry.timeout", "errors.tolerance", "forwarding.admin.class", "group.filter.class", "header.converter",
-        "key.converter", "metric.reporters", "offset.lag.max", "predicates", "refresh.groups.enabled",
-        "refresh.groups.interval.seconds", "tasks.max",
-        "tasks.max.enforce", "topic.filter.class", "transforms", "use.incremental.alter.configs", "value.converter",
-    ]
-
-    /// What it knows of the process.
-    private static let ignoredProcessKeys = [
-        "access.control.allow.methods", "access.control.allow.origin", "config.providers", "config.storage.topic",
-        "config.storage.replication.factor", "dedicated.mode.enable.internal.rest", "listeners", "name",
-        "offset.flush.interval.ms", "offset.storage.topic", "offset.storage.replication.factor",
-        "response.http.headers.config", "rest.advertised.host.name", "rest.advertised.listener",
-        "rest.advertised.port", "status.storage.topic", "status.storage.replication.factor",
-    ]
-
     static let clientKeys: [SettingKey] = [
         SettingKey("bootstrap.servers", .list, default: nil, "host:port of brokers to begin with."),
         SettingKey("client.id", .text, default: nil, "How the mirror names itself to brokers."),
@@ -195,23 +178,11 @@ package enum MirrorSchema {
             "How long connecting may take."),
     ]
 
-    private static let ignoredClientKeys =
-        [
-            "acks", "auto.offset.reset", "batch.size", "buffer.memory", "client.dns.lookup", "client.rack",
-            "compression.type", "connections.max.idle.ms", "delivery.timeout.ms", "enable.idempotence",
-            "fetch.max.bytes", "fetch.max.wait.ms", "fetch.min.bytes", "interceptor.classes", "isolation.level",
-            "linger.ms", "max.block.ms", "max.in.flight.requests.per.connection", "max.partition.fetch.bytes",
-            "max.poll.interval.ms", "max.poll.records", "max.request.size", "metric.reporters",
-            "receive.buffer.bytes", "reconnect.backoff.max.ms", "reconnect.backoff.ms", "retries",
-            "sasl.jaas.config", "sasl.mechanism", "sasl.kerberos.service.name", "send.buffer.bytes",
-            "socket.connection.setup.timeout.ms", "ssl.engine.factory.class", "ssl.keymanager.algorithm",
-            "ssl.keystore.password", "ssl.provider", "ssl.secure.random.implementation",
-            "ssl.trustmanager.algorithm", "ssl.truststore.password",
-        ]
-
     /// Every key, annotated, as a file that runs beside two brokers on the same machine.
     package static var reference: String {
-        schema(clusters: []).reference(
+        let ignored =
+            MirrorKeysWithoutEffect.ofLinks + MirrorKeysWithoutEffect.ofProcesses + MirrorKeysWithoutEffect.ofClients
+        return SettingsSchema(keys: [clusters] + processKeys + linkKeys + clientKeys, ignored: ignored).reference(
             title: """
                 The configuration of a mirror: martlet-mirror mm2.properties
                 #
@@ -227,21 +198,21 @@ package enum MirrorSchema {
     /// All keys that a file with these clusters may hold.
     static func schema(clusters aliases: [String]) -> SettingsSchema {
         var keys = [clusters] + processKeys + linkKeys + clientKeys
-        var ignored = Set(ignoredLinkKeys + ignoredProcessKeys + ignoredClientKeys)
-        let clientNames = clientKeys.map(\.name) + ignoredClientKeys
-        for scope in ["consumer", "producer", "admin"] { ignored.formUnion(clientNames.map { "\(scope).\($0)" }) }
+        typealias Ignored = MirrorKeysWithoutEffect
+        var ignored = Ignored.ofLinks + Ignored.ofProcesses + Ignored.ofClients + Ignored.ofKindsOfClients
+        var links: [String] = []
         for source in aliases {
             keys += clientKeys.map { $0.scoped(source) }
-            for name in ignoredClientKeys + ignoredProcessKeys + ignoredLinkKeys { ignored.insert("\(source).\(name)") }
-            for scope in ["consumer", "producer", "admin"] {
-                ignored.formUnion(clientNames.map { "\(source).\(scope).\($0)" })
-            }
+            ignored += (Ignored.ofClients + Ignored.ofProcesses + Ignored.ofLinks).map { $0.scoped(source) }
             for target in aliases where target != source {
+                links.append("\(source)->\(target)")
                 keys += linkKeys.map { $0.scoped("\(source)->\(target)") }
-                ignored.formUnion(ignoredLinkKeys.map { "\(source)->\(target).\($0)" })
+                ignored += Ignored.ofLinks.map { $0.scoped("\(source)->\(target)") }
             }
         }
-        return SettingsSchema(keys: keys, ignored: [IgnoredKeys(ignored)])
+        return SettingsSchema(keys: keys, ignored: ignored) { [links] key in
+            Ignored.ofAClient(key, aliases: aliases, links: links)
+        }
     }
 }
 

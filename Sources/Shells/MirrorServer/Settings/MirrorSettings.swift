@@ -22,6 +22,7 @@ package struct MirrorSettings: Sendable {
     package static func read(
         _ file: PropertiesFile, targets: [String] = []
     ) throws(InvalidSettings) -> (settings: MirrorSettings, warnings: [String]) {
+        let (file, renamings) = MirrorKeysWithoutEffect.withPresentNames(file)
         let aliases = try aliases(file)
         for target in targets where !aliases.contains(target) {
             throw InvalidSettings(problems: [
@@ -51,7 +52,7 @@ package struct MirrorSettings: Sendable {
         if let loop = loop(links, values) { problems.append(loop) }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         links.removeAll { !(targets.isEmpty || targets.contains($0.target)) }
-        var warnings = values.warnings
+        var warnings = renamings + values.warnings
         if !links.contains(where: \.isEnabled) {
             warnings.append("\(file.path): no link is enabled, until martlet mirror create begins one")
         }
