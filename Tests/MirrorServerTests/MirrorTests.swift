@@ -74,10 +74,11 @@ import Testing
             try await Administrator(east.client).commitOffsets([original: 4], of: "readers")
             func shown(_ name: String, _ more: [Metric.Label] = []) -> Double? {
                 let labels = [Metric.Label("source", "us-east"), Metric.Label("target", "eu-west")] + more
-                let metric = mirror.metrics.first { $0.name == "kafka_connect_mirror_\(name)" }
-                guard let metric, metric.labels.starts(with: labels), case .gauge(let number) = metric.value else {
-                    return nil
+                // Heartbeats of the other region may be mirrored as well.
+                let metric = mirror.metrics.first {
+                    $0.name == "kafka_connect_mirror_\(name)" && $0.labels.starts(with: labels)
                 }
+                guard case .gauge(let number)? = metric?.value else { return nil }
                 return number
             }
             let place = [Metric.Label("topic", "us-east.orders"), Metric.Label("partition", "0")]
