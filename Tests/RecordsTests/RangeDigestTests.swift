@@ -56,6 +56,17 @@ struct RangeDigestTests {
         #expect(RangeDigest().text == String(repeating: "0", count: 32))
     }
 
+    @Test("Batches that have changed since their checksum was made are counted")
+    func corruptBatches() throws {
+        var changed = batch(["c"], at: 9)
+        let place = changed.writerIndex - 2
+        changed.setInteger((changed.getInteger(at: place) ?? UInt8(0)) ^ 1, at: place)
+        let one = try digest([batch(["a", "b"], at: 4), changed])
+        #expect(one.corruptBatches == 1 && one.batches == 2)
+        #expect(try digest([batch(["a", "b"], at: 4)]).corruptBatches == 0)
+        #expect((one + one).corruptBatches == 2)
+    }
+
     @Test("Ranges add up, wherever they are cut")
     func rangesAddUp() throws {
         var random = SystemRandomNumberGenerator()

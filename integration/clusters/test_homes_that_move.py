@@ -2,6 +2,7 @@
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import NewPartitions
 
 from kafka_wire import Wire
 from links import BACK, assert_proven, exactly, martlet, produce, refuses, regions
@@ -149,3 +150,26 @@ def test_an_old_home_that_nobody_has_told_keeps_all_that_only_it_has(stage, topi
         parts = martlet(mirror, "verify", link=BACK)["partitions"]
         return [(part["verdict"], part["to"]) for part in parts] == [("equal", 2), ("equal", 1)]
     eventually(in_step, "the old home is in step")
+
+
+def test_an_old_home_with_partitions_that_its_home_has_not_waits_for_them(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
+    produce(source, topic, b"kept")
+    assert_proven(mirror, topic, 1)
+    mirror.kill()
+    grow(source, topic)
+    produce(source, topic, b"only there", 1)
+    assert martlet(mirror, "failover")["topics"][topic]["isDone"]
+    told = martlet(mirror, "failback", link=BACK, code=1)["topics"][topic]
+    assert "2 partitions at us-east, and 1 at eu-west" in told["fault"] and not told["isDone"]
+    grow(target, topic)
+    told = martlet(mirror, "failback", link=BACK)["topics"][topic]
+    assert told["isDone"] and [part["keptRecords"] for part in told["partitions"]] == [0, 1]
+
+
+def grow(cluster, topic):
+    admin = cluster.admin()
+    admin.create_partitions([NewPartitions(topic, 2)])[topic].result(DEADLINE)
+    eventually(lambda: len(cluster.partitions(topic)) == 2, "it has two partitions")

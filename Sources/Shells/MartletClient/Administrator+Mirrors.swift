@@ -167,7 +167,10 @@ extension Administrator {
             }
             let sum = UInt128(UInt64(bitPattern: told.digestHigh)) << 64 | UInt128(UInt64(bitPattern: told.digestLow))
             digest =
-                digest + RangeDigest(batches: told.batches, records: told.records, bytes: told.bytes, sum: sum)
+                digest
+                + RangeDigest(
+                    batches: told.batches, records: told.records, bytes: told.bytes, sum: sum,
+                    corruptBatches: told.corruptBatches)
             guard told.to > from else { throw ClientFault(.malformed, "the digest of \(partition) stays at \(from)") }
             from = told.to
         }

@@ -60,6 +60,7 @@ package struct LogDigestResponse: WireMessage {
         package var bytes: Int64 = 0
         package var digestHigh: Int64 = 0
         package var digestLow: Int64 = 0
+        package var corruptBatches: Int64 = 0
 
         package init() {}
 
@@ -73,7 +74,14 @@ package struct LogDigestResponse: WireMessage {
             self.bytes = try reader.int64()
             self.digestHigh = try reader.int64()
             self.digestLow = try reader.int64()
-            try reader.skipTaggedFields()
+            var tags = try reader.taggedFields()
+            while let tag = try reader.nextTag(&tags) {
+                switch tag {
+                case 0:
+                    self.corruptBatches = try reader.int64()
+                default: try reader.skipField(tags)
+                }
+            }
         }
 
         package func write(to writer: inout WireWriter, version: Int16) {
@@ -86,7 +94,13 @@ package struct LogDigestResponse: WireMessage {
             writer.int64(self.bytes)
             writer.int64(self.digestHigh)
             writer.int64(self.digestLow)
-            writer.noTaggedFields()
+            var tags = writer.beginTaggedFields()
+            if self.corruptBatches != 0 {
+                writer.beginField(0, of: &tags)
+                writer.int64(self.corruptBatches)
+                writer.endField(of: &tags)
+            }
+            writer.endTaggedFields(tags)
         }
     }
 }

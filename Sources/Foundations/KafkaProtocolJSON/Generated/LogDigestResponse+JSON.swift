@@ -49,6 +49,7 @@ extension LogDigestResponse.DigestedPartitionResult: JSONStructure {
         self.bytes = try fields.int64("bytes")
         self.digestHigh = try fields.int64("digestHigh")
         self.digestLow = try fields.int64("digestLow")
+        if fields.has("corruptBatches") { self.corruptBatches = try fields.int64("corruptBatches") }
         try fields.finish()
     }
 
@@ -63,6 +64,7 @@ extension LogDigestResponse.DigestedPartitionResult: JSONStructure {
         object.integer("bytes", self.bytes)
         object.integer("digestHigh", self.digestHigh)
         object.integer("digestLow", self.digestLow)
+        if self.corruptBatches != 0 { object.integer("corruptBatches", self.corruptBatches) }
         return object.value()
     }
 }

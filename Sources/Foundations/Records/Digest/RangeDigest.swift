@@ -11,15 +11,18 @@ package struct RangeDigest: Sendable, Equatable {
     package private(set) var records: Int64
     package private(set) var bytes: Int64
     package private(set) var sum: UInt128
+    /// Batches whose bytes are not those of their stored CRC: they have changed on their disk.
+    package private(set) var corruptBatches: Int64
 
     /// Of a range without batches.
     package init() { self.init(batches: 0, records: 0, bytes: 0, sum: 0) }
 
-    package init(batches: Int64, records: Int64, bytes: Int64, sum: UInt128) {
+    package init(batches: Int64, records: Int64, bytes: Int64, sum: UInt128, corruptBatches: Int64 = 0) {
         self.batches = batches
         self.records = records
         self.bytes = bytes
         self.sum = sum
+        self.corruptBatches = corruptBatches
     }
 
     /// Adds a batch.
@@ -31,6 +34,7 @@ package struct RangeDigest: Sendable, Equatable {
         batches += 1
         records += Int64(max(0, header.recordCount))
         self.bytes += Int64(bytes.count)
+        do throws(InvalidRecords) { try header.checkCRC(of: bytes) } catch { corruptBatches += 1 }
         // Bytes 12 to 15: the leader epoch.
         sum &+= Murmur128.hash(bytes, clearing: header.magic == 2 ? 0xffff_ffff_0000_0000 : 0)
     }
@@ -63,7 +67,8 @@ package struct RangeDigest: Sendable, Equatable {
     package static func + (left: RangeDigest, right: RangeDigest) -> RangeDigest {
         RangeDigest(
             batches: left.batches + right.batches, records: left.records + right.records,
-            bytes: left.bytes + right.bytes, sum: left.sum &+ right.sum)
+            bytes: left.bytes + right.bytes, sum: left.sum &+ right.sum,
+            corruptBatches: left.corruptBatches + right.corruptBatches)
     }
 
     /// As 32 hexadecimal digits, for people.

@@ -136,5 +136,6 @@ extension LogDigestResponse.DigestedPartitionResult {
         bytes = digest.bytes
         digestHigh = Int64(truncatingIfNeeded: digest.sum >> 64)
         digestLow = Int64(truncatingIfNeeded: digest.sum)
+        corruptBatches = digest.corruptBatches
     }
 }

@@ -92,6 +92,13 @@ package struct HomeReturn: Sendable {
             told.fault = "\(ends.settings.source) is not its home"
             return told
         }
+        guard topic.partitionCount <= home.partitionCount else {
+            told.fault =
+                "it has \(topic.partitionCount) partitions at \(ends.settings.target), and \(home.partitionCount) at "
+                + "\(ends.settings.source), its home: give it as many there (martlet topics --alter --partitions), then run "
+                + "this again"
+            return told
+        }
         let partitions = (0..<topic.partitionCount).map { TopicPartition(topic: name, partition: $0) }
         let logs = try await comparableLogs(partitions)
         if let obstacle = logs.obstacle {

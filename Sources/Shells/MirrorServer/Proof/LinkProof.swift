@@ -91,6 +91,11 @@ package struct LinkProof: Sendable {
             told.verdict = rules.isCompacted ? .compacted : .different
             told.differsFrom = try await comparison.firstDifference(of: partition, in: range)
         }
+        for (digest, cluster) in [(theirs, ends.settings.source), (ours, ends.settings.target)]
+        where digest.corruptBatches > 0 {
+            told.verdict = .different
+            told.fault = "\(digest.corruptBatches) batches at \(cluster) are not what their checksums say"
+        }
         if mirror.state == .mirroring, mirror.highWatermark > end {
             told.verdict = .different
             told.differsFrom = told.differsFrom ?? end
