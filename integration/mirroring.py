@@ -135,6 +135,7 @@ class Described:
     cut: int
     synchrony: int
     confirmed: int
+    lease: int
     open: list
 
 
@@ -208,7 +209,7 @@ class Link:
         def part():
             _, error, state = fields.take("ihb")
             return Described(
-                error, state, *fields.take("iiqqqqqqqbq"), open=fields.array(lambda: fields.take("qhiq")))
+                error, state, *fields.take("iiqqqqqqqbqq"), open=fields.array(lambda: fields.take("qhiq")))
         def topic():
             fields.text()
             fields.take("16s")

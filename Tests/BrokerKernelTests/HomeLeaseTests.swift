@@ -55,12 +55,14 @@ struct HomeLeaseTests {
         try confirm(since: moment, on: bench)
         #expect(try written(on: bench) == ErrorCode.none)
         // It counts from the moment, less a tenth, and not from when the answer came.
+        #expect(try bench.describedMirror(partitions: [0]).partitions[0].leaseMs == 600)
         try bench.advance(milliseconds: 599)
         #expect(try written(on: bench) == ErrorCode.none && bench.reports.isEmpty)
         try bench.advance(milliseconds: 1)
         #expect(try written(on: bench) == .notEnoughReplicas)
         #expect(try written(on: bench) == .notEnoughReplicas)
         #expect(bench.reports.count == 1 && bench.reports[0].contains("t-0"))
+        #expect(try bench.describedMirror(partitions: [0]).partitions[0].leaseMs == 0)
         // An answer that was late comes to nothing.
         try confirm(since: moment, on: bench)
         #expect(try written(on: bench) == .notEnoughReplicas)
@@ -111,5 +113,6 @@ struct HomeLeaseTests {
         #expect(try written(on: bench) == .notEnoughReplicas)
         try bench.changeImage { image in image.updateTopic("t") { $0.configs[HomeLease.linkKey] = nil } }
         #expect(try written(on: bench) == ErrorCode.none)
+        #expect(try bench.describedMirror(partitions: [0]).partitions[0].leaseMs == -1)
     }
 }

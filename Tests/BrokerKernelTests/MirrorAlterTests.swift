@@ -73,15 +73,6 @@ struct MirrorAlterTests {
         MirrorStanding(try #require(bench.image.topics[topic]).configs)
     }
 
-    private func describe(_ bench: BrokerBench) throws -> MirrorDescribeResponse.DescribedTopicResult {
-        var topic = MirrorDescribeRequest.DescribedTopic()
-        topic.name = "t"
-        topic.partitions = [0, 1]
-        var request = MirrorDescribeRequest()
-        request.topics = [topic]
-        return try #require(try bench.call(request).topics.first)
-    }
-
     @Test("A mirror topic has its source's id, partitions and settings; making it again changes nothing")
     func mirror() throws {
         let bench = try BrokerBench()
@@ -158,7 +149,7 @@ struct MirrorAlterTests {
         #expect(try alter(bench, promotion).error == .invalidRequest)
         #expect(try alter(bench, wanted(1, homeEpoch: 0)).error == .fencedLeaderEpoch)
         for _ in 0..<2 { #expect(try alter(bench, wanted(1, homeEpoch: 1)) == Told(.none, 1)) }
-        #expect(try describe(bench).partitions.map(\.state) == [2, 2])
+        #expect(try bench.describedMirror(partitions: [0, 1]).partitions.map(\.state) == [2, 2])
         #expect(ErrorCode.of(try bench.produce(batch(["x"]), to: "t").errorCode) == .invalidRequest)
         #expect(
             ErrorCode.of(try bench.mirror(placed(["c"], at: 2), to: "t", end: 2, homeEpoch: 1).errorCode)
@@ -167,11 +158,11 @@ struct MirrorAlterTests {
         promotion.cuts = [cut(0, 2), cut(7, 0)]
         #expect(try alter(bench, promotion).error == .invalidRequest)
         promotion.cuts = [cut(0, 2), cut(1, 0)]
-        let epochs = try describe(bench).partitions.map(\.leaderEpoch)
+        let epochs = try bench.describedMirror(partitions: [0, 1]).partitions.map(\.leaderEpoch)
         for _ in 0..<2 { #expect(try alter(bench, promotion) == Told(.none, 2)) }
         // Who comes late with an earlier step is told that it was taken.
         #expect(try alter(bench, wanted(1, homeEpoch: 1)) == Told(.none, 2))
-        let told = try describe(bench)
+        let told = try bench.describedMirror(partitions: [0, 1])
         #expect(told.partitions.map(\.state) == [0, 0] && told.partitions.map(\.homeEpoch) == [2, 2])
         #expect(told.partitions.map(\.leaderEpoch) == epochs.map { $0 + 1 })
         #expect(told.partitions.map(\.cutOffset) == [2, 0] && told.linkName == link)
@@ -278,7 +269,7 @@ struct MirrorAlterTests {
         }
         #expect(try abort(5) == .invalidRequest)
         _ = try alter(bench, wanted(1))
-        let told = try #require(try describe(bench).partitions.first)
+        let told = try #require(try bench.describedMirror(partitions: [0, 1]).partitions.first)
         #expect(told.openTransactions.map(\.producerId) == [6] && told.openTransactions.map(\.firstOffset) == [1])
         #expect(told.openTransactions.map(\.producerEpoch) == [4] && told.lastStableOffset == 1)
         #expect(try abort(3) == .invalidProducerEpoch)
@@ -286,7 +277,7 @@ struct MirrorAlterTests {
         #expect(try abort(5) == .none)
         // By now the home may be cut here: nothing comes behind the last marker that was needed.
         #expect(try abort(5) == .none && abort(5, commits: true) == .invalidRequest)
-        let settled = try #require(try describe(bench).partitions.first)
+        let settled = try #require(try bench.describedMirror(partitions: [0, 1]).partitions.first)
         #expect(settled.openTransactions.isEmpty && settled.lastStableOffset == 3 && settled.logEndOffset == 3)
         var promotion = wanted(2)
         promotion.cuts = [cut(0, 3)]

@@ -134,3 +134,15 @@ extension ByteBuffer {
         return copy
     }
 }
+
+extension BrokerBench {
+    /// What the broker tells links of topic t.
+    func describedMirror(partitions: [Int32]) throws -> MirrorDescribeResponse.DescribedTopicResult {
+        var topic = MirrorDescribeRequest.DescribedTopic()
+        topic.name = "t"
+        topic.partitions = partitions
+        var request = MirrorDescribeRequest()
+        request.topics = [topic]
+        return try #require(try call(request).topics.first)
+    }
+}

@@ -48,15 +48,6 @@ struct SynchronousTopicTests {
         try bench.reply(to: pending)?.responses.first?.partitionResponses.first.map { .of($0.errorCode) }
     }
 
-    private func described(_ bench: BrokerBench) throws -> MirrorDescribeResponse.DescribedPartitionResult {
-        var topic = MirrorDescribeRequest.DescribedTopic()
-        topic.name = "t"
-        topic.partitions = [0]
-        var request = MirrorDescribeRequest()
-        request.topics = [topic]
-        return try #require(try bench.call(request).topics.first?.partitions.first)
-    }
-
     @Test("acks=all waits for the link, acks=1 and readers do not")
     func waiting() throws {
         let bench = try synchronous()
@@ -69,7 +60,7 @@ struct SynchronousTopicTests {
         #expect(told.errorCode == 0 && told.synchrony == Synchrony.synchronous.rawValue)
         #expect(try error(of: first, on: bench) == ErrorCode.none)
         #expect(try error(of: second, on: bench) == nil)
-        let standing = try described(bench)
+        let standing = try bench.describedMirror(partitions: [0]).partitions[0]
         #expect(standing.synchrony == Synchrony.synchronous.rawValue && standing.confirmedOffset == 1)
         try confirm(3, on: bench)
         #expect(try error(of: second, on: bench) == ErrorCode.none)
@@ -97,7 +88,7 @@ struct SynchronousTopicTests {
         #expect(try error(of: pending, on: bench) == nil)
         // The link is not to blame for slow replicas.
         try bench.advance(milliseconds: 900)
-        #expect(try described(bench).synchrony == Synchrony.synchronous.rawValue)
+        #expect(try bench.describedMirror(partitions: [0]).partitions[0].synchrony == Synchrony.synchronous.rawValue)
         _ = try bench.send(bench.followerFetch("t", by: BrokerID(2), from: 1))
         #expect(try error(of: pending, on: bench) == ErrorCode.none)
     }
@@ -115,7 +106,7 @@ struct SynchronousTopicTests {
                 "link \(link) does not keep up with t-0, t-1, t-2 and 2 more: acks=all is answered without the other region "
                     + "until it does"
             ])
-        #expect(try described(bench).synchrony == Synchrony.degraded.rawValue)
+        #expect(try bench.describedMirror(partitions: [0]).partitions[0].synchrony == Synchrony.degraded.rawValue)
         #expect(try bench.produce(batch(["b"]), to: "t").errorCode == 0)
 
         #expect(try confirm(1, on: bench).synchrony == Synchrony.degraded.rawValue)

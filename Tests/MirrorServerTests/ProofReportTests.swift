@@ -33,6 +33,7 @@ import Testing
             { $0.settingsThatDiffer = [ProofReport.Setting(topic: "orders", name: "retention.ms")] },
             { $0.quotasThatDiffer = [ProofReport.Quota(quota: "producer_byte_rate of user a", source: 1)] },
             { $0.topicsNotMirrored = ["payments": "it is not at the target yet"] },
+            { $0.topicsWithoutLease = ["orders"] },
             { $0.certificates[0].endsAtUnixSeconds -= 2 * 86_400 },
             { $0.certificateFaults = ["eu-west": "unreadable"] },
         ]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from links import LINK, assert_proven, command, exactly, martlet, produce, refuses, regions
 from load import PARTITIONS, Load, read_all
@@ -131,6 +131,35 @@ def test_a_failover_that_reaches_the_old_home_waits_for_nothing(stage, topic):
     assert report["isSourceFenced"] and report["topics"][topic]["isDone"] and report["seconds"] < 30
     assert refuses(source, topic)
     produce(target, topic, b"two")
+
+
+def test_reports_tell_of_leases(stage, topic):
+    source, target, mirror = leased(stage, 2000, topic)
+    produce(source, topic, b"one")
+    assert_proven(mirror, topic, PARTITIONS)
+
+    def leases():
+        [told] = martlet(mirror, "describe", "--topics", topic)["topics"]
+        return [one["leaseInMilliseconds"] for one in told["partitions"]]
+
+    assert all(0 < left <= 2000 for left in leases())
+    [planned] = martlet(mirror, "plan", "--topics", topic)["topics"]
+    assert planned["action"] == "follow" and not planned["settings"] and not planned["settingsAtSource"]
+    mirror.freeze()
+    eventually(lambda: set(leases()) == {0}, "the leases have run out")
+    mirror.thaw()
+    martlet(mirror, "set", "mirror.home.lease.ms=3000")
+    eventually(lambda: setting(target, topic, "mirror.lease.ms") == "3000", "the target knows the longer lease")
+    mirror.kill()
+    taken_back = ConfigResource(
+        ConfigResource.Type.TOPIC, topic,
+        incremental_configs=[ConfigEntry("mirror.lease.link", None, incremental_operation=AlterConfigOpType.DELETE)])
+    source.admin().incremental_alter_configs([taken_back])[taken_back].result(DEADLINE)
+    [planned] = martlet(mirror, "plan", "--topics", topic)["topics"]
+    assert planned["action"] == "change" and planned["settingsAtSource"] == {"mirror.lease.link": LINK}
+    proof = martlet(mirror, "verify", "--topics", topic)
+    assert proof["topicsWithoutLease"] == [topic]
+    assert proof["obstacles"] == ["1 topics can be written at the source without the link's lease"]
 
 
 def test_a_lease_is_given_up_with_the_setting(stage, topic):

@@ -21,4 +21,7 @@ package struct HeldLease: Sendable {
     }
 
     package func isHeld(at now: Instant) -> Bool { end.map { now < $0 } ?? false }
+
+    /// How long clients may write yet; zero when it is not held.
+    package func remaining(at now: Instant) -> Duration { end.map { max(.zero, $0 - now) } ?? .zero }
 }

@@ -52,6 +52,9 @@ extension Administrator {
         package var synchrony: Synchrony
         /// Up to where the link of a synchronous topic has confirmed; -1 for none.
         package var confirmedOffset: Offset
+        /// For how long clients may write yet, where a link has to renew that; zero while they may not. nil without such a
+        /// lease.
+        package var lease: Duration?
         package var openTransactions: [OpenTransaction]
     }
 
@@ -318,6 +321,7 @@ extension Administrator.DescribedPartition {
         cutOffset = told.cutOffset
         synchrony = Synchrony(rawValue: told.synchrony) ?? .asynchronous
         confirmedOffset = told.confirmedOffset
+        lease = told.leaseMs < 0 ? nil : .milliseconds(told.leaseMs)
         openTransactions = told.openTransactions.map {
             Administrator.OpenTransaction(
                 producer: $0.producerId, producerEpoch: $0.producerEpoch, coordinatorEpoch: $0.coordinatorEpoch,

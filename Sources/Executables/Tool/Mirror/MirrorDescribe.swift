@@ -48,8 +48,7 @@ struct MirrorDescribe: AsyncParsableCommand {
                     "\(topic.remote ?? topic.topic)-\(one.partition)", one.state ?? "no leader (\(topic.state))",
                     "\(topic.homeEpoch)", "\(one.logStart)", "\(one.logEnd)", text(one.sourceEnd),
                     text(one.lagInRecords), text(one.lagInMilliseconds), "\(one.openTransactions)",
-                    one.cut.map { "\($0)" } ?? "-",
-                    one.synchrony ?? "-",
+                    one.cut.map { "\($0)" } ?? "-", writers(one),
                 ])
             }
         }
@@ -66,6 +65,13 @@ struct MirrorDescribe: AsyncParsableCommand {
                     + gap.cause)
         }
         if let fault = report.sourceFault { Swift.print("the source could not be asked: \(fault)") }
+    }
+
+    /// What the source's clients depend on when they write.
+    private static func writers(_ one: LinkStatusReport.Partition) -> String {
+        let lease = one.leaseInMilliseconds.map { $0 > 0 ? "leased" : "lease run out" }
+        let words = [one.synchrony, lease].compactMap(\.self)
+        return words.isEmpty ? "-" : words.joined(separator: ", ")
     }
 
     private static func text(_ number: Int64?) -> String { number.map { "\($0)" } ?? "?" }

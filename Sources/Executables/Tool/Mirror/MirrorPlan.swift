@@ -26,8 +26,8 @@ struct MirrorPlan: AsyncParsableCommand {
         if let refusal = report.refusal { Swift.print("it brings nothing: \(refusal)") }
         var rows = [["TOPIC", "AT-TARGET", "PARTITIONS", "ACTION", "PATTERNS", "SETTINGS"]]
         for topic in report.topics {
-            let settings = topic.settings.sorted { $0.key < $1.key }
-                .map { name, value in value.map { "\(name)=\($0)" } ?? "\(name) to its default" }
+            let settings =
+                text(topic.settings) + text(topic.settingsAtSource).map { "\($0) at the source" }
             rows.append([
                 topic.topic, topic.remote, "\(topic.partitions)", topic.action.rawValue,
                 topic.patterns.joined(separator: ","), settings.joined(separator: ", "),
@@ -41,5 +41,10 @@ struct MirrorPlan: AsyncParsableCommand {
         for one in report.following { one.tellPlan() }
         for pattern in report.unmatchedPatterns { Swift.print("no topic matches '\(pattern)'") }
         for pattern in report.unmatchedGroupPatterns { Swift.print("no group matches '\(pattern)'") }
+    }
+
+    private static func text(_ settings: [String: String?]) -> [String] {
+        settings.sorted { $0.key < $1.key }
+            .map { name, value in value.map { "\(name)=\($0)" } ?? "\(name) to its default" }
     }
 }

@@ -104,6 +104,9 @@ struct MirrorVerify: AsyncParsableCommand {
         for (topic, reason) in report.topicsNotMirrored.sorted(by: { $0.key < $1.key }) {
             Swift.print("\(topic) is not mirrored: \(reason)")
         }
+        for topic in report.topicsWithoutLease {
+            Swift.print("\(topic) can be written at the source without the link's lease")
+        }
         for one in report.certificates {
             let days = (one.endsAtUnixSeconds - report.beganAt / 1_000) / 86_400
             Swift.print("certificate of \(one.subject) (\(one.cluster), \(one.place)): \(days) days left")

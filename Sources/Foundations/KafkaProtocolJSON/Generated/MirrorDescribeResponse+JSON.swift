@@ -60,6 +60,7 @@ extension MirrorDescribeResponse.DescribedPartitionResult: JSONStructure {
         self.cutOffset = try fields.int64("cutOffset")
         self.synchrony = try fields.int8("synchrony")
         self.confirmedOffset = try fields.int64("confirmedOffset")
+        self.leaseMs = try fields.int64("leaseMs")
         self.openTransactions = try fields.array("openTransactions", version: version)
         try fields.finish()
     }
@@ -80,6 +81,7 @@ extension MirrorDescribeResponse.DescribedPartitionResult: JSONStructure {
         object.integer("cutOffset", self.cutOffset)
         object.integer("synchrony", self.synchrony)
         object.integer("confirmedOffset", self.confirmedOffset)
+        object.integer("leaseMs", self.leaseMs)
         object.array("openTransactions", self.openTransactions, version: version)
         return object.value()
     }

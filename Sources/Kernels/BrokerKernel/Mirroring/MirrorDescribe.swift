@@ -2,6 +2,8 @@ import ClusterModel
 import Controller
 import KafkaProtocol
 import KafkaProtocolClusters
+import Replication
+import Seams
 import SegmentedLog
 
 extension BrokerKernel {
@@ -54,6 +56,7 @@ extension BrokerKernel {
             told.cutOffset = partition.cuts.last?.offset ?? -1
             told.synchrony = partition.synchrony.rawValue
             told.confirmedOffset = partition.synchronousLink?.confirmed ?? -1
+            told.leaseMs = partition.lease?.remaining(at: now).milliseconds ?? -1
             told.openTransactions = log.openTransactions.map { MirrorDescribeResponse.OpenTransaction($0) }
         }
         return told

@@ -98,6 +98,13 @@ extension LinkProof {
         let names = Set(report.partitions.map(\.topic)).sorted()
         let sources = try await standing(names, at: ends.source)
         let targets = try await standing(names, at: ends.target)
+        if ends.settings.homeLease != nil {
+            report.topicsWithoutLease = names.filter { name in
+                sources[name].map {
+                    $0.standing.state == .ordinary && $0.settings[HomeLease.linkKey] != ends.settings.name
+                } ?? false
+            }
+        }
         for name in names {
             guard let source = sources[name], let target = targets[name] else { continue }
             if let reason = Self.whyNotWhole(target, of: source) { report.topicsNotMirrored[name] = reason }
@@ -157,6 +164,7 @@ extension ProofReport {
             if let reason = one.reason { found.append("\(one.kind) do not follow: \(reason)") }
         }
         tell(topicsNotMirrored.count, "topics are not mirrored")
+        tell(topicsWithoutLease.count, "topics can be written at the source without the link's lease")
         let limit = beganAt / 1_000 + Self.shortestValidityInSeconds
         tell(certificates.count { $0.endsAtUnixSeconds < limit }, "certificates end within a week, or have ended")
         tell(certificateFaults.count, "clusters' certificates cannot be read")

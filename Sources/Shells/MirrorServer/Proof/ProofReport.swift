@@ -92,6 +92,8 @@ package struct ProofReport: Sendable, Encodable {
     package var following: [FollowReport] = []
     /// Topics that the link is to mirror and does not, with why.
     package var topicsNotMirrored: [String: String] = [:]
+    /// Topics that the source writes without the lease that the link is to keep, in order.
+    package var topicsWithoutLease: [String] = []
     package var certificates: [Certificate] = []
     /// Why nothing is known of a cluster's certificates.
     package var certificateFaults: [String: String] = [:]

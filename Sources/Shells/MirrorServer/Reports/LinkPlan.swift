@@ -2,6 +2,7 @@ import ClusterModel
 import Controller
 import MartletClient
 import Mirroring
+import Seams
 
 /// Finds out what a link would do now: what its patterns match, and what it would change at both ends. Changes nothing.
 package struct LinkPlan: Sendable {
@@ -52,7 +53,9 @@ package struct LinkPlan: Sendable {
             let verdict = rules.verdict(
                 on: name, source: topic, target: targets[name], link: settings.name, targetID: targetID,
                 comparesSettings: settings.plan.synchronizesSettings)
-            return line(name, topic, verdict)
+            var line = line(name, topic, verdict)
+            planLease(of: topic, targets[name], &line)
+            return line
         }
     }
 
@@ -74,6 +77,18 @@ package struct LinkPlan: Sendable {
             line.reason = reason
         }
         return line
+    }
+
+    /// What begins or ends the lease of a topic's home, as ``HomeLeasing`` does it.
+    private func planLease(of topic: StandingTopic, _ mirror: StandingTopic?, _ line: inout PlanReport.Topic) {
+        let isLeased = topic.settings[HomeLease.linkKey] == settings.name
+        let isMirrored = [.create, .change, .follow].contains(line.action) && topic.standing.state == .ordinary
+        let lease = isMirrored ? settings.homeLease : nil
+        if let lease, HomeLease.limit(mirror?.settings ?? [:]).map({ $0 < lease }) ?? true {
+            line.settings[HomeLease.limitKey] = "\(lease.milliseconds)"
+        }
+        if isLeased != (lease != nil) { line.settingsAtSource = [HomeLease.linkKey: isLeased ? nil : settings.name] }
+        if line.action == .follow, !line.settings.isEmpty || !line.settingsAtSource.isEmpty { line.action = .change }
     }
 
     // MARK: Compatible links

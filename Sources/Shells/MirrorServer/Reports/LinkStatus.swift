@@ -3,6 +3,7 @@ import Controller
 import MartletClient
 import Mirroring
 import NIOCore
+import Seams
 
 /// Finds out how the topics that came by a link stand; the source may be away.
 package struct LinkStatus: Sendable {
@@ -104,6 +105,7 @@ extension LinkStatusReport.Partition {
         self.init(partition.partition)
         sourceEnd = source.ends[partition]?.offset
         synchrony = home?.synchrony.name
+        leaseInMilliseconds = home?.lease?.milliseconds
         guard let mirror else { return }
         state = mirror.state.name ?? "ordinary"
         logStart = mirror.logStart

@@ -20,6 +20,9 @@ package struct LinkStatusReport: Sendable, Encodable {
         /// Whether acks=all at the source waits for the target: synchronous, or degraded while the link does not keep up; nil
         /// where nobody has asked for that, or nobody knows.
         package var synchrony: String?
+        /// For how long the source's clients may write unless the link renews that; 0 while they may not. nil where that
+        /// needs no lease, or nobody knows.
+        package var leaseInMilliseconds: Int64?
         /// What the source has committed and the target has not; nil when nobody knows.
         package var lagInRecords: Int64?
         /// How much later the source's last record was written than the target's; nil when nobody knows.

@@ -26,6 +26,8 @@ package struct PlanReport: Sendable, Encodable {
         package var partitions: Int32
         /// Settings that the target takes over; null takes one back to the default.
         package var settings: [String: String?] = [:]
+        /// Settings that the source takes over: who renews the lease of its topic. null takes one back.
+        package var settingsAtSource: [String: String?] = [:]
         /// Why nothing is done, or what to mend.
         package var reason: String?
 
