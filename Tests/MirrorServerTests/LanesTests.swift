@@ -7,16 +7,24 @@ import Testing
     @Test func theOthersJoinWhenTheBrokerIsFarAway() async {
         let lanes = Lanes()
         #expect(lanes.count == Lanes.few)
-        lanes.measured(roundTrip: .milliseconds(2))
+        lanes.began(0, roundTrip: .milliseconds(2))
         #expect(lanes.count == Lanes.few)
         let near = lanes.bytesOfFetch
         await lanes.join(Lanes.few - 1)
         let joined = Task { await lanes.join(Lanes.most - 1) }
-        lanes.measured(roundTrip: .milliseconds(70))
+        lanes.began(0, roundTrip: .milliseconds(100))
+        // One that began while the others filled the way.
+        lanes.began(1, roundTrip: .milliseconds(300))
         #expect(lanes.count == Lanes.most)
         await joined.value
-        #expect(lanes.bytesOfFetch > near)
-        lanes.measured(roundTrip: .milliseconds(2))
+        let short = lanes.bytesOfFetch
+        let begin = ContinuousClock.now
+        for second in 1...9 {
+            let now = begin + .seconds(second)
+            lanes.took(250_000_000, since: now - .milliseconds(150), most: short, at: now)
+        }
+        #expect(lanes.bytesOfFetch > short && lanes.bytesOfFetch > near)
+        lanes.began(0, roundTrip: .milliseconds(2))
         #expect(lanes.count == Lanes.few && lanes.bytesOfFetch == near)
     }
 

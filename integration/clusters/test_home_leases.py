@@ -154,7 +154,8 @@ def test_reports_tell_of_leases(stage, topic):
     taken_back = ConfigResource(
         ConfigResource.Type.TOPIC, topic,
         incremental_configs=[ConfigEntry("mirror.lease.link", None, incremental_operation=AlterConfigOpType.DELETE)])
-    source.admin().incremental_alter_configs([taken_back])[taken_back].result(DEADLINE)
+    admin = source.admin()
+    admin.incremental_alter_configs([taken_back])[taken_back].result(DEADLINE)
     [planned] = martlet(mirror, "plan", "--topics", topic)["topics"]
     assert planned["action"] == "change" and planned["settingsAtSource"] == {"mirror.lease.link": LINK}
     proof = martlet(mirror, "verify", "--topics", topic)

@@ -1,11 +1,12 @@
 import ClusterModel
+import Mirroring
 import Synchronization
 
 /// How many fetches from one broker of the source are under way, each on a connection of its own, and how long they are.
 ///
 /// A connection carries no more in a round trip than the kernel's buffers hold, some 3 MB where nobody has enlarged
 /// them, and rests for a round trip between one answer and the next question. So a long and wide link needs more of
-/// them, and long fetches. Near brokers do without: short ones stay in the processor's caches.
+/// them, and fetches as long as the ``FetchWindow`` says. Near brokers do without: short ones stay in the processor's caches.
 final class Lanes: Sendable {
     /// With a broker that is near.
     static let few = 4
@@ -13,31 +14,58 @@ final class Lanes: Sendable {
     static let most = 12
     /// A broker whose quickest answer takes longer than this is far away.
     private static let longRoundTrip = Duration.milliseconds(10)
+    private static let bytesOfNearFetch = 2 << 20
+    /// Of one that is far away.
+    private static let bytesOfFarFetch = 1 << 20...8 << 20
     /// How soon the others see that they are needed.
     private static let look = Duration.milliseconds(250)
 
-    private let isFar = Atomic(false)
+    private struct State {
+        /// The quickest answers of each lane's connection.
+        var roundTrips: [Int: Duration] = [:]
+        var window = FetchWindow(
+            bounds: most * bytesOfFarFetch.lowerBound...most * bytesOfFarFetch.upperBound)
+
+        /// The others' were slowed by what was under way when they began.
+        var roundTrip: Duration { roundTrips.values.min() ?? .zero }
+        var isFar: Bool { roundTrip > longRoundTrip }
+        var count: Int { isFar ? most : few }
+        var bytesOfFetch: Int { isFar ? window.bytes / most : bytesOfNearFetch }
+    }
+
+    private let state = Mutex(State())
 
     /// How many are at work.
-    var count: Int { isFar.load(ordering: .relaxed) ? Self.most : Self.few }
+    var count: Int { state.withLock { $0.count } }
 
     /// What one fetch may bring at most.
-    var bytesOfFetch: Int32 { isFar.load(ordering: .relaxed) ? 8 << 20 : 2 << 20 }
+    var bytesOfFetch: Int32 { state.withLock { Int32($0.bytesOfFetch) } }
 
     /// How many bytes the target may have to answer while more is read. From far away they come in bursts, for what is
     /// behind a hole is held back until that is filled.
-    var bytesUnderWay: Int { isFar.load(ordering: .relaxed) ? 128 << 20 : 32 << 20 }
+    var bytesUnderWay: Int { state.withLock { $0.isFar } ? 128 << 20 : 32 << 20 }
 
     /// Waits until the lane of this index, from 0, is needed. Returns at once for the first few.
     func join(_ index: Int) async {
         while index >= count {
+            state.withLock { $0.roundTrips[index] = nil }
             guard await Attempts.pause(Self.look) else { return }
         }
     }
 
-    /// The way to the broker and back is so long.
-    func measured(roundTrip: Duration) {
-        isFar.store(roundTrip > Self.longRoundTrip, ordering: .relaxed)
+    /// A lane reads on a connection on which the way to the broker and back is so long.
+    func began(_ index: Int, roundTrip: Duration) { state.withLock { $0.roundTrips[index] = roundTrip } }
+
+    /// So many bytes came on one of the lanes.
+    /// - Parameters:
+    ///   - begin: when they were asked for.
+    ///   - most: how many were asked for at most.
+    func took(_ bytes: Int, since begin: ContinuousClock.Instant, most: Int32, at now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            guard state.isFar else { return }
+            state.window.took(
+                bytes, after: now - begin, isFull: bytes > most / 2, roundTrip: state.roundTrip, at: now)
+        }
     }
 }
 

@@ -30,12 +30,14 @@ struct ExactPump: Sendable {
 
     /// Moves until it is cancelled.
     func run() async {
+        var connection: BrokerConnection?
         while !Task.isCancelled {
             await lanes.join(lane)
             do {
-                try await move()
+                try await move(&connection)
             } catch {
                 if Task.isCancelled { return }
+                connection = nil
                 health.failed("broker \(broker)", "reading: \(error)")
                 source.forgetPlaces()
                 _ = await Attempts.pause(Attempts.firstPause * 5)
@@ -43,7 +45,8 @@ struct ExactPump: Sendable {
         }
     }
 
-    private func move() async throws {
+    /// - Parameter connection: where it reads; nil before it does.
+    private func move(_ connection: inout BrokerConnection?) async throws {
         let unlocated = table.toLocate(broker, now: .now)
         if !unlocated.isEmpty { await locator.locate(unlocated) }
         let preparations = table.preparations(broker, now: .now)
@@ -53,9 +56,15 @@ struct ExactPump: Sendable {
         }
         let claim = table.claim(broker, lanes: lanes.count, now: .now)
         guard !claim.positions.isEmpty else { return await bell.wait() }
+        guard let connection, connection.isOpen else {
+            // What is claimed holds up all that lies behind it: it does not wait for a connection as well.
+            table.giveBack(claim)
+            connection = try await source.connection(to: broker)
+            return
+        }
         let answers: [RawFetch.Partition]
         do {
-            answers = try await read(claim)
+            answers = try await read(claim, on: connection)
         } catch {
             table.giveBack(claim)
             throw error
@@ -64,9 +73,10 @@ struct ExactPump: Sendable {
         await send(from: table.take(answers, of: claim))
     }
 
-    private func read(_ claim: ExactTable.Claim) async throws -> [RawFetch.Partition] {
-        let connection = try await source.connection(to: broker)
-        lanes.measured(roundTrip: connection.roundTrip)
+    private func read(
+        _ claim: ExactTable.Claim, on connection: BrokerConnection
+    ) async throws -> [RawFetch.Partition] {
+        lanes.began(lane, roundTrip: connection.roundTrip)
         var fetch = RawFetch()
         fetch.leaderEpochs = claim.leaderEpochs
         fetch.topicIDs = claim.topicIDs
@@ -75,7 +85,10 @@ struct ExactPump: Sendable {
         fetch.maximumBytesPerPartition = min(
             claim.positions.count == 1 ? most : Self.mostBytesOfPartition, claim.mostBytesOfPartition ?? .max)
         fetch.maximumBytesOf = claim.mostBytesOf
-        return try await fetch(claim.positions, on: connection)
+        let begin = ContinuousClock.now
+        let answers = try await fetch(claim.positions, on: connection)
+        lanes.took(answers.reduce(0) { $0 + $1.records.readableBytes }, since: begin, most: fetch.maximumBytes)
+        return answers
     }
 
     // MARK: To the target
