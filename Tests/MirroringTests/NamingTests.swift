@@ -20,6 +20,8 @@ import Testing
         #expect(dashed.remoteTopic("orders", of: "us") == "us_orders")
         #expect(dashed.offsetSyncsTopic(other: "eu") == "mm2-offset-syncs_eu_internal")
         #expect(dashed.isInternal("mm2-offset-syncs_eu_internal"))
+        #expect(dashed.isInternal("us_checkpoints_internal"))
+        #expect(!dashed.isInternal("us_checkpoints"))
     }
 
     @Test func nothingReturnsToWhereItCameFrom() {

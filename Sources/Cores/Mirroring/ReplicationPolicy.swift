@@ -49,6 +49,7 @@ package struct ReplicationPolicy: Sendable, Equatable {
     package func isInternal(_ topic: String) -> Bool {
         topic.hasPrefix("__") || topic.hasPrefix(".") || topic.hasSuffix("-internal") || topic.hasSuffix(".internal")
             || (topic.hasPrefix("mm2") && topic.hasSuffix(internalSeparator + "internal"))
+            || topic.hasSuffix(checkpointsTopic(source: ""))
     }
 
     /// Whether a copy would return to where the topic came from, directly or over other clusters.
