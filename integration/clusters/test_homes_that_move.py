@@ -1,11 +1,13 @@
 """What goes with the home of topics when it moves, what a move says is lost, and what is kept of it."""
 
+import subprocess
+
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from kafka_wire import Wire
-from links import BACK, assert_proven, exactly, martlet, produce, refuses, regions
+from links import BACK, assert_proven, command, exactly, martlet, produce, refuses, regions
 from load import PARTITIONS, read_partition
 from martlet import DEADLINE, eventually
 from mirroring import transactional
@@ -150,6 +152,24 @@ def test_an_old_home_that_nobody_has_told_keeps_all_that_only_it_has(stage, topi
         parts = martlet(mirror, "verify", link=BACK)["partitions"]
         return [(part["verdict"], part["to"]) for part in parts] == [("equal", 2), ("equal", 1)]
     eventually(in_step, "the old home is in step")
+
+
+def test_two_that_bring_an_old_home_back_at_once_keep_each_record_once(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, PARTITIONS, replicas=1)
+    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
+    produce(source, topic, b"kept")
+    assert_proven(mirror, topic, PARTITIONS)
+    mirror.kill()
+    producer = Producer({"bootstrap.servers": source.address, "enable.idempotence": True})
+    for number in range(900):
+        producer.produce(topic, b"%d" % number + bytes(5000), partition=number % PARTITIONS)
+    assert producer.flush(DEADLINE) == 0
+    assert martlet(mirror, "failover")["topics"][topic]["isDone"]
+    running = [subprocess.Popen(command(mirror, "failback", link=BACK), stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [one.wait(DEADLINE) for one in running] == [0, 0, 0]
+    kept = read_partition(source.address, f"mirror-quarantine.{topic}.1.internal", "read_committed")
+    assert sorted(int(value.rstrip(b"\0")) for _, value in kept) == list(range(900))
 
 
 def test_an_old_home_with_partitions_that_its_home_has_not_waits_for_them(stage, topic):

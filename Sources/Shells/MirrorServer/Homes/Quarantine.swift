@@ -21,10 +21,10 @@ struct Quarantine: Sendable {
     /// How many records of each partition are kept already, and up to where, by a return that was killed: these are never
     /// written again, for what stands there now may be the new home's.
     private(set) var kept: [Int32: (end: Offset, count: Int64)] = [:]
-
-    /// Under which, with the next sequence, records are written: a batch whose answer is lost is written once all the
-    /// same.
-    private var producer: (id: ProducerID, sequence: Int32) = (-1, -1)
+    /// All who bring the old home back write as one producer, whose sequences are the topic's offsets: so nothing is kept
+    /// twice, neither when an answer is lost nor when two run at once.
+    private var producerID: ProducerID = -1
+    private var end: Offset = 0
 
     /// - Parameter homeEpoch: of the home that does not have the records.
     init(of topic: String, homeEpoch: Int32, at cluster: KafkaClient) {
@@ -35,7 +35,6 @@ struct Quarantine: Sendable {
     /// Makes the topic, or finds out what is kept in it.
     mutating func open(replicas: Int16?) async throws {
         try await Administrator(cluster).create(topic, partitions: 1, replicas: replicas, configuration: Self.settings)
-        producer = (try await Locator.newProducer(cluster), 0)
         try await look()
     }
 
@@ -43,9 +42,11 @@ struct Quarantine: Sendable {
     mutating func look() async throws {
         let administrator = Administrator(cluster)
         let place = TopicPartition(topic: topic, partition: 0)
-        let end = try await administrator.offsets(.latest, of: [place])[place]?.offset ?? 0
+        let id = try await administrator.topics([topic])[topic]?.id ?? .zero
+        producerID = ProducerID(id.low & UInt64(ProducerID.max))
+        end = max(0, try await administrator.offsets(.latest, of: [place])[place]?.offset ?? 0)
         var kept: [Int32: (end: Offset, count: Int64)] = [:]
-        try await cluster.readRecords(of: place, in: 0..<max(0, end)) { records in
+        try await cluster.readRecords(of: place, in: 0..<end) { records in
             for record in records {
                 guard let (partition, offset) = record.quarantinedPlace else { continue }
                 let before = kept[partition] ?? (0, 0)
@@ -56,9 +57,26 @@ struct Quarantine: Sendable {
     }
 
     /// Copies what stands in `range` and is not kept yet. Returns how many records of the partition are kept.
-    /// - Parameter leaderEpoch: in which the partition was found to be the old home's.
+    /// - Parameters:
+    ///   - leaderEpoch: in which the partition was found to be the old home's.
+    ///   - attempts: how often to go on after others who keep the same at this time.
     mutating func keep(
-        _ partition: TopicPartition, _ range: Range<Offset>, leaderEpoch: LeaderEpoch
+        _ partition: TopicPartition, _ range: Range<Offset>, leaderEpoch: LeaderEpoch, attempts: Int = 10
+    ) async throws -> Int64 {
+        do {
+            return try await keepRest(of: partition, range, leaderEpoch: leaderEpoch)
+        } catch let fault as ClientFault where attempts > 1 && Self.isOvertaken(fault) {
+            try await look()
+            return try await keep(partition, range, leaderEpoch: leaderEpoch, attempts: attempts - 1)
+        }
+    }
+
+    private static func isOvertaken(_ fault: ClientFault) -> Bool {
+        fault.code == .outOfOrderSequenceNumber || fault.code == .duplicateSequenceNumber
+    }
+
+    private mutating func keepRest(
+        of partition: TopicPartition, _ range: Range<Offset>, leaderEpoch: LeaderEpoch
     ) async throws -> Int64 {
         var (end, count) = kept[partition.partition] ?? (0, 0)
         end = max(end, range.lowerBound)
@@ -75,13 +93,16 @@ struct Quarantine: Sendable {
             }
             if !builder.isEmpty { try await write(builder) }
         }
+        kept[partition.partition] = (range.upperBound, count)
         return count
     }
 
     private mutating func write(_ builder: RecordBatchBuilder) async throws {
         var builder = builder
-        let count = builder.count
-        (builder.producerID, builder.producerEpoch, builder.baseSequence) = (producer.id, 0, producer.sequence)
+        let count = Offset(builder.count)
+        (builder.producerID, builder.producerEpoch) = (producerID, 0)
+        // After the largest comes 0 again.
+        builder.baseSequence = Int32(end % (Offset(Int32.max) + 1))
         let batch = builder.finish()
         let partition = TopicPartition(topic: topic, partition: 0)
         try await cluster.retrying {
@@ -90,7 +111,6 @@ struct Quarantine: Sendable {
                 try ClientFault.check(answer.error.rawValue, "\(partition)", answer.message)
             }
         }
-        // After the largest comes 0 again.
-        producer.sequence = (producer.sequence &+ count) & .max
+        end += count
     }
 }
