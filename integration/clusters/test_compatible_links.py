@@ -144,6 +144,23 @@ def test_a_mirror_knows_its_copies_when_nothing_is_written_down_of_them(stage, t
     assert mirror.stop() == 0
 
 
+def test_a_copy_that_somebody_deletes_is_made_anew(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    copy = f"us-east.{topic}"
+    mirror = stage.mirror(source, target).start()
+    for value in (b"a", b"b"):
+        produce(source, topic, value)
+    arrives(target, copy, [b"a", b"b"])
+    settled(mirror)
+    admin = target.admin()
+    admin.delete_topics([copy])[copy].result(DEADLINE)
+    arrives(target, copy, [b"a", b"b"])
+    produce(source, topic, b"c")
+    arrives(target, copy, [b"a", b"b", b"c"])
+    assert mirror.stop() == 0
+
+
 def commit(cluster, group, topic, offset):
     consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group, "enable.auto.commit": False})
     consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)

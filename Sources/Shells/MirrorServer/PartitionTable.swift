@@ -144,6 +144,17 @@ final class PartitionTable: SharedTable, GapTable {
         state.withLock { $0.remembered = positions }
     }
 
+    /// A topic of the target was made: nothing is copied to it yet.
+    func forget(_ remote: String) {
+        state.withLock { state in
+            state.remembered = state.remembered.filter { $0.key.topic != remote }
+            for (partition, entry) in state.entries where entry.remote.topic == remote {
+                state.emptyOutbox(of: partition)
+                state.entries[partition] = nil
+            }
+        }
+    }
+
     var known: Set<TopicPartition> { state.withLock { Set($0.places.keys) } }
 
     func own(_ partitions: Set<TopicPartition>?) {

@@ -134,9 +134,11 @@ struct TopicFollower: Sendable {
         switch change {
         case .create(let topic, let shape):
             provenance.note(copy: topic, in: settings.target)
-            try await target.create(
+            let isNew = try await target.create(
                 topic, partitions: shape.partitionCount, replicas: settings.replication.remoteTopics,
                 configuration: shape.configuration)
+            // Where one of that name stood before, its positions are none of this one.
+            if isNew { table.forget(topic) }
             logger.info("\(settings.name): created \(topic) with \(shape.partitionCount) partitions")
         case .grow(let topic, let count):
             try await target.createPartitions(of: topic, count: count)
@@ -156,16 +158,19 @@ struct TopicFollower: Sendable {
 
 extension Administrator {
     /// Creates a topic unless there is one. nil takes three replicas, or as many as there are brokers.
+    /// - Returns: whether there was none.
+    @discardableResult
     func create(
         _ topic: String, partitions: Int32, replicas: Int16?, configuration: [String: String]
-    ) async throws {
+    ) async throws -> Bool {
         let factor =
             if let replicas { replicas } else { Int16(clamping: min(3, try await describeCluster().brokers.count)) }
         do {
             try await createTopic(
                 topic, partitions: partitions, replicationFactor: factor, configuration: configuration)
+            return true
         } catch let fault as ClientFault where fault.code == .topicAlreadyExists {
-            return
+            return false
         }
     }
 }
