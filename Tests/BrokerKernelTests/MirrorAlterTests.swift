@@ -6,6 +6,7 @@ import KafkaProtocolAdmin
 import KafkaProtocolClusters
 import KafkaProtocolTransactions
 import NIOCore
+import SegmentedLog
 import Testing
 
 @Suite("Topics whose home moves")
@@ -227,6 +228,33 @@ struct MirrorAlterTests {
             }
         }
         #expect(try bench.values(in: "t") == rest)
+    }
+
+    @Test("What is not committed behind a cut is not after a restart either, though more was before")
+    func cutBelowWhatIsRemembered() throws {
+        let bench = try BrokerBench()
+        bench.arePeersReachable = true
+        try bench.addBroker(2)
+        try bench.createTopic("t")
+        try bench.place("t", on: [1, 2], leader: 1)
+        for value in ["a", "b", "c", "d"] { try bench.produce(batch([value]), to: "t", acks: 1) }
+        _ = try bench.send(bench.replicaFetch("t", by: 2, from: 4, maxWait: 0))
+        try bench.advance(milliseconds: 10_000)
+        func log() throws -> PartitionLog {
+            try #require(bench.kernel.partitions[TopicPartition(topic: "t", partition: 0)]?.log)
+        }
+        #expect(try log().highWatermark == 4)
+        var topic = wanted(3, homeEpoch: 1)
+        topic.topicId = .zero
+        _ = try alter(bench, topic)
+        topic.action = 4
+        topic.cuts = [cut(0, 2)]
+        #expect(try alter(bench, topic) == Told(.none, 1))
+        _ = try bench.send(bench.replicaFetch("t", by: 2, from: 2, maxWait: 0))
+        _ = try bench.send(bench.mirrorRequest(placed(["C", "D"], at: 2), to: "t", end: 2, homeEpoch: 1))
+        #expect(try log().logEndOffset == 4 && log().highWatermark == 2)
+        try bench.restart()
+        #expect(try log().logEndOffset == 4 && log().highWatermark == 2)
     }
 
     @Test("A promotion that is given up leaves the old home as it was")

@@ -275,6 +275,7 @@ extension BrokerKernel {
         _ = onLog { [logStore] () throws(LogFailure) in
             try log.truncateFully(startingAt: told.logStartOffset, at: now)
             guard log.logStartOffset < start else { return }
+            try logStore.writeHighWatermarks()
             try logStore.writeRecoveryPoints()
             try logStore.writeLogStartOffsets()
         }
@@ -283,29 +284,32 @@ extension BrokerKernel {
         return nil
     }
 
-    /// Cuts logs, and sees to it that no recovery point that was written down lies beyond an end, and no start either.
+    /// Cuts logs, and sees to it that nothing that was written down of them lies beyond an end: not recovery points, not
+    /// starts, and not high watermarks, or what comes there next would count as committed after a restart.
     mutating func truncate(_ cuts: [(Partition, Offset)]) {
         guard !cuts.isEmpty else { return }
-        var (arePointsStale, areStartsStale) = (false, false)
+        var (arePointsStale, areStartsStale, areWatermarksStale) = (false, false, false)
         for (partition, offset) in cuts {
             let log = partition.log
             let end = log.logEndOffset
-            let (start, recoveryPoint) = (log.logStartOffset, log.recoveryPoint)
-            if offset < log.highWatermark {
+            let (start, recoveryPoint, highWatermark) = (log.logStartOffset, log.recoveryPoint, log.highWatermark)
+            if offset < highWatermark {
                 perform(
                     .report(
                         "\(partition.name): cutting the log from \(end) to \(offset), below what was committed up to "
-                            + "\(log.highWatermark)"))
+                            + "\(highWatermark)"))
             } else {
                 perform(.note("\(partition.name): cutting the log from \(end) to \(offset)"))
             }
             _ = onLog { [now] () throws(LogFailure) in try log.truncate(to: offset, at: now) }
             upkeep.note(partition)
             arePointsStale = arePointsStale || recoveryPoint > offset
+            areWatermarksStale = areWatermarksStale || log.highWatermark < highWatermark
             areStartsStale = areStartsStale || log.logStartOffset < start
             if let leader = partition.followedLeader { fetchers.byLeader[leader]?.cut(partition.name) }
         }
         _ = onLog { [logStore] () throws(LogFailure) in
+            if areWatermarksStale { try logStore.writeHighWatermarks() }
             if arePointsStale { try logStore.writeRecoveryPoints() }
             if areStartsStale { try logStore.writeLogStartOffsets() }
         }
