@@ -161,7 +161,8 @@ final class ClusterWorld {
     }
 
     /// Who is in sync has all that its leader knows to be committed. Of a mirror topic's log that has just begun behind 0,
-    /// that is nothing.
+    /// that is nothing; and a follower that has begun anew with a leader whose successor has not lacks only what the source
+    /// has deleted.
     func noteInSync() {
         for (topic, image) in tree.image.topics.sorted(by: { $0.key < $1.key }) {
             for (index, state) in image.partitions.enumerated() {
@@ -172,7 +173,8 @@ final class ClusterWorld {
                 else { continue }
                 for member in state.isr where !self[member].hasLostTail {
                     guard let own = self[member].kernel?.partitions[name], own.topicID == image.id,
-                        own.leaderEpoch == led.leaderEpoch, own.log.logEndOffset < led.log.highWatermark
+                        own.leaderEpoch == led.leaderEpoch, own.log.logEndOffset < led.log.highWatermark,
+                        led.standing.state == .ordinary || !own.log.isEmpty
                     else { continue }
                     violate(
                         "broker \(member) is in sync for \(name), which is committed to \(led.log.highWatermark), with "

@@ -9,13 +9,14 @@ import Seams
 /// One partition in the hands of a simulated mirror: reads in up to two places at once, and has several appends under
 /// way.
 final class MirroredPartition {
-    private static let mostBytesOfFetch: Int32 = 900
     private static let mostUnderWay = 3
     private static let questionInterval = Duration.seconds(1)
 
     private let name: TopicPartition
     private let mirror: SimulatedMirror
     private let process: SimulatedProcess
+    /// Little, so that much is under way, or as good as everything.
+    private let mostBytesOfFetch: Int32
     private var exact = ExactPartition()
     private var topicID = KafkaUUID.zero
     private var homeEpoch: Int32 = 0
@@ -34,6 +35,7 @@ final class MirroredPartition {
         self.name = name
         self.mirror = mirror
         process = mirror.process
+        mostBytesOfFetch = Bool.random(using: &mirror.process.random) ? 900 : 20_000
     }
 
     private var source: Region { mirror.source }
@@ -145,7 +147,7 @@ final class MirroredPartition {
                     offset,
                     try process.fetch(
                         name, topicID, at: offset, epoch: exact.sourceEpoch, waiting: 100,
-                        bytes: Self.mostBytesOfFetch, in: source)
+                        bytes: mostBytesOfFetch, in: source)
                 ))
         }
         for (offset, call) in asked { try take(await call.value, at: offset) }
@@ -162,7 +164,7 @@ final class MirroredPartition {
         var records = ByteBuffer()
         if case .inMemory(let bytes)? = data.records { records = bytes }
         let batches = try ExactPartition.batches(in: records, from: offset)
-        let isFull = records.readableBytes >= Self.mostBytesOfFetch / 2
+        let isFull = records.readableBytes >= mostBytesOfFetch / 2
         var ready =
             ahead?.take(
                 records, at: offset, next: batches.end, sizeInBytes: records.readableBytes,

@@ -31,7 +31,7 @@ final class Region {
 
     /// Who leads a partition, as its clients believe: as the tree has it, or now and then any broker.
     func leader(of partition: TopicPartition, for process: SimulatedProcess) throws -> BrokerID {
-        if Int.random(in: 0..<10, using: &process.random) == 0 { return anyBroker(for: process) }
+        if Int.random(in: 0..<150, using: &process.random) == 0 { return anyBroker(for: process) }
         guard let leader = world.tree.image.partition(partition)?.leader else { throw SimulatedProcess.Fault.nobody }
         return leader
     }

@@ -12,21 +12,25 @@ extension RegionsRun {
     private static let healingTime = Duration.seconds(15)
     private static let wakingTime = Duration.seconds(5)
 
-    /// Some writers write no more, and what a leader of the mirror has of the last that they wrote is lost with it: it has
-    /// to be copied again, with nothing more to copy.
-    func fallSilent() {
+    /// Some writers write no more, and what they wrote last comes to a leader of the mirror that cannot commit it and takes
+    /// it to its grave: it has to be copied again, with nothing more to copy.
+    func fallSilent() throws {
         let places = Array(Set(Self.partitions)).sorted()
         let first = places[Int.random(in: 0..<places.count, using: &random)]
         let silent = places.filter { $0 == first || Bool.random(using: &random) }
-        let leader = east.world.tree.image.partition(first)?.leader
-        let pause = Duration.milliseconds(Int.random(in: 50...800, using: &random))
-        // Longer than an append waits to be committed.
-        if let leader { isolate(east.world[leader], east.world, for: pause + east.world.milliseconds(1700...3000)) }
-        chronicle.run(for: pause)
+        if let mirror = links[0].mirror { end(mirror.process) }
+        links[0].mirror = nil
+        chronicle.run(for: .milliseconds(Int.random(in: 50...800, using: &random)))
         chronicle.note("nobody writes to \(silent) any more")
         for producer in producers where silent.contains(producer.partition) { producer.isQuiet = true }
         for transactor in transactors where silent.contains(transactor.partition) { transactor.isQuiet = true }
-        chronicle.run(for: .seconds(4))
+        chronicle.run(for: .milliseconds(Int.random(in: 1000...3000, using: &random)))
+        if let leader = east.world.tree.image.partition(first)?.leader {
+            // Longer than an append waits to be committed.
+            isolate(east.world[leader], east.world, for: east.world.milliseconds(2500...5500))
+        }
+        if links[0].mirror == nil { try startMirror(0) }
+        chronicle.run(for: .seconds(6))
     }
 
     func mend() throws {
@@ -71,11 +75,16 @@ extension RegionsRun {
 
     /// The mirror has what the home has, also when nobody has written for a while.
     private func checkIsInStep(_ partition: TopicPartition) {
-        guard let home = log(of: partition, in: west), let mirror = log(of: partition, in: east) else { return }
+        let leaders = regions.map { region in
+            region.world.tree.image.partition(partition)?.leader.flatMap {
+                region.world[$0].kernel?.partitions[partition]
+            }
+        }
         // The link may wait for an operator, or the mirror be made anew.
-        guard home.topicID == mirror.topicID else { return }
+        guard let home = leaders[0], let mirror = leaders[1], home.topicID == mirror.topicID else { return }
         chronicle.count("partitions in step with nothing more to copy")
-        if home.log.logEndOffset != mirror.log.logEndOffset {
+        // A log that was begun anew, and holds nothing, is no loss: it is begun again with the next record.
+        if max(mirror.log.logEndOffset, home.log.logStartOffset) < home.log.highWatermark {
             chronicle.violate(
                 "\(partition) ends at \(home.log.logEndOffset) in the west, and at \(mirror.log.logEndOffset) in the east, "
                     + "with nothing more to copy")

@@ -57,7 +57,8 @@ extension RegionsRun {
         let time = restartTime
         world.after(duration, in: broker) { [world] in
             guard !world.isMended else { return }
-            world.kill(broker)
+            // A process that is back before its session has expired leads on with all that it took.
+            if world.mayLose(broker, onlyWhatIsUnsynced: true) { world.cutPower(broker) } else { world.kill(broker) }
             world.restart(broker, in: time)
         }
         world.after(duration) {
@@ -85,6 +86,7 @@ extension RegionsRun {
         end(mirror.process)
         links[place].mirror = nil
         west.world.after(west.world.milliseconds(50...3000)) { [unowned self] in
+            guard links[place].mirror == nil else { return }
             do {
                 try startMirror(place)
                 if isWestLost, let mirror = links[place].mirror { cutWest(from: mirror.process.client) }

@@ -91,7 +91,7 @@ package final class RegionsRun {
         live(for: 0...2)
         carryOut(.failback, from: west, to: east)
         live(for: 0...2)
-        fallSilent()
+        try fallSilent()
         try mend()
         try checkEnd()
         for process in processes { process.kill() }
