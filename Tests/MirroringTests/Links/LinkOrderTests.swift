@@ -3,9 +3,9 @@ import Testing
 
 @Suite struct LinkOrderTests {
     private func decision(
-        _ order: LinkOrder, after before: LinkDecision? = nil, enabled: Bool = true
+        _ order: LinkOrder, after before: LinkDecision? = nil, enabled: Bool = true, reason: String? = "so"
     ) throws(LinkOrder.Refusal) -> LinkDecision {
-        try order.decision(about: "a->b", after: before, isEnabledByFile: enabled, reason: "so", at: 7)
+        try order.decision(about: "a->b", after: before, isEnabledByFile: enabled, reason: reason, at: 7)
     }
 
     private func refusal(_ order: LinkOrder, after before: LinkDecision? = nil, enabled: Bool = true) -> String? {
@@ -29,6 +29,15 @@ import Testing
         let unset = try decision(.set(["topics": "z"], unset: ["groups"]), after: running)
         #expect(unset.settings == ["topics": "z"])
         #expect(refusal(.set([:], unset: ["groups"]), after: unset)?.contains("groups was not set") ?? false)
+    }
+
+    @Test func whyALinkRestsIsNotForgotten() throws {
+        let paused = try decision(.pause)
+        for order in [LinkOrder.pause, .set(["topics": "x"], unset: [])] {
+            #expect(try decision(order, after: paused, reason: nil).reason == "so")
+            #expect(try decision(order, after: paused, reason: "still").reason == "still")
+        }
+        #expect(try decision(.resume, after: paused, reason: nil).reason == nil)
     }
 
     @Test func aLinkIsCreatedOnceAndDeletedForGood() throws {

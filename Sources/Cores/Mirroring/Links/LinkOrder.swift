@@ -7,7 +7,7 @@
 /// | paused | paused | running | paused | - | deleted |
 /// | deleted | - | - | - | running | deleted |
 ///
-/// Every order may be given again, and then changes nothing but its reason.
+/// Every order may be given again, and then changes nothing but its reason, which stays where none is given.
 package enum LinkOrder: Sendable, Equatable {
     case pause
     case resume
@@ -56,6 +56,7 @@ package enum LinkOrder: Sendable, Equatable {
             next.settings.merge(settings) { $1 }
         case .delete: return LinkDecision(.deleted, reason: reason, at: unixMilliseconds)
         }
+        if reason == nil, next.state == before?.state { next.reason = before?.reason }
         return next
     }
 

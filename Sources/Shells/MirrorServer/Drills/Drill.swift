@@ -19,16 +19,12 @@ package struct Drill: Sendable {
     var target: Administrator { Administrator(ends.target) }
 
     /// - Parameter prefix: makes the forks' names; more drills of one link may stand beside each other with others.
-    /// - Throws: ``UnfitDrill`` when the link does not mirror exactly, ``ForkLink/UnusablePrefix``.
+    /// - Throws: ``CompatibleLink``, ``ForkLink/UnusablePrefix``.
     package init(_ ends: LinkEnds, prefix: String, waitingAtMost limit: Duration) throws {
-        let link = ends.settings.name
-        guard ends.settings.mode != .compatible else {
-            throw UnfitDrill(
-                "link \(link) is compatible, and only what an exact link mirrors can be forked (mode=exact)")
-        }
+        try ends.checkIsExact("only what an exact link mirrors can be forked (mode=exact)")
         self.ends = ends
         self.limit = limit
-        fork = try ForkLink(of: link, prefix: prefix)
+        fork = try ForkLink(of: ends.settings.name, prefix: prefix)
     }
 
     // MARK: Topics

@@ -40,7 +40,9 @@ package struct HomeMove: Sendable {
 
     /// Moves the topics that came by the link, all or those selected, and tells what became of each.
     /// - Parameter isRehearsal: changes nothing and tells what would be lost.
+    /// - Throws: also ``CompatibleLink``.
     package func run(_ selection: NameSelection?, isRehearsal: Bool) async throws -> MoveReport {
+        try ends.checkIsExact("only mirror topics have a home that can move (mode=exact)")
         let begun = ContinuousClock.now
         var report = MoveReport(link: link, isRehearsal: isRehearsal)
         let topics = try await ends.topics(selection)

@@ -25,6 +25,7 @@ package struct HomeReturn: Sendable {
     /// of each. Those that the target has not been told of are fenced there first.
     /// - Parameter isRehearsal: changes nothing and tells what would be dropped.
     package func run(_ selection: NameSelection?, isRehearsal: Bool) async throws -> ReturnReport {
+        try ends.checkIsExact("only mirror topics have a home that can move (mode=exact)")
         var report = ReturnReport(link: ends.settings.name, isRehearsal: isRehearsal)
         let sourceID = try await source.describeCluster().clusterID ?? ""
         let targetID = try await target.describeCluster().clusterID ?? ""

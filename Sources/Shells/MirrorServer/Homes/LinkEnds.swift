@@ -74,6 +74,21 @@ package struct LinkEnds: Sendable {
     }
 }
 
+extension LinkEnds {
+    /// - Parameter cause: why an exact link alone can do what is wanted.
+    func checkIsExact(_ cause: String) throws(CompatibleLink) {
+        if settings.mode == .compatible { throw CompatibleLink(link: settings.name, cause: cause) }
+    }
+}
+
+/// What only an exact link can do was asked of a compatible one.
+package struct CompatibleLink: Error, CustomStringConvertible {
+    package var link: String
+    package var cause: String
+
+    package var description: String { "link \(link) is compatible: \(cause)" }
+}
+
 extension MirrorSettings {
     /// As the file has it. Throws ``UnknownLink``.
     func link(_ name: String) throws(UnknownLink) -> LinkSettings {

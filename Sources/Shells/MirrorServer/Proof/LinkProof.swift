@@ -16,9 +16,11 @@ package struct LinkProof: Sendable {
     package init(_ ends: LinkEnds) { self.ends = ends }
 
     /// Compares all topics that came by the link, or those selected.
-    /// - Throws: ``NoProof`` for links whose copies are no mirror topics.
+    /// - Throws: ``CompatibleLink`` for links whose copies are no mirror topics.
     package func run(_ selection: NameSelection?) async throws -> ProofReport {
-        guard ends.settings.mode != .compatible else { throw NoProof(link: ends.settings.name) }
+        try ends.checkIsExact(
+            "its copies have offsets and headers of their own, and no digest compares them; martlet mirror describe "
+                + "tells how they stand")
         var report = ProofReport(link: ends.settings.name, beganAt: WallClock.unixMilliseconds())
         let topics = try await ends.topics(selection)
         let rules = try await sourceRules(of: topics.map(\.name))
@@ -143,15 +145,5 @@ package struct LinkProof: Sendable {
             }
         }
         return found
-    }
-}
-
-/// A link of which nothing can be proven by digests.
-package struct NoProof: Error, CustomStringConvertible {
-    package var link: String
-
-    package var description: String {
-        "link \(link) is compatible: its copies have offsets and headers of their own, and no digest compares them; "
-            + "martlet mirror describe tells how they stand"
     }
 }
