@@ -137,7 +137,7 @@ import Testing
             let ends = try await LinkEnds.open(
                 Self.link, in: try settings(east, west, mode: "compatible"),
                 on: MultiThreadedEventLoopGroup.singleton, logger: silent)
-            #expect(throws: UnfitDrill.self) { try Drill(ends, prefix: "drill.", waitingAtMost: .seconds(1)) }
+            #expect(throws: CompatibleLink.self) { try Drill(ends, prefix: "drill.", waitingAtMost: .seconds(1)) }
             await ends.close()
         }
     }
