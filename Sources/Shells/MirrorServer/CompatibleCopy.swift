@@ -27,7 +27,7 @@ struct CompatibleCopy: Sendable {
 
     /// Works until it is cancelled; then writes down where it stands.
     func run() async {
-        guard await attempts.untilDone("clusters", { try await checkClusters() }) != nil else { return }
+        guard await attempts.untilDone("clusters", { _ = try await clients.clusterIDs() }) != nil else { return }
         let table = PartitionTable(plan: settings.plan, health: health, lease: sharing.lease)
         let store = PositionStore(
             target: clients.target, group: WrittenPosition.group(source: settings.source), table: table)
@@ -80,13 +80,6 @@ struct CompatibleCopy: Sendable {
             logger.warning("\(settings.name): positions were not written down: \(error)")
         }
         await sharing.leave()
-    }
-
-    /// Throws when both ends are one cluster, as far as they tell: everything would be copied around for ever.
-    private func checkClusters() async throws {
-        let source = try await Administrator(clients.source).describeCluster().clusterID
-        let target = try await Administrator(clients.target).describeCluster().clusterID
-        if let source, source == target { throw UnfitClusters.same(source) }
     }
 
     /// Writes gaps down as they are found, and then where copying goes on.

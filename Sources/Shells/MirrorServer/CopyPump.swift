@@ -74,17 +74,13 @@ struct CopyPump: Sendable {
     private func read(
         _ claim: PartitionTable.Claim, on connection: BrokerConnection
     ) async throws -> [RawFetch.Partition] {
-        lanes.began(lane, roundTrip: connection.roundTrip)
         var fetch = RawFetch()
         fetch.readsCommitted = true
         let most = lanes.bytesOfFetch
         fetch.maximumBytes = most
         fetch.maximumBytesPerPartition = claim.positions.count == 1 ? most : Self.mostBytesOfPartition
         fetch.maximumBytesOf = claim.mostBytesOf
-        let begin = ContinuousClock.now
-        let answers = try await fetch(claim.positions, on: connection)
-        lanes.took(answers.reduce(0) { $0 + $1.records.readableBytes }, since: begin, most: fetch.maximumBytes)
-        return answers
+        return try await lanes.read(lane, fetch, claim.positions, on: connection)
     }
 
     /// Sends what these partitions have to send, also what other lanes add meanwhile.

@@ -1,4 +1,5 @@
 import ClusterModel
+import MartletClient
 import Mirroring
 import Synchronization
 
@@ -51,6 +52,18 @@ final class Lanes: Sendable {
             state.withLock { $0.roundTrips[index] = nil }
             guard await Attempts.pause(Self.look) else { return }
         }
+    }
+
+    /// Reads on a lane's connection, and notes what that tells of the way to the broker.
+    func read(
+        _ index: Int, _ fetch: RawFetch, _ positions: [(partition: TopicPartition, offset: Offset)],
+        on connection: BrokerConnection
+    ) async throws -> [RawFetch.Partition] {
+        began(index, roundTrip: connection.roundTrip)
+        let begin = ContinuousClock.now
+        let answers = try await fetch(positions, on: connection)
+        took(answers.reduce(0) { $0 + $1.records.readableBytes }, since: begin, most: fetch.maximumBytes)
+        return answers
     }
 
     /// A lane reads on a connection on which the way to the broker and back is so long.

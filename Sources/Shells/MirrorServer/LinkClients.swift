@@ -22,6 +22,15 @@ struct LinkClients: Sendable {
         self.sharing = sharing
     }
 
+    /// The ids of both clusters, as far as they tell them.
+    /// - Throws: also ``UnfitClusters`` when both are one: everything would be copied around for ever.
+    func clusterIDs() async throws -> (source: String?, target: String?) {
+        let source = try await Administrator(self.source).describeCluster().clusterID
+        let target = try await Administrator(self.target).describeCluster().clusterID
+        if let source, source == target { throw UnfitClusters.same(source) }
+        return (source, target)
+    }
+
     func close() async {
         let shared = sharing.map { [$0.joining, $0.living] } ?? []
         for client in [source, target, targetData] + sourceData + shared { await client.close() }

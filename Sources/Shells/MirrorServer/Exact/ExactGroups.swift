@@ -100,16 +100,12 @@ final class ExactGroups: Sendable {
         _ group: String, _ offsets: [TopicPartition: Offset], _ mirrors: [TopicPartition: ClosedRange<Offset>]
     ) async throws {
         guard try await target.isAtRest(group) else { return }
-        let present = try await target.committedOffsets(of: group)
         let before = seen.withLock { $0.offsets[group] ?? [:] }
-        var changes: [TopicPartition: Offset] = [:]
+        let changes = try await target.positions(of: group, bringing: offsets, before: before, mirrored: mirrors)
         // Only what needs no further look: an offset that the mirror has not reached yet is looked at again.
         var brought = before
         for (partition, offset) in offsets {
-            guard let range = mirrors[partition] else { continue }
-            changes[partition] = GroupPosition.toCommit(
-                source: offset, before: before[partition], target: present[partition]?.offset, mirrored: range)
-            if range.upperBound >= offset { brought[partition] = offset }
+            if let range = mirrors[partition], range.upperBound >= offset { brought[partition] = offset }
         }
         if !changes.isEmpty { try await target.commitOffsets(changes, of: group) }
         seen.withLock { $0.offsets[group] = brought }

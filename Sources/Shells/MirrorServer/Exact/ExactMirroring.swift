@@ -67,11 +67,8 @@ struct ExactMirroring: Sendable {
 
     /// The ids of both clusters. Throws when there is no exact mirroring between them.
     private func findClusters() async throws -> ExactTopicFollower.Clusters {
-        let source = try await Administrator(clients.source).describeCluster().clusterID
-        let target = try await Administrator(clients.target).describeCluster().clusterID
-        guard let source, let target else { throw UnfitClusters("a cluster does not tell its id") }
-        guard source != target else {
-            throw UnfitClusters.same(source)
+        guard case (let source?, let target?) = try await clients.clusterIDs() else {
+            throw UnfitClusters("a cluster does not tell its id")
         }
         // Says in its own words when the target is none of Martlet's.
         _ = try await clients.target.connection(for: .any).version(of: MirrorAppendRequest.self)

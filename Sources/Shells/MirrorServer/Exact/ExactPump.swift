@@ -76,7 +76,6 @@ struct ExactPump: Sendable {
     private func read(
         _ claim: ExactTable.Claim, on connection: BrokerConnection
     ) async throws -> [RawFetch.Partition] {
-        lanes.began(lane, roundTrip: connection.roundTrip)
         var fetch = RawFetch()
         fetch.leaderEpochs = claim.leaderEpochs
         fetch.topicIDs = claim.topicIDs
@@ -85,10 +84,7 @@ struct ExactPump: Sendable {
         fetch.maximumBytesPerPartition = min(
             claim.positions.count == 1 ? most : Self.mostBytesOfPartition, claim.mostBytesOfPartition ?? .max)
         fetch.maximumBytesOf = claim.mostBytesOf
-        let begin = ContinuousClock.now
-        let answers = try await fetch(claim.positions, on: connection)
-        lanes.took(answers.reduce(0) { $0 + $1.records.readableBytes }, since: begin, most: fetch.maximumBytes)
-        return answers
+        return try await lanes.read(lane, fetch, claim.positions, on: connection)
     }
 
     // MARK: To the target

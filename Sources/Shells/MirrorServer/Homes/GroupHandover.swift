@@ -25,13 +25,7 @@ struct GroupHandover: Sendable {
         guard committed.keys.contains(where: { readable[$0] != nil }), try await target.isAtRest(group) else {
             return nil
         }
-        let present = try await target.committedOffsets(of: group)
-        var changes: [TopicPartition: Offset] = [:]
-        for (partition, position) in committed {
-            guard let mirrored = readable[partition] else { continue }
-            changes[partition] = GroupPosition.toCommit(
-                source: position.offset, before: nil, target: present[partition]?.offset, mirrored: mirrored)
-        }
+        let changes = try await target.positions(of: group, bringing: committed.mapValues(\.offset), mirrored: readable)
         if changes.isEmpty { return nil }
         do {
             try await target.commitOffsets(changes, of: group)
@@ -46,5 +40,24 @@ extension Administrator {
     /// Whether a group has no members, so that its positions are nobody's at work.
     func isAtRest(_ group: String) async throws -> Bool {
         ["Empty", "Dead", ""].contains(try await describeGroup(group).groupState)
+    }
+
+    /// What a group is to commit at this cluster, a link's target, when it has committed `offsets` at the source, as
+    /// ``GroupPosition`` has it.
+    /// - Parameters:
+    ///   - before: what was brought last.
+    ///   - mirrored: the offsets from which on the group may go on here; of other partitions nothing is brought.
+    func positions(
+        of group: String, bringing offsets: [TopicPartition: Offset], before: [TopicPartition: Offset] = [:],
+        mirrored: [TopicPartition: ClosedRange<Offset>]
+    ) async throws -> [TopicPartition: Offset] {
+        let present = try await committedOffsets(of: group)
+        var changes: [TopicPartition: Offset] = [:]
+        for (partition, offset) in offsets {
+            guard let range = mirrored[partition] else { continue }
+            changes[partition] = GroupPosition.toCommit(
+                source: offset, before: before[partition], target: present[partition]?.offset, mirrored: range)
+        }
+        return changes
     }
 }
