@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from martlet import BINARIES, DEADLINE, eventually
 
@@ -61,6 +61,25 @@ def produce(cluster, topic, value, partition=0):
     if error:
         raise KafkaException(error)
     return offset
+
+
+def commit(cluster, group, topics, offset):
+    """A group's position in the first partition of each topic."""
+    consumer = Consumer(
+        {"bootstrap.servers": cluster.address, "group.id": group, "enable.auto.commit": False} | cluster.security)
+    places = [TopicPartition(topic, 0, offset) for topic in topics]
+    eventually(lambda: consumer.commit(offsets=places, asynchronous=False), "the group commits")
+    consumer.close()
+
+
+def committed(cluster, group, topic):
+    """Where a group is in a topic's first partition."""
+    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group} | cluster.security)
+    try:
+        place, = consumer.committed([TopicPartition(topic, 0)], timeout=DEADLINE)
+        return place.offset
+    finally:
+        consumer.close()
 
 
 def refuses(cluster, topic, partition=0):

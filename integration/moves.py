@@ -4,12 +4,12 @@ import json
 import subprocess
 import threading
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
 from harm import Killed
 from kafka_wire import Wire
-from links import BACK, LINK, command, produce
+from links import BACK, LINK, command, commit, committed, produce
 from load import read_partition
 from martlet import DEADLINE, eventually
 from mirroring import Link, transactional
@@ -81,7 +81,7 @@ class Theatre:
             eventually(lambda: self._end(target, one) == end, f"{one} is mirrored")
         if move != FAILBACK:
             # Somebody is ahead of the data; a promotion sets everybody back.
-            self._commit(target, topics, 1000)
+            commit(target, GROUP, topics, 1000)
             return
         self.mirror.kill()
         self._write(source, topics, range(RECORDS, RECORDS + ONLY_THERE))
@@ -104,18 +104,6 @@ class Theatre:
             with Wire(cluster.leader(one)) as wire:
                 code, *_ = wire.produce(one, transactional(0, [b"never"], (5_000_000 + number, 0, 0)))
                 assert code == 0, code
-
-    def _commit(self, cluster, topics, offset):
-        consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": GROUP, "enable.auto.commit": False})
-        places = [TopicPartition(one, 0, offset) for one in topics]
-        eventually(lambda: consumer.commit(offsets=places, asynchronous=False), "the group commits")
-        consumer.close()
-
-    def _committed(self, cluster, topic):
-        consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": GROUP})
-        place, = consumer.committed([TopicPartition(topic, 0)], timeout=DEADLINE)
-        consumer.close()
-        return place.offset
 
     def _end(self, cluster, topic):
         if topic not in cluster.metadata().topics:
@@ -195,8 +183,8 @@ class Theatre:
         held = read_partition(target.address, topic, "read_committed", RECORDS)
         assert [value for _, value in held] == [b"%d" % one for one in range(RECORDS)], held
         # The transaction that was open is ended by its abort; the next record comes directly behind.
-        committed = self._committed(target, topic)
-        assert committed == told.cut == RECORDS + 2, (committed, told)
+        position = committed(target, GROUP, topic)
+        assert position == told.cut == RECORDS + 2, (position, told)
         offset = produce(target, topic, b"at home")
         assert offset == told.cut, (offset, told)
         fenced = eventually(

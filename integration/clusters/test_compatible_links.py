@@ -1,10 +1,10 @@
 """Links as MirrorMaker 2 has them: what stands in their way is named and left alone, and no gap is silent."""
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 
-from links import LINK, martlet, produce, regions
+from links import LINK, commit, committed, martlet, produce, regions
 from load import read_partition
 from martlet import DEADLINE, eventually, free_port, http
 
@@ -161,20 +161,6 @@ def test_a_copy_that_somebody_deletes_is_made_anew(stage, topic):
     assert mirror.stop() == 0
 
 
-def commit(cluster, group, topic, offset):
-    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group, "enable.auto.commit": False})
-    consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
-    consumer.close()
-
-
-def committed(cluster, group, topic):
-    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group})
-    try:
-        return consumer.committed([TopicPartition(topic, 0)], timeout=10)[0].offset
-    finally:
-        consumer.close()
-
-
 def test_groups_that_lag_follow_also_after_a_restart(stage, topic):
     source, target = regions(stage, 1)
     source.create(topic, 1, replicas=1)
@@ -183,16 +169,16 @@ def test_groups_that_lag_follow_also_after_a_restart(stage, topic):
         produce(source, topic, b"%d" % number)
     mirror = stage.mirror(
         source, target, sync_group_offsets_enabled="true", sync_group_offsets_interval_seconds=1).start()
-    commit(source, "slow", topic, 5)
+    commit(source, "slow", [topic], 5)
     eventually(lambda: committed(target, "slow", copy) == 5, "the group is there")
     for end in (mirror.stop, mirror.kill):
         settled(mirror)
         end()
         mirror.start()
         before = committed(target, "slow", copy)
-        commit(source, "slow", topic, before + 4)
+        commit(source, "slow", [topic], before + 4)
         eventually(lambda: committed(target, "slow", copy) == before + 4, "the group goes on")
-        commit(source, f"new-{before}", topic, 2)
+        commit(source, f"new-{before}", [topic], 2)
         eventually(lambda: committed(target, f"new-{before}", copy) == 2, "one that is further behind, too")
     assert mirror.stop() == 0
 

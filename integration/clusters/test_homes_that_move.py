@@ -3,11 +3,12 @@
 import subprocess
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
 from kafka_wire import Wire
-from links import BACK, assert_proven, command, exactly, martlet, produce, refuses, regions
+from links import (
+    BACK, assert_proven, command, commit, committed, exactly, martlet, produce, refuses, regions)
 from load import PARTITIONS, read_partition
 from martlet import DEADLINE, eventually
 from mirroring import transactional
@@ -15,18 +16,15 @@ from mirroring import transactional
 BOTH_WAYS = {"eu-west->us-east.enabled": "true", "eu-west->us-east.topics": ".*"}
 
 
-def commit(cluster, group, topic, offset):
-    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group, "enable.auto.commit": False})
-    place = TopicPartition(topic, 0, offset)
-    eventually(lambda: consumer.commit(offsets=[place], asynchronous=False), "the group commits")
-    consumer.close()
-
-
-def committed(cluster, group, topic):
-    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group})
-    place, = consumer.committed([TopicPartition(topic, 0)], timeout=DEADLINE)
-    consumer.close()
-    return place.offset
+def left_alone(stage, topic, partitions=1):
+    """Two regions that have the same record, and their mirror, which has died."""
+    source, target = regions(stage, 1)
+    source.create(topic, partitions, replicas=1)
+    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
+    produce(source, topic, b"kept")
+    assert_proven(mirror, topic, partitions)
+    mirror.kill()
+    return source, target, mirror
 
 
 @pytest.mark.parametrize("move", ["promote", "failover"])
@@ -39,12 +37,12 @@ def test_groups_go_on_with_what_they_committed_last(stage, topic, move):
         produce(source, topic, b"%d" % number)
     assert_proven(mirror, topic, 1)
     for group, offset in (("readers", 12), ("ahead", 900)):
-        commit(source, group, topic, offset)
+        commit(source, group, [topic], offset)
     assert martlet(mirror, move)["groupFaults"] == {}
     assert (committed(target, "readers", topic), committed(target, "ahead", topic)) == (12, 20)
     # Once it has moved, what groups do here is nothing of the old home's.
-    commit(target, "readers", topic, 3)
-    commit(source, "readers", topic, 15)
+    commit(target, "readers", [topic], 3)
+    commit(source, "readers", [topic], 15)
     martlet(mirror, move)
     assert committed(target, "readers", topic) == 3
 
@@ -74,12 +72,7 @@ def test_a_failover_tells_what_is_lost(stage, topic):
 
 
 def test_a_failover_that_is_repeated_tells_again_what_is_lost(stage, topic):
-    source, target = regions(stage, 1)
-    source.create(topic, 1, replicas=1)
-    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
-    produce(source, topic, b"kept")
-    assert_proven(mirror, topic, 1)
-    mirror.kill()
+    source, target, mirror = left_alone(stage, topic)
     for number in range(3):
         produce(source, topic, b"lost")
     # Whoever ran it first may have been killed before it could tell.
@@ -155,12 +148,7 @@ def test_an_old_home_that_nobody_has_told_keeps_all_that_only_it_has(stage, topi
 
 
 def test_two_that_bring_an_old_home_back_at_once_keep_each_record_once(stage, topic):
-    source, target = regions(stage, 1)
-    source.create(topic, PARTITIONS, replicas=1)
-    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
-    produce(source, topic, b"kept")
-    assert_proven(mirror, topic, PARTITIONS)
-    mirror.kill()
+    source, target, mirror = left_alone(stage, topic, PARTITIONS)
     producer = Producer({"bootstrap.servers": source.address, "enable.idempotence": True})
     for number in range(900):
         producer.produce(topic, b"%d" % number + bytes(5000), partition=number % PARTITIONS)
@@ -175,12 +163,7 @@ def test_two_that_bring_an_old_home_back_at_once_keep_each_record_once(stage, to
 
 
 def test_an_old_home_with_partitions_that_its_home_has_not_waits_for_them(stage, topic):
-    source, target = regions(stage, 1)
-    source.create(topic, 1, replicas=1)
-    mirror = exactly(stage, source, target, **BOTH_WAYS).start()
-    produce(source, topic, b"kept")
-    assert_proven(mirror, topic, 1)
-    mirror.kill()
+    source, target, mirror = left_alone(stage, topic)
     grow(source, topic)
     produce(source, topic, b"only there", 1)
     assert martlet(mirror, "failover")["topics"][topic]["isDone"]
