@@ -206,7 +206,7 @@ let layers: [(layer: String, modules: [Module])] = [
                     "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions", "KafkaProtocolAdmin",
                     "KafkaProtocolClusters",
                 ],
-                libraries: [nioCore], tests: true, testsExcluded: ["PlantedBugs"]),
+                libraries: [nioCore], tests: true, testLibraries: [nioPosix], testsExcluded: ["PlantedBugs"]),
             Module(
                 name: "Simulate", kind: .executable(product: "simulate"), uses: ["Simulation"], libraries: [arguments]),
         ]

@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-@Suite struct BrokerRunTests {
+@Suite(.threadsOfTheirOwn) struct BrokerRunTests {
     @Test(arguments: 1...300) func nothingAcknowledgedIsLostOrDoubled(seed: UInt64) throws {
         let run = try BrokerRun(seed: seed)
         #expect(run.violations.isEmpty)

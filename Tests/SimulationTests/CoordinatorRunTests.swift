@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-@Suite struct CoordinatorRunTests {
+@Suite(.threadsOfTheirOwn) struct CoordinatorRunTests {
     @Test(arguments: 1...300) func nothingAcknowledgedIsLost(seed: UInt64) throws {
         let run = try CoordinatorRun(seed: seed)
         #expect(run.violations.isEmpty)

@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-@Suite struct EnsembleRunTests {
+@Suite(.threadsOfTheirOwn) struct EnsembleRunTests {
     /// A build without optimization takes ten times as long for a seed.
     #if DEBUG
         static let twenties: Range<UInt64> = 0..<3

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// A seed does the same in every process: Swift seeds its hashes anew in each, so that nothing may depend on their order.
-@Suite struct ProcessTests {
+@Suite(.threadsOfTheirOwn) struct ProcessTests {
     @Test(arguments: [("quorum", 20), ("coordinator", 20), ("ensemble", 3), ("broker", 20), ("regions", 1)])
     func aSeedDoesTheSameInEveryProcess(_ kind: String, _ seeds: Int) throws {
         let outputs = try (0..<2).map { _ in try digests(of: kind, seeds) }

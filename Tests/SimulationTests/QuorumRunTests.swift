@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-@Suite struct QuorumRunTests {
+@Suite(.threadsOfTheirOwn) struct QuorumRunTests {
     /// A build without optimization takes ten times as long for a seed.
     #if DEBUG
         static let hundreds: Range<UInt64> = 0..<10

@@ -1,7 +1,7 @@
 import Simulation
 import Testing
 
-@Suite struct RegionsRunTests {
+@Suite(.threadsOfTheirOwn) struct RegionsRunTests {
     /// A build without optimization takes ten times as long for a seed.
     #if DEBUG
         static let seeds: ClosedRange<UInt64> = 1...1

@@ -5,7 +5,7 @@ import Testing
 @testable import Simulation
 
 /// The removal of a topic on a tree where its home moves meanwhile.
-@Suite struct TopicRemovalTests {
+@Suite(.threadsOfTheirOwn) struct TopicRemovalTests {
     private let id = KafkaUUID(high: 5, low: 5)
     private let first = TopicPartition(topic: "t", partition: 0)
     private let second = TopicPartition(topic: "t", partition: 1)
