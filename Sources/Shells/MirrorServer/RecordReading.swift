@@ -4,10 +4,17 @@ import MartletClient
 import NIOCore
 import Records
 
+/// A partition has a leader of a later epoch than the one whose log was to be read.
+struct LaterLeader: Error, CustomStringConvertible {
+    var partition: TopicPartition
+
+    var description: String { "\(partition) has a new leader" }
+}
+
 extension KafkaClient {
     /// Reads the records of a partition that are in `range`, in order, as one fetch after another brings them: also those
     /// of transactions that were aborted, and no markers.
-    /// - Parameter leaderEpoch: refuses what leaders of another epoch have; nil takes it from any.
+    /// - Parameter leaderEpoch: refuses what leaders of a later epoch have, by ``LaterLeader``; nil takes it from any.
     func readRecords(
         of partition: TopicPartition, in range: Range<Offset>, leaderEpoch: LeaderEpoch? = nil,
         _ take: ([Record]) async throws -> Void
@@ -21,6 +28,7 @@ extension KafkaClient {
                 guard let answer = try await fetch([(partition, offset)], on: connection).first else {
                     throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
                 }
+                if answer.error == .fencedLeaderEpoch, leaderEpoch != nil { throw LaterLeader(partition: partition) }
                 try ClientFault.check(answer.error.rawValue, "\(partition) at \(offset)")
                 return answer.records
             }

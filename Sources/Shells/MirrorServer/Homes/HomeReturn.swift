@@ -72,14 +72,23 @@ package struct HomeReturn: Sendable {
         for (link, changes) in byLink.sorted(by: { $0.key < $1.key }) { try await target.require(changes, link: link) }
     }
 
-    /// What stands in the way of one topic holds up no other.
+    /// What stands in the way of one topic holds up no other. When leaders change meanwhile it is begun again, or was
+    /// finished by another return.
     private func tryToBring(
-        _ name: String, _ topic: StandingTopic, _ home: StandingTopic?, _ sourceID: String, isRehearsal: Bool
+        _ name: String, _ topic: StandingTopic, _ home: StandingTopic?, _ sourceID: String, isRehearsal: Bool,
+        attempts: Int = 10
     ) async throws -> ReturnReport.Topic {
         do {
             return try await bring(name, topic, home, sourceID, isRehearsal: isRehearsal)
         } catch let fault as ClientFault where !fault.isRetriable {
             return ReturnReport.Topic(fault: "\(fault)")
+        } catch let fault as LaterLeader {
+            guard attempts > 1, let now = try await target.standing(try await target.topics([name]))[name] else {
+                return ReturnReport.Topic(fault: "\(fault)")
+            }
+            if now.standing.isMirror(of: ends.settings.name) { return try await returned(name, now) }
+            return try await tryToBring(
+                name, now, home, sourceID, isRehearsal: isRehearsal, attempts: attempts - 1)
         }
     }
 
