@@ -85,6 +85,23 @@ import Testing
         #expect(later.translate(4) == nil)
     }
 
+    /// What the source has lost, or ends transactions with, has no copy: a group behind it must not go on too late.
+    @Test func whatFollowsOffsetsWithoutCopiesCountsFromThere() {
+        var map = OffsetMap()
+        map.add(source: 0, sourceEnd: 10, target: 0, count: 10)
+        map.goOn(at: MirroredPosition(source: 14, target: 10))
+        map.add(source: 14, sourceEnd: 24, target: 10, count: 10)
+        #expect((0..<10).allSatisfy { map.translate($0) == $0 })
+        #expect((10..<14).allSatisfy { map.translate($0) == 10 })
+        #expect((14..<24).allSatisfy { map.translate($0) == $0 - 4 })
+
+        // The same when it was written down in between.
+        var later = OffsetMap(
+            at: MirroredPosition(source: 14, target: 10), after: [OffsetMap.Run(source: 0, target: 0, isExact: true)])
+        later.add(source: 14, sourceEnd: 24, target: 10, count: 10)
+        #expect((0..<24).allSatisfy { later.translate($0) == map.translate($0) })
+    }
+
     @Test func positionsWithoutRunsAreRead() {
         #expect(
             WrittenPosition(committedOffset: 5, metadata: "3")

@@ -63,7 +63,12 @@ package struct OffsetMap: Sendable {
     ) -> Bool {
         let isExact = sourceEnd - source == targetEnd - target
         defer { end = MirroredPosition(source: sourceEnd, target: targetEnd) }
-        if isExact, let last = runs.last, last.isExact, end?.source == source, end?.target == target { return false }
+        // Offsets of the source that have no copy end a run too, also when they lie between two lives of the map.
+        if isExact, let last = runs.last, last.isExact, end?.source == source, end?.target == target,
+            source - last.source == target - last.target
+        {
+            return false
+        }
         if runs.count >= Self.capacity { runs.removeFirst(Self.capacity / 2) }
         runs.append(Run(source: source, target: target, isExact: isExact))
         return true
