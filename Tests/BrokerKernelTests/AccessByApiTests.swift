@@ -197,6 +197,26 @@ struct AccessByApiTests {
                 request.groupsNames = ["g"]
                 return .of(try bench.call(request).results[0].errorCode)
             },
+            Guarded(
+                api: .consumerGroupHeartbeat, rights: [(.read, .group, "g"), (.describe, .topic, "t")],
+                denial: .groupAuthorizationFailed
+            ) { bench in
+                var request = ConsumerGroupHeartbeatRequest()
+                request.groupId = "g"
+                request.memberId = "m"
+                request.rebalanceTimeoutMs = 60_000
+                request.subscribedTopicNames = ["t"]
+                request.topicPartitions = []
+                return .of(try bench.call(request).errorCode)
+            },
+            Guarded(
+                api: .consumerGroupDescribe, rights: [(.describe, .group, "g"), (.describe, .topic, "t")],
+                denial: .groupAuthorizationFailed
+            ) { bench in
+                var request = ConsumerGroupDescribeRequest()
+                request.groupIds = ["g"]
+                return .of(try bench.call(request).groups[0].errorCode)
+            },
         ]
     }
 

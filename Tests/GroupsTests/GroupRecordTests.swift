@@ -102,7 +102,7 @@ private func apacheRecords() throws -> [Record] {
         }
     }
 
-    @Test(arguments: [3, 8, 11, 99] as [Int16]) func keysOfOtherGroupsArePassedOver(version: Int16) throws {
+    @Test(arguments: [9, 10, 15, 99] as [Int16]) func keysOfOtherGroupsArePassedOver(version: Int16) throws {
         var key = ByteBuffer()
         key.writeInteger(version)
         key.writeText("g")

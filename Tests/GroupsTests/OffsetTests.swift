@@ -10,7 +10,7 @@ extension GroupBench {
     mutating func commit(
         _ offset: Int64, topic: String = "orders", group: String = "flights", memberID: String = "",
         generation: Int32 = -1, instanceID: String? = nil, metadata: String? = nil, retentionTimeMs: Int64 = -1,
-        refused: [TopicPartition: ErrorCode] = [:]
+        refused: [TopicPartition: ErrorCode] = [:], version: Int16 = 8
     ) -> ErrorCode? {
         var request = OffsetCommitRequest()
         request.groupId = group
@@ -27,7 +27,7 @@ extension GroupBench {
         told.partitions = [partition]
         request.topics = [told]
         let ticket = newTicket()
-        perform(.commitRequested(request, refused: refused, ticket))
+        perform(.commitRequested(request, version: version, refused: refused, ticket))
         guard case .offsetCommit(let reply) = replies[ticket] else { return nil }
         return reply.topics.first?.partitions.first.map { ErrorCode(rawValue: $0.errorCode) }
     }

@@ -20,6 +20,9 @@ import WireCoding
         }
     }
 
+    /// How many versions we offer beyond those of the Apache Kafka whose bodies the fixtures are.
+    private static let newer: [ApiKey: Int16] = [.consumerGroupHeartbeat: 1]
+
     @Test func everyVersionThatApacheKafkaHasIsThere() throws {
         let rows = try FixtureRow.all()
         #expect(rows.count == 1938)
@@ -28,7 +31,8 @@ import WireCoding
             guard let offered = key.offeredVersions else { continue }
             for name in ["\(key.name)Request", "\(key.name)Response"] {
                 let versions = rows.filter { $0.name == name }.map(\.version)
-                #expect(versions.min() == offered.lowerBound && versions.max() == offered.upperBound, "\(name)")
+                let newest = offered.upperBound - (Self.newer[key] ?? 0)
+                #expect(versions.min() == offered.lowerBound && versions.max() == newest, "\(name)")
             }
         }
     }

@@ -17,6 +17,7 @@ extension GroupRegistry {
         if let group, group.state != .empty, group.protocolType != ConsumerSubscription.protocolType {
             return response.errorCode = ErrorCode.nonEmptyGroup.rawValue
         }
+        let consumers = consumerGroup(request.groupId)
         let offsets = hard.entries[request.groupId]?.offsets ?? [:]
         response.topics = request.topics.map { topic in
             var answered = OffsetDeleteResponse.OffsetDeleteResponseTopic()
@@ -27,7 +28,7 @@ extension GroupRegistry {
                 one.partitionIndex = told.partitionIndex
                 if let error = refused[partition] {
                     one.errorCode = error.rawValue
-                } else if let group, group.mayRead(topic.name) {
+                } else if group?.mayRead(topic.name) ?? false || consumers?.isSubscribed(to: topic.name) ?? false {
                     one.errorCode = ErrorCode.groupSubscribedToTopic.rawValue
                 } else if offsets[partition] != nil {
                     step.append(.offsetForgotten(group: request.groupId, partition))
@@ -51,7 +52,9 @@ extension GroupRegistry {
 
     private mutating func deleteGroup(_ group: String, _ step: inout GroupStep) -> ErrorCode {
         guard exists(group) else { return .groupIdNotFound }
-        guard liveGroup(group)?.state ?? .empty == .empty else { return .nonEmptyGroup }
+        guard liveGroup(group)?.state ?? .empty == .empty, consumerGroup(group)?.members.isEmpty ?? true else {
+            return .nonEmptyGroup
+        }
         for partition in (hard.entries[group]?.offsets ?? [:]).keys.sorted() {
             step.append(.offsetForgotten(group: group, partition))
         }
@@ -64,6 +67,7 @@ extension GroupRegistry {
     private mutating func bury(_ group: String, _ step: inout GroupStep) {
         if hard.entries[group]?.group != nil { step.append(.groupForgotten(group)) }
         forgetLive(group)
+        forgetConsumers(of: group, &step)
     }
 
     mutating func forget(_ topics: Set<String>, _ step: inout GroupStep) {
@@ -84,7 +88,8 @@ extension GroupRegistry {
             for partition in expired.keys.sorted() { step.append(.offsetForgotten(group: group, partition)) }
             let keepsNothing = (entry?.offsets.count ?? 0) == expired.count && (entry?.undecided.isEmpty ?? true)
             let isIdle = liveGroup(group).map { $0.state == .empty && $0.promisedIDs.isEmpty } ?? true
-            if keepsNothing && isIdle { bury(group, &step) }
+            let isDeserted = entry?.consumers?.members.isEmpty ?? true
+            if keepsNothing && isIdle && isDeserted { bury(group, &step) }
         }
     }
 
@@ -92,7 +97,10 @@ extension GroupRegistry {
         _ offset: CommittedOffset, of partition: TopicPartition, in group: String, at now: Instant
     ) -> Bool {
         let since: Int64
-        if let live = liveGroup(group), let protocolType = live.protocolType {
+        if let consumers = consumerGroup(group) {
+            if consumers.isSubscribed(to: partition.topic) { return false }
+            since = offset.committedAt
+        } else if let live = liveGroup(group), let protocolType = live.protocolType {
             if live.state == .empty {
                 since = live.stateSince ?? offset.committedAt
             } else if protocolType == ConsumerSubscription.protocolType, live.state == .stable,

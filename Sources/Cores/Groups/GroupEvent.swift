@@ -9,10 +9,10 @@ package struct GroupTicket: Sendable, Hashable {
     package init(_ value: UInt64) { self.value = value }
 }
 
-/// Who sent a JoinGroup request.
+/// Who sent a request by which members join: JoinGroup, or a heartbeat of the new protocol.
 package struct JoiningClient: Sendable {
     package var ticket: GroupTicket
-    /// The request's version: from 4 on a new member is first told its id, from 9 on a leader may skip assigning.
+    /// The request's version: from JoinGroup 4 on a new member is first told its id, from 9 on a leader may skip assigning.
     package var version: Int16
     package var clientID: String
     /// The address as it is stored and shown: with a `/` in front.
@@ -34,11 +34,17 @@ package enum GroupEvent: Sendable {
     case syncRequested(SyncGroupRequest, GroupTicket)
     case heartbeatReceived(HeartbeatRequest, GroupTicket)
     case leaveRequested(LeaveGroupRequest, GroupTicket)
+    /// A heartbeat of the new protocol. Topics in `hidden` are ones that the sender may not know of; they matter where
+    /// ``GroupRegistry/looksForTopics(_:)``.
+    case consumerHeartbeatReceived(ConsumerGroupHeartbeatRequest, JoiningClient, hidden: Set<String>)
     /// Partitions in `refused` are answered with that error and left as they are.
-    case commitRequested(OffsetCommitRequest, refused: [TopicPartition: ErrorCode], GroupTicket)
+    case commitRequested(
+        OffsetCommitRequest, version: Int16, refused: [TopicPartition: ErrorCode], GroupTicket)
     /// As above.
     case offsetDeletionRequested(OffsetDeleteRequest, refused: [TopicPartition: ErrorCode], GroupTicket)
     case groupDeletionRequested([String], GroupTicket)
+    /// The topics that the cluster has now.
+    case topicsChanged(TopicCatalog)
     /// Topics that exist no more.
     case topicsDeleted(Set<String>)
     /// Time has passed; wanted by ``GroupRegistry/nextDeadline`` at the latest.
@@ -58,6 +64,7 @@ package enum GroupReply: Sendable {
     case syncGroup(SyncGroupResponse)
     case heartbeat(HeartbeatResponse)
     case leaveGroup(LeaveGroupResponse)
+    case consumerHeartbeat(ConsumerGroupHeartbeatResponse)
     case offsetCommit(OffsetCommitResponse)
     case offsetDelete(OffsetDeleteResponse)
     case deleteGroups(DeleteGroupsResponse)

@@ -39,11 +39,16 @@ extension GroupRegistry {
         return known.sorted { $0.key < $1.key }.map { answer($0.key, $0.value.map(\.partition)) }
     }
 
-    /// One group as it is now; a group that is not there is `Dead`.
+    /// Why a member with that epoch is not told its group's offsets (KIP-848); nil when it is.
+    package func refusalToTell(_ group: String, memberID: String?, memberEpoch: Int32) -> ErrorCode? {
+        consumerGroup(group)?.refusalToTell(memberID, memberEpoch)
+    }
+
+    /// One group of the classic protocol as it is now; any other is `Dead`.
     package func description(of group: String) -> DescribeGroupsResponse.DescribedGroup {
         var described = DescribeGroupsResponse.DescribedGroup()
         described.groupId = group
-        guard exists(group) else {
+        guard exists(group), consumerGroup(group) == nil else {
             described.groupState = "Dead"
             return described
         }
@@ -73,19 +78,30 @@ extension GroupRegistry {
     /// All groups, sorted by name, whose state and type are among those asked for; an empty list asks for all. Case
     /// does not matter.
     package func listing(states: [String], types: [String]) -> [ListGroupsResponse.ListedGroup] {
-        let type = "classic"
         let states = Set(states.map { $0.lowercased() })
-        guard types.isEmpty || types.contains(where: { $0.lowercased() == type }) else { return [] }
+        let types = Set(types.map { $0.lowercased() })
         return Set(hard.entries.keys).union(liveGroupIDs).sorted().compactMap { group in
-            let live = liveGroup(group)
-            let state = (live?.state ?? .empty).rawValue
-            guard states.isEmpty || states.contains(state.lowercased()) else { return nil }
-            var listed = ListGroupsResponse.ListedGroup()
-            listed.groupId = group
-            listed.protocolType = live?.protocolType ?? ""
-            listed.groupState = state
-            listed.groupType = type
+            let listed = listed(group)
+            guard states.isEmpty || states.contains(listed.groupState.lowercased()),
+                types.isEmpty || types.contains(listed.groupType)
+            else { return nil }
             return listed
         }
+    }
+
+    private func listed(_ group: String) -> ListGroupsResponse.ListedGroup {
+        var listed = ListGroupsResponse.ListedGroup()
+        listed.groupId = group
+        if let consumers = consumerGroup(group) {
+            listed.protocolType = ConsumerSubscription.protocolType
+            listed.groupState = consumers.state.rawValue
+            listed.groupType = "consumer"
+        } else {
+            let live = liveGroup(group)
+            listed.protocolType = live?.protocolType ?? ""
+            listed.groupState = (live?.state ?? .empty).rawValue
+            listed.groupType = "classic"
+        }
+        return listed
     }
 }

@@ -24,6 +24,7 @@ extension GroupRecord {
         case .offsetForgotten(let group, let partition): (Self.offsetKey(group, partition), nil)
         case .groupStored(let group, let stored): (Self.groupKey(group), Self.encoded(stored))
         case .groupForgotten(let group): (Self.groupKey(group), nil)
+        case .consumerGroup(let group, let record): record.encoded(of: group)
         case .transactionEnded: nil
         }
     }
@@ -87,7 +88,7 @@ extension GroupRecord {
         return writer.buffer()
     }
 
-    /// Reads a record of the log. nil for a kind of key that classic groups do not use (KIP-848's, share groups').
+    /// Reads a record of the log. nil for a kind of key that consumer groups do not use (share groups').
     ///
     /// - Parameter producer: whose transaction the record belongs to, if any.
     package init?(key: ByteBuffer, value: ByteBuffer?, producer: ProducerID?) throws(MalformedInput) {
@@ -104,7 +105,9 @@ extension GroupRecord {
                 let key = try GroupMetadataKey(reading: &reader, version: version)
                 guard let value else { return .groupForgotten(key.group) }
                 return .groupStored(key.group, try StoredGroup(reading: value))
-            default: return nil
+            default:
+                let read = try ConsumerGroupRecord.read(kind: version, key: &reader, value: value)
+                return read.map { .consumerGroup($0.group, $0.record) }
             }
         }
         guard let decoded else { return nil }

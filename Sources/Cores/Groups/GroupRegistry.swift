@@ -3,7 +3,8 @@ import KafkaProtocolGroups
 import Seams
 
 /// The consumer groups of one partition of `__consumer_offsets`: members and rebalances of Apache Kafka's classic
-/// protocol, and committed offsets.
+/// protocol, members and assignments of its new one (KIP-848), and committed offsets. A name is a group of one of the two
+/// at a time; an empty group becomes one of the other when a member of the other joins.
 ///
 /// While records are replayed only ``hard`` grows. After `.loaded` members may speak; the groups that have members, or
 /// had some, are then alive here, with all that a record does not say: who waits, and until when who may be silent.
@@ -12,7 +13,11 @@ package struct GroupRegistry: ReplicatedCore {
     package let settings: GroupSettings
     /// What the log says.
     package private(set) var hard = StoredGroups()
+    /// Groups of the classic protocol.
     private var live: [String: LiveGroup] = [:]
+    /// Of groups of the new protocol.
+    private(set) var consumerSessions: [String: ConsumerSessions] = [:]
+    private(set) var catalog = TopicCatalog()
     private var generator: any RandomNumberGenerator & Sendable
     private var nextRetentionCheck = Instant.never
     private var nextGroupDeadline = Instant.never
@@ -36,10 +41,14 @@ package struct GroupRegistry: ReplicatedCore {
         case .syncRequested(let request, let ticket): sync(request, ticket, &step)
         case .heartbeatReceived(let request, let ticket): heartbeat(request, ticket, &step)
         case .leaveRequested(let request, let ticket): leave(request, ticket, &step)
-        case .commitRequested(let request, let refused, let ticket): commit(request, refused: refused, ticket, &step)
+        case .consumerHeartbeatReceived(let request, let client, let hidden):
+            consumerHeartbeat(request, client, hidden: hidden, &step)
+        case .commitRequested(let request, let version, let refused, let ticket):
+            commit(request, version: version, refused: refused, ticket, &step)
         case .offsetDeletionRequested(let request, let refused, let ticket):
             deleteOffsets(request, refused: refused, ticket, &step)
         case .groupDeletionRequested(let groups, let ticket): deleteGroups(groups, ticket, &step)
+        case .topicsChanged(let catalog): self.catalog = catalog
         case .topicsDeleted(let topics): forget(topics, &step)
         case .tick: expire(&step)
         case .deposed: refuseAllWaiting(&step)
@@ -51,6 +60,10 @@ package struct GroupRegistry: ReplicatedCore {
     private mutating func load(_ step: inout GroupStep) {
         nextRetentionCheck = step.now + settings.retentionCheckInterval
         for (id, entry) in hard.entries.sorted(by: { $0.key < $1.key }) {
+            if let group = entry.consumers {
+                let sessions = ConsumerSessions(of: group, timeout: settings.consumer.sessionTimeout, at: step.now)
+                changeConsumerSessions(of: id) { $0 = sessions }
+            }
             guard let stored = entry.group else { continue }
             live[id] = LiveGroup(id: id, stored: stored, at: step.now)
             change(id, &step) { group, step in
@@ -66,7 +79,12 @@ package struct GroupRegistry: ReplicatedCore {
             for id in live.filter({ $0.value.nextDeadline <= step.now }).keys.sorted() {
                 change(id, &step) { group, step in group.expire(&step) }
             }
-            nextGroupDeadline = live.values.lazy.map(\.nextDeadline).min() ?? .never
+            for id in consumerSessions.filter({ $0.value.nextDeadline <= step.now }).keys.sorted() {
+                expireConsumers(of: id, &step)
+            }
+            nextGroupDeadline = min(
+                live.values.lazy.map(\.nextDeadline).min() ?? .never,
+                consumerSessions.values.lazy.map(\.nextDeadline).min() ?? .never)
         }
         if nextRetentionCheck <= step.now {
             nextRetentionCheck = step.now + settings.retentionCheckInterval
@@ -80,7 +98,25 @@ package struct GroupRegistry: ReplicatedCore {
         }
     }
 
-    // MARK: - The groups that are alive
+    // MARK: - Groups of the new protocol
+
+    func consumerGroup(_ group: String) -> ConsumerGroup? { hard.entries[group]?.consumers }
+
+    mutating func changeConsumerSessions(of group: String, _ change: (inout ConsumerSessions) -> Void) {
+        change(&consumerSessions[group, default: ConsumerSessions()])
+        nextGroupDeadline = min(nextGroupDeadline, consumerSessions[group]?.nextDeadline ?? .never)
+    }
+
+    /// Takes a group of the new protocol back; its offsets stay.
+    mutating func forgetConsumers(of group: String, _ step: inout GroupStep) {
+        guard let present = consumerGroup(group) else { return }
+        var change = ConsumerGroupChange(id: group, group: present)
+        change.forgetGroup()
+        change.append(to: &step)
+        consumerSessions[group] = nil
+    }
+
+    // MARK: - Groups of the classic protocol that are alive
 
     func isLive(_ group: String) -> Bool { live[group] != nil }
 

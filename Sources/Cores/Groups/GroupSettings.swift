@@ -15,5 +15,24 @@ package struct GroupSettings: Sendable {
     /// `offsets.retention.check.interval.ms`
     package var retentionCheckInterval = Duration.milliseconds(600_000)
 
+    /// What is said about groups of the new protocol alone.
+    package var consumer = ConsumerProtocolSettings()
+
+    package init() {}
+}
+
+/// What the broker's configuration says about groups of the new protocol (KIP-848).
+package struct ConsumerProtocolSettings: Sendable {
+    /// Whether `group.coordinator.rebalance.protocols` has `consumer`.
+    package var isEnabled = true
+    /// `group.consumer.session.timeout.ms`: how long a member may be silent.
+    package var sessionTimeout = Duration.milliseconds(45_000)
+    /// `group.consumer.heartbeat.interval.ms`: how often members are told to speak.
+    package var heartbeatIntervalInMilliseconds: Int32 = 5_000
+    /// `group.consumer.max.size`: members.
+    package var maximumSize = Int(Int32.max)
+    /// `group.consumer.assignors`: never empty; the first is for members that ask for none.
+    package var assignors: [PartitionAssignor] = [.uniform, .range]
+
     package init() {}
 }

@@ -4,13 +4,15 @@ import ClusterModel
 package struct StoredGroups: Sendable, Equatable {
     /// What is remembered of one group; never empty in every field.
     package struct Entry: Sendable, Equatable {
-        /// nil for a group that only keeps offsets and has never had members.
+        /// nil for a group that only keeps offsets and has never had members, and for one of the new protocol.
         package fileprivate(set) var group: StoredGroup?
+        /// The group as one of the new protocol; nil for any other.
+        package fileprivate(set) var consumers: ConsumerGroup?
         package fileprivate(set) var offsets: [TopicPartition: CommittedOffset] = [:]
         /// Offsets that wait for the end of a transaction.
         package fileprivate(set) var undecided: [ProducerID: [TopicPartition: CommittedOffset]] = [:]
 
-        fileprivate var isVoid: Bool { group == nil && offsets.isEmpty && undecided.isEmpty }
+        fileprivate var isVoid: Bool { group == nil && consumers == nil && offsets.isEmpty && undecided.isEmpty }
 
         /// Whether a transaction under way may change the offset of `partition`.
         package func isUndecided(_ partition: TopicPartition) -> Bool {
@@ -34,6 +36,9 @@ package struct StoredGroups: Sendable, Equatable {
             entries[group, default: Entry()].group = stored
         case .groupForgotten(let group):
             change(group) { $0.group = nil }
+        case .consumerGroup(let group, let record):
+            entries[group, default: Entry()].apply(record)
+            change(group) { _ in }
         case .transactionEnded(let producer, let isCommitted):
             let groups = entries.filter { $0.value.undecided[producer] != nil }.map(\.key)
             for group in groups { change(group) { $0.decide(producer, isCommitted: isCommitted) } }
@@ -48,6 +53,12 @@ package struct StoredGroups: Sendable, Equatable {
 }
 
 extension StoredGroups.Entry {
+    fileprivate mutating func apply(_ record: ConsumerGroupRecord) {
+        if consumers == nil { consumers = ConsumerGroup() }
+        consumers?.apply(record)
+        if consumers?.isVoid == true { consumers = nil }
+    }
+
     /// A commit outside of transactions is newer than what transactions under way have to say of its partition.
     fileprivate mutating func commit(_ offset: CommittedOffset, of partition: TopicPartition) {
         offsets[partition] = offset

@@ -7,7 +7,8 @@ import NIOCore
 import WireCoding
 
 extension BrokerKernel {
-    /// The APIs this broker answers, each in the versions that Apache Kafka 3.9 offers, and our own.
+    /// The APIs this broker answers, each in the versions that Apache Kafka 3.9 offers (those of the new groups' protocol in
+    /// 4.0's), and our own.
     static let offeredAPIs: [ApiKey] = [
         .produce, .fetch, .listOffsets, .metadata, .apiVersions, .deleteRecords, .initProducerId,
         .offsetForLeaderEpoch, .findCoordinator, .joinGroup, .syncGroup, .heartbeat, .leaveGroup, .offsetCommit,
@@ -16,7 +17,7 @@ extension BrokerKernel {
         .electLeaders, .alterPartitionReassignments, .listPartitionReassignments, .updateFeatures,
         .describeTopicPartitions, .describeClientQuotas, .alterClientQuotas, .describeUserScramCredentials,
         .alterUserScramCredentials, .describeProducers, .describeLogDirs, .alterReplicaLogDirs, .describeAcls,
-        .createAcls, .deleteAcls, .writeTxnMarkers,
+        .createAcls, .deleteAcls, .writeTxnMarkers, .consumerGroupHeartbeat, .consumerGroupDescribe,
         .mirrorAppend, .mirrorAlter, .mirrorDescribe, .logDigest,
         .mirrorConfirm, .mirrorCredentials, .mirrorAlterCredentials,
     ]
@@ -137,6 +138,10 @@ extension BrokerKernel {
         case .syncGroup: syncGroup(request, try read(request, SyncGroupRequest.init(reading:version:)))
         case .heartbeat: heartbeat(request, try read(request, HeartbeatRequest.init(reading:version:)))
         case .leaveGroup: leaveGroup(request, try read(request, LeaveGroupRequest.init(reading:version:)))
+        case .consumerGroupHeartbeat:
+            consumerGroupHeartbeat(request, try read(request, ConsumerGroupHeartbeatRequest.init(reading:version:)))
+        case .consumerGroupDescribe:
+            consumerGroupDescribe(request, try read(request, ConsumerGroupDescribeRequest.init(reading:version:)))
         case .offsetCommit: offsetCommit(request, try read(request, OffsetCommitRequest.init(reading:version:)))
         case .offsetFetch: offsetFetch(request, try read(request, OffsetFetchRequest.init(reading:version:)))
         case .offsetDelete: offsetDelete(request, try read(request, OffsetDeleteRequest.init(reading:version:)))

@@ -50,6 +50,7 @@ extension BrokerKernel {
         if !hasFollowed { for report in logStore.reports { perform(.report(report)) } }
         hasFollowed = true
         repeatPositions(since: older)
+        tellGroups(ofTopics: changes.topicsAdded + changes.topicsChanged + changes.topicsRemoved)
         loadGroups()
         forgetInGroups(changes.topicsRemoved)
         if !changes.brokersChanged.isEmpty { endDeletionsOfTheLiving() }

@@ -1,10 +1,11 @@
 """Consumer groups of confluent-kafka: both ways of rebalancing, static members, committed offsets."""
 
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from martlet import DEADLINE, eventually
+from members import Member, fill, poll_until
 
 PARTITIONS = 4
 
@@ -12,42 +13,8 @@ PARTITIONS = 4
 @pytest.fixture
 def filled(access, topic):
     """A topic of four partitions with 25 records in each."""
-    admin = AdminClient(access)
-    admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(DEADLINE)
-    producer = Producer(access)
-    for number in range(25 * PARTITIONS):
-        producer.produce(topic, str(number).encode(), partition=number % PARTITIONS)
-    assert producer.flush(DEADLINE) == 0
+    fill(AdminClient(access), access, topic, PARTITIONS, records_each=25)
     return topic
-
-
-class Member:
-    """A member of a group that notes what it was given and what it read."""
-
-    def __init__(self, access, topic, **settings):
-        self.group = f"group-{topic}"
-        self.records = []
-        self.assignments = []
-        self.revocations = []
-        self.consumer = Consumer(access | {
-            "group.id": self.group, "auto.offset.reset": "earliest", "session.timeout.ms": 10_000,
-            "heartbeat.interval.ms": 500, "enable.auto.commit": False} | settings)
-        self.consumer.subscribe(
-            [topic], on_assign=lambda _, given: self.assignments.append(sorted(p.partition for p in given)),
-            on_revoke=lambda _, taken: self.revocations.append(sorted(p.partition for p in taken)))
-
-    def poll(self):
-        message = self.consumer.poll(0.05)
-        if message is not None:
-            assert message.error() is None, message.error()
-            self.records.append(message)
-
-    @property
-    def partitions(self):
-        return sorted(p.partition for p in self.consumer.assignment())
-
-    def close(self):
-        self.consumer.close()
 
 
 @pytest.fixture
@@ -61,14 +28,6 @@ def members(access, filled):
     yield join
     for member in made:
         member.close()
-
-
-def poll_until(members, check, what):
-    def step():
-        for member in members:
-            member.poll()
-        return check()
-    eventually(step, what)
 
 
 @pytest.mark.parametrize("strategy", ["range", "roundrobin", "cooperative-sticky"])
@@ -98,12 +57,12 @@ def test_cooperative_members_keep_what_they_had(members):
 def test_committed_offsets_are_resumed(members):
     first = members()
     poll_until([first], lambda: len(first.records) >= 40, "some records are read")
-    read = {(m.partition(), m.offset()) for m in first.records}
+    read = first.read
     first.consumer.commit(asynchronous=False)
     first.close()
     second = members()
     poll_until([second], lambda: len(read) + len(second.records) >= 100, "the rest is read")
-    assert {(m.partition(), m.offset()) for m in second.records} == {
+    assert second.read == {
         (p, o) for p in range(PARTITIONS) for o in range(25)} - read
 
 

@@ -6,19 +6,20 @@ import WireCoding
 
 /// The records of `__consumer_offsets` as JSON: the key's version tells what a record is.
 enum GroupRecordText {
-    private static let names = [
-        "OffsetCommit", "OffsetCommit", "GroupMetadata", "ConsumerGroupMetadata", "ConsumerGroupPartitionMetadata",
-        "ConsumerGroupMemberMetadata", "ConsumerGroupTargetAssignmentMetadata", "ConsumerGroupTargetAssignmentMember",
-        "ConsumerGroupCurrentMemberAssignment",
+    private static let names: [Int16: String] = [
+        0: "OffsetCommit", 1: "OffsetCommit", 2: "GroupMetadata", 3: "ConsumerGroupMetadata",
+        4: "ConsumerGroupPartitionMetadata", 5: "ConsumerGroupMemberMetadata",
+        6: "ConsumerGroupTargetAssignmentMetadata", 7: "ConsumerGroupTargetAssignmentMember",
+        8: "ConsumerGroupCurrentMemberAssignment", 16: "ConsumerGroupRegularExpression",
     ]
 
     static func text(
         of key: ByteBuffer, _ value: ByteBuffer?, at offset: Offset
     ) throws -> (key: String?, value: String?) {
         var key = key
-        guard let type = key.readInteger(as: Int16.self), names.indices.contains(Int(type)),
-            let keyMessage = WireJSON.message(named: names[Int(type)] + "Key"),
-            let valueMessage = WireJSON.message(named: names[Int(type)] + "Value")
+        guard let type = key.readInteger(as: Int16.self), let name = names[type],
+            let keyMessage = WireJSON.message(named: name + "Key"),
+            let valueMessage = WireJSON.message(named: name + "Value")
         else { return ("Unknown record type at offset \(offset), skipping.", nil) }
         let keyBody = try WireJSON.decode(keyMessage, version: type, from: key)
         let keyText = JSONValue.object([.init("type", .string("\(type)")), .init("data", keyBody)]).text

@@ -131,6 +131,7 @@ extension ErrorCode {
     package static let invalidVoterKey = ErrorCode(rawValue: 125)
     package static let duplicateVoter = ErrorCode(rawValue: 126)
     package static let voterNotFound = ErrorCode(rawValue: 127)
+    package static let invalidRegularExpression = ErrorCode(rawValue: 128)
 
     /// As Apache Kafka writes it; nil for a number that it does not know.
     package var name: String? {
@@ -264,6 +265,7 @@ extension ErrorCode {
         case 125: "INVALID_VOTER_KEY"
         case 126: "DUPLICATE_VOTER"
         case 127: "VOTER_NOT_FOUND"
+        case 128: "INVALID_REGULAR_EXPRESSION"
         default: nil
         }
     }

@@ -50,6 +50,8 @@ extension WireJSON {
         "ConsumerGroupMetadataValue": ConsumerGroupMetadataValue.self,
         "ConsumerGroupPartitionMetadataKey": ConsumerGroupPartitionMetadataKey.self,
         "ConsumerGroupPartitionMetadataValue": ConsumerGroupPartitionMetadataValue.self,
+        "ConsumerGroupRegularExpressionKey": ConsumerGroupRegularExpressionKey.self,
+        "ConsumerGroupRegularExpressionValue": ConsumerGroupRegularExpressionValue.self,
         "ConsumerGroupTargetAssignmentMemberKey": ConsumerGroupTargetAssignmentMemberKey.self,
         "ConsumerGroupTargetAssignmentMemberValue": ConsumerGroupTargetAssignmentMemberValue.self,
         "ConsumerGroupTargetAssignmentMetadataKey": ConsumerGroupTargetAssignmentMetadataKey.self,

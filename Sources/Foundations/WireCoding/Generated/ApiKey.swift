@@ -464,7 +464,7 @@ package enum ApiKey: Int16, Sendable, CaseIterable {
         case .describeTransactions: 0...0
         case .listTransactions: 0...1
         case .allocateProducerIds: 0...0
-        case .consumerGroupHeartbeat: 0...0
+        case .consumerGroupHeartbeat: 0...1
         case .consumerGroupDescribe: 0...0
         case .describeTopicPartitions: 0...0
         case .mirrorAppend: 0...0

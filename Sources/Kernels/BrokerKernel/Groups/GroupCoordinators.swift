@@ -13,6 +13,8 @@ struct GroupCoordinators {
     fileprivate(set) var registries: [Int32: GroupRegistry] = [:]
     /// By partition: registries that will be here when they know all that their logs hold.
     var loading: [Int32: GroupLoading] = [:]
+    /// The topics that registries were told of last.
+    fileprivate var catalog = TopicCatalog()
     /// What to do with the answers that registries still owe.
     fileprivate var awaited: [GroupTicket: (inout BrokerKernel, GroupReply) -> Void] = [:]
     private var lastTicket: UInt64 = 0
@@ -74,6 +76,19 @@ extension BrokerKernel {
         where registry.nextDeadline <= now {
             decide(.tick, in: partition)
         }
+    }
+
+    /// Tells all registries what the image shows now of topics that came, changed or went.
+    mutating func tellGroups(ofTopics names: [String]) {
+        let seen = groups.catalog.version
+        for name in names {
+            groups.catalog[name] = image.topics[name].flatMap { topic in
+                guard topic.id != .zero, !topic.partitions.isEmpty else { return nil }
+                return CatalogedTopic(id: topic.id, partitionCount: Int32(topic.partitions.count))
+            }
+        }
+        guard groups.catalog.version != seen else { return }
+        for partition in groups.registries.keys.sorted() { decide(.topicsChanged(groups.catalog), in: partition) }
     }
 
     /// Tells all registries that topics are gone.
@@ -165,6 +180,7 @@ extension BrokerKernel {
     /// Lets a registry speak that knows all that its log holds.
     mutating func takeUp(_ registry: GroupRegistry, of index: Int32, without deletedTopics: Set<String>) {
         groups.registries[index] = registry
+        decide(.topicsChanged(groups.catalog), in: index)
         decide(.loaded, in: index)
         if !deletedTopics.isEmpty { decide(.topicsDeleted(deletedTopics), in: index) }
     }

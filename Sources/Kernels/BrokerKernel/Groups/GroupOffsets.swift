@@ -18,7 +18,7 @@ extension BrokerKernel {
                 topic.partitions.map { TopicPartition(topic: topic.name, partition: $0.partitionIndex) }
             }, forbidden: forbidden(request, .read, body.topics.lazy.map(\.name)))
         ask(partition) {
-            .commitRequested(body, refused: refused, $0)
+            .commitRequested(body, version: request.version, refused: refused, $0)
         } answer: { kernel, reply in
             guard case .offsetCommit(let response) = reply else {
                 preconditionFailure("a commit was answered by \(reply)")
@@ -145,6 +145,11 @@ extension BrokerKernel {
         }
         guard let registry = groups.registries[partition] else {
             return tell(&self, Self.refused(group, refusal(of: group.groupId)))
+        }
+        if let refusal = registry.refusalToTell(
+            group.groupId, memberID: group.memberId, memberEpoch: group.memberEpoch)
+        {
+            return tell(&self, Self.refused(group, refusal))
         }
         var told = OffsetFetchResponse.OffsetFetchResponseGroup()
         told.groupId = group.groupId

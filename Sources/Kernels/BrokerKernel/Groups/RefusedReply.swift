@@ -28,6 +28,10 @@ extension GroupReply {
             var response = LeaveGroupResponse()
             response.errorCode = error.rawValue
             return .leaveGroup(response)
+        case .consumerHeartbeat:
+            var response = ConsumerGroupHeartbeatResponse()
+            response.errorCode = error.rawValue
+            return .consumerHeartbeat(response)
         case .offsetCommit(var response):
             for topic in response.topics.indices {
                 for partition in response.topics[topic].partitions.indices {

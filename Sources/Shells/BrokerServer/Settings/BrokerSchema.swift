@@ -239,6 +239,35 @@ package enum BrokerSchema {
         SettingKey(
             "group.initial.rebalance.delay.ms", anyCount, default: "3000",
             "How long an empty group waits for more members, in milliseconds."),
+        SettingKey(
+            "group.coordinator.rebalance.protocols", .words(["classic", "consumer"]), default: "classic,consumer",
+            "Which protocols groups may speak; consumer is the new one of KIP-848. classic is always spoken."),
+        SettingKey(
+            "group.consumer.session.timeout.ms", someCount, default: "45000",
+            "How long a member of the new protocol may be silent, in milliseconds."),
+        SettingKey(
+            "group.consumer.min.session.timeout.ms", someCount, default: "45000",
+            "The least that group.consumer.session.timeout.ms may be."),
+        SettingKey(
+            "group.consumer.max.session.timeout.ms", someCount, default: "60000",
+            "The most that group.consumer.session.timeout.ms may be."),
+        SettingKey(
+            "group.consumer.heartbeat.interval.ms", someCount, default: "5000",
+            "How often members of the new protocol speak, in milliseconds: it moves partitions at that pace."),
+        SettingKey(
+            "group.consumer.min.heartbeat.interval.ms", someCount, default: "5000",
+            "The least that group.consumer.heartbeat.interval.ms may be."),
+        SettingKey(
+            "group.consumer.max.heartbeat.interval.ms", someCount, default: "15000",
+            "The most that group.consumer.heartbeat.interval.ms may be."),
+        SettingKey(
+            "group.consumer.max.size", someCount, default: "2147483647", "Members of a group of the new protocol."),
+        SettingKey(
+            "group.consumer.assignors", .words(BrokerSettings.assignors.keys.sorted()),
+            default: "org.apache.kafka.coordinator.group.assignor.UniformAssignor,"
+                + "org.apache.kafka.coordinator.group.assignor.RangeAssignor",
+            "How brokers divide partitions among members of the new protocol; the first where members do not ask for one."
+        ),
         SettingKey("offset.metadata.max.bytes", anyCount, default: "4096", "Text committed with an offset."),
         SettingKey(
             "offsets.commit.timeout.ms", someCount, default: "5000",

@@ -22,6 +22,7 @@ extension BrokerSettings {
             interBrokerListener: readInterBrokerListener(values, advertised, problems: &problems),
             coordinatorAddress: values["zookeeper.connect"] ?? "",
             kernel: readKernel(values))
+        settings.kernel.groups.consumer = readConsumerProtocol(values, problems: &problems)
         if settings.coordinatorAddress.trimmed.isEmpty {
             problems.append("\(file.path): zookeeper.connect is missing: it says where the coordinator is")
         }

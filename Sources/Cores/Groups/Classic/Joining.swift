@@ -13,10 +13,15 @@ extension GroupRegistry {
         else {
             return step.refuseJoin(client.ticket, memberID: request.memberId, .invalidSessionTimeout)
         }
+        // Members of both protocols in one group are not served.
+        if let group = consumerGroup(request.groupId), !group.members.isEmpty {
+            return step.refuseJoin(client.ticket, memberID: request.memberId, .inconsistentGroupProtocol)
+        }
         if !isLive(request.groupId) {
             guard request.memberId.isEmpty else {
                 return step.refuseJoin(client.ticket, memberID: request.memberId, .unknownMemberId)
             }
+            forgetConsumers(of: request.groupId, &step)
             revive(request.groupId, at: step.now)
         }
         change(request.groupId, &step) { group, step in group.join(request, client, &step) }
