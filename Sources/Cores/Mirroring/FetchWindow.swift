@@ -7,7 +7,7 @@
 /// up all that lies behind its bytes, long after the others have come.
 package struct FetchWindow: Sendable {
     /// A fetch may wait so many round trips longer than the quickest one for those that were asked for before it.
-    private static let roundTripsOfWaiting = 0.75
+    private static let roundTripsOfWaiting = 0.6
     /// What comes is measured over so many round trips.
     private static let roundTripsOfPeriod = 3.0
     /// The best of measurements counts for as long as this, up to twice.

@@ -6,16 +6,22 @@ import ClusterModel
 /// What is ahead is cut into stripes of offsets, as long as one fetch gave lately. What a stripe gives is held back until
 /// all before it is there; whatever two stripes both give, for a fetch begins with the whole batch that its offset is in,
 /// is left out by who takes it in order.
+///
+/// A connection that has lost packets is slow for seconds. When all that may be held back is, and only the first stripe is
+/// missing, whoever has nothing else to do reads it as well: the answer that comes first counts.
 package struct ReadAhead<Bytes: Sendable>: Sendable {
     private struct Stripe: Sendable {
         /// What to read next in it.
         var next: Offset
         /// Where the next stripe begins; nil for the last.
         var end: Offset?
-        var isAsked = false
+        /// By how many it is read now.
+        var readers = 0
         /// Whether nothing bounded what was asked for.
         var isAskedForAll = false
         var held: [Bytes] = []
+
+        var isAsked: Bool { readers > 0 }
 
         /// Whether the next stripe goes on where this one has come.
         var isRead: Bool { end.map { next >= $0 } ?? false }
@@ -40,28 +46,33 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
     /// Begins to read at `offset`.
     package init(at offset: Offset) { stripes = [Stripe(next: offset)] }
 
-    /// The next place to read that nobody reads yet; it is noted as asked.
+    /// The next place to read; it is noted as asked.
     /// - Parameters:
     ///   - end: up to where there is something to be read.
-    ///   - most: how many places may be read at once.
+    ///   - most: how many places may be read at once, besides one that is read for the second time.
     package mutating func ask(upTo end: Offset, most: Int) -> Offset? {
         // What is held back is bounded: otherwise a stripe is read on when it has become the first.
         let free = stripes.indices.first {
             !stripes[$0].isAsked && !stripes[$0].isRead && ($0 == 0 || stripes[$0].held.count < Self.mostHeld)
         }
         if let free {
-            stripes[free].isAsked = true
+            stripes[free].readers = 1
             stripes[free].isAskedForAll = stripes[free].end == nil
             return stripes[free].next
         }
+        guard stripes.count < most * Self.stripesOfPlace else {
+            guard stripes.count > 1, stripes[0].readers == 1 else { return nil }
+            stripes[0].readers = 2
+            return stripes[0].next
+        }
         let stride = self.stride
-        guard stripes.count(where: \.isAsked) < most, stripes.count < most * Self.stripesOfPlace, stride > 0,
-            let last = stripes.last, last.end == nil, stride < Double(end - last.next)
+        guard stripes.count(where: \.isAsked) < most, stride > 0, let last = stripes.last, last.end == nil,
+            stride < Double(end - last.next)
         else { return nil }
         let start = last.next + Offset(stride)
         stripes[stripes.count - 1].end = start
         var stripe = Stripe(next: start)
-        stripe.isAsked = true
+        stripe.readers = 1
         stripe.isAskedForAll = true
         stripes.append(stripe)
         return start
@@ -96,7 +107,7 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
         _ bytes: Bytes, at offset: Offset, next: Offset, sizeInBytes: Int, longestBatchInBytes: Int = 0, isFull: Bool
     ) -> [Bytes] {
         guard let place = stripes.firstIndex(where: { $0.isAsked && $0.next == offset }) else { return [] }
-        stripes[place].isAsked = false
+        stripes[place].readers = 0
         if next > offset {
             stripes[place].held.append(bytes)
             stripes[place].next = next
@@ -114,9 +125,9 @@ package struct ReadAhead<Bytes: Sendable>: Sendable {
         return ready
     }
 
-    /// A fetch brought no answer: its place is read again.
+    /// A fetch brought no answer: its place is read again, unless somebody else reads it.
     package mutating func failed(at offset: Offset) {
         guard let place = stripes.firstIndex(where: { $0.isAsked && $0.next == offset }) else { return }
-        stripes[place].isAsked = false
+        stripes[place].readers -= 1
     }
 }
