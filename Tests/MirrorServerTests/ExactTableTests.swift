@@ -214,6 +214,40 @@ import Testing
         #expect(table.toLocate(Self.broker, now: .now + .seconds(60)) == [Self.partition])
     }
 
+    /// Somebody has deleted the mirror topic, and it was made again: nothing is committed late, it is simply gone.
+    @Test func whatStandsStillIsAskedFor() throws {
+        let table = table()
+        #expect(table.standingStill().isEmpty)
+        locate(table)
+        #expect(table.standingStill().isEmpty)
+        #expect(table.take([answer(0..<10)], of: claim(table)) == [Self.partition])
+        let sent = try #require(table.toSend([Self.partition]).first)
+        #expect(table.standingStill().isEmpty)
+        table.acknowledged(
+            Self.partition, generation: sent.generation, ExactPartition.Told(logStart: 0, end: 10, highWatermark: 10))
+        let still = try #require(table.standingStill().first)
+        #expect(still.end == 10 && table.awaitingCommit(for: Self.broker).isEmpty)
+        table.stands(still, ExactPartition.Told(logStart: 0, end: 12, highWatermark: 10))
+        #expect(table.toLocate(Self.broker, now: .now + .seconds(60)).isEmpty)
+        table.stands(still, ExactPartition.Told(logStart: 0, end: 0, highWatermark: 0))
+        #expect(table.toLocate(Self.broker, now: .now + .seconds(60)) == [Self.partition])
+    }
+
+    @Test func whatIsNotTheLinksAnyMoreFailsNoMore() {
+        let health = LinkHealth(link: "a->b", logger: silent)
+        let table = ExactTable(health: health)
+        for end: (ExactTable) -> Void in [
+            { $0.follow([:]) }, { $0.own([]) }, { $0.restart(Self.partition.topic) },
+        ] {
+            table.own(nil)
+            table.follow([Self.partition: Self.broker])
+            table.postpone(Self.partition, reason: "it is gone")
+            #expect(health.faults == ["\(Self.partition)": "it is gone"])
+            end(table)
+            #expect(health.faults.isEmpty)
+        }
+    }
+
     @Test func whatIsReadKeepsToTheLimits() throws {
         let busy = Self.partition
         let other = TopicPartition(topic: "other", partition: 0)

@@ -165,6 +165,7 @@ struct CopyEntry {
 
     /// Something went wrong: the target is asked anew after a pause.
     mutating func interrupt(_ code: ErrorCode?, now: ContinuousClock.Instant, generation: Int) {
+        recoveryPoint.interrupted()
         switch code {
         case .outOfOrderSequenceNumber?: sequenceRefusals += 1
         // What these say of the producer does not change by asking again.

@@ -55,8 +55,11 @@ final class LinkHealth: Sendable {
         }
     }
 
+    func isFailing(_ part: String) -> Bool { failing.withLock { $0[part] != nil } }
+
     func recovered(_ part: String) { recovered([part]) }
 
+    /// Also of those that are not the link's any more.
     func recovered(all partitions: some Sequence<TopicPartition>) { recovered(partitions.map { "\($0)" }) }
 
     private func recovered(_ parts: [String]) {

@@ -435,7 +435,7 @@ final class PartitionTable: SharedTable, GapTable {
                     CopyFigures.Partition(
                         partition: partition, remote: entry.remote, state: entry.copy.state.name,
                         cause: cause(of: entry, partition), end: entry.copy.acknowledged?.target ?? -1, lag: entry.lag,
-                        recoveryPoint: entry.recoveryPoint.moment, tally: entry.tally)
+                        recoveryPoint: entry.recoveryPoint, tally: entry.tally)
                 }
                 .sorted { $0.partition < $1.partition },
                 acknowledgedBytes: state.acknowledgedBytes, underWayInBytes: state.underWayInBytes,

@@ -22,6 +22,25 @@ import Testing
         #expect(point.moment == moment(3))
     }
 
+    @Test func aSourceThatIsNotHeardOfAnyMoreMayHaveGoneOn() {
+        var point = RecoveryPoint()
+        #expect(point.age(lag: 0, at: moment(1)) == nil)
+        point.source(endsAt: 10, moment(1))
+        point.mirror(endsAt: 10)
+        #expect(point.age(lag: 0, at: moment(2)) == .zero)
+        #expect(point.age(lag: 3, at: moment(2)) == .seconds(1))
+        #expect(point.age(lag: 0, at: moment(31)) == .seconds(30))
+    }
+
+    @Test func anEndThatTheSourceHasLostIsNotWaitedFor() {
+        var point = RecoveryPoint()
+        point.source(endsAt: 20, moment(1))
+        point.interrupted()
+        point.source(endsAt: 10, moment(2))
+        point.mirror(endsAt: 10)
+        #expect(point.moment == moment(2))
+    }
+
     @Test func aMirrorInStepIsAsLateAsTheLastLook() {
         var point = RecoveryPoint()
         for second in 0..<5 {

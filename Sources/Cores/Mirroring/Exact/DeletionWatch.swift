@@ -6,6 +6,12 @@ package enum DeletionPolicy: String, Sendable, CaseIterable {
     case keep
     /// They are deleted too.
     case follow
+
+    /// What people have to decide about such a topic.
+    /// - Parameter source: the alias of the cluster.
+    package static func question(ofTopicDeletedAt source: String) -> String {
+        "\(source) has deleted it: promote its mirror topic or delete it, or set mirror.deletion.policy"
+    }
 }
 
 /// Notices that topics were deleted at the source. A broker that has just started may not know all of its cluster's

@@ -61,6 +61,7 @@ struct ExactEntry {
     /// Something went wrong: both sides are asked anew after a pause.
     mutating func interrupt(now: ContinuousClock.Instant, generation: Int) {
         partition.interrupted()
+        recoveryPoint.interrupted()
         ahead = nil
         told = -1
         self.generation = generation

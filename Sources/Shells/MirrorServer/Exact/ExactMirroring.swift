@@ -10,6 +10,8 @@ import Mirroring
 /// nothing is lost by ending at any point.
 struct ExactMirroring: Sendable {
     private static let gapsInterval = Duration.seconds(1)
+    private static let auditInterval = Duration.seconds(5)
+    private static let auditedAtOnce = 2_000
 
     let settings: LinkSettings
     let policy: GapPolicy
@@ -35,6 +37,9 @@ struct ExactMirroring: Sendable {
             group.addTask { await pumps(table) }
             group.addTask { await table.changed.ring(every: Attempts.firstPause) }
             group.addTask { await confirm(table) }
+            group.addTask {
+                await attempts.repeatedly(Self.auditInterval, "what the target has") { try await audit(table) }
+            }
             group.addTask { await keepLedger(ledger, follower, table) }
             group.addTask {
                 await sharing.settled()
@@ -96,6 +101,22 @@ struct ExactMirroring: Sendable {
                 broker: broker, settings: settings, source: clients.source, target: clients.target, table: table,
                 health: health, bell: table.commits.add())
             return [{ await confirming.run() }]
+        }
+    }
+
+    /// Asks the target whether it still has what it has acknowledged, where nothing else would tell.
+    private func audit(_ table: ExactTable) async throws {
+        let still = table.standingStill()
+        for start in stride(from: 0, to: still.count, by: Self.auditedAtOnce) {
+            let some = still[start..<min(start + Self.auditedAtOnce, still.count)]
+            let standings = try await Administrator(clients.target).describeMirrors(some.map(\.partition))
+            for one in some {
+                guard let stands = standings[one.partition] else { continue }
+                table.stands(
+                    one,
+                    ExactPartition.Told(
+                        logStart: stands.logStart, end: stands.end, highWatermark: stands.highWatermark))
+            }
         }
     }
 

@@ -55,7 +55,11 @@ struct ExactPump: Sendable {
             return await bell.wait()
         }
         let claim = table.claim(broker, lanes: lanes.count, now: .now)
-        guard !claim.positions.isEmpty else { return await bell.wait() }
+        guard !claim.positions.isEmpty else {
+            let part = "broker \(broker)"
+            if health.isFailing(part), !table.needs(broker) { health.recovered(part) }
+            return await bell.wait()
+        }
         guard let connection, connection.isOpen else {
             // What is claimed holds up all that lies behind it: it does not wait for a connection as well.
             table.giveBack(claim)

@@ -18,6 +18,14 @@ extension ExactTable {
         var mostBytesOfPartition: Int32?
     }
 
+    /// What the target has acknowledged of a partition: it can be asked whether it still has that.
+    struct Acknowledged: Sendable {
+        var partition: TopicPartition
+        var generation: Int
+        /// All before it was acknowledged.
+        var end: Offset
+    }
+
     /// What one partition has to send.
     struct Outgoing: Sendable {
         var partition: TopicPartition

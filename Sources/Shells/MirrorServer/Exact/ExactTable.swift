@@ -40,10 +40,12 @@ final class ExactTable: SharedTable {
         }
 
         /// Lets the entries be those that there are and that are brought here.
-        mutating func keepOwned() {
-            for gone in entries.keys where leaders[gone] == nil || !(owned?.contains(gone) ?? true) {
-                emptyOutbox(of: gone)
-                entries[gone] = nil
+        /// - Returns: those that are not any more.
+        mutating func keepOwned() -> [TopicPartition] {
+            let gone = entries.keys.filter { leaders[$0] == nil || !(owned?.contains($0) ?? true) }
+            for partition in gone {
+                emptyOutbox(of: partition)
+                entries[partition] = nil
             }
             for (partition, leader) in leaders where owned?.contains(partition) ?? true {
                 if entries[partition] == nil {
@@ -52,6 +54,7 @@ final class ExactTable: SharedTable {
                     entries[partition]?.leader = leader
                 }
             }
+            return gone
         }
 
         /// Adds to a claim where a partition is read next, unless it is read in as many places already.
@@ -125,14 +128,15 @@ final class ExactTable: SharedTable {
     ) {
         let names = Set(leaders.keys.map(\.topic))
         let limits = names.reduce(into: [String: Duration]()) { $0[$1] = recoveryLimits?.limit(of: $1) }
-        state.withLock { state in
+        let gone = state.withLock { state in
             state.synchronousTopics = topics
             state.leasedTopics = leased
             state.recoveryLimits = limits
             state.bandwidth.keep(names)
             state.leaders = leaders
-            state.keepOwned()
+            return state.keepOwned()
         }
+        health.recovered(all: gone)
         led.ring()
         changed.ring()
     }
@@ -140,11 +144,12 @@ final class ExactTable: SharedTable {
     var known: Set<TopicPartition> { state.withLock { Set($0.leaders.keys) } }
 
     func own(_ partitions: Set<TopicPartition>?) {
-        state.withLock { state in
+        let gone = state.withLock { state in
             state.owned = partitions
             for partition in state.entries.keys { state.entries[partition]?.isRetiring = false }
-            state.keepOwned()
+            return state.keepOwned()
         }
+        health.recovered(all: gone)
         led.ring()
         changed.ring()
     }
@@ -173,13 +178,16 @@ final class ExactTable: SharedTable {
 
     /// Begins anew with partitions of a topic that was mirrored anew, or of which an operator has decided.
     func restart(_ topic: String) {
-        state.withLock { state in
-            for (partition, entry) in state.entries where partition.topic == topic {
+        let partitions = state.withLock { state in
+            let partitions = state.entries.filter { $0.key.topic == topic }
+            for (partition, entry) in partitions {
                 state.emptyOutbox(of: partition)
                 state.entries[partition] = ExactEntry(leader: entry.leader, generation: state.newGeneration())
             }
             state.restarts += 1
+            return partitions.keys
         }
+        health.recovered(all: partitions)
         changed.ring()
     }
 
@@ -187,6 +195,11 @@ final class ExactTable: SharedTable {
     var restarts: Int { state.withLock { $0.restarts } }
 
     var partitions: [TopicPartition] { state.withLock { $0.entries.keys.sorted() } }
+
+    /// Whether partitions are read from a broker of the source, or it may be the one that some without a leader wait for.
+    func needs(_ broker: BrokerID) -> Bool {
+        state.withLock { state in state.entries.values.contains { $0.leader == broker || $0.leader == nil } }
+    }
 
     /// The source's brokers that lead any partition.
     var leaders: Set<BrokerID> { state.withLock { Set($0.entries.values.compactMap(\.leader)) } }
@@ -492,20 +505,24 @@ final class ExactTable: SharedTable {
         }
     }
 
-    /// What the target has to be asked, for nothing is under way that would tell it.
-    struct AwaitedCommit: Sendable {
-        var partition: TopicPartition
-        var generation: Int
-        /// All before it was acknowledged.
-        var end: Offset
+    /// Partitions led by `broker` of which the target was not done committing when it answered last.
+    func awaitingCommit(for broker: BrokerID) -> [Acknowledged] {
+        acknowledged { $0.leader == broker && $0.partition.awaitsCommit }
     }
 
-    /// Partitions led by `broker` of which the target was not done committing when it answered last.
-    func awaitingCommit(for broker: BrokerID) -> [AwaitedCommit] {
+    /// Partitions of which nothing is on its way to the target, with what it has acknowledged of them. Somebody may delete
+    /// a mirror topic, which is then made again, or its logs may lose their ends: while the source has nothing more to copy,
+    /// nothing but a question shows it.
+    func standingStill() -> [Acknowledged] {
+        acknowledged {
+            $0.partition.state == .copying && $0.partition.underWayCount == 0 && $0.partition.acknowledgedEnd > 0
+        }
+    }
+
+    private func acknowledged(where isAskedFor: (ExactEntry) -> Bool) -> [Acknowledged] {
         state.withLock { state in
-            state.entries.compactMap { partition, entry in
-                guard entry.leader == broker, entry.partition.awaitsCommit else { return nil }
-                return AwaitedCommit(
+            state.entries.filter { isAskedFor($0.value) }.map { partition, entry in
+                Acknowledged(
                     partition: partition, generation: entry.generation, end: entry.partition.acknowledgedEnd)
             }
             .sorted { $0.partition < $1.partition }
@@ -513,7 +530,7 @@ final class ExactTable: SharedTable {
     }
 
     /// How the target stands that was asked.
-    func stands(_ awaited: AwaitedCommit, _ told: ExactPartition.Told) {
+    func stands(_ awaited: Acknowledged, _ told: ExactPartition.Told) {
         let isSound = state.withLock { state in
             guard state.entries[awaited.partition]?.generation == awaited.generation else { return true }
             defer { state.noteCommit(of: awaited.partition) }
@@ -522,7 +539,7 @@ final class ExactTable: SharedTable {
         guard !isSound else { return }
         interrupt(
             awaited.partition, generation: awaited.generation,
-            reason: "the target's log ends at \(told.end) and has lost what it had not committed up to \(awaited.end)")
+            reason: "the target's log ends at \(told.end) and has lost what it had up to \(awaited.end)")
     }
 
     // MARK: Gaps
@@ -560,7 +577,7 @@ final class ExactTable: SharedTable {
                     CopyFigures.Partition(
                         partition: partition, remote: partition, state: entry.partition.state.name,
                         cause: entry.partition.state.gap?.description, end: entry.partition.acknowledgedEnd,
-                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint.moment,
+                        lag: entry.partition.lag, recoveryPoint: entry.recoveryPoint,
                         recoveryLimit: state.recoveryLimits[partition.topic], tally: entry.tally,
                         synchrony: state.synchronousTopics.contains(partition.topic) ? entry.synchrony : nil)
                 }

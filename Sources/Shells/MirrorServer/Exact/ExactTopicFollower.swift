@@ -53,6 +53,7 @@ final class ExactTopicFollower: Sendable {
         let there = try await target.topics()
         let targets = try await target.standing(there.filter { sources[$0.key] != nil })
         var changes: [Administrator.MirrorChange] = []
+        var made: [String] = []
         var fences: [Administrator.MirrorChange] = []
         var mirrored: [String: ClusterMetadata.Topic] = [:]
         var leftOut: [String: String] = [:]
@@ -64,6 +65,7 @@ final class ExactTopicFollower: Sendable {
             case .mirror(let needed):
                 mirrored[name] = present[name]
                 if let needed { changes.append(change(for: name, topic.id, needed)) }
+                if needed?.isNew ?? false { made.append(name) }
             case .fence(let homeEpoch):
                 var fence = Administrator.MirrorChange.fence(name, homeEpoch: homeEpoch, newHome: clusters.targetID)
                 fence.topicID = targets[name]?.id ?? .zero
@@ -73,7 +75,11 @@ final class ExactTopicFollower: Sendable {
             }
         }
         if changesTopics {
-            leftOut.merge(try await apply(changes)) { $1 }
+            let known = Set(table.known.map(\.topic))
+            let faults = try await apply(changes)
+            leftOut.merge(faults) { $1 }
+            // Where one of that name stood before, nothing of what was known of it holds for this one.
+            for name in made where known.contains(name) && faults["topic \(name)"] == nil { table.restart(name) }
             leftOut.merge(try await fenceSource(fences)) { $1 }
             leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
         }
@@ -120,8 +126,7 @@ final class ExactTopicFollower: Sendable {
         switch settings.deletionPolicy {
         case .keep: return [:]
         case .ask:
-            let reason =
-                "\(settings.source) has deleted it; promote its mirror topic or delete it, or set mirror.deletion.policy"
+            let reason = DeletionPolicy.question(ofTopicDeletedAt: settings.source)
             return Dictionary(uniqueKeysWithValues: gone.map { ("topic \($0)", reason) })
         case .follow:
             for name in gone {

@@ -23,7 +23,7 @@ struct CopyFigures: Sendable {
         var end: Offset
         /// nil before it is known.
         var lag: Offset?
-        var recoveryPoint: ContinuousClock.Instant?
+        var recoveryPoint: RecoveryPoint
         /// How old it may become; nil when nobody has said.
         var recoveryLimit: Duration?
         var tally: CopyTally
@@ -92,10 +92,10 @@ extension CopyFigures.Partition {
                         "About so many bytes the target lacks, going by the size of what it has got."))
             }
         }
-        if let recoveryPoint {
+        if let age = recoveryPoint.age(lag: lag, at: now) {
             metrics.append(
                 Metric.gauge(
-                    "martlet_mirror_lag_seconds", lag == 0 ? 0 : (now - recoveryPoint) / .seconds(1),
+                    "martlet_mirror_lag_seconds", age / .seconds(1),
                     "Age of the moment up to which the target has all that the source had committed."))
         }
         if let recoveryLimit {
