@@ -4,12 +4,12 @@ nothing half-made, and goes on by itself when that is mended."""
 import uuid
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 
 from disks import fill, small_disk
-from links import LINK, assert_proven, exactly, martlet, produce, refuses, regions
+from links import LINK, assert_proven, commit, committed, exactly, martlet, produce, refuses, regions
 from load import read_partition
-from martlet import eventually
+from martlet import eventually, free_port, http
 from mirroring import MIRROR, Link
 from namespaces import Network
 from servers import CertificateFiles, Certificates, Cluster, Mirror
@@ -86,6 +86,126 @@ def test_a_source_topic_is_made_anew_while_it_is_mirrored(stage, topic):
         lambda: [value for _, value in read_partition(target.address, topic, "read_committed")] == [b"new"],
         "it is mirrored anew")
     assert_proven(mirror, topic, 1)
+    assert mirror.stop() == 0
+
+
+def shown(port, name):
+    """What the mirror of the first link shows to monitoring under a name, by its other labels."""
+    _, _, page = http(port, "/metrics")
+    prefix = f'{name}{{link="{LINK}"'
+    return {line[len(prefix):].split("}")[0].strip(","): float(line.split()[-1])
+            for line in page.splitlines() if line.startswith(prefix)}
+
+
+def test_a_mirror_topic_that_somebody_deletes_is_mirrored_again(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    port = free_port()
+    mirror = exactly(stage, source, target, mirror_metrics_port=port).start()
+    for value in (b"a", b"b"):
+        produce(source, topic, value)
+    assert_proven(mirror, topic, 1)
+    commit(source, "readers", [topic], 1)
+    eventually(lambda: committed(target, "readers", topic) == 1, "the group's offset is there")
+    # Nothing is written any more that would bring the mirror to look at the target's log.
+    delete(target, topic)
+    eventually(lambda: topic in target.metadata().topics, "it is made again")
+    assert_proven(mirror, topic, 1)
+    assert [value for _, value in read_partition(target.address, topic, "read_committed")] == [b"a", b"b"]
+    eventually(lambda: committed(target, "readers", topic) == 1, "the group's offset is there again")
+    eventually(lambda: not any(shown(port, "martlet_mirror_failing_parts").values()), "nothing fails")
+    assert mirror.stop() == 0
+
+
+def test_monitoring_sees_that_a_source_is_not_heard_of(stage, topic):
+    source, target = regions(stage, 3)
+    source.create(topic, 3)
+    port = free_port()
+    mirror = exactly(stage, source, target, mirror_metrics_port=port).start()
+    produce(source, topic, b"a")
+    assert_proven(mirror, topic, 3)
+    seconds = lambda: shown(port, "martlet_mirror_lag_seconds").values()
+    eventually(lambda: seconds() and not any(seconds()), "nothing is missing")
+
+    # A broker that leads nothing any more is not waited for.
+    source.leader(topic).kill()
+    eventually(lambda: any(shown(port, "martlet_mirror_failing_parts").values()), "a broker fails")
+    eventually(lambda: not any(shown(port, "martlet_mirror_failing_parts").values()), "others lead what it led")
+    assert_proven(mirror, topic, 3)
+
+    # Who is not heard of may have gone on: nobody can say that nothing would be lost.
+    for broker in source.brokers:
+        if broker.is_running:
+            broker.freeze()
+    eventually(lambda: min(seconds()) > 8, "what may be missing grows older")
+    for broker in source.brokers:
+        if broker.is_running:
+            broker.thaw()
+    eventually(lambda: not any(seconds()), "nothing is missing again")
+    assert mirror.stop() == 0
+
+
+def test_a_topic_that_the_source_has_deleted_is_asked_about_and_hides_nothing_else(stage, topic):
+    source, target = regions(stage, 1)
+    gone, made, taken = f"{topic}-gone", f"{topic}-made", f"{topic}-taken"
+    for name in (topic, gone, made, taken):
+        source.create(name, 1, replicas=1)
+    target.create(taken, 1, replicas=1)
+    mirror = exactly(stage, source, target).start()
+    for name in (topic, gone, made):
+        produce(source, name, b"a")
+        assert_proven(mirror, name, 1)
+    commit(source, "readers", [topic], 1)
+    delete(source, gone)
+    delete(source, made)
+    source.create(made, 1, replicas=1)
+    causes = eventually(lambda: (lambda all: set(all) == {gone, made, taken} and all)(blocked(mirror)), "all is told")
+    assert "us-east has deleted it" in causes[gone] and "mirror.deletion.policy" in causes[gone]
+    assert "another topic of that name" in causes[made] and "mirror.gap.policy=rewind" in causes[made]
+    assert martlet(mirror, "describe").get("sourceFault") is None
+    plan = martlet(mirror, "plan", code=1)["topics"]
+    assert {one["topic"]: one["action"] for one in plan if topic in one["topic"]} == {
+        topic: "follow", made: "blocked", taken: "blocked"}
+    part, = martlet(mirror, "verify", "--topics", gone, code=1)["partitions"]
+    assert part["verdict"] == "unknown" and "us-east has deleted it" in part["fault"]
+
+    # Who has decided that it stays is not told every time that something is wrong.
+    martlet(mirror, "set", "mirror.deletion.policy=keep")
+    report = martlet(mirror, "verify", "--topics", gone)
+    assert [part["verdict"] for part in report["partitions"]] == ["kept"] and report["obstacles"] == []
+    assert gone not in blocked(mirror)
+    # Its home moves with the others', and keeps none of them from moving as they should.
+    martlet(mirror, "set", "mirror.gap.policy=rewind")
+    eventually(lambda: made not in blocked(mirror), "it is mirrored anew")
+    assert_proven(mirror, topic, 1)
+    told = martlet(mirror, "promote")
+    assert set(told["topics"]) == {topic, gone, made} and all(one["isDone"] for one in told["topics"].values())
+    assert refuses(source, topic) and not refuses(target, gone)
+    assert committed(target, "readers", topic) == 1
+    assert mirror.stop() == 0
+
+
+def test_a_partition_at_rest_is_told_with_what_to_decide(stage, topic):
+    source, target = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    mirror = exactly(stage, source, target).start()
+    produce(source, topic, b"a")
+    assert_proven(mirror, topic, 1)
+    mirror.kill()
+    for _ in range(3):
+        produce(source, topic, b"b")
+    admin = source.admin()
+    deleted, = admin.delete_records([TopicPartition(topic, 0, 3)]).values()
+    deleted.result(60)
+    mirror.start()
+    cause = eventually(lambda: blocked(mirror).get(topic), "it is told")
+    assert f"{topic}-0 rests: the source deleted [1, 3)" in cause and "mirror.gap.policy=continue" in cause
+    martlet(mirror, "set", "mirror.gap.policy=continue")
+    assert_proven(mirror, topic, 1)
+    assert blocked(mirror) == {} and len(martlet(mirror, "describe")["gaps"]) == 1
+    # What was decided then says nothing about the next one.
+    martlet(mirror, "set", "--unset", "mirror.gap.policy")
+    assert blocked(mirror) == {}
     assert mirror.stop() == 0
 
 

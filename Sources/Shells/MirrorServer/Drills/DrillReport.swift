@@ -55,7 +55,7 @@ package struct DrillReport: Sendable, Encodable {
 
         package var records: Int64 { partitions.reduce(0) { $0 + $1.records } }
         package var bytes: Int64 { partitions.reduce(0) { $0 + $1.bytes } }
-        package var areEqual: Bool { partitions.allSatisfy { $0.verdict == .equal || $0.verdict == .compacted } }
+        package var areEqual: Bool { partitions.allSatisfy { $0.verdict.isSound } }
     }
 
     package struct Position: Sendable, Encodable {

@@ -190,8 +190,9 @@ package struct HomeMove: Sendable {
     /// - Returns: groups that cannot go on at the target where they were, with why.
     private func closeSource(_ topics: [MovedTopic], _ open: [String]) async throws -> [String: String] {
         do {
-            try await fence(topics)
-            return try await GroupHandover(ends: ends).bring(try await awaitTheRest(open))
+            let deleted = try await fence(topics)
+            return try await GroupHandover(ends: ends).bring(
+                try await awaitTheRest(open.filter { !deleted.contains($0) }))
         } catch {
             try await unfence(open)
             throw UnfinishedMove("\(error); \(ends.settings.source) is open for writing again")
@@ -199,7 +200,8 @@ package struct HomeMove: Sendable {
     }
 
     /// Nobody writes at the source any more. Where a move was begun before, that is so already.
-    private func fence(_ topics: [MovedTopic]) async throws {
+    /// - Returns: topics that the source has deleted: what the target has of them is all that there is.
+    private func fence(_ topics: [MovedTopic]) async throws -> Set<String> {
         let targetID = try await target.describeCluster().clusterID ?? ""
         let changes = topics.map { topic in
             let isDone = topic.standing.state == .ordinary
@@ -207,13 +209,16 @@ package struct HomeMove: Sendable {
                 topic.name, homeEpoch: isDone ? topic.standing.homeEpoch : topic.standing.homeEpoch + 1,
                 newHome: targetID)
         }
-        try await source.require(changes, link: link)
+        return try await source.requireOfPresent(changes, link: link)
     }
 
     /// The mirror brings what the source still has.
     /// - Returns: what the target then has.
     private func awaitTheRest(_ topics: [String]) async throws -> [TopicPartition: ClosedRange<Offset>] {
         let shapes = try await source.topics(topics)
+        if let unknown = topics.first(where: { shapes[$0] == nil }) {
+            throw UnfinishedMove("a broker of \(ends.settings.source) does not know topic \(unknown)")
+        }
         let partitions = [TopicPartition](
             of: shapes.values.sorted { $0.name < $1.name }.map { ($0.name, Int32($0.partitions.count)) })
         let deadline = ContinuousClock.now + limit
@@ -285,7 +290,7 @@ package struct HomeMove: Sendable {
         let changes = done.map { name, topic in
             Administrator.MirrorChange.fence(name, homeEpoch: topic.homeEpoch, newHome: targetID)
         }
-        try await source.require(changes, link: link)
+        _ = try await source.requireOfPresent(changes, link: link)
         report.isSourceFenced = true
     }
 

@@ -118,6 +118,16 @@ extension Administrator {
 
     /// Makes changes of mirrors, many topics at once; throws the first refusal.
     func require(_ changes: [MirrorChange], link: String, validatesOnly: Bool = false) async throws {
+        let absent = try await requireOfPresent(changes, link: link, validatesOnly: validatesOnly)
+        if let name = absent.min() { throw ClientFault.refused(.unknownTopicOrPartition, "topic \(name)") }
+    }
+
+    /// The same where topics may have been deleted, as the controller knows.
+    /// - Returns: those that have been.
+    func requireOfPresent(
+        _ changes: [MirrorChange], link: String, validatesOnly: Bool = false
+    ) async throws -> Set<String> {
+        var absent: Set<String> = []
         for start in stride(from: 0, to: changes.count, by: Self.changesAtOnce) {
             let some = Array(changes[start..<min(start + Self.changesAtOnce, changes.count)])
             let results = try await alterMirrors(some, link: link, validatesOnly: validatesOnly)
@@ -125,9 +135,14 @@ extension Administrator {
                 guard let result = results[change.topic] else {
                     throw UnfinishedMove("nobody answered for topic \(change.topic)")
                 }
-                _ = try result.get()
+                if case .failure(let fault) = result, fault.code == .unknownTopicOrPartition {
+                    absent.insert(change.topic)
+                } else {
+                    _ = try result.get()
+                }
             }
         }
+        return absent
     }
 }
 

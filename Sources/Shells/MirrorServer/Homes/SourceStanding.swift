@@ -15,6 +15,10 @@ struct SourceStanding: Sendable {
     var latest: [TopicPartition: Administrator.FoundOffset] = [:]
     /// Topics that are mirror topics there: the records at their ends are the new home's.
     var mirrors: Set<String> = []
+    /// Topics that it has deleted: nothing is to be asked of them.
+    var absent: Set<String> = []
+    /// Whether it answers, if not all of its brokers do.
+    var isReached = false
     /// Why it, or a part of it, could not be asked.
     var fault: String?
 
@@ -24,6 +28,8 @@ struct SourceStanding: Sendable {
     ) async -> SourceStanding {
         var standing = SourceStanding()
         do {
+            standing.absent = try await source.absent(Set(partitions.map(\.topic)).sorted())
+            let partitions = partitions.filter { !standing.absent.contains($0.topic) }
             for _ in 0..<Self.attempts where standing.ends.count < partitions.count {
                 let rest = partitions.filter { standing.ends[$0] == nil }
                 standing.latest.merge(try await source.offsets(.maximumTimestamp, ofThoseLedOf: rest)) { $1 }
@@ -34,6 +40,7 @@ struct SourceStanding: Sendable {
             if !silent.isEmpty { standing.fault = "leaders of \(silent.inWords) do not answer" }
             let settings = moved.isEmpty ? [:] : try await source.topicSettings(moved)
             standing.mirrors = Set(settings.filter { MirrorStanding($0.value).state == .mirroring }.keys)
+            standing.isReached = true
         } catch {
             standing.fault = "\(error)"
         }

@@ -107,7 +107,9 @@ extension LinkProof {
         }
         for name in names {
             guard let source = sources[name], let target = targets[name] else { continue }
-            if let reason = Self.whyNotWhole(target, of: source) { report.topicsNotMirrored[name] = reason }
+            if let reason = Self.whyNotWhole(target, of: source), report.topicsNotMirrored[name] == nil {
+                report.topicsNotMirrored[name] = reason
+            }
             for key in rules.differences(source: source.settings, target: target.settings).keys.sorted() {
                 report.settingsThatDiffer.append(
                     ProofReport.Setting(
@@ -124,9 +126,7 @@ extension LinkProof {
     /// Why a topic is not, or not all of it, what the source has; nil when nothing is known to be missing.
     private static func whyNotWhole(_ target: StandingTopic, of source: StandingTopic) -> String? {
         guard target.standing.state == .mirroring else { return nil }
-        if target.id != source.id {
-            return "the source has deleted it, and has another topic of that name (id \(source.id), here \(target.id))"
-        }
+        if target.id != source.id { return target.isOther(than: source) }
         let missing = source.partitionCount - target.partitionCount
         return missing > 0 ? "\(missing) of its \(source.partitionCount) partitions are not at the target yet" : nil
     }
@@ -151,7 +151,7 @@ extension ProofReport {
         var found: [String] = []
         func tell(_ count: Int, _ words: String) { if count > 0 { found.append("\(count) \(words)") } }
         tell(
-            partitions.count { $0.verdict != .equal && $0.verdict != .compacted },
+            partitions.count { !$0.verdict.isSound },
             "partitions differ, or could not be compared")
         tell(
             partitions.count { $0.retentionMarginInMilliseconds == 0 || $0.retentionMarginInBytes == 0 },

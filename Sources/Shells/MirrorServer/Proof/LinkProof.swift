@@ -24,6 +24,8 @@ package struct LinkProof: Sendable {
         var report = ProofReport(link: ends.settings.name, beganAt: WallClock.unixMilliseconds())
         let topics = try await ends.topics(selection)
         let rules = try await sourceRules(of: topics.map(\.name))
+        let absent = try await Administrator(ends.source).absent(topics.map(\.name))
+        let deleted = absent.intersection(topics.filter { $0.standing.state == .mirroring }.map(\.name))
         let partitions = topics.flatMap { topic in
             (0..<topic.partitions).map { TopicPartition(topic: topic.name, partition: $0) }
         }
@@ -31,7 +33,10 @@ package struct LinkProof: Sendable {
             let some = partitions[start..<min(start + Self.partitionsAtOnce, partitions.count)]
             report.partitions += await withTaskGroup(of: ProofReport.Partition.self) { group in
                 for partition in some {
-                    group.addTask { await compare(partition, rules[partition.topic] ?? SourceRules([:])) }
+                    group.addTask {
+                        if deleted.contains(partition.topic) { return withoutSource(partition) }
+                        return await compare(partition, rules[partition.topic] ?? SourceRules([:]))
+                    }
                 }
                 var found: [ProofReport.Partition] = []
                 for await one in group { found.append(one) }
@@ -44,6 +49,17 @@ package struct LinkProof: Sendable {
     }
 
     // MARK: Partitions
+
+    /// The source has deleted the topic.
+    private func withoutSource(_ partition: TopicPartition) -> ProofReport.Partition {
+        var told = ProofReport.Partition(partition)
+        switch ends.settings.deletionPolicy {
+        case .keep: told.verdict = .kept
+        case .ask: told.fault = DeletionPolicy.question(ofTopicDeletedAt: ends.settings.source)
+        case .follow: told.fault = "\(ends.settings.source) has deleted it, and the mirror deletes it soon"
+        }
+        return told
+    }
 
     private func compare(_ partition: TopicPartition, _ rules: SourceRules) async -> ProofReport.Partition {
         var told = ProofReport.Partition(partition)

@@ -61,7 +61,7 @@ extension ProofReport {
             }
         }
         return each("equal", "Whether both ends hold the same (1) or not (0).") {
-            $0.verdict == .equal || $0.verdict == .compacted ? 1 : 0
+            $0.verdict.isSound ? 1 : 0
         }
             + each("records", "Records that were compared.") { Double($0.records) }
             + each("lag_records", "Records that the source has and the target has not.") { Double($0.lagInRecords) }

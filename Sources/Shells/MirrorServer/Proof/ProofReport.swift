@@ -8,8 +8,13 @@ package struct ProofReport: Sendable, Encodable {
         case different
         /// The source compacts the topic, and may have dropped what the mirror topic still holds.
         case compacted
+        /// The source has deleted the topic, and the mirror topic stays (`mirror.deletion.policy`).
+        case kept
         /// One side could not be asked.
         case unknown
+
+        /// Whether nothing is wrong.
+        package var isSound: Bool { self == .equal || self == .compacted || self == .kept }
     }
 
     package struct Partition: Sendable, Encodable {
@@ -106,5 +111,5 @@ package struct ProofReport: Sendable, Encodable {
     }
 
     /// Whether nothing is known to differ, and everything could be compared.
-    package var isProven: Bool { partitions.allSatisfy { $0.verdict == .equal || $0.verdict == .compacted } }
+    package var isProven: Bool { partitions.allSatisfy(\.verdict.isSound) }
 }

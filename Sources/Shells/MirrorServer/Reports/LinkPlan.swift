@@ -54,6 +54,9 @@ package struct LinkPlan: Sendable {
                 on: name, source: topic, target: targets[name], link: settings.name, targetID: targetID,
                 comparesSettings: settings.plan.synchronizesSettings)
             var line = line(name, topic, verdict)
+            if let mirror = targets[name], mirror.standing.isMirror(of: settings.name), mirror.id != topic.id {
+                tellOther(topic, mirror, &line)
+            }
             planLease(of: topic, targets[name], &line)
             return line
         }
@@ -77,6 +80,21 @@ package struct LinkPlan: Sendable {
             line.reason = reason
         }
         return line
+    }
+
+    /// The source has made its topic anew, so its mirror topic is another one's.
+    private func tellOther(_ topic: StandingTopic, _ mirror: StandingTopic, _ line: inout PlanReport.Topic) {
+        guard line.action == .follow || line.action == .change else { return }
+        let other = mirror.isOther(than: topic)
+        if settings.mode == .exact(.rewind) {
+            line.action = .change
+            line.reason = "\(other): it is deleted at the target and mirrored anew"
+        } else {
+            line.action = .blocked
+            line.reason =
+                "\(other): martlet mirror set mirror.gap.policy=rewind, or delete it at the target, to mirror the new one; "
+                + "fail over to keep the old one"
+        }
     }
 
     /// What begins or ends the lease of a topic's home, as ``HomeLeasing`` does it.
@@ -124,6 +142,13 @@ package struct LinkPlan: Sendable {
             }
         }
         return lines.values.sorted { $0.topic < $1.topic }
+    }
+}
+
+extension StandingTopic {
+    /// What is said of a mirror topic whose source topic was made anew.
+    func isOther(than source: StandingTopic) -> String {
+        "the source has deleted it, and has another topic of that name (id \(source.id), here \(id))"
     }
 }
 

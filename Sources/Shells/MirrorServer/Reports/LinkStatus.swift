@@ -26,10 +26,12 @@ package struct LinkStatus: Sendable {
         let mirrors = try await Administrator(ends.target).describeMirrors(partitions)
         let gaps = try await gaps(selection)
         let source = await asked
-        let homes = source.fault == nil ? try await homes(partitions) : [:]
+        let homes = source.isReached ? try await homes(partitions.filter { !source.absent.contains($0.topic) }) : [:]
         report.sourceFault = source.fault
-        if source.fault == nil { await tellObjections(&report, selection) }
+        if source.isReached { await tellObjections(&report, selection) }
+        tellDeleted(topics, source.absent, &report)
         report.gaps = gaps
+        tellResting(mirrors, &report)
         report.members = try await LinkMembers.all(of: ends.settings.name, at: ends.target)
         report.topics = topics.map { topic in
             LinkStatusReport.Topic(
@@ -66,6 +68,37 @@ package struct LinkStatus: Sendable {
             $0.action == .blocked && selection?.contains($0.topic) ?? true
         }.map { LinkStatusReport.Objection(topic: $0.topic, cause: $0.reason ?? "") }
         return plan
+    }
+
+    /// What people are asked about topics that the source has deleted.
+    private func tellDeleted(
+        _ topics: [(name: String, partitions: Int32, standing: MirrorStanding)], _ absent: Set<String>,
+        _ report: inout LinkStatusReport
+    ) {
+        guard ends.settings.deletionPolicy == .ask else { return }
+        for topic in topics where absent.contains(topic.name) && topic.standing.state == .mirroring {
+            report.blocked.append(
+                LinkStatusReport.Objection(
+                    topic: topic.name, cause: DeletionPolicy.question(ofTopicDeletedAt: ends.settings.source)))
+        }
+    }
+
+    /// Partitions that wait for somebody to decide about a gap.
+    private func tellResting(
+        _ mirrors: [TopicPartition: Administrator.DescribedPartition], _ report: inout LinkStatusReport
+    ) {
+        guard ends.settings.mode == .exact(.stop) else { return }
+        for gap in report.gaps {
+            let partition = TopicPartition(topic: gap.topic, partition: gap.partition)
+            guard let mirror = mirrors[partition], mirror.state == .mirroring, mirror.end == gap.standsAt else {
+                continue
+            }
+            report.blocked.append(
+                LinkStatusReport.Objection(
+                    topic: gap.topic,
+                    cause: "\(partition) rests: \(gap.cause); say what is to become of it (martlet mirror set "
+                        + "mirror.gap.policy=continue or rewind)"))
+        }
     }
 
     /// How the source's leaders see partitions; nothing where the source is none of Martlet's or does not answer.
@@ -119,6 +152,15 @@ extension LinkStatusReport.Partition {
 }
 
 extension LinkStatusReport.Gap {
+    /// Where the target's log ends while nobody has decided about the gap; nil where the plan tells of it.
+    fileprivate var standsAt: Offset? {
+        switch MirrorGap.Kind(rawValue: kind) {
+        case .overtaken: from
+        case .truncated: to
+        case .recreated, nil: nil
+        }
+    }
+
     fileprivate init(_ entry: GapEntry) {
         self.init(
             topic: entry.partition.topic, partition: entry.partition.partition, kind: entry.gap.kind.rawValue,
