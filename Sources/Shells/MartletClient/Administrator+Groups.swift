@@ -11,6 +11,8 @@ extension Administrator {
         package var protocolType: String
         /// Empty when the broker does not say.
         package var state: String
+        /// `classic` or `consumer`; empty when the broker does not say.
+        package var type: String
     }
 
     package struct CommittedOffset: Sendable, Equatable {
@@ -28,14 +30,15 @@ extension Administrator {
                 try ClientFault.check(answer.errorCode, "groups of broker \(broker)")
                 for group in answer.groups {
                     found[group.groupId] = ListedGroup(
-                        name: group.groupId, protocolType: group.protocolType, state: group.groupState)
+                        name: group.groupId, protocolType: group.protocolType, state: group.groupState,
+                        type: group.groupType)
                 }
             }
             return found.values.sorted { $0.name < $1.name }
         }
     }
 
-    /// One group with its members, as the protocol describes it.
+    /// One group of the classic protocol with its members, as that describes it; `Dead` where there is none.
     package func describeGroup(_ name: String) async throws -> DescribeGroupsResponse.DescribedGroup {
         var request = DescribeGroupsRequest()
         request.groups = [name]

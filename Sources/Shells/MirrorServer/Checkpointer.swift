@@ -51,8 +51,7 @@ final class Checkpointer: Sendable {
     func commit() async throws {
         let target = Administrator(clients.target)
         for (group, checkpoints) in try await translate() {
-            let state = try await target.describeGroup(group).groupState
-            guard ["Empty", "Dead", ""].contains(state) else { continue }
+            guard try await target.isAtRest(group) else { continue }
             let present = try await target.committedOffsets(of: group)
             var ahead: [TopicPartition: Offset] = [:]
             for one in checkpoints where one.downstreamOffset > present[one.partition]?.offset ?? -1 {

@@ -1,11 +1,13 @@
 """Groups of the new protocol (KIP-848) with confluent-kafka: members share by the broker's assignment."""
 
+import subprocess
+
 import pytest
 from confluent_kafka import (
     ConsumerGroupState, ConsumerGroupTopicPartitions, ConsumerGroupType, KafkaError, KafkaException, TopicPartition)
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from martlet import DEADLINE, eventually
+from martlet import BINARIES, DEADLINE, eventually
 from members import BRISK, Member, Worker, fill, poll_until
 
 PARTITIONS = 4
@@ -128,6 +130,30 @@ def test_groups_are_listed_described_and_guarded(access, members, filled):
     assert changed.topic_partitions[0].error is None
     admin.delete_consumer_groups([one.group])[one.group].result(DEADLINE)
     assert listed() == {}
+
+
+def test_our_tool_shows_groups_of_both_protocols(broker, topic):
+    access = {"bootstrap.servers": broker.address}
+    admin = AdminClient(access)
+    fill(admin, access, topic, PARTITIONS, records_each=25)
+    def tool(*arguments):
+        return subprocess.run(
+            [BINARIES / "martlet", "groups", "--bootstrap-server", broker.address, *arguments],
+            capture_output=True, text=True, timeout=DEADLINE, check=True).stdout
+    for protocol in ("classic", "consumer"):
+        member = Member(access, topic, protocol, **{"group.id": f"{protocol}-{topic}"})
+        poll_until([member], lambda: len(member.records) == 100, "all is read")
+        member.consumer.commit(asynchronous=False)
+        state, header, *rows = tool("--describe", "--group", f"{protocol}-{topic}").splitlines()
+        assert state == f"State: Stable, members: 1, type: {protocol}"
+        assert header.split()[:6] == ["GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"]
+        shown = [row.split() for row in rows]
+        assert [row[1:6] for row in shown] == [[topic, str(p), "25", "25", "0"] for p in range(PARTITIONS)]
+        assert {row[7] for row in shown} == {"/127.0.0.1"} and len({row[6] for row in shown}) == 1
+        assert f"{protocol}-{topic}" in tool("--list").split()
+        listed = [row.split() for row in tool("--list", "--type", "--state").splitlines()]
+        assert [f"{protocol}-{topic}", protocol, "Stable"] in listed
+        member.close()
 
 
 def test_what_a_killed_member_did_not_commit_is_read_again(shared_stage, broker, topic):

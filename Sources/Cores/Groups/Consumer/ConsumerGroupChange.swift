@@ -120,9 +120,10 @@ struct ConsumerGroupChange {
 
     // MARK: - The target
 
-    /// Has the partitions divided anew if the epoch has grown since that was done.
+    /// Whether the epoch has grown since the partitions were divided.
+    var isBehind: Bool { group.epoch ?? 0 > group.assignmentEpoch }
+
     mutating func assign(by assignor: PartitionAssignor) {
-        guard let epoch = group.epoch, epoch > group.assignmentEpoch else { return }
         let members = group.members.map { memberID, member in
             AssignmentTask.Member(
                 id: memberID, instanceID: member.instanceID,
@@ -134,6 +135,6 @@ struct ConsumerGroupChange {
         for (memberID, target) in targets.sorted(by: { $0.key < $1.key }) where target != group.target(of: memberID) {
             append(.target(memberID, target))
         }
-        append(.assignmentEpoch(epoch))
+        append(.assignmentEpoch(group.epoch))
     }
 }

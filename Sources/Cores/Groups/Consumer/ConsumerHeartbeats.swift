@@ -53,7 +53,7 @@ extension GroupRegistry {
         let member = told.updated(by: request, client)
         change.keep(member, memberID)
         bringUpToDate(&change, hasNewSubscription: member.reads(otherThan: told), hidden: hidden, at: step.now)
-        change.assign(by: preferredAssignor(of: change.group))
+        if change.isBehind { change.assign(by: preferredAssignor(of: change.group)) }
         let standing = change.group.reconciled(memberID, owned: request.owned)
         change.keep(standing, of: memberID)
         if isNew { step.report(request.groupId, "member \(memberID) joined") }

@@ -16,6 +16,8 @@ struct GroupsCommand: AsyncParsableCommand {
     @OptionGroup var cluster: ClusterOptions
     @Flag(help: "What to do.") var action: Action
     @Option(help: "The group.") var group: String?
+    @Flag(help: "With --list: the state of each group as well.") var state = false
+    @Flag(help: "With --list: the type of each group as well, classic or consumer (KIP-848).") var type = false
     @Option(help: "With --reset-offsets: the topic, or topic:partition,partition.") var topic: String?
     @Flag(help: "Move to the first records.") var toEarliest = false
     @Flag(help: "Move behind the last records.") var toLatest = false
@@ -34,7 +36,7 @@ struct GroupsCommand: AsyncParsableCommand {
         try await cluster.withClient { client in
             let administrator = Administrator(client)
             switch action {
-            case .list: for group in try await administrator.groups() { print(group.name) }
+            case .list: list(try await administrator.groups())
             case .describe: try await describe(administrator)
             case .delete:
                 guard let group else { return }
@@ -45,21 +47,41 @@ struct GroupsCommand: AsyncParsableCommand {
         }
     }
 
+    private func list(_ groups: [Administrator.ListedGroup]) {
+        guard state || type else { return groups.forEach { print($0.name) } }
+        func row(_ name: String, _ type: String, _ state: String) -> [String] {
+            [name] + (self.type ? [type] : []) + (self.state ? [state] : [])
+        }
+        Table.print([row("GROUP", "TYPE", "STATE")] + groups.map { row($0.name, $0.type, $0.state) })
+    }
+
     private func describe(_ administrator: Administrator) async throws {
         guard let group else { return }
-        let described = try await administrator.describeGroup(group)
-        if described.groupState == "Dead" { throw CommandFailure("consumer group '\(group)' does not exist") }
+        guard let described = try await administrator.describeAnyGroup(group) else {
+            throw CommandFailure("consumer group '\(group)' does not exist")
+        }
         let committed = try await administrator.committedOffsets(of: group)
-        let ends = try await administrator.offsets(.latest, of: Array(committed.keys))
-        var rows = [["GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"]]
-        for (partition, offset) in committed.sorted(by: { $0.key < $1.key }) {
+        var readers: [TopicPartition: Administrator.GroupDescription.Member] = [:]
+        for member in described.members { for partition in member.partitions { readers[partition] = member } }
+        let partitions = Set(committed.keys).union(readers.keys).sorted()
+        let ends = try await administrator.offsets(.latest, of: partitions)
+        var rows = [
+            [
+                "GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG", "CONSUMER-ID", "HOST",
+                "CLIENT-ID",
+            ]
+        ]
+        for partition in partitions {
             let end = ends[partition]?.offset ?? -1
+            let offset = committed[partition]?.offset
+            let reader = readers[partition]
             rows.append([
-                group, partition.topic, "\(partition.partition)", "\(offset.offset)", "\(end)",
-                "\(max(0, end - offset.offset))",
+                group, partition.topic, "\(partition.partition)", offset.map { "\($0)" } ?? "-", "\(end)",
+                offset.map { "\(max(0, end - $0))" } ?? "-", reader?.id ?? "-", reader?.host ?? "-",
+                reader?.clientID ?? "-",
             ])
         }
-        print("State: \(described.groupState), members: \(described.members.count)")
+        print("State: \(described.state), members: \(described.members.count), type: \(described.type)")
         Table.print(rows)
     }
 

@@ -263,6 +263,9 @@ package enum BrokerSchema {
         SettingKey(
             "group.consumer.max.size", someCount, default: "2147483647", "Members of a group of the new protocol."),
         SettingKey(
+            "group.consumer.migration.policy", .word(["disabled"]), default: "disabled",
+            "A group changes its protocol only while it is empty; members of both in one group are not served."),
+        SettingKey(
             "group.consumer.assignors", .words(BrokerSettings.assignors.keys.sorted()),
             default: "org.apache.kafka.coordinator.group.assignor.UniformAssignor,"
                 + "org.apache.kafka.coordinator.group.assignor.RangeAssignor",

@@ -37,11 +37,6 @@ struct GroupHandover: Sendable {
 }
 
 extension Administrator {
-    /// Whether a group has no members, so that its positions are nobody's at work.
-    func isAtRest(_ group: String) async throws -> Bool {
-        ["Empty", "Dead", ""].contains(try await describeGroup(group).groupState)
-    }
-
     /// What a group is to commit at this cluster, a link's target, when it has committed `offsets` at the source, as
     /// ``GroupPosition`` has it.
     /// - Parameters:
