@@ -82,6 +82,37 @@ import Testing
         #expect(batch.header.producerID == 33)
     }
 
+    /// As after another mirror, or a deletion of records, that ended there.
+    @Test func copyingBeginsInsideABatch() throws {
+        let stored = WrittenPosition(MirroredPosition(source: 12, target: 5))
+        var entry = CopyEntry(remote: TopicPartition(topic: "r", partition: 0), stored: stored, leader: nil)
+        entry.spareProducer = SpareProducer(id: 33)
+        entry.copy.targetStands(at: .init(offset: 5, last: nil), source: 0...99)
+        let batch = batch(at: 10, ["a", "b", "c", "d"])
+        let sent = try entry.take(answer([batch])).map(\.bytes)
+        let first = try RecordBatch(reading: #require(sent.first))
+        #expect(try first.records().map { $0.value.map { String(buffer: $0) } } == ["c", "d"])
+        entry.acknowledged(at: 5, CopyLoad())
+        #expect(entry.copy.acknowledged == MirroredPosition(source: 14, target: 7))
+        #expect(entry.copy.offsets.translate(13) == 6)
+
+        // What stands there is recognized when it was not written down.
+        var later = CopyEntry(remote: entry.remote, stored: stored, leader: nil)
+        later.spareProducer = SpareProducer(id: 34)
+        later.copy.targetStands(at: .init(offset: 7, last: (first.header, first.mark)), source: 0...99)
+        #expect(later.copy.state == .searching)
+        #expect(try later.take(answer([batch])).isEmpty)
+        #expect(later.copy.acknowledged == MirroredPosition(source: 14, target: 7))
+
+        // Only a hole of compaction is left of it.
+        var holed = CopyEntry(remote: entry.remote, stored: stored, leader: nil)
+        holed.copy.targetStands(at: .init(offset: 5, last: nil), source: 0...99)
+        var hollow = self.batch(at: 10, ["a", "b"])
+        hollow.setInteger(Int32(3), at: hollow.readerIndex + 23)
+        #expect(try holed.take(answer([hollow])).isEmpty)
+        #expect(holed.copy.nextOffset == 14)
+    }
+
     @Test func garbageIsAnError() {
         var entry = begun()
         var garbage = batch(at: 0, ["a"])

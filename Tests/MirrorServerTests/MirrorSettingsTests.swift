@@ -86,12 +86,25 @@ import Testing
         "us-east->eu-west.consumer.auto.offset.reset", "consumer.auto.offset.reset", "us-east.consumer.isolation.level",
         "us-east->eu-west.producer.override.compression.type", "us-east->eu-west.source.consumer.fetch.max.bytes",
         "us-east->eu-west.target.producer.linger.ms", "source.admin.retries", "eu-west.producer.max.request.size",
-        "eu-west.exactly.once.source.support", "scheduled.rebalance.max.delay.ms", "us-east.plugin.path", "group.id",
+        "eu-west.exactly.once.source.support", "scheduled.rebalance.max.delay.ms", "us-east.plugin.path",
         "us-east->eu-west.transforms", "us-east.admin.ssl.keystore.location", "sasl.login.class",
     ])
     func whatHasNoEffectIsAWarning(key: String) throws {
         let warnings = try read(Self.two + "\(key) = 1\n").warnings
         #expect(warnings.contains { $0.hasPrefix("mm2.properties:5: \(key) ") }, "\(warnings)")
+    }
+
+    @Test func whereMirrorMakerHasLeftItsPositions() throws {
+        func names(_ text: String) throws -> FormerMirrorNames? {
+            try read(Self.two + text).settings.links.first?.formerMirror
+        }
+        #expect(
+            try names("")
+                == FormerMirrorNames(offsetsTopics: ["mm2-offsets.us-east.internal"], groups: ["us-east-mm2"]))
+        let text = "offset.storage.topic=a\neu-west.offset.storage.topic=b\nus-east.group.id=no\neu-west.group.id=g\n"
+        #expect(
+            try names(text)
+                == FormerMirrorNames(offsetsTopics: ["b"], groups: ["us-east-mm2", "g"]))
     }
 
     @Test func namesBeforeKafkaFourAreKnown() throws {

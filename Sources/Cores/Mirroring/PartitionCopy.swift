@@ -56,7 +56,7 @@ package struct PartitionCopy: Sendable {
         /// Send its bytes under a new header.
         case forward
         /// Decode it and send its records as a new batch: its format is old, or it carries what brokers take from
-        /// nobody: the holes and horizons of compaction, append times.
+        /// nobody: the holes and horizons of compaction, append times; or copying begins inside it.
         case encodeAnew
     }
 
@@ -228,8 +228,8 @@ package struct PartitionCopy: Sendable {
         if header.magic < 2 { return header.lastOffset < nextOffset ? .skip : .encodeAnew }
         if header.lastOffset < nextOffset || header.attributes.isControl || header.recordCount == 0 { return .skip }
         let isAsProduced =
-            header.recordCount == header.lastOffsetDelta + 1 && header.attributes.timestampType == .createTime
-            && !header.attributes.hasDeleteHorizon
+            header.baseOffset >= nextOffset && header.recordCount == header.lastOffsetDelta + 1
+            && header.attributes.timestampType == .createTime && !header.attributes.hasDeleteHorizon
         return isAsProduced ? .forward : .encodeAnew
     }
 

@@ -28,15 +28,15 @@ extension RecordBatch {
         }
     }
 
-    /// The same records as one batch that a broker takes from a producer: without holes, horizons and append times.
-    /// The same batch always gives the same bytes.
-    func encodedAnew() throws(InvalidRecords) -> RecordBatch {
+    /// The records at `first` and behind it as one batch that a broker takes from a producer: without holes, horizons and
+    /// append times; nil when there are none. The same batch always gives the same bytes.
+    func encodedAnew(from first: Offset) throws(InvalidRecords) -> RecordBatch? {
         var builder = RecordBatchBuilder(codec: header.attributes.codec ?? .none)
         var iterator = try RecordIterator(self)
         while let record = try iterator.next() {
+            guard record.offset >= first else { continue }
             builder.append(timestamp: record.timestamp, key: record.key, value: record.value, headers: record.headers)
         }
-        guard !builder.isEmpty else { throw .wrongRecordCount(count: 0, lastOffsetDelta: header.lastOffsetDelta) }
-        return try RecordBatch(reading: builder.finish())
+        return builder.isEmpty ? nil : try RecordBatch(reading: builder.finish())
     }
 }

@@ -124,7 +124,12 @@ struct CopyEntry {
             switch treatment {
             case .skip: copy.skipped(batch.header)
             case .forward: outgoing.append(forward(batch, of: batch.header, now))
-            case .encodeAnew: outgoing.append(forward(try batch.encodedAnew(), of: batch.header, now))
+            case .encodeAnew:
+                if let anew = try batch.encodedAnew(from: copy.nextOffset) {
+                    outgoing.append(forward(anew, of: batch.header, now))
+                } else {
+                    copy.skipped(batch.header)
+                }
             }
         }
         if isEmpty, copy.state == .searching { _ = copy.passedAll() }
@@ -136,7 +141,12 @@ struct CopyEntry {
         switch isHidden ? .skip : copy.treatment(of: batch.header) {
         case .skip: copy.skipped(batch.header)
         case .forward: _ = copy.passed(batch.mark, header: batch.header)
-        case .encodeAnew: _ = copy.passed(try batch.encodedAnew().mark, header: batch.header)
+        case .encodeAnew:
+            if let anew = try batch.encodedAnew(from: copy.nextOffset) {
+                _ = copy.passed(anew.mark, header: batch.header)
+            } else {
+                copy.skipped(batch.header)
+            }
         }
     }
 
@@ -144,7 +154,7 @@ struct CopyEntry {
         _ batch: RecordBatch, of source: RecordBatchHeader, _ unixMilliseconds: Int64
     ) -> OutgoingBatch {
         if copy.producer == nil { copy.use(spareProducer.id, epoch: 0, continues: spareProducer.isShared) }
-        let first = max(source.baseOffset, 0)
+        let first = max(source.baseOffset, copy.nextOffset)
         batch.take(copy.sent(first..<source.nextOffset, count: batch.header.recordCount))
         var load = CopyLoad()
         load.add(batch.header)

@@ -8,18 +8,36 @@ struct CopyObstacles: Sendable {
     /// How much of a partition is looked through for what stands last at the target.
     private static let searchedBytes = 8 << 20
 
+    /// What was found of topics, by their names at the source.
+    struct Findings: Sendable {
+        /// Why they cannot be copied.
+        var obstacles: [String: String] = [:]
+        /// Where copies of MirrorMaker 2's go on that are not taken over yet, by the target's partitions.
+        var adopted: [String: [TopicPartition: WrittenPosition]] = [:]
+        /// What is written down of copies, by the target's partitions.
+        var written: [TopicPartition: WrittenPosition] = [:]
+    }
+
     let plan: TopicPlan
     let source: KafkaClient
     let target: KafkaClient
+    let adoption: CopyAdoption
 
-    /// Why topics cannot be copied, by their names at the source.
+    init(_ settings: LinkSettings, source: KafkaClient, target: KafkaClient) {
+        plan = settings.plan
+        self.source = source
+        self.target = target
+        adoption = CopyAdoption(settings, source: source, target: target)
+    }
+
+    /// Looks at what stands in the places of copies.
     /// - Parameters:
     ///   - topics: how many partitions they have, by name at the source.
     ///   - present: how many those of the target have, by name there.
     ///   - claims: links that bring other topics of the target, by name there, as far as nothing is written down of it.
     func find(
         _ topics: [String: Int32], present: [String: Int32], claims: (Set<String>) -> [String: String] = { _ in [:] }
-    ) async throws -> [String: String] {
+    ) async throws -> Findings {
         let administrator = Administrator(target)
         let written = try await administrator.writtenPositions(of: WrittenPosition.group(source: plan.source))
         let own = Set(written.keys.map(\.topic))
@@ -32,15 +50,25 @@ struct CopyObstacles: Sendable {
             let free = topics.keys.map { plan.policy.remoteTopic($0, of: plan.source) }.filter { others[$0] == nil }
             others.merge(claims(Set(free))) { first, _ in first }
         }
-        var obstacles: [String: String] = [:]
-        for (name, count) in topics.sorted(by: { $0.key < $1.key }) {
+        var findings = Findings(written: written)
+        var unknown: [String: Int32] = [:]
+        for (name, count) in topics {
             let remote = plan.policy.remoteTopic(name, of: plan.source)
-            obstacles[name] = plan.obstacle(
+            findings.obstacles[name] = plan.obstacle(
                 to: name, counts: (count, present[remote]), otherLink: others[remote])
-            guard obstacles[name] == nil, let there = present[remote], !own.contains(remote) else { continue }
-            if try await isForeign(remote, there, to: name) { obstacles[name] = plan.foreignContents(of: name) }
+            if findings.obstacles[name] == nil, !own.contains(remote) { unknown[name] = present[remote] }
         }
-        return obstacles
+        for (name, verdict) in try await adoption.look(at: unknown).sorted(by: { $0.key < $1.key }) {
+            switch verdict {
+            case .adopted(let positions): findings.adopted[name] = positions
+            case .refused(let cause): findings.obstacles[name] = cause
+            case .unknown:
+                let remote = plan.policy.remoteTopic(name, of: plan.source)
+                guard try await isForeign(remote, present[remote] ?? 0, to: name) else { continue }
+                findings.obstacles[name] = plan.foreignContents(of: name)
+            }
+        }
+        return findings
     }
 
     /// Whether a topic of the target, of which nothing is written down, holds records, and none of the last ones came from
@@ -86,7 +114,7 @@ struct CopyObstacles: Sendable {
                     switch rules.treatment(of: one.header) {
                     case .skip: false
                     case .forward: one.mark == batch.mark
-                    case .encodeAnew: try one.encodedAnew().mark == batch.mark
+                    case .encodeAnew: try one.encodedAnew(from: 0)?.mark == batch.mark
                     }
                 if copied { return true }
             }

@@ -144,6 +144,11 @@ final class PartitionTable: SharedTable, GapTable {
         state.withLock { $0.remembered = positions }
     }
 
+    /// Takes over what was written down of partitions since, which are not copied here yet.
+    func learn(_ positions: [TopicPartition: WrittenPosition]) {
+        state.withLock { $0.remembered.merge(positions) { $1 } }
+    }
+
     /// A topic of the target was made: nothing is copied to it yet.
     func forget(_ remote: String) {
         state.withLock { state in

@@ -17,6 +17,23 @@ struct TopicFollower: Sendable {
     let provenance: Provenance
     let health: LinkHealth
     let logger: Logger
+    let obstacles: CopyObstacles
+    /// Topics that another process is to take over from MirrorMaker 2.
+    let awaited: Awaited
+
+    init(
+        settings: LinkSettings, clients: LinkClients, table: PartitionTable, provenance: Provenance, health: LinkHealth,
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.clients = clients
+        self.table = table
+        self.provenance = provenance
+        self.health = health
+        self.logger = logger
+        obstacles = CopyObstacles(settings, source: clients.source, target: clients.target)
+        awaited = Awaited()
+    }
 
     /// One look at both clusters.
     /// - Parameters:
@@ -30,14 +47,13 @@ struct TopicFollower: Sendable {
         var topics = all.filter { settings.plan.copies($0.key, copiesFromTarget: copies) }
         for fork in try await forks(among: topics.keys.sorted()) { topics[fork] = nil }
         let present = try await target.topics()
-        let obstacles = try await CopyObstacles(plan: settings.plan, source: clients.source, target: clients.target)
-            .find(
-                topics.mapValues { Int32($0.partitions.count) },
-                present: present.mapValues { Int32($0.partitions.count) }
-            ) { provenance.claim($0, in: settings.target, for: settings.name) }
-        for name in obstacles.keys { topics[name] = nil }
+        let found = try await obstacles.find(
+            topics.mapValues { Int32($0.partitions.count) }, present: present.mapValues { Int32($0.partitions.count) }
+        ) { provenance.claim($0, in: settings.target, for: settings.name) }
+        for name in found.obstacles.keys { topics[name] = nil }
         health.leavesOut(
-            Dictionary(uniqueKeysWithValues: obstacles.map { ("topic \($0)", $1) }), of: "topics")
+            Dictionary(uniqueKeysWithValues: found.obstacles.map { ("topic \($0)", $1) }), of: "topics")
+        for name in try await adopt(found, changesTopics: changesTopics) { topics[name] = nil }
         health.tell(unmatched: settings.plan.patternsWithoutTopic(among: all.keys), source: settings.source)
         tellTable(topics, present: present)
         guard changesTopics else { return }
@@ -59,6 +75,31 @@ struct TopicFollower: Sendable {
             }
         }
         try await apply(plan.changes(sources: wanted, targets: standing), of: topics, at: target)
+    }
+
+    /// Writes down where copies of MirrorMaker 2's go on, before any of them does.
+    /// - Returns: topics that are not to be copied yet, for another process has to do that first.
+    private func adopt(_ found: CopyObstacles.Findings, changesTopics: Bool) async throws -> [String] {
+        let policy = settings.plan.policy
+        func remotes(_ names: some Sequence<String>) -> Set<String> {
+            Set(names.map { policy.remoteTopic($0, of: settings.source) })
+        }
+        let taken = awaited.settle(Set(found.written.keys.map(\.topic)))
+        table.learn(found.written.filter { taken.contains($0.key.topic) })
+        guard !found.adopted.isEmpty else { return [] }
+        guard changesTopics else {
+            awaited.add(remotes(found.adopted.keys))
+            return found.adopted.keys.sorted()
+        }
+        let positions = found.adopted.values.reduce(into: [:]) { $0.merge($1) { $1 } }
+        try await Administrator(clients.target).commitOffsets(
+            positions.mapValues(\.position.source), metadata: positions.mapValues(\.metadata),
+            of: WrittenPosition.group(source: settings.source))
+        table.learn(positions)
+        for (name, positions) in found.adopted.sorted(by: { $0.key < $1.key }) {
+            logger.notice("\(settings.name): \(name) \(WrittenPosition.adoption(positions))")
+        }
+        return []
     }
 
     /// Makes all changes that can be made; throws the first failure afterwards.
@@ -207,4 +248,20 @@ final class Provenance: Sendable {
     }
 
     func copies(in cluster: String) -> Set<String> { copies.withLock { $0[cluster] ?? [] } }
+}
+
+/// Topics of the target of which another process is to write positions down.
+final class Awaited: Sendable {
+    private let topics = Mutex<Set<String>>([])
+
+    func add(_ more: Set<String>) { topics.withLock { $0.formUnion(more) } }
+
+    /// - Parameter written: topics of which positions are written down.
+    /// - Returns: those that were waited for.
+    func settle(_ written: Set<String>) -> Set<String> {
+        topics.withLock { topics in
+            defer { topics.subtract(written) }
+            return topics.intersection(written)
+        }
+    }
 }

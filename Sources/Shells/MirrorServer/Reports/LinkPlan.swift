@@ -120,24 +120,28 @@ package struct LinkPlan: Sendable {
         let targets = try await target.standing(try await target.topics(remotes))
         let changes = plan.changes(
             sources: sources.mapValues(TopicShape.init), targets: targets.mapValues(TopicShape.init))
-        let obstacles = try await CopyObstacles(plan: plan, source: ends.source, target: ends.target)
+        let found = try await CopyObstacles(settings, source: ends.source, target: ends.target)
             .find(sources.mapValues(\.partitionCount), present: targets.mapValues(\.partitionCount))
         var lines: [String: PlanReport.Topic] = [:]
         for (name, topic) in sources {
             let remote = plan.policy.remoteTopic(name, of: plan.source)
             lines[remote] = PlanReport.Topic(
                 name, remote: remote, patterns: plan.topics.patterns(matching: name),
-                obstacles[name] == nil ? .follow : .blocked, partitions: topic.partitionCount)
-            lines[remote]?.reason = obstacles[name]
+                found.obstacles[name] == nil ? .follow : .blocked, partitions: topic.partitionCount)
+            lines[remote]?.reason = found.obstacles[name]
+            if let positions = found.adopted[name] {
+                lines[remote]?.action = .adopt
+                lines[remote]?.reason = WrittenPosition.adoption(positions)
+            }
         }
         for change in changes where lines[change.topic]?.action != .blocked {
             switch change {
             case .create(let remote, let shape):
                 lines[remote]?.action = .create
                 lines[remote]?.settings = shape.configuration
-            case .grow(let remote, _): lines[remote]?.action = .change
+            case .grow(let remote, _): lines[remote]?.action.becomesChange()
             case .configure(let remote, let settings):
-                lines[remote]?.action = .change
+                lines[remote]?.action.becomesChange()
                 lines[remote]?.settings = settings
             }
         }
@@ -150,6 +154,11 @@ extension StandingTopic {
     func isOther(than source: StandingTopic) -> String {
         "the source has deleted it, and has another topic of that name (id \(source.id), here \(id))"
     }
+}
+
+extension PlanReport.Action {
+    /// What is taken over is changed besides.
+    fileprivate mutating func becomesChange() { if self != .adopt { self = .change } }
 }
 
 extension TopicChange {

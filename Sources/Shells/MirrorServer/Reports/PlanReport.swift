@@ -8,6 +8,8 @@ package struct PlanReport: Sendable, Encodable {
         case change
         /// All is as it should be.
         case follow
+        /// What MirrorMaker 2 has copied is gone on with.
+        case adopt
         /// Its home has moved to the target, and the source is told.
         case fence
         /// Something stands in its place.
@@ -28,7 +30,7 @@ package struct PlanReport: Sendable, Encodable {
         package var settings: [String: String?] = [:]
         /// Settings that the source takes over: who renews the lease of its topic. null takes one back.
         package var settingsAtSource: [String: String?] = [:]
-        /// Why nothing is done, or what to mend.
+        /// Why nothing is done, or what to mend; where a copy is taken over, from where on.
         package var reason: String?
 
         init(_ topic: String, remote: String, patterns: [String], _ action: Action, partitions: Int32) {

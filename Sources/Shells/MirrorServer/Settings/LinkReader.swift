@@ -52,6 +52,7 @@ struct LinkReader {
                 offsetSyncs: replicas("offset-syncs.topic.replication.factor"),
                 checkpoints: replicas("checkpoints.topic.replication.factor"),
                 heartbeats: replicas("heartbeats.topic.replication.factor")),
+            formerMirror: formerMirror(),
             sources: MirrorSchema.linkKeys.map { source(of: $0.name) })
     }
 
@@ -87,6 +88,14 @@ struct LinkReader {
         if values.isSet(key("\(feature).enabled")), !boolean("\(feature).enabled") { return nil }
         guard values.isSet(key("\(feature).interval.seconds")) else { return .seconds(1) }
         return .seconds(values.integer(key("\(feature).interval.seconds")))
+    }
+
+    /// MirrorMaker 2 sets both for all clusters or for the target; without that it names them after the source.
+    private func formerMirror() -> FormerMirrorNames {
+        func set(_ name: String) -> String? { values["\(target).\(name)"] ?? values[name] }
+        return FormerMirrorNames(
+            offsetsTopics: [set("offset.storage.topic") ?? "mm2-offsets.\(source).internal"],
+            groups: ["\(source)-mm2"] + (set("group.id").map { [$0] } ?? []))
     }
 
     /// The patterns of the topics that a link copies.

@@ -60,6 +60,8 @@ package struct LinkSettings: Sendable {
     package var emitsOffsetSyncs: Bool
     package var syncsLocation: SyncsLocation
     package var replication: ReplicationFactors
+    /// Where MirrorMaker 2 has left what it knew of its copies. With compatible mirroring only.
+    package var formerMirror: FormerMirrorNames
     /// Every key that a link has, in the order of the reference.
     package var sources: [SettingSource]
     /// What was decided about it at run time; nil for nothing.
@@ -77,4 +79,12 @@ package struct ReplicationFactors: Sendable, Equatable {
     package var offsetSyncs: Int16?
     package var checkpoints: Int16?
     package var heartbeats: Int16?
+}
+
+/// What MirrorMaker 2 called its own at the target of a link.
+package struct FormerMirrorNames: Sendable, Equatable {
+    /// Topics in which its positions may stand.
+    package var offsetsTopics: [String]
+    /// Groups that its workers may have been members of.
+    package var groups: [String]
 }

@@ -31,7 +31,7 @@ enum MirrorKeysWithoutEffect {
             "inter.worker.key.generation.algorithm", "inter.worker.key.size", "inter.worker.key.ttl.ms",
             "inter.worker.signature.algorithm", "inter.worker.verification.algorithms", "listeners", "name",
             "offset.flush.interval.ms", "offset.flush.timeout.ms", "offset.storage.partitions",
-            "offset.storage.replication.factor", "offset.storage.topic", "plugin.discovery", "plugin.path",
+            "offset.storage.replication.factor", "plugin.discovery", "plugin.path",
             "rebalance.timeout.ms", "response.http.headers.config", "rest.advertised.host.name",
             "rest.advertised.listener", "rest.advertised.port", "rest.extension.classes",
             "scheduled.rebalance.max.delay.ms", "ssl.client.auth", "status.storage.partitions",

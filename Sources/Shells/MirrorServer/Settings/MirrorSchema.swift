@@ -149,6 +149,18 @@ package enum MirrorSchema {
         SettingKey("heartbeats.topic.replication.factor", replicas, default: nil, "The same, of heartbeats."),
     ]
 
+    /// Of one cluster, as they stand alone or after `alias.`: what MirrorMaker 2 has there.
+    static let clusterKeys: [SettingKey] = [
+        SettingKey(
+            "offset.storage.topic", .text, default: nil,
+            "With mode=compatible: the topic at the target in which MirrorMaker 2 has kept its positions. Copies that it has "
+                + "made go on from there; nothing is written to it. Unset: mm2-offsets.SOURCE.internal."),
+        SettingKey(
+            "group.id", .text, default: nil,
+            "The group of MirrorMaker 2's workers at the target: nothing is taken over from them while it has members. "
+                + "SOURCE-mm2 is looked at in any case."),
+    ]
+
     static let clientKeys: [SettingKey] = [
         SettingKey("bootstrap.servers", .list, default: nil, "host:port of brokers to begin with."),
         SettingKey("client.id", .text, default: nil, "How the mirror names itself to brokers."),
@@ -182,7 +194,9 @@ package enum MirrorSchema {
     package static var reference: String {
         let ignored =
             MirrorKeysWithoutEffect.ofLinks + MirrorKeysWithoutEffect.ofProcesses + MirrorKeysWithoutEffect.ofClients
-        return SettingsSchema(keys: [clusters] + processKeys + linkKeys + clientKeys, ignored: ignored).reference(
+        return SettingsSchema(
+            keys: [clusters] + processKeys + linkKeys + clusterKeys + clientKeys, ignored: ignored
+        ).reference(
             title: """
                 The configuration of a mirror: martlet-mirror mm2.properties
                 #
@@ -197,12 +211,12 @@ package enum MirrorSchema {
 
     /// All keys that a file with these clusters may hold.
     static func schema(clusters aliases: [String]) -> SettingsSchema {
-        var keys = [clusters] + processKeys + linkKeys + clientKeys
+        var keys = [clusters] + processKeys + linkKeys + clusterKeys + clientKeys
         typealias Ignored = MirrorKeysWithoutEffect
         var ignored = Ignored.ofLinks + Ignored.ofProcesses + Ignored.ofClients + Ignored.ofKindsOfClients
         var links: [String] = []
         for source in aliases {
-            keys += clientKeys.map { $0.scoped(source) }
+            keys += (clusterKeys + clientKeys).map { $0.scoped(source) }
             ignored += (Ignored.ofClients + Ignored.ofProcesses + Ignored.ofLinks).map { $0.scoped(source) }
             for target in aliases where target != source {
                 links.append("\(source)->\(target)")
