@@ -71,6 +71,21 @@ struct MirrorAlterationTests {
         }
     }
 
+    @Test("A topic that is mirrored here and from here on is fenced when its home moves to the chain's end")
+    func fencedMidway() throws {
+        let image = image(.mirroring, homeEpoch: 5)
+        func fence(_ newHome: String, _ homeEpoch: Int32) throws -> MirrorStanding? {
+            let fence = MirrorAlteration(
+                topic: "t", topicID: id, action: .fence, link: "b->c", sourceClusterID: newHome, homeEpoch: homeEpoch)
+            return try standing(try fence.writes(on: image, configNodeExists: true))
+        }
+        let midway = MirrorStanding(state: .fenced, link: "b->c", sourceClusterID: "c-id", homeEpoch: 6)
+        #expect(try fence("c-id", 6) == midway)
+        #expect(try fence("c-id", 5) == nil)
+        // Its own source tells it by mirroring on.
+        #expect(throws: ChangeRefusal.self) { try fence("a-id", 6) }
+    }
+
     @Test("A mirror topic of a deleted topic's id begins behind the last leader epoch that one had")
     func madeAnew() throws {
         let state = try #require(image(.mirroring, homeEpoch: 5).topics["t"]?.partitions[0].state)

@@ -134,7 +134,9 @@ package struct MirrorAlteration: Sendable, Equatable {
             guard homeEpoch > standing.homeEpoch else { throw stale(standing) }
         case .fenced, .mirroring, .promoting:
             if standing.homeEpoch >= homeEpoch { return nil }
-            guard standing.state == .fenced else { throw unsuited(standing) }
+            // What is mirrored here from a third cluster, and from here on, got a new home at the chain's end.
+            let isMidway = standing.state == .mirroring && standing.sourceClusterID != sourceClusterID
+            guard standing.state == .fenced || isMidway else { throw unsuited(standing) }
         }
         return MirrorStanding(state: .fenced, link: link, sourceClusterID: sourceClusterID, homeEpoch: homeEpoch)
     }

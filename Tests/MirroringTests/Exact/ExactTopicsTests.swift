@@ -56,10 +56,10 @@ import Testing
     }
 
     private func topic(
-        _ state: MirrorStanding.State = .ordinary, link: String = "west->east", homeEpoch: Int32 = 0, id: UInt64 = 1,
-        partitions: Int32 = 1, _ settings: [String: String] = [:]
+        _ state: MirrorStanding.State = .ordinary, link: String = "west->east", from source: String = "",
+        homeEpoch: Int32 = 0, id: UInt64 = 1, partitions: Int32 = 1, _ settings: [String: String] = [:]
     ) -> StandingTopic {
-        let standing = MirrorStanding(state: state, link: link, sourceClusterID: "", homeEpoch: homeEpoch)
+        let standing = MirrorStanding(state: state, link: link, sourceClusterID: source, homeEpoch: homeEpoch)
         return StandingTopic(
             id: KafkaUUID(high: 0, low: id), partitionCount: partitions, settings: standing.settings(in: settings))
     }
@@ -68,8 +68,8 @@ import Testing
         _ source: StandingTopic, _ target: StandingTopic?, comparesSettings: Bool = true
     ) throws -> TopicVerdict {
         try topics().verdict(
-            on: "orders", source: source, target: target, link: "west->east", targetID: "east",
-            comparesSettings: comparesSettings)
+            on: "orders", source: source, target: target, link: "west->east", sourceID: "west",
+            targetID: "east", comparesSettings: comparesSettings)
     }
 
     @Test func newTopicsAreMadeAsTheirSourcesAre() throws {
@@ -98,6 +98,16 @@ import Testing
         let promoted = topic(homeEpoch: 1)
         #expect(try verdict(topic(link: ""), promoted) == .fence(homeEpoch: 1))
         #expect(try verdict(topic(.fenced, homeEpoch: 1), promoted) == .leave(.unsettled))
+    }
+
+    /// west->east->north, and north has become the home.
+    @Test func homesThatHaveMovedPastTheTargetAreToldToTheSource() throws {
+        let midway = topic(.fenced, link: "east->north", from: "north", homeEpoch: 1)
+        #expect(try verdict(topic(link: ""), midway) == .fence(homeEpoch: 1))
+        #expect(try verdict(topic(link: "", homeEpoch: 1), midway) == .leave(.unsettled))
+        // Fenced for a move to the source, which has not heard of its own new epoch.
+        let returned = topic(.fenced, link: "east->west", from: "west", homeEpoch: 1)
+        #expect(try verdict(topic(link: ""), returned) == .leave(.unsettled))
     }
 
     @Test func whatStandsInTheWayIsNamed() throws {

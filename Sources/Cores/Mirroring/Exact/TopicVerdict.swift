@@ -56,11 +56,12 @@ extension ExactTopics {
     ///   - source: the topic as the link's source has it.
     ///   - target: the topic of that name at the link's target; nil when there is none.
     ///   - link: `source->target`.
+    ///   - sourceID: the id of the source's cluster.
     ///   - targetID: the id of the target's cluster.
     ///   - comparesSettings: whether settings of a topic that is mirrored already are compared too.
     package func verdict(
-        on topic: String, source: StandingTopic, target: StandingTopic?, link: String, targetID: String,
-        comparesSettings: Bool
+        on topic: String, source: StandingTopic, target: StandingTopic?, link: String, sourceID: String,
+        targetID: String, comparesSettings: Bool
     ) -> TopicVerdict {
         let standing = target?.standing ?? .ordinary
         let isMirrored = standing.isMirror(of: link)
@@ -76,6 +77,11 @@ extension ExactTopics {
             return .blocked(
                 because: "it is a mirror topic of link \(standing.link) at the target: leave it out of one of the two "
                     + "(topics.exclude)")
+        case .fenced
+        where standing.homeEpoch > source.standing.homeEpoch && source.standing.state == .ordinary
+            && standing.sourceClusterID != sourceID:
+            // A chain: its home has moved past the target.
+            return .fence(homeEpoch: standing.homeEpoch)
         case .promoting, .fenced: return .leave(.unsettled)
         case .ordinary where standing.link == link && standing.homeEpoch > source.standing.homeEpoch:
             return .fence(homeEpoch: standing.homeEpoch)

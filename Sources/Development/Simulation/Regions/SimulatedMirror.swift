@@ -67,7 +67,8 @@ final class SimulatedMirror {
         let mirror = try await process.standing(of: name, in: target)
         if remade.contains(name) { return try await makeAnew(name, topic, mirror) }
         let verdict = rules.verdict(
-            on: name, source: topic, target: mirror, link: link, targetID: target.clusterID, comparesSettings: true)
+            on: name, source: topic, target: mirror, link: link, sourceID: source.clusterID,
+            targetID: target.clusterID, comparesSettings: true)
         switch verdict {
         case .mirror(let change):
             if let change { try await make(name, topic.id, change) }

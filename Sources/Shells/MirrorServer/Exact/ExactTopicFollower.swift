@@ -59,7 +59,8 @@ final class ExactTopicFollower: Sendable {
         var leftOut: [String: String] = [:]
         for (name, topic) in sources.sorted(by: { $0.key < $1.key }) {
             let verdict = topics.verdict(
-                on: name, source: topic, target: targets[name], link: settings.name, targetID: clusters.targetID,
+                on: name, source: topic, target: targets[name], link: settings.name,
+                sourceID: clusters.sourceID, targetID: clusters.targetID,
                 comparesSettings: comparesSettings && settings.plan.synchronizesSettings)
             switch verdict {
             case .mirror(let needed):

@@ -52,10 +52,9 @@ package struct HomeMove: Sendable {
                 isDone: topic.standing.state == .ordinary)
         }
         let open = Set(topics.filter { $0.standing.state != .ordinary }.map(\.name))
-        let moved = topics.map(\.name).filter { !open.contains($0) }
         let partitions = [TopicPartition](of: topics.map { ($0.name, $0.partitions) })
         // While the target is being promoted, for a lost source takes its time to be found lost.
-        async let asked = SourceStanding.ask(source, partitions, moved: moved)
+        async let asked = SourceStanding.ask(source, partitions, settingsOf: topics.map(\.name))
         let mirrors = try await target.describeMirrors(partitions)
         var markers: [TopicPartition: Int] = [:]
         var last: SourceStanding?
@@ -78,12 +77,14 @@ package struct HomeMove: Sendable {
         }
         let first = await asked
         report.sourceFault = report.sourceFault ?? first.fault
+        var standing = last ?? first
+        // What the source itself had from elsewhere, nobody here knows the end of.
+        standing.mirrors.formUnion(first.mirrors)
         for partition in partitions {
             guard let mirror = mirrors[partition] else {
                 report.topics[partition.topic]?.tellLost(nil, nil)
                 continue
             }
-            let standing = last ?? first
             if open.contains(partition.topic) {
                 compare(partition, standing, mirror, markers[partition] ?? 0, &report)
             } else {
@@ -275,7 +276,7 @@ package struct HomeMove: Sendable {
             }
             report.groupFaults.merge(try await GroupHandover(ends: ends).bring(readable)) { $1 }
             let moved = Set(partitions.map(\.topic)).subtracting(open)
-            let standing = await SourceStanding.ask(source, partitions, moved: moved.sorted())
+            let standing = await SourceStanding.ask(source, partitions, settingsOf: moved.sorted())
             return standing.fault == nil ? standing : nil
         } catch {
             report.sourceFault = "\(error)"

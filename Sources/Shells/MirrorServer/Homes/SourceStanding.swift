@@ -22,9 +22,9 @@ struct SourceStanding: Sendable {
     /// Why it, or a part of it, could not be asked.
     var fault: String?
 
-    /// - Parameter moved: topics whose home has moved away from the source before.
+    /// - Parameter topics: those of which it is asked whether they are mirror topics there.
     static func ask(
-        _ source: Administrator, _ partitions: [TopicPartition], moved: [String] = []
+        _ source: Administrator, _ partitions: [TopicPartition], settingsOf topics: [String] = []
     ) async -> SourceStanding {
         var standing = SourceStanding()
         do {
@@ -38,7 +38,7 @@ struct SourceStanding: Sendable {
             }
             let silent = partitions.filter { standing.ends[$0] == nil }
             if !silent.isEmpty { standing.fault = "leaders of \(silent.inWords) do not answer" }
-            let settings = moved.isEmpty ? [:] : try await source.topicSettings(moved)
+            let settings = topics.isEmpty ? [:] : try await source.topicSettings(topics)
             standing.mirrors = Set(settings.filter { MirrorStanding($0.value).state == .mirroring }.keys)
             standing.isReached = true
         } catch {

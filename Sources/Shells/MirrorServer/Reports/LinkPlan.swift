@@ -25,7 +25,7 @@ package struct LinkPlan: Sendable {
         }
         let topics = try await source.topics()
         switch settings.mode {
-        case .exact: report.topics = try await exact(topics, targetID: report.targetClusterID)
+        case .exact: report.topics = try await exact(topics, (report.sourceClusterID, report.targetClusterID))
         case .compatible: report.topics = try await compatible(topics)
         }
         let groups = try await source.groups().map(\.name).filter(settings.groups.contains).sorted()
@@ -44,14 +44,15 @@ package struct LinkPlan: Sendable {
     // MARK: Exact links
 
     private func exact(
-        _ present: [String: ClusterMetadata.Topic], targetID: String
+        _ present: [String: ClusterMetadata.Topic], _ clusters: (sourceID: String, targetID: String)
     ) async throws -> [PlanReport.Topic] {
         let rules = ExactTopics(settings.plan)
         let sources = try await source.standing(present.filter { settings.plan.topics.contains($0.key) })
         let targets = try await target.standing(try await target.topics(sources.keys.sorted()))
         return sources.sorted { $0.key < $1.key }.map { name, topic in
             let verdict = rules.verdict(
-                on: name, source: topic, target: targets[name], link: settings.name, targetID: targetID,
+                on: name, source: topic, target: targets[name], link: settings.name,
+                sourceID: clusters.sourceID, targetID: clusters.targetID,
                 comparesSettings: settings.plan.synchronizesSettings)
             var line = line(name, topic, verdict)
             if let mirror = targets[name], mirror.standing.isMirror(of: settings.name), mirror.id != topic.id {

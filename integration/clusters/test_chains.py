@@ -1,0 +1,92 @@
+"""Three regions in a row: what one has from another is mirrored on, and a home that moves is the only one."""
+
+import json
+import subprocess
+
+import pytest
+
+from links import commit, committed, produce, refuses
+from load import read_partition
+from martlet import BINARIES, DEADLINE, Process, eventually
+from servers import write_properties
+
+
+class Chain:
+    """Regions a, b and c, and one mirror with the links between them."""
+
+    def __init__(self, stage, *links):
+        self.regions = {
+            alias: stage.cluster(stage.coordinator().start(), 1).start() for alias in ("a", "b", "c")}
+        directory = stage.directory / "chain"
+        values = {"clusters": "a, b, c", "mode": "exact", "refresh.topics.interval.seconds": 1}
+        values |= {f"{alias}.bootstrap.servers": region.address for alias, region in self.regions.items()}
+        values |= {f"{link}.enabled": "true" for link in links}
+        self.config = write_properties(directory / "mm2.properties", values)
+        self.mirror = stage.add(Process("mirror", directory, [BINARIES / "martlet-mirror", self.config])).launch()
+
+    def order(self, action, link, *more, code=0):
+        result = subprocess.run(
+            [BINARIES / "martlet", "mirror", action, "--config", self.config, "--link", link, "--json", *more],
+            capture_output=True, text=True, timeout=3 * DEADLINE)
+        assert result.returncode == code, (result.stdout, result.stderr)
+        return json.loads(result.stdout) if result.stdout else result.stderr
+
+    def has(self, alias, topic, values):
+        """Waits until a region has these records."""
+        region = self.regions[alias]
+        def look():
+            if topic not in region.metadata().topics:
+                return False
+            return [value for _, value in read_partition(region.address, topic, "read_committed")] == values
+        eventually(look, f"{alias} has {values}")
+
+
+@pytest.fixture
+def chain(stage, topic):
+    chain = Chain(stage, "a->b", "b->c", "b->a", "c->b")
+    chain.regions["a"].create(topic, 1, replicas=1)
+    produce(chain.regions["a"], topic, b"0")
+    chain.has("c", topic, [b"0"])
+    return chain
+
+
+def test_a_chain_goes_on_when_the_home_of_its_topics_moves(chain, topic):
+    a, b, c = chain.regions.values()
+    commit(a, "readers", [topic], 1)
+    eventually(lambda: committed(c, "readers", topic) == 1, "the group's offset is at the end")
+    a.kill()
+    assert chain.order("failover", "a->b")["topics"][topic]["isDone"]
+    produce(b, topic, b"1")
+    chain.has("c", topic, [b"0", b"1"])
+    a.start()
+    eventually(lambda: refuses(a, topic), "the old home is fenced")
+    assert chain.order("failback", "b->a")["topics"][topic]["isDone"]
+    chain.has("a", topic, [b"0", b"1"])
+    assert chain.order("promote", "b->a")["topics"][topic]["recordsPossiblyLost"] == 0
+    produce(a, topic, b"2")
+    assert chain.order("failback", "a->b")["topics"][topic]["isDone"]
+    chain.has("c", topic, [b"0", b"1", b"2"])
+    assert refuses(b, topic) and refuses(c, topic)
+
+
+@pytest.mark.parametrize("midway", ["there", "away"])
+def test_a_home_that_moves_to_the_end_of_a_chain_leaves_no_other(chain, topic, midway):
+    a, b, c = chain.regions.values()
+    if midway == "away":
+        b.kill()
+    told = chain.order("failover", "b->c")
+    # What the first region has, nobody could say.
+    assert told["topics"][topic]["isDone"] and told["topics"][topic].get("recordsPossiblyLost") is None
+    assert produce(c, topic, b"at home") == 1
+    if midway == "away":
+        b.start()
+    for region in (b, a):
+        eventually(lambda: refuses(region, topic), "no other region is written")
+    # The next in the row becomes the home's mirror.
+    assert chain.order("failback", "c->b")["topics"][topic]["isDone"]
+    chain.has("b", topic, [b"0", b"at home"])
+    assert refuses(b, topic) and refuses(a, topic)
+    assert chain.order("promote", "c->b")["topics"][topic]["recordsPossiblyLost"] == 0
+    assert chain.order("failback", "b->a")["topics"][topic]["isDone"]
+    chain.has("a", topic, [b"0", b"at home"])
+    assert not refuses(b, topic) and refuses(a, topic) and refuses(c, topic)
