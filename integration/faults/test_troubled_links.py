@@ -1,6 +1,9 @@
 """Exact links that cannot do what they are told, or not any more: each says what stands in its way and what to mend, leaves
 nothing half-made, and goes on by itself when that is mended."""
 
+import random
+import subprocess
+import time
 import uuid
 
 import pytest
@@ -235,6 +238,43 @@ def test_a_certificate_that_the_source_does_not_believe_any_more(stage, certific
     assert_proven(mirror, topic, 1)
     assert martlet(mirror, "describe").get("sourceFault") is None
     assert mirror.stop() == 0
+
+
+def test_a_mirror_leaves_room_to_its_target(stage, tmp_path, topic):
+    source, _ = regions(stage, 1)
+    source.create(topic, 1, replicas=1)
+    coordinator = stage.coordinator().start()
+    with small_disk(tmp_path / "small") as small:
+        target = stage.cluster(coordinator, 1, **{"log.dirs": small / "data"})
+        broker, = target.brokers
+        target.start()
+        port = free_port()
+        mirror = exactly(stage, source, target, topics=topic, mirror_metrics_port=port).start()
+        for _ in range(40):
+            produce(source, topic, random.randbytes(600_000))
+        told = eventually(lambda: blocked(mirror).get(topic), "the link waits")
+        assert "broker 1 of eu-west" in told and "make room there" in told
+        mirror.wait_for_log("bytes free at")
+        causes = shown(port, "martlet_mirror_partition_state")
+        assert any(f'topic="{topic}"' in labels and "make room there" in labels for labels in causes), causes
+        # What others do there goes on.
+        target.create(f"{topic}-other", 1, replicas=1)
+        assert produce(target, f"{topic}-other", b"written") == 0 and broker.is_running
+        subprocess.run(["mount", "-o", "remount,size=128m", small], check=True)
+        assert_proven(mirror, topic, 1)
+        assert blocked(mirror) == {}
+        assert mirror.stop() == 0
+        broker.kill()
+
+
+def test_looking_at_a_cluster_that_is_away_ends_soon(stage, topic):
+    source, target = regions(stage, 1)
+    mirror = exactly(stage, source, target)
+    target.kill()
+    for action in ("plan", "describe"):
+        began = time.monotonic()
+        assert "nobody listens there" in martlet(mirror, action, code=1)
+        assert time.monotonic() - began < 30
 
 
 def test_a_target_without_room(stage, tmp_path, topic):

@@ -42,6 +42,9 @@ package struct DiskRoom: Sendable, Equatable {
         self.totalBytes = totalBytes
         self.usableBytes = usableBytes
     }
+
+    /// What mirrors leave free: a broker writes notes of its own, and cannot go on where there is no room for them.
+    package var reserveBytes: Int64 { min(64 << 20, totalBytes / 16) }
 }
 
 package enum OpenMode: Sendable {

@@ -106,6 +106,9 @@ package final class PartitionLog {
     func letGoOfOpenedFiles() { for segment in segments { segment.letGo(evenUnsynced: true) } }
 
     /// Notes that the recovery point has been written down.
+    /// Of the disk that it lies on; nil where that is not known.
+    package func room() throws(FileSystemError) -> DiskRoom? { try disk.room(at: directory) }
+
     package func rememberRecoveryPoint() { rememberedRecoveryPoint = recoveryPoint }
     /// All before it is as synced for the next recovery as for this process.
     var durableRecoveryPoint: Offset { min(rememberedRecoveryPoint, recoveryPoint) }

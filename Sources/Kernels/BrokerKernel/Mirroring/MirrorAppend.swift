@@ -3,6 +3,7 @@ import Controller
 import KafkaProtocol
 import KafkaProtocolClusters
 import NIOCore
+import Seams
 import SegmentedLog
 import WireCoding
 
@@ -117,6 +118,7 @@ extension BrokerKernel {
         guard case .inMemory(let batches) = records, batches.readableBytes > 0 else {
             throw MirrorRefusal(.invalidRecord, "the request holds no record batch for partition \(partition.name)")
         }
+        try checkRoom(for: batches.readableBytes, in: partition.log)
         switch appendKeepingOffsets(batches, leaderEpoch: partition.leaderEpoch, to: partition) {
         case nil: throw MirrorRefusal(.kafkaStorageError)
         case .refused(let refusal):
@@ -125,6 +127,21 @@ extension BrokerKernel {
             parkedFetches.note(partition)
             step(partition, .appended(end: partition.log.logEndOffset))
         }
+    }
+
+    /// A link waits until there is room: what it brings is not lost meanwhile, and the broker's other topics go on.
+    private func checkRoom(for bytes: Int, in log: PartitionLog) throws(MirrorRefusal) {
+        let room: DiskRoom?
+        do throws(FileSystemError) {
+            room = try log.room()
+        } catch {
+            throw MirrorRefusal(.kafkaStorageError, "\(error)")
+        }
+        guard let room, room.usableBytes - Int64(bytes) < room.reserveBytes else { return }
+        throw MirrorRefusal(
+            .kafkaStorageError,
+            "broker \(settings.brokerID.value) has \(room.usableBytes) of \(room.totalBytes) bytes free at \(log.directory), "
+                + "of which it keeps \(room.reserveBytes): make room there")
     }
 
     /// Deletes what the source of a mirror topic has deleted, as far as it is committed here.

@@ -13,7 +13,7 @@ struct ExactPump: Sendable {
     /// Of each one that shares a fetch with others.
     static let mostBytesOfPartition: Int32 = 1 << 20
     /// A request ends when it has become this long.
-    private static let longestRequestInBytes = 8 << 20
+    static let longestRequestInBytes = 8 << 20
 
     let broker: BrokerID
     let link: String

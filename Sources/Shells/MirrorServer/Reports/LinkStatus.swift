@@ -41,7 +41,25 @@ package struct LinkStatus: Sendable {
                     return LinkStatusReport.Partition(partition, mirrors[partition], source, homes[partition])
                 })
         }
+        try await tellFullDisks(&report)
         return report
+    }
+
+    /// Topics that lag behind while a broker of the target refuses records for want of room.
+    private func tellFullDisks(_ report: inout LinkStatusReport) async throws {
+        let behind = report.topics.filter { $0.partitions.contains { $0.lagInRecords ?? 0 > 0 } }
+        guard !behind.isEmpty else { return }
+        let target = Administrator(ends.target)
+        for broker in try await target.describeCluster().brokers.keys.sorted() {
+            for room in Set(try await target.room(of: broker)) {
+                let disk = DiskRoom(totalBytes: room.total, usableBytes: room.usable)
+                guard disk.usableBytes < disk.reserveBytes + Int64(ExactPump.longestRequestInBytes) else { continue }
+                let cause =
+                    "broker \(broker.value) of \(ends.settings.target) has \(room.usable) of \(room.total) bytes free: make "
+                    + "room there, and the link goes on"
+                report.blocked += behind.map { LinkStatusReport.Objection(topic: $0.topic, cause: cause) }
+            }
+        }
     }
 
     /// What the link would bring if something did not stand in its way.
