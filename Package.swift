@@ -132,8 +132,9 @@ let layers: [(layer: String, modules: [Module])] = [
             Module(
                 name: "MartletClient",
                 uses: [
-                    "ClusterModel", "WireCoding", "Records", "Controller", "Security", "Transport", "KafkaProtocol",
-                    "KafkaProtocolGroups", "KafkaProtocolTransactions", "KafkaProtocolAdmin", "KafkaProtocolClusters",
+                    "ClusterModel", "WireCoding", "Records", "Controller", "Security", "Settings", "Transport",
+                    "KafkaProtocol", "KafkaProtocolGroups", "KafkaProtocolTransactions", "KafkaProtocolAdmin",
+                    "KafkaProtocolClusters",
                 ],
                 libraries: [nioCore, nioPosix, logging], tests: true),
             Module(

@@ -15,7 +15,8 @@ struct BrokerMain: AsyncParsableCommand {
         discussion: """
             With --standalone a broker and its coordinator run in this one process, without a configuration file: \
             clients connect to localhost:9092.
-            """)
+            """,
+        version: Release.version)
 
     @Argument(help: "The configuration, with Apache Kafka's keys; not needed with --standalone.")
     var configuration: String?

@@ -11,7 +11,8 @@ import Telemetry
 struct CoordinatorMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet-coordinator",
-        abstract: "A coordination service that speaks Apache ZooKeeper's client protocol.")
+        abstract: "A coordination service that speaks Apache ZooKeeper's client protocol.",
+        version: Release.version)
 
     @Argument(help: "The configuration, with Apache ZooKeeper's keys.")
     var configuration: String?

@@ -11,7 +11,8 @@ import Telemetry
 struct MirrorMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet-mirror",
-        abstract: "Copies topics between clusters, configured as MirrorMaker 2.")
+        abstract: "Copies topics between clusters, configured as MirrorMaker 2.",
+        version: Release.version)
 
     @Argument(help: "The configuration, with MirrorMaker 2's keys: mm2.properties, or the same as YAML.")
     var configuration: String?

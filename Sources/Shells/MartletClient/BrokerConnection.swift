@@ -1,6 +1,7 @@
 import KafkaProtocol
 import Logging
 import NIOCore
+import Settings
 import Synchronization
 import Transport
 import WireCoding
@@ -100,7 +101,7 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
     private func agreeOnVersions() async throws {
         var request = ApiVersionsRequest()
         request.clientSoftwareName = "martlet"
-        request.clientSoftwareVersion = "1.0"
+        request.clientSoftwareVersion = Release.version
         var response = try await apiVersions(request, version: 3)
         if response.errorCode == ErrorCode.unsupportedVersion.rawValue {
             response = try await apiVersions(request, version: 0)

@@ -14,6 +14,9 @@ struct LinkOptions: ParsableArguments {
     var topics: String?
     @Flag(help: "Print JSON.") var json = false
 
+    /// How long who only looks waits for a cluster that may be away.
+    static let patience = Duration.seconds(10)
+
     /// nil for all topics.
     func selection() throws -> NameSelection? {
         guard let topics else { return nil }
@@ -25,14 +28,16 @@ struct LinkOptions: ParsableArguments {
     }
 
     /// Runs `body` with connections to both ends, which are closed afterwards.
-    /// - Parameter sourceTimeout: how long an operation at the source may take; nil as it is set.
+    /// - Parameters:
+    ///   - sourceTimeout: how long an operation at the source may take; nil as it is set.
+    ///   - targetTimeout: the same at the target.
     func withEnds<Value: Sendable>(
-        sourceTimeout: Duration? = nil, _ body: (LinkEnds) async throws -> Value
+        sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil, _ body: (LinkEnds) async throws -> Value
     ) async throws -> Value {
         let (settings, _) = try MirrorSettings.read(at: config)
         let ends = try await LinkEnds.open(
-            link, in: settings, sourceTimeout: sourceTimeout, on: MultiThreadedEventLoopGroup.singleton,
-            logger: Self.warnings)
+            link, in: settings, sourceTimeout: sourceTimeout, targetTimeout: targetTimeout,
+            on: MultiThreadedEventLoopGroup.singleton, logger: Self.warnings)
         do {
             let value = try await body(ends)
             await ends.close()

@@ -17,7 +17,8 @@ struct MirrorDescribe: AsyncParsableCommand {
 
     func run() async throws {
         let selection = try options.selection()
-        try await options.withEnds(sourceTimeout: .seconds(sourceTimeout)) { ends in
+        try await options.withEnds(sourceTimeout: .seconds(sourceTimeout), targetTimeout: LinkOptions.patience) {
+            ends in
             let report = try await LinkStatus(ends).run(selection)
             if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
         }

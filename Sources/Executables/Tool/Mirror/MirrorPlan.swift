@@ -13,7 +13,7 @@ struct MirrorPlan: AsyncParsableCommand {
 
     func run() async throws {
         let selection = try options.selection()
-        try await options.withEnds { ends in
+        try await options.withEnds(sourceTimeout: LinkOptions.patience, targetTimeout: LinkOptions.patience) { ends in
             var report = try await LinkPlan(ends).run()
             if let selection { report.topics.removeAll { !selection.contains($0.topic) } }
             if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }

@@ -17,6 +17,9 @@ struct MirrorVerify: AsyncParsableCommand {
             it stands in the way of a failover.
             """)
 
+    /// Digests of much take their time.
+    private static let patience = LinkOptions.patience * 3
+
     @OptionGroup var options: LinkOptions
     @Flag(help: "Compare again and again until interrupted.") var continuous = false
     @Option(help: "With --continuous: seconds between two comparisons.") var interval = 60.0
@@ -38,7 +41,7 @@ struct MirrorVerify: AsyncParsableCommand {
                 MirrorMetricsSettings(host: "127.0.0.1", port: metricsPort), on: MultiThreadedEventLoopGroup.singleton
             ) { last.metrics }
         }
-        try await options.withEnds { ends in
+        try await options.withEnds(sourceTimeout: Self.patience, targetTimeout: Self.patience) { ends in
             while continuous {
                 do {
                     last.tell(try await compare(ends, selection))

@@ -12,14 +12,16 @@ package struct LinkEnds: Sendable {
     package let target: KafkaClient
 
     /// Finds a link, `source->target`, in a configuration, and asks its target what was decided about it.
-    /// - Parameter sourceTimeout: how long an operation at the source may take with its retries; nil as it is set.
+    /// - Parameters:
+    ///   - sourceTimeout: how long an operation at the source may take with its retries; nil as it is set.
+    ///   - targetTimeout: the same at the target.
     /// - Throws: ``UnknownLink``, what is wrong with certificates, or a fault of the target's.
     package static func open(
-        _ name: String, in settings: MirrorSettings, sourceTimeout: Duration? = nil, on group: any EventLoopGroup,
-        logger: Logger
+        _ name: String, in settings: MirrorSettings, sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil,
+        on group: any EventLoopGroup, logger: Logger
     ) async throws -> LinkEnds {
         let link = try settings.link(name)
-        let ends = try LinkEnds(link, in: settings, sourceTimeout: sourceTimeout, on: group, logger: logger)
+        let ends = try LinkEnds(link, in: settings, (sourceTimeout, targetTimeout), on: group, logger: logger)
         do {
             let decisions = try await DecisionReader.all(ends.target).decisions.about(linksTo: link.target)
             let decided = settings.links(after: decisions).first { $0.name == name }
@@ -37,16 +39,14 @@ package struct LinkEnds: Sendable {
     }
 
     private init(
-        _ link: LinkSettings, in settings: MirrorSettings, sourceTimeout: Duration?, on group: any EventLoopGroup,
-        logger: Logger
+        _ link: LinkSettings, in settings: MirrorSettings, _ timeouts: (source: Duration?, target: Duration?),
+        on group: any EventLoopGroup, logger: Logger
     ) throws {
-        guard var source = settings.clusters[link.source], let target = settings.clusters[link.target] else {
+        guard var source = settings.clusters[link.source], var target = settings.clusters[link.target] else {
             preconditionFailure("\(link.name) names a cluster without settings")
         }
-        if let sourceTimeout {
-            source.operationTimeout = min(source.operationTimeout, sourceTimeout)
-            source.connectTimeout = min(source.connectTimeout, sourceTimeout)
-        }
+        if let timeout = timeouts.source { source.giveUp(after: timeout) }
+        if let timeout = timeouts.target { target.giveUp(after: timeout) }
         self.settings = link
         self.source = try KafkaClient(source, group: group, logger: logger)
         self.target = try KafkaClient(target, group: group, logger: logger)
@@ -71,6 +71,13 @@ package struct LinkEnds: Sendable {
             guard standing.link == settings.name, standing.state != .fenced else { return nil }
             return (topic.name, Int32(topic.partitions.count), standing)
         }
+    }
+}
+
+extension ClientSettings {
+    fileprivate mutating func giveUp(after timeout: Duration) {
+        operationTimeout = min(operationTimeout, timeout)
+        connectTimeout = min(connectTimeout, timeout)
     }
 }
 

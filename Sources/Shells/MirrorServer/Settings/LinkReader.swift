@@ -74,6 +74,15 @@ struct LinkReader {
         return .exact(GapPolicy(rawValue: values.text(key("mirror.gap.policy"))) ?? .stop)
     }
 
+    /// What an operator should know of a link that was read; nil for nothing.
+    func warning(_ link: LinkSettings) -> String? {
+        let key = key("replication.policy.class")
+        guard link.isEnabled, link.mode != .compatible, values.isSet(key),
+            !values.text(key).hasSuffix("IdentityReplicationPolicy")
+        else { return nil }
+        return "\(values.place(of: key))\(key) has no effect on link \(link.name): exact mirroring keeps topics' names"
+    }
+
     /// MirrorMaker 2 goes on behind a gap; so does a compatible link of which nobody says otherwise.
     private func compatibleGapPolicy() -> GapPolicy {
         let key = key("mirror.gap.policy")

@@ -53,6 +53,7 @@ package struct MirrorSettings: Sendable {
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         links.removeAll { !(targets.isEmpty || targets.contains($0.target)) }
         var warnings = renamings + values.warnings
+        warnings += links.compactMap { LinkReader(source: $0.source, target: $0.target, values: values).warning($0) }
         if !links.contains(where: \.isEnabled) {
             warnings.append("\(file.path): no link is enabled, until martlet mirror create begins one")
         }
