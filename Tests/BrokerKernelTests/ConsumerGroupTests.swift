@@ -8,8 +8,8 @@ import Testing
 
 @Suite("Groups of the new protocol")
 struct ConsumerGroupTests {
-    private func bench() throws -> BrokerBench {
-        let bench = try BrokerBench()
+    private func bench(_ change: (inout BrokerKernelSettings) -> Void = { _ in }) throws -> BrokerBench {
+        let bench = try BrokerBench(change)
         try bench.createTopic("t", partitions: 2)
         try findCoordinator(bench)
         return bench
@@ -80,6 +80,20 @@ struct ConsumerGroupTests {
         try bench.restart()
         let told = try bench.call(staying(1))
         #expect(told.errorCode == 0 && told.memberEpoch == 1 && told.assignment == nil)
+    }
+
+    @Test func decisionsThatFillASegmentAreStoredInParts() throws {
+        let bench = try bench { $0.committedOffsetsSegmentSizeInBytes = 600 }
+        var joining = joining()
+        for number in 0..<20 {
+            joining.memberId = "member-\(number)"
+            #expect(try bench.call(joining).errorCode == 0)
+        }
+        try bench.advance(milliseconds: 46_000)
+        #expect(try describe(bench).groupState == "Empty")
+        try bench.restart()
+        let described = try describe(bench)
+        #expect(described.groupState == "Empty" && described.groupEpoch == 21 && described.members.isEmpty)
     }
 
     @Test func versionZeroHasNoExpressions() throws {

@@ -25,6 +25,13 @@ import Testing
         #expect(run.faultCount > 1)
     }
 
+    @Test(arguments: aFewSeeds) func noPartitionIsReadByTwoMembersOfAGroup(seed: UInt64) throws {
+        let run = try ClusterRun(seed: seed, seconds: 25, scenario: .membersAtWork)
+        #expect(run.violations == [])
+        #expect(run.acknowledgedCount > 100)
+        #expect(run.faultCount > 5)
+    }
+
     @Test func aSeedAlwaysDoesTheSame() throws {
         let runs = try (0..<2).map { _ in try ClusterRun(seed: 7, seconds: 10) }
         #expect(runs[0].digest == runs[1].digest)

@@ -13,7 +13,7 @@ struct Simulate: ParsableCommand {
             """)
 
     enum Kind: String, CaseIterable, ExpressibleByArgument {
-        case quorum, coordinator, ensemble, broker, cluster, lonely, regions
+        case quorum, coordinator, ensemble, broker, cluster, lonely, members, regions
     }
 
     @Argument(
@@ -119,8 +119,13 @@ private struct Outcome {
         case .broker:
             let run = try BrokerRun(seed: seed)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
-        case .cluster, .lonely:
-            let scenario: ClusterRun.Scenario = kind == .lonely ? .lonelyLeaders : .everything
+        case .cluster, .lonely, .members:
+            let scenario: ClusterRun.Scenario =
+                switch kind {
+                case .lonely: .lonelyLeaders
+                case .members: .membersAtWork
+                default: .everything
+                }
             let run = try ClusterRun(seed: seed, scenario: scenario, traces: traces)
             (violations, acknowledged, digest) = (run.violations, run.acknowledgedCount, run.digest)
             trace = run.traceLines

@@ -45,6 +45,10 @@ extension ClusterRun {
                 committers[place].awaited = nil
                 if let reply { try takeCommitted(reply, place) }
                 world.after(world.milliseconds(1...150)) { [unowned self] in commit(place) }
+            } else if let place = members.firstIndex(where: { $0.client == client && $0.awaited == ticket }) {
+                members[place].awaited = nil
+                try takeAssignment(reply, place)
+                world.after(world.milliseconds(50...400)) { [unowned self] in act(place) }
             } else if let place = fencedProducers.firstIndex(where: { $0.client == client && $0.awaited == ticket }) {
                 try takeRefusal(reply, place)
             }

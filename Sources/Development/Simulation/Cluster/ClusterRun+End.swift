@@ -21,6 +21,7 @@ extension ClusterRun {
         for committer in committers where committer.known < 0 {
             world.violate("\(committer.group) has never been able to commit")
         }
+        checkMembers()
     }
 
     private func check(_ topic: ClusterTopic, _ index: Int32) throws {

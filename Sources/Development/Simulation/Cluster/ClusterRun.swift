@@ -24,6 +24,8 @@ package final class ClusterRun {
         case everything
         /// Leaders are left alone in sync, and lose their power then. Producers are taken over by others, and go on.
         case lonelyLeaders
+        /// Whatever may, while members of a group of the new protocol (KIP-848) share a topic's partitions.
+        case membersAtWork
     }
 
     private static let brokerCount = 4
@@ -37,6 +39,9 @@ package final class ClusterRun {
     var producers: [ClusterProducer] = []
     var readers: [ClusterReader] = []
     var committers: [ClusterCommitter] = []
+    var members: [ClusterMember] = []
+    /// What they read.
+    var membersTopic: ClusterTopic { topics[0] }
     var fencedProducers: [FencedProducer] = []
     var lastTicket: UInt64 = 1 << 40
     var isQuiet = false
@@ -65,6 +70,7 @@ package final class ClusterRun {
             settings.retentionCheckInterval = .seconds(5)
             settings.compaction.backoff = .seconds(1)
             settings.committedOffsetsPartitionCount = 1
+            settings.groups.consumer.sessionTimeout = ClusterMember.session
             settings.configured = [
                 "log.segment.bytes": "4000", "log.index.interval.bytes": "300", "log.roll.jitter.ms": "0",
             ]
@@ -75,7 +81,7 @@ package final class ClusterRun {
         while world.now < end {
             world.chronicle.run(for: world.milliseconds(50...2500))
             switch scenario {
-            case .everything: misfortune()
+            case .everything, .membersAtWork: misfortune()
             case .lonelyLeaders: leaveSomeLeaderAlone()
             }
             noteAbsences()
@@ -88,7 +94,16 @@ package final class ClusterRun {
     private func start(_ scenario: Scenario) {
         for broker in world.brokers { world.start(broker) }
         world.chronicle.run(for: .milliseconds(500))
-        guard scenario == .everything else { return begin(with: [ClusterTopic("l", .lonely, partitions: 2)]) }
+        switch scenario {
+        case .everything: break
+        case .lonelyLeaders: return begin(with: [ClusterTopic("l", .lonely, partitions: 2)])
+        case .membersAtWork:
+            members = (0..<3).map { ClusterMember(client: 300 + $0) }
+            return begin(with: [
+                ClusterTopic("t", .lasting, partitions: 4),
+                ClusterTopic("__consumer_offsets", .ofGroups, partitions: 1),
+            ])
+        }
         var others = [
             ClusterTopic("c", .compacted, partitions: 1), ClusterTopic("u", .lossy, partitions: 1),
             ClusterTopic("p", .passing, partitions: 1), ClusterTopic("__consumer_offsets", .ofGroups, partitions: 1),
@@ -104,6 +119,7 @@ package final class ClusterRun {
         for place in producers.indices { produce(place) }
         for place in readers.indices { read(place) }
         for place in committers.indices { commit(place) }
+        for place in members.indices { act(place) }
     }
 
     private func add(_ topic: ClusterTopic) {

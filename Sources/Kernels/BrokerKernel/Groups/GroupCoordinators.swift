@@ -143,21 +143,33 @@ extension BrokerKernel {
         whenCommitted(partition, by: now + settings.groups.commitTimeout, speak)
     }
 
-    /// Appends the records to the partition's log. False when the disk failed: then nothing of them may be told.
+    /// Appends the records to the partition's log, in one batch if they fit into one: a part of a decision is a decision,
+    /// too, from which the next one goes on. False when the disk failed: then nothing of them may be told.
     private mutating func store(_ records: [GroupRecord], in index: Int32) -> Bool {
         let name = TopicPartition(topic: InternalTopics.committedOffsets, partition: index)
         guard let partition = partitions[name] else { preconditionFailure("\(name) has groups and is not here") }
+        let limit = min(partition.log.settings.segmentSizeInBytes, partition.log.settings.maxBatchSizeInBytes)
         var builder = RecordBatchBuilder()
         for record in records {
             guard let (key, value) = record.encoded() else { continue }
+            let growth = key.readableBytes + (value?.readableBytes ?? 0) + Self.roomForLengths
+            if !builder.isEmpty, builder.sizeInBytes + growth > limit {
+                guard store(builder.finish(), in: partition) else { return false }
+            }
             builder.append(timestamp: now.unixMilliseconds, key: key, value: value)
         }
-        guard !builder.isEmpty else { return true }
-        switch append(builder.finish(), to: partition, origin: .broker) {
+        return builder.isEmpty || store(builder.finish(), in: partition)
+    }
+
+    /// More than what a record has besides its key and value.
+    private static let roomForLengths = 32
+
+    private mutating func store(_ batch: ByteBuffer, in partition: Partition) -> Bool {
+        switch append(batch, to: partition, origin: .broker) {
         case .appended: return true
         case nil: return false
         case .duplicate, .refused:
-            perform(.stop(reason: "\(name) does not take the records of its groups"))
+            perform(.stop(reason: "\(partition.name) does not take the records of its groups"))
             return false
         }
     }
