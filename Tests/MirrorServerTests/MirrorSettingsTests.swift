@@ -87,7 +87,8 @@ import Testing
         "us-east->eu-west.producer.override.compression.type", "us-east->eu-west.source.consumer.fetch.max.bytes",
         "us-east->eu-west.target.producer.linger.ms", "source.admin.retries", "eu-west.producer.max.request.size",
         "eu-west.exactly.once.source.support", "scheduled.rebalance.max.delay.ms", "us-east.plugin.path",
-        "us-east->eu-west.transforms", "us-east.admin.ssl.keystore.location", "sasl.login.class",
+        "us-east->eu-west.transforms", "source.cluster.alias", "us-east->eu-west.target.cluster.bootstrap.servers",
+        "use.defaults.from", "us-east.admin.ssl.keystore.location", "sasl.login.class",
     ])
     func whatHasNoEffectIsAWarning(key: String) throws {
         let warnings = try read(Self.two + "\(key) = 1\n").warnings

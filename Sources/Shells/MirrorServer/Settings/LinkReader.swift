@@ -27,7 +27,7 @@ struct LinkReader {
                 internalSeparator: separatesInternal ? separator : "."),
             topics: try selection("topics", excluding: "topics.exclude"),
             excludedSettings: try selection("config.properties.exclude", excluding: nil),
-            copiesHeartbeats: boolean("emit.heartbeats.enabled"),
+            copiesHeartbeats: boolean("emit.heartbeats.enabled") && boolean("heartbeats.replication.enabled"),
             synchronizesSettings: boolean("sync.topic.configs.enabled"))
         return LinkSettings(
             source: source, target: target, mode: mode,

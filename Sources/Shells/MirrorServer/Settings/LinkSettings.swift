@@ -29,7 +29,6 @@ package struct LinkSettings: Sendable {
     package var mode: Mode
     /// What a compatible link does about gaps; that of exact ones stands with their mode.
     package var gapPolicy: GapPolicy
-    /// With exact mirroring only.
     package var deletionPolicy: DeletionPolicy
     /// With exact mirroring only.
     package var limits: Bandwidth.Limits

@@ -5,11 +5,15 @@ enum MirrorKeysWithoutEffect {
     private static let asTheyAre = "batches are forwarded as they are"
     private static let byPatterns = "topics, groups and settings are chosen by lists of patterns"
 
+    /// Any key that begins with `source.cluster.` or `target.cluster.`: so connectors name clusters.
+    private static let ofClusters = "source.cluster.*, target.cluster.*"
+
     /// Of links, as they stand alone or after `source->target.`.
     static let ofLinks = [
         IgnoredKeys(["transforms", "predicates"], because: asTheyAre),
         IgnoredKeys(
             ["config.property.filter.class", "group.filter.class", "topic.filter.class"], because: byPatterns),
+        IgnoredKeys([ofClusters], because: "what concerns a cluster stands after its alias"),
         IgnoredKeys([
             "add.source.alias.to.metrics", "admin.timeout.ms", "auto.include.jmx.reporter", "config.action.reload",
             "connector.class", "consumer.poll.timeout.ms", "errors.log.enable", "errors.log.include.messages",
@@ -17,7 +21,7 @@ enum MirrorKeysWithoutEffect {
             "forwarding.admin.class", "header.converter", "key.converter", "metric.reporters", "offset.lag.max",
             "offsets.storage.topic", "refresh.groups.enabled", "refresh.groups.interval.seconds", "tasks.max",
             "tasks.max.enforce", "topic.creation.enable", "transaction.boundary", "transaction.boundary.interval.ms",
-            "use.incremental.alter.configs", "value.converter",
+            "use.defaults.from", "use.incremental.alter.configs", "value.converter",
         ]),
     ]
 
@@ -26,7 +30,7 @@ enum MirrorKeysWithoutEffect {
         IgnoredKeys(["exactly.once.source.support"], because: "nothing is copied twice, whatever it says"),
         IgnoredKeys([
             "access.control.allow.methods", "access.control.allow.origin", "admin.listeners",
-            "config.providers", "config.storage.replication.factor", "config.storage.topic", "connect.protocol",
+            "config.storage.replication.factor", "config.storage.topic", "connect.protocol",
             "connector.client.config.override.policy", "dedicated.mode.enable.internal.rest",
             "inter.worker.key.generation.algorithm", "inter.worker.key.size", "inter.worker.key.ttl.ms",
             "inter.worker.signature.algorithm", "inter.worker.verification.algorithms", "listeners", "name",
@@ -124,7 +128,7 @@ enum MirrorKeysWithoutEffect {
         return (renamed, warnings)
     }
 
-    /// A key of one kind of client as it stands alone: links and connectors may set it in many ways before which stand
+    /// The name by which a key of connectors is known here. A key of one kind of client as it stands alone: links and connectors may set it in many ways before which stand
     /// `alias.`, or `source->target.` with `source.`, `target.` or neither, and behind which `override.` may follow. nil for
     /// any other key.
     static func ofAClient(_ key: String, aliases: [String], links: [String]) -> String? {
@@ -133,6 +137,7 @@ enum MirrorKeysWithoutEffect {
             rest = rest.dropFirst(scope.utf8.count + 1)
             break
         }
+        if rest.hasPrefix("source.cluster.") || rest.hasPrefix("target.cluster.") { return ofClusters }
         for end in ["source.", "target."] where rest.hasPrefix(end) { rest = rest.dropFirst(end.utf8.count) }
         guard let kind = kinds.first(where: { rest.hasPrefix("\($0).") }) else { return nil }
         rest = rest.dropFirst(kind.utf8.count + 1)

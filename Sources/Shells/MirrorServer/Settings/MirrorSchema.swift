@@ -44,8 +44,8 @@ package enum MirrorSchema {
         SettingKey(
             "mirror.deletion.policy", .word(DeletionPolicy.allCases.map(\.rawValue)),
             default: DeletionPolicy.ask.rawValue,
-            "With mode=exact: what becomes of a mirror topic when its source was deleted: it stays, and the log tells of "
-                + "it (ask); it stays (keep); it is deleted too (follow)."),
+            "What becomes of a mirror topic, or of a copy, when its source was deleted: it stays, and the log tells of it "
+                + "(ask); it stays (keep); it is deleted too (follow)."),
         SettingKey(
             "mirror.rate.bytes.per.second", rate, default: nil,
             "With mode=exact: how much the link reads from its source at most; unset: as much as comes."),
@@ -106,6 +106,9 @@ package enum MirrorSchema {
         SettingKey(
             "emit.heartbeats.enabled", .boolean, default: "true", "Whether heartbeats are written to the target."),
         SettingKey("emit.heartbeats.interval.seconds", seconds, default: "1", "How often."),
+        SettingKey(
+            "heartbeats.replication.enabled", .boolean, default: "true",
+            "Whether topics of heartbeats are copied though topics names none; only where heartbeats are written."),
         SettingKey(
             "emit.checkpoints.enabled", .boolean, default: "true",
             "Whether offsets of groups are translated and written to the target."),

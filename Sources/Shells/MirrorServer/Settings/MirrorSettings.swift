@@ -22,7 +22,7 @@ package struct MirrorSettings: Sendable {
     package static func read(
         _ file: PropertiesFile, targets: [String] = []
     ) throws(InvalidSettings) -> (settings: MirrorSettings, warnings: [String]) {
-        let (file, renamings) = MirrorKeysWithoutEffect.withPresentNames(file)
+        let (file, renamings) = MirrorKeysWithoutEffect.withPresentNames(try ConfigProviders.resolve(file))
         let aliases = try aliases(file)
         for target in targets where !aliases.contains(target) {
             throw InvalidSettings(problems: [
