@@ -27,7 +27,8 @@ final class Checkpointer: Sendable {
     /// Writes the checkpoints that have changed.
     func emit(unixMilliseconds: Int64) async throws {
         var changed: [Checkpoint] = []
-        for (group, checkpoints) in try await translate() {
+        let translated = try await translate()
+        for (group, checkpoints) in translated.found {
             let before = written.withLock { $0[group] ?? [:] }
             changed += checkpoints.filter { before[$0.partition] != $0.downstreamOffset }
         }
@@ -42,32 +43,56 @@ final class Checkpointer: Sendable {
                 latencies[place, default: RecentSpread()].add(late...late, .now)
             }
         }
+        if let fault = translated.fault { throw fault }
     }
 
     /// How long checkpoints took to the target, in milliseconds.
     var allLatencies: [CheckpointPlace: RecentSpread] { latencies.withLock { $0 } }
 
-    /// Commits at the target what lies ahead of what is committed there.
+    /// Commits at the target what lies ahead of what is committed there. A group of which that fails holds up no other.
     func commit() async throws {
-        let target = Administrator(clients.target)
-        for (group, checkpoints) in try await translate() {
-            guard try await target.isAtRest(group) else { continue }
-            let present = try await target.committedOffsets(of: group)
-            var ahead: [TopicPartition: Offset] = [:]
-            for one in checkpoints where one.downstreamOffset > present[one.partition]?.offset ?? -1 {
-                ahead[one.partition] = one.downstreamOffset
+        let translated = try await translate()
+        var fault = translated.fault
+        for (group, checkpoints) in translated.found {
+            do {
+                try await commit(checkpoints, of: group)
+            } catch {
+                if Task.isCancelled { throw error }
+                fault = fault ?? error
             }
-            if !ahead.isEmpty { try await target.commitOffsets(ahead, of: group) }
         }
+        if let fault { throw fault }
     }
 
-    /// The checkpoints of every selected group, as far as its offsets can be translated; in order.
-    private func translate() async throws -> [(group: String, checkpoints: [Checkpoint])] {
+    private func commit(_ checkpoints: [Checkpoint], of group: String) async throws {
+        let target = Administrator(clients.target)
+        guard try await target.isAtRest(group) else { return }
+        let present = try await target.committedOffsets(of: group)
+        var ahead: [TopicPartition: Offset] = [:]
+        for one in checkpoints where one.downstreamOffset > present[one.partition]?.offset ?? -1 {
+            ahead[one.partition] = one.downstreamOffset
+        }
+        if !ahead.isEmpty { try await target.commitOffsets(ahead, of: group) }
+    }
+
+    /// The checkpoints of every selected group, as far as its offsets can be translated, in order; and why one could not be
+    /// asked.
+    private func translate() async throws -> (
+        found: [(group: String, checkpoints: [Checkpoint])], fault: (any Error)?
+    ) {
         let source = Administrator(clients.source)
         var found: [(String, [Checkpoint])] = []
+        var fault: (any Error)?
         for group in try await source.groups() where settings.groups.contains(group.name) {
             if WrittenPosition.source(ofGroup: group.name) != nil { continue }
-            let offsets = try await source.committedOffsets(of: group.name)
+            let offsets: [TopicPartition: Administrator.CommittedOffset]
+            do {
+                offsets = try await source.committedOffsets(of: group.name)
+            } catch {
+                if Task.isCancelled { throw error }
+                fault = fault ?? error
+                continue
+            }
             let checkpoints = offsets.sorted { $0.key < $1.key }.compactMap { partition, committed in
                 table.translate(partition, committed.offset).map { place in
                     Checkpoint(
@@ -77,6 +102,6 @@ final class Checkpointer: Sendable {
             }
             if !checkpoints.isEmpty { found.append((group.name, checkpoints)) }
         }
-        return found
+        return (found, fault)
     }
 }
