@@ -30,6 +30,16 @@ import Testing
             ])
     }
 
+    @Test func copiesOfTopicsThatAreGone() throws {
+        func orphans(_ plan: TopicPlan, _ copies: Set<String>) -> [String: String] {
+            plan.orphans(among: copies, sources: ["a", "heartbeats"], targets: copies.subtracting(["us.deleted"]))
+        }
+        #expect(
+            orphans(try plan(), ["us.a", "us.b", "us.c.d", "us.deleted", "us.secret", "b", "eu.b", "us.heartbeats"])
+                == ["b": "us.b", "c.d": "us.c.d"])
+        #expect(orphans(try plan(.identity), ["a", "b", "us.heartbeats", "secret"]) == ["b": "b"])
+    }
+
     @Test func whatIsCopied() throws {
         let plan = try plan()
         #expect(plan.copies("orders"))

@@ -2,7 +2,8 @@
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AclBinding, AclOperation, AclPermissionType, ConfigResource, NewTopic, ResourcePatternType, ResourceType)
 
 from links import LINK, commit, committed, martlet, produce, regions
 from load import read_partition
@@ -183,6 +184,26 @@ def test_groups_that_lag_follow_also_after_a_restart(stage, topic):
     assert mirror.stop() == 0
 
 
+def test_a_group_that_may_not_be_touched_holds_up_no_other(stage, topic):
+    source, target = regions(stage, 1, **{
+        "authorizer.class.name": "kafka.security.authorizer.AclAuthorizer", "allow.everyone.if.no.acl.found": "true"})
+    source.create(topic, 1, replicas=1)
+    copy = f"us-east.{topic}"
+    produce(source, topic, b"a")
+    admin = target.admin()
+    (made,) = admin.create_acls([AclBinding(
+        ResourceType.GROUP, "a-denied", ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", AclOperation.READ,
+        AclPermissionType.DENY)]).values()
+    made.result(DEADLINE)
+    for group in ("a-denied", "fine"):
+        commit(source, group, [topic], 1)
+    mirror = stage.mirror(
+        source, target, sync_group_offsets_enabled="true", sync_group_offsets_interval_seconds=1).start()
+    eventually(lambda: committed(target, "fine", copy) == 1, "the other group follows")
+    mirror.wait_for_log("GROUP_AUTHORIZATION_FAILED")
+    assert mirror.stop() == 0
+
+
 def test_groups_skip_nothing_behind_a_gap(stage, topic):
     source, target = regions(stage, 1)
     source.create(topic, 1, replicas=1)
@@ -266,6 +287,41 @@ def test_no_gap_is_silent(stage, topic, policy):
     mirror.start()
     produce(source, topic, b"newer")
     arrives(target, copy, [b"a", b"b", b"e", b"new", b"newer"])
+    assert mirror.stop() == 0
+
+
+@pytest.mark.parametrize("policy", ["ask", "keep", "follow"])
+def test_what_becomes_of_copies_whose_source_was_deleted(stage, topic, policy):
+    source, target = regions(stage, 1)
+    other = f"{topic}-other"
+    for name in (topic, other):
+        source.create(name, 1, replicas=1)
+        produce(source, name, b"a")
+    copy = f"us-east.{topic}"
+    mirror = stage.mirror(
+        source, target, emit_heartbeats_enabled="false", **{"us-east->eu-west.mirror.deletion.policy": policy}).start()
+    for name in (topic, other):
+        arrives(target, f"us-east.{name}", [b"a"])
+    settled(mirror)
+    delete(source, topic)
+    if policy == "follow":
+        mirror.wait_for_log(f"deleted {copy}, as us-east has deleted {topic}")
+        eventually(lambda: copy not in target.metadata().topics, "the copy is gone")
+        assert [one["topic"] for one in martlet(mirror, "describe")["topics"]] == [other]
+    else:
+        if policy == "ask":
+            mirror.wait_for_log(f"topic {topic} is left out: us-east has deleted it: delete its copy {copy}")
+        report = martlet(mirror, "describe")
+        assert {(one["topic"], one["remote"], one["state"]) for one in report["topics"]} == {
+            (topic, copy, "kept"), (other, f"us-east.{other}", "copied")}
+        assert [one["topic"] for one in report["blocked"]] == ([topic] if policy == "ask" else [])
+        assert values(target, copy) == [b"a"]
+    # What takes its name is copied.
+    source.create(topic, 1, replicas=1)
+    produce(source, topic, b"b")
+    arrives(target, copy, [b"b"] if policy == "follow" else [b"a", b"b"])
+    eventually(lambda: not martlet(mirror, "describe")["blocked"], "nothing is left to decide")
+    assert values(target, f"us-east.{other}") == [b"a"]
     assert mirror.stop() == 0
 
 

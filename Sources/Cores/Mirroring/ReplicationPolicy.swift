@@ -27,6 +27,14 @@ package struct ReplicationPolicy: Sendable, Equatable {
         naming == .identity && !isHeartbeats(topic) ? topic : source + separator + topic
     }
 
+    /// The name at `source` of the topic of which `remote` is the copy; nil when it is no copy from there.
+    package func originalTopic(of remote: String, from source: String) -> String? {
+        let prefix = source + separator
+        let isPrefixed = naming == .prefixed || isHeartbeats(remote)
+        let original = isPrefixed ? String(remote.dropFirst(prefix.count)) : remote
+        return remoteTopic(original, of: source) == remote ? original : nil
+    }
+
     /// The alias of the cluster a topic was mirrored from, as its name tells; nil when it tells nothing.
     package func source(of topic: String) -> String? {
         if naming == .identity, !isHeartbeats(topic) { return nil }

@@ -49,6 +49,23 @@ package struct TopicPlan: Sendable {
             && !policy.isInternal(topic) && !policy.isCycle(topic, to: target) && !copies.contains(topic)
     }
 
+    /// Copies of topics that the source does not have any more, by the names that those had there.
+    /// - Parameters:
+    ///   - copies: topics of the target of which positions are written down.
+    ///   - sources: all topics of the source.
+    ///   - targets: all topics of the target.
+    package func orphans(
+        among copies: Set<String>, sources: Set<String>, targets: Set<String>
+    ) -> [String: String] {
+        var orphans: [String: String] = [:]
+        for remote in copies.intersection(targets) {
+            guard let name = policy.originalTopic(of: remote, from: source), !sources.contains(name), self.copies(name)
+            else { continue }
+            orphans[name] = remote
+        }
+        return orphans
+    }
+
     /// Why the target's topic of that name cannot become a copy, and what to mend; nil when nothing is known to stand in
     /// its way.
     /// - Parameters:

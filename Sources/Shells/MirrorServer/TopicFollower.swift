@@ -20,6 +20,7 @@ struct TopicFollower: Sendable {
     let obstacles: CopyObstacles
     /// Topics that another process is to take over from MirrorMaker 2.
     let awaited: Awaited
+    let deletions: CopyDeletions
 
     init(
         settings: LinkSettings, clients: LinkClients, table: PartitionTable, provenance: Provenance, health: LinkHealth,
@@ -33,6 +34,7 @@ struct TopicFollower: Sendable {
         self.logger = logger
         obstacles = CopyObstacles(settings, source: clients.source, target: clients.target)
         awaited = Awaited()
+        deletions = CopyDeletions(settings: settings, clients: clients, logger: logger)
     }
 
     /// One look at both clusters.
@@ -56,7 +58,12 @@ struct TopicFollower: Sendable {
         for name in try await adopt(found, changesTopics: changesTopics) { topics[name] = nil }
         health.tell(unmatched: settings.plan.patternsWithoutTopic(among: all.keys), source: settings.source)
         tellTable(topics, present: present)
-        guard changesTopics else { return }
+        guard changesTopics else { return health.leavesOut([:], of: "deletions") }
+        let orphans = settings.plan.orphans(
+            among: Set(found.written.keys.map(\.topic)), sources: Set(all.keys), targets: Set(present.keys))
+        let deleted = try await deletions.follow(orphans)
+        health.leavesOut(
+            Dictionary(uniqueKeysWithValues: deleted.map { ("topic \($0)", $1) }), of: "deletions")
         var plan = settings.plan
         plan.synchronizesSettings = plan.synchronizesSettings && comparesSettings
         var wanted: [String: TopicShape] = [:]

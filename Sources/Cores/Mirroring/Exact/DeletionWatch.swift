@@ -1,4 +1,4 @@
-/// What a link does about mirror topics whose source topics were deleted (`mirror.deletion.policy`).
+/// What a link does about mirror topics, or copies, whose source topics were deleted (`mirror.deletion.policy`).
 package enum DeletionPolicy: String, Sendable, CaseIterable {
     /// They stay, and people are told that there is something to decide.
     case ask
@@ -11,6 +11,14 @@ package enum DeletionPolicy: String, Sendable, CaseIterable {
     /// - Parameter source: the alias of the cluster.
     package static func question(ofTopicDeletedAt source: String) -> String {
         "\(source) has deleted it: promote its mirror topic or delete it, or set mirror.deletion.policy"
+    }
+
+    /// The same of a copy, which nobody can promote.
+    /// - Parameters:
+    ///   - remote: the copy's name.
+    ///   - source: the alias of the cluster.
+    package static func question(ofCopy remote: String, of source: String) -> String {
+        "\(source) has deleted it: delete its copy \(remote), or set mirror.deletion.policy to keep or follow"
     }
 }
 
@@ -25,7 +33,7 @@ package struct DeletionWatch: Sendable {
     package init() {}
 
     /// One look. Returns those that are believed to be gone, in order.
-    /// - Parameter absent: the link's mirror topics of which the source says that it has none of that name.
+    /// - Parameter absent: the link's topics of which the source says that it has none of that name.
     package mutating func look(absent: Set<String>) -> [String] {
         missing = Dictionary(uniqueKeysWithValues: absent.map { ($0, min(Self.looks, (missing[$0] ?? 0) + 1)) })
         return missing.filter { $0.value == Self.looks }.keys.sorted()

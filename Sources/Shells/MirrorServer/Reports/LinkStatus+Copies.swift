@@ -9,6 +9,8 @@ extension LinkStatus {
         var name: String
         var remote: String
         var count: Int32
+        /// The source has no topic of that name any more.
+        var isOrphan = false
     }
 
     /// Where logs end, and how late the latest records are where that is told; both are empty where nobody answers.
@@ -50,10 +52,19 @@ extension LinkStatus {
                     return Copied(name: topic.topic, remote: topic.remote, count: count)
                 }
             }
+            let orphans = try await orphans(written).filter { selection?.contains($0.name) ?? true }
+            if ends.settings.deletionPolicy == .ask {
+                report.blocked += orphans.map { orphan in
+                    LinkStatusReport.Objection(
+                        topic: orphan.name,
+                        cause: DeletionPolicy.question(ofCopy: orphan.remote, of: ends.settings.source))
+                }
+            }
             let originals = copies.flatMap { copy in
                 (0..<copy.count).map { TopicPartition(topic: copy.name, partition: $0) }
             }
             atSource = try await Ends.ask(Administrator(ends.source), originals, readsCommitted: true)
+            copies += orphans
         } catch {
             report.sourceFault = "\(error)"
             copies = Self.known(written, selection)
@@ -87,7 +98,20 @@ extension LinkStatus {
             }
             return LinkStatusReport.Topic(
                 topic: copy.name, remote: copy.remote == copy.name ? nil : copy.remote,
-                state: parts.contains { $0.state == "copied" } ? "copied" : "waiting", homeEpoch: 0, partitions: parts)
+                state: copy.isOrphan ? "kept" : parts.contains { $0.state == "copied" } ? "copied" : "waiting",
+                homeEpoch: 0, partitions: parts)
+        }
+    }
+
+    /// Copies of topics that the source has deleted.
+    private func orphans(_ written: [TopicPartition: WrittenPosition]) async throws -> [Copied] {
+        let present = try await Administrator(ends.target).topics()
+        let found = ends.settings.plan.orphans(
+            among: Set(written.keys.map(\.topic)), sources: Set(try await Administrator(ends.source).topics().keys),
+            targets: Set(present.keys))
+        let absent = found.isEmpty ? [] : try await Administrator(ends.source).absent(found.keys.sorted())
+        return found.filter { absent.contains($0.key) }.sorted { $0.key < $1.key }.map { name, remote in
+            Copied(name: name, remote: remote, count: Int32(present[remote]?.partitions.count ?? 0), isOrphan: true)
         }
     }
 
