@@ -41,6 +41,22 @@ class Chain:
         eventually(look, f"{alias} has {values}")
 
 
+def test_regions_beside_each_other_do_not_both_become_the_home(stage, topic):
+    chain = Chain(stage, "a->b", "a->c")
+    a, b, c = chain.regions.values()
+    a.create(topic, 1, replicas=1)
+    produce(a, topic, b"0")
+    for alias in ("b", "c"):
+        chain.has(alias, topic, [b"0"])
+    assert chain.order("promote", "a->b")["topics"][topic]["isDone"]
+    refusal = chain.order("promote", "a->c", code=1)
+    assert "has moved from a to a third cluster by link a->b" in refusal and "nothing was begun" in refusal
+    assert refuses(a, topic) and refuses(c, topic) and not refuses(b, topic)
+    # Who has lost the others does it all the same, and is told what that means.
+    told = chain.order("failover", "a->c", "--dry-run")["topics"][topic]
+    assert "only one of both may be written" in told["fault"]
+
+
 @pytest.fixture
 def chain(stage, topic):
     chain = Chain(stage, "a->b", "b->c", "b->a", "c->b")
@@ -74,6 +90,9 @@ def test_a_home_that_moves_to_the_end_of_a_chain_leaves_no_other(chain, topic, m
     a, b, c = chain.regions.values()
     if midway == "away":
         b.kill()
+    else:
+        refusal = chain.order("promote", "b->c", code=1)
+        assert "by link a->b: move it there first" in refusal
     told = chain.order("failover", "b->c")
     # What the first region has, nobody could say.
     assert told["topics"][topic]["isDone"] and told["topics"][topic].get("recordsPossiblyLost") is None

@@ -80,6 +80,7 @@ package struct HomeMove: Sendable {
         var standing = last ?? first
         // What the source itself had from elsewhere, nobody here knows the end of.
         standing.mirrors.formUnion(first.mirrors)
+        try await tellOtherHomes(first, open, &report)
         for partition in partitions {
             guard let mirror = mirrors[partition] else {
                 report.topics[partition.topic]?.tellLost(nil, nil)
@@ -113,6 +114,19 @@ package struct HomeMove: Sendable {
         }
         let targetID = try await target.describeCluster().clusterID ?? ""
         return OldHomes(leased, source: source, targetID: targetID, link: link)
+    }
+
+    /// A source that was fenced for another cluster's sake has not been the home: where it was asked in time, nothing was begun.
+    private func tellOtherHomes(
+        _ first: SourceStanding, _ open: Set<String>, _ report: inout MoveReport
+    ) async throws {
+        let fenced = first.standings.filter { open.contains($0.key) && $0.value.state == .fenced }
+        guard !fenced.isEmpty else { return }
+        let targetID = try await target.describeCluster().clusterID ?? ""
+        for (name, standing) in fenced {
+            guard let other = standing.homeElsewhere(than: targetID, ends.settings.source) else { continue }
+            report.topics[name]?.fault = "\(other), and only one of both may be written"
+        }
     }
 
     // MARK: What may be lost
@@ -169,9 +183,16 @@ package struct HomeMove: Sendable {
     /// of which the mirror has to hear before the next one begins. Nothing has been closed for that.
     private func inStep(_ topics: [MovedTopic], _ selection: NameSelection?) async throws -> [MovedTopic] {
         let deadline = ContinuousClock.now + limit
+        let targetID = try await target.describeCluster().clusterID ?? ""
         var topics = topics
         while true {
             let homes = try await source.topicSettings(topics.map(\.name)).mapValues { MirrorStanding($0) }
+            for topic in topics where topic.standing.state == .mirroring {
+                guard let other = homes[topic.name]?.homeElsewhere(than: targetID, ends.settings.source) else {
+                    continue
+                }
+                throw UnfinishedMove("topic \(topic.name): \(other); nothing was begun")
+            }
             let behind = topics.filter { topic in
                 guard let home = homes[topic.name], home.state == .ordinary else { return false }
                 return topic.standing.state == .mirroring && topic.standing.homeEpoch < home.homeEpoch
@@ -302,6 +323,19 @@ package struct HomeMove: Sendable {
             let standings = try await source.describeMirrors(partitions)
             if standings.values.allSatisfy({ $0.state != .ordinary }) { return }
             try await Task.sleep(for: Self.pause)
+        }
+    }
+}
+
+extension MirrorStanding {
+    /// What is said of a source that is not the home, and has not been fenced for the target's sake; nil when there is nothing
+    /// to say.
+    fileprivate func homeElsewhere(than targetID: String, _ source: String) -> String? {
+        guard sourceClusterID != targetID else { return nil }
+        return switch state {
+        case .ordinary: nil
+        case .fenced: "its home has moved from \(source) to a third cluster by link \(link)"
+        case .mirroring, .promoting: "its home is not \(source), which has it by link \(link): move it there first"
         }
     }
 }

@@ -13,6 +13,8 @@ struct SourceStanding: Sendable {
     var first: [TopicPartition: Administrator.FoundOffset] = [:]
     /// The records that were written last.
     var latest: [TopicPartition: Administrator.FoundOffset] = [:]
+    /// What the source says of the homes of topics of which that was asked.
+    var standings: [String: MirrorStanding] = [:]
     /// Topics that are mirror topics there: the records at their ends are the new home's.
     var mirrors: Set<String> = []
     /// Topics that it has deleted: nothing is to be asked of them.
@@ -39,7 +41,8 @@ struct SourceStanding: Sendable {
             let silent = partitions.filter { standing.ends[$0] == nil }
             if !silent.isEmpty { standing.fault = "leaders of \(silent.inWords) do not answer" }
             let settings = topics.isEmpty ? [:] : try await source.topicSettings(topics)
-            standing.mirrors = Set(settings.filter { MirrorStanding($0.value).state == .mirroring }.keys)
+            standing.standings = settings.mapValues { MirrorStanding($0) }
+            standing.mirrors = Set(standing.standings.filter { $0.value.state == .mirroring }.keys)
             standing.isReached = true
         } catch {
             standing.fault = "\(error)"
