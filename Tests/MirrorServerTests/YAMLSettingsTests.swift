@@ -73,6 +73,11 @@ import Testing
         (two + "links:\n  a->b: true", "links.yaml:5: a->b: its settings are expected"),
         (two + "links:\n  a->b:\n    topics: [x, [y]]", "links.yaml:6: a->b.topics: items of a list are texts"),
         (two + "links:\n  a->b:\n    topics: [\"x{1,2}\"]", "links.yaml:6: a->b.topics: 'x{1,2}': a comma"),
+        (
+            two + "links:\n  a->b:\n    mode: exact\n    mode: compatible",
+            "links.yaml:7: links.a->b.mode stands here twice"
+        ),
+        (two + "links:\n  a->a:\n    enabled: true", "links.yaml:6: a->a.enabled: a link is between two clusters"),
         (two + "topics: &all x\ngroups: *all\n", "links.yaml:5: groups: aliases are not read"),
         (two + "? [x]\n: y\n", "links.yaml:4: a key is expected, and it is a text"),
         (two + "topics: [x", "while parsing a flow sequence"),

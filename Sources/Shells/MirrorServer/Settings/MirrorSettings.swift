@@ -29,6 +29,7 @@ package struct MirrorSettings: Sendable {
                 "--clusters names \(target), but clusters=\(aliases.joined(separator: ", ")) in \(file.path)"
             ])
         }
+        try checkLinks(of: file, between: aliases)
         let values = try MirrorSchema.schema(clusters: aliases).read(file)
         var problems: [String] = []
         var clusters: [String: ClientSettings] = [:]
@@ -81,6 +82,15 @@ package struct MirrorSettings: Sendable {
             ])
         }
         return aliases
+    }
+
+    private static func checkLinks(of file: PropertiesFile, between aliases: [String]) throws(InvalidSettings) {
+        for alias in aliases {
+            guard let entry = file.entries.first(where: { $0.key.hasPrefix("\(alias)->\(alias).") }) else { continue }
+            throw InvalidSettings(problems: [
+                "\(file.path):\(entry.line): \(entry.key): a link is between two clusters, and this one has \(alias) at both ends"
+            ])
+        }
     }
 
     private static func client(_ alias: String, _ values: SettingValues) throws(InvalidSettings) -> ClientSettings {

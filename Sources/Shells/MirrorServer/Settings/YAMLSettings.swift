@@ -70,6 +70,9 @@ struct YAMLSettings: ~Copyable {
             guard case .text(let name) = event, !name.isEmpty else {
                 throw problem(line, "a key is expected, and it is a text")
             }
+            guard !aliases.contains(name) else {
+                throw problem(line, "\((names + [name]).joined(separator: ".")) stands here twice")
+            }
             aliases.append(name)
             try value(of: names + [name])
         }
