@@ -64,20 +64,25 @@ def produce(cluster, topic, value, partition=0):
 
 
 def commit(cluster, group, topics, offset):
-    """A group's position in the first partition of each topic."""
+    """A group's position in the first partition of each topic, with a text of its own."""
     consumer = Consumer(
         {"bootstrap.servers": cluster.address, "group.id": group, "enable.auto.commit": False} | cluster.security)
-    places = [TopicPartition(topic, 0, offset) for topic in topics]
+    places = [TopicPartition(topic, 0, offset, f"{group} at {offset}") for topic in topics]
     eventually(lambda: consumer.commit(offsets=places, asynchronous=False), "the group commits")
     consumer.close()
 
 
 def committed(cluster, group, topic):
     """Where a group is in a topic's first partition."""
+    return position(cluster, group, topic).offset
+
+
+def position(cluster, group, topic):
+    """The same, with the text that the group gave."""
     consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": group} | cluster.security)
     try:
         place, = consumer.committed([TopicPartition(topic, 0)], timeout=DEADLINE)
-        return place.offset
+        return place
     finally:
         consumer.close()
 

@@ -5,7 +5,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (
     AclBinding, AclOperation, AclPermissionType, ConfigResource, NewTopic, ResourcePatternType, ResourceType)
 
-from links import LINK, commit, committed, martlet, produce, regions
+from links import LINK, commit, committed, martlet, position, produce, regions
 from load import read_partition
 from martlet import DEADLINE, eventually, free_port, http
 
@@ -172,6 +172,7 @@ def test_groups_that_lag_follow_also_after_a_restart(stage, topic):
         source, target, sync_group_offsets_enabled="true", sync_group_offsets_interval_seconds=1).start()
     commit(source, "slow", [topic], 5)
     eventually(lambda: committed(target, "slow", copy) == 5, "the group is there")
+    assert position(target, "slow", copy).metadata == "slow at 5"
     for end in (mirror.stop, mirror.kill):
         settled(mirror)
         end()

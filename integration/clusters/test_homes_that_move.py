@@ -8,7 +8,7 @@ from confluent_kafka.admin import NewPartitions
 
 from kafka_wire import Wire
 from links import (
-    BACK, assert_proven, command, commit, committed, exactly, martlet, produce, refuses, regions)
+    BACK, assert_proven, command, commit, committed, exactly, martlet, position, produce, refuses, regions)
 from load import PARTITIONS, read_partition
 from martlet import DEADLINE, eventually
 from mirroring import transactional
@@ -40,6 +40,8 @@ def test_groups_go_on_with_what_they_committed_last(stage, topic, move):
         commit(source, group, [topic], offset)
     assert martlet(mirror, move)["groupFaults"] == {}
     assert (committed(target, "readers", topic), committed(target, "ahead", topic)) == (12, 20)
+    assert position(target, "readers", topic).metadata == "readers at 12"
+    assert position(target, "ahead", topic).metadata == "ahead at 900"
     # Once it has moved, what groups do here is nothing of the old home's.
     commit(target, "readers", [topic], 3)
     commit(source, "readers", [topic], 15)

@@ -69,10 +69,12 @@ final class Checkpointer: Sendable {
         guard try await target.isAtRest(group) else { return }
         let present = try await target.committedOffsets(of: group)
         var ahead: [TopicPartition: Offset] = [:]
+        var metadata: [TopicPartition: String] = [:]
         for one in checkpoints where one.downstreamOffset > present[one.partition]?.offset ?? -1 {
             ahead[one.partition] = one.downstreamOffset
+            metadata[one.partition] = one.metadata
         }
-        if !ahead.isEmpty { try await target.commitOffsets(ahead, of: group) }
+        if !ahead.isEmpty { try await target.commitOffsets(ahead, metadata: metadata, of: group) }
     }
 
     /// The checkpoints of every selected group, as far as its offsets can be translated, in order; and why one could not be

@@ -27,13 +27,15 @@ struct ForkGroups: Sendable {
         if committed.isEmpty { return nil }
         let present = try await cluster.committedOffsets(of: prefix + group)
         var wanted: [TopicPartition: Offset] = [:]
+        var metadata: [TopicPartition: String] = [:]
         for (partition, position) in committed {
             guard let place = places[partition], present[place.fork] == nil else { continue }
             wanted[place.fork] = min(position.offset, place.end)
+            metadata[place.fork] = position.metadata
         }
         if wanted.isEmpty { return nil }
         do {
-            try await cluster.commitOffsets(wanted, of: prefix + group)
+            try await cluster.commitOffsets(wanted, metadata: metadata, of: prefix + group)
             return nil
         } catch let fault as ClientFault where !fault.isRetriable {
             return fault

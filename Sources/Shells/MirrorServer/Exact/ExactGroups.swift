@@ -37,11 +37,11 @@ final class ExactGroups: Sendable {
         // A group whose offsets have not moved, and are at the target, needs no question there for a while.
         let looksAtAll = isFullLookDue()
         let moved = asked.filter { one in
-            !one.offsets.isEmpty && (looksAtAll || seen.withLock { $0.offsets[one.group] != one.offsets })
+            !one.positions.isEmpty && (looksAtAll || seen.withLock { $0.offsets[one.group] != one.offsets })
         }
         var faults = asked.compactMap(\.fault)
         if !moved.isEmpty {
-            let mirrors = try await mirrored(Set(moved.flatMap(\.offsets.keys)).sorted())
+            let mirrors = try await mirrored(Set(moved.flatMap(\.positions.keys)).sorted())
             faults += try await moved.mapConcurrently { [self] in await tryToBring($0, mirrors) }.compactMap { $0 }
         }
         if let fault = faults.first { throw fault }
@@ -59,15 +59,17 @@ final class ExactGroups: Sendable {
     /// What a group has committed at the source; one that cannot be asked holds up no other.
     private struct Committed: Sendable {
         var group: String
-        var offsets: [TopicPartition: Offset] = [:]
+        var positions: [TopicPartition: Administrator.CommittedOffset] = [:]
         var fault: (any Error)?
+
+        var offsets: [TopicPartition: Offset] { positions.mapValues(\.offset) }
     }
 
     private func committedAtSource(_ group: String, in partitions: Set<TopicPartition>) async -> Committed {
         var committed = Committed(group: group)
         do {
-            committed.offsets = try await source.committedOffsets(of: group).filter { partitions.contains($0.key) }
-                .mapValues(\.offset)
+            committed.positions = try await source.committedOffsets(of: group)
+                .filter { partitions.contains($0.key) }
         } catch {
             committed.fault = error
         }
@@ -78,7 +80,7 @@ final class ExactGroups: Sendable {
         _ committed: Committed, _ mirrors: [TopicPartition: ClosedRange<Offset>]
     ) async -> (any Error)? {
         do {
-            try await bring(committed.group, committed.offsets, mirrors)
+            try await bring(committed, mirrors)
             return nil
         } catch {
             return error
@@ -97,8 +99,9 @@ final class ExactGroups: Sendable {
     }
 
     private func bring(
-        _ group: String, _ offsets: [TopicPartition: Offset], _ mirrors: [TopicPartition: ClosedRange<Offset>]
+        _ committed: Committed, _ mirrors: [TopicPartition: ClosedRange<Offset>]
     ) async throws {
+        let (group, offsets) = (committed.group, committed.offsets)
         guard try await target.isAtRest(group) else { return }
         let before = seen.withLock { $0.offsets[group] ?? [:] }
         let changes = try await target.positions(of: group, bringing: offsets, before: before, mirrored: mirrors)
@@ -107,7 +110,9 @@ final class ExactGroups: Sendable {
         for (partition, offset) in offsets {
             if let range = mirrors[partition], range.upperBound >= offset { brought[partition] = offset }
         }
-        if !changes.isEmpty { try await target.commitOffsets(changes, of: group) }
+        if !changes.isEmpty {
+            try await target.commitOffsets(changes, metadata: committed.positions.mapValues(\.metadata), of: group)
+        }
         seen.withLock { $0.offsets[group] = brought }
     }
 }

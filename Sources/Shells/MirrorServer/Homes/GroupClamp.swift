@@ -44,12 +44,14 @@ struct GroupClamp: Sendable {
 
     /// Why a group could not be set back: its members are at work, and would have to be told.
     private func setBack(_ group: String, _ cuts: [TopicPartition: Offset]) async throws -> ClientFault? {
-        let clamped = try await cluster.committedOffsets(of: group).compactMap { partition, committed in
+        let committed = try await cluster.committedOffsets(of: group)
+        let clamped = committed.compactMap { partition, committed in
             cuts[partition].flatMap { $0 < committed.offset ? (partition, $0) : nil }
         }
         guard !clamped.isEmpty else { return nil }
         do {
-            try await cluster.commitOffsets(Dictionary(uniqueKeysWithValues: clamped), of: group)
+            try await cluster.commitOffsets(
+                Dictionary(uniqueKeysWithValues: clamped), metadata: committed.mapValues(\.metadata), of: group)
             return nil
         } catch let fault as ClientFault where !fault.isRetriable {
             return fault

@@ -28,7 +28,7 @@ struct GroupHandover: Sendable {
         let changes = try await target.positions(of: group, bringing: committed.mapValues(\.offset), mirrored: readable)
         if changes.isEmpty { return nil }
         do {
-            try await target.commitOffsets(changes, of: group)
+            try await target.commitOffsets(changes, metadata: committed.mapValues(\.metadata), of: group)
             return nil
         } catch let fault as ClientFault where !fault.isRetriable {
             return fault
