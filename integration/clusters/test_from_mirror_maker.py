@@ -11,6 +11,15 @@ from mirror_maker import MirrorMaker
 IDENTITY = {"replication.policy.class": "org.apache.kafka.connect.mirror.IdentityReplicationPolicy"}
 
 
+def copied(stage, topic):
+    """Two regions with a topic of one partition, and one for its copies, both empty."""
+    source, target = regions(stage, 1)
+    copy = f"us-east.{topic}"
+    for name, cluster in ((topic, source), (copy, target)):
+        cluster.create(name, 1, replicas=1)
+    return source, target, copy
+
+
 def fill(cluster, topic, first, end, partition=0):
     """Numbered records, of which many have the same time, some a key and some headers."""
     producer = Producer({"bootstrap.servers": cluster.address, "linger.ms": 50, "compression.type": "lz4"})
@@ -72,10 +81,7 @@ def test_a_copy_goes_on_where_it_ends(stage, topic, policy, noted):
 
 
 def test_groups_go_on_at_the_right_records(stage, topic):
-    source, target = regions(stage, 1)
-    copy = f"us-east.{topic}"
-    for name, cluster in ((topic, source), (copy, target)):
-        cluster.create(name, 1, replicas=1)
+    source, target, copy = copied(stage, topic)
     former = MirrorMaker(source, target)
     fill(source, topic, 0, 1000)
     former.copy(topic, 0, 400, syncs_every=100)
@@ -98,10 +104,7 @@ def test_groups_go_on_at_the_right_records(stage, topic):
 
 def test_positions_of_kafka_connect(stage, topic):
     """As Strimzi's operator names them."""
-    source, target = regions(stage, 1)
-    copy = f"us-east.{topic}"
-    for name, cluster in ((topic, source), (copy, target)):
-        cluster.create(name, 1, replicas=1)
+    source, target, copy = copied(stage, topic)
     former = MirrorMaker(
         source, target, offsets="mirrormaker2-cluster-offsets", connector="us-east->eu-west.MirrorSourceConnector",
         syncs_at_source=False)
@@ -118,10 +121,7 @@ def test_positions_of_kafka_connect(stage, topic):
 
 
 def test_nothing_is_taken_over_while_it_runs(stage, topic):
-    source, target = regions(stage, 1)
-    copy = f"us-east.{topic}"
-    for name, cluster in ((topic, source), (copy, target)):
-        cluster.create(name, 1, replicas=1)
+    source, target, copy = copied(stage, topic)
     former = MirrorMaker(source, target)
     fill(source, topic, 0, 30)
     former.copy(topic, 0, 20)
@@ -144,10 +144,7 @@ def test_nothing_is_taken_over_while_it_runs(stage, topic):
 
 def test_what_is_no_copy_stays_as_it_is(stage, topic):
     """Its positions are not there, or are of another link; and what stands there is not the source's."""
-    source, target = regions(stage, 1)
-    copy = f"us-east.{topic}"
-    for name, cluster in ((topic, source), (copy, target)):
-        cluster.create(name, 1, replicas=1)
+    source, target, copy = copied(stage, topic)
     former = MirrorMaker(source, target)
     fill(source, topic, 0, 30)
     former.copy(topic, 0, 20, syncs_every=1)
