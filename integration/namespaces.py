@@ -8,7 +8,15 @@ _numbers = itertools.count()
 
 
 def _ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def _free_prefix(number):
+    """The first three bytes of addresses of which this machine has none; where tests run side by side, each begins its
+    search somewhere else."""
+    taken = _ip("-4", "address")
+    own = (f"10.{100 + (os.getpid() + step) % 100}.{number % 250}" for step in range(100))
+    return next(prefix for prefix in own if f" {prefix}." not in taken)
 
 
 class Network:
@@ -18,7 +26,7 @@ class Network:
         # Of this process and of no other: the names are removed in any case.
         number = next(_numbers)
         self.tag = f"mt{os.getpid() % 100000}n{number}"
-        self._prefix = f"10.{100 + os.getpid() % 100}.{number % 250}"
+        self._prefix = _free_prefix(number)
         self.hosts = [f"{self._prefix}.{host}" for host in range(1, size + 1)]
         # Where the tests' own clients are, and servers that are not in a namespace.
         self.outside = f"{self._prefix}.254"
@@ -75,10 +83,7 @@ class Network:
 
     def heal(self):
         for namespace in self._namespaces:
-            routes = subprocess.run(
-                ["ip", "-n", namespace, "route", "show", "type", "blackhole"], check=True, capture_output=True,
-                text=True).stdout
-            for line in routes.splitlines():
+            for line in _ip("-n", namespace, "route", "show", "type", "blackhole").splitlines():
                 _ip("-n", namespace, "route", "del", "blackhole", line.split()[1])
 
     def close(self):

@@ -345,10 +345,16 @@ class Cluster:
         self.wait_until_in_sync(topic)
 
     def wait_until_in_sync(self, topic):
-        """Waits until every replica of every partition is in sync."""
-        eventually(
-            lambda: all(len(one.isrs) == len(one.replicas) for one in self.partitions(topic).values()),
-            f"all replicas of {topic} are in sync")
+        """Waits until every broker says that every replica of every partition is in sync.
+
+        One that was cut off says so from before, and may take itself for a leader still.
+        """
+        def says_so(broker):
+            admin = AdminClient({"bootstrap.servers": broker.address} | self.security)
+            partitions = admin.list_topics(timeout=10).topics[topic].partitions.values()
+            return all(len(one.isrs) == len(one.replicas) for one in partitions)
+        for broker in filter(lambda broker: broker.is_running, self.brokers):
+            eventually(lambda: says_so(broker), f"all replicas of {topic} are in sync, says {broker.name}")
 
     def kill(self):
         for broker in self.brokers:
