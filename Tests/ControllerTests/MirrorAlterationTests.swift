@@ -45,11 +45,15 @@ struct MirrorAlterationTests {
             (.promote(cuts: [0: 3]), 5, [.promoting: (.ordinary, 6)]),
             (.promote(cuts: [0: 3]), 4, [.ordinary: (.ordinary, 5)]),
             (.fence, 5, [.fenced: (.fenced, 5), .mirroring: (.mirroring, 5), .promoting: (.promoting, 5)]),
-            (.fence, 6, [.ordinary: (.fenced, 6), .fenced: (.fenced, 6)]),
+            // One that was to become the home is overtaken by another.
+            (.fence, 6, [.ordinary: (.fenced, 6), .fenced: (.fenced, 6), .promoting: (.fenced, 6)]),
             (.rewind(cuts: [0: 3]), 5, [.fenced: (.mirroring, 5), .mirroring: (.mirroring, 5)]),
             (.rewind(cuts: [0: 3]), 4, [:]),
             (.unfence, 5, [.ordinary: (.ordinary, 5)]),
             (.unfence, 6, [.fenced: (.ordinary, 6)]),
+            (.reclaim, 5, [.fenced: (.promoting, 5), .promoting: (.promoting, 5)]),
+            (.reclaim, 4, [.ordinary: (.ordinary, 5)]),
+            (.reclaim, 6, [:]),
         ]
         for (action, homeEpoch, outcomes) in table {
             for state in [State.ordinary, .mirroring, .promoting, .fenced] {

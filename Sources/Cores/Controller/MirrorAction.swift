@@ -8,4 +8,5 @@ package enum MirrorAction: Int8, Sendable {
     case unfence = 5
     /// Changes nothing, and is not mixed with others: says whether a lease may be renewed.
     case affirm = 6
+    case reclaim = 7
 }

@@ -15,6 +15,8 @@ package struct MirrorAlteration: Sendable, Equatable {
         case rewind(cuts: [Int32: Offset])
         /// fenced → ordinary, in a later home epoch: nobody else has become the home.
         case unfence
+        /// fenced → promoting: the home that it has gone to is lost.
+        case reclaim
     }
 
     package var topic: String
@@ -108,6 +110,7 @@ package struct MirrorAlteration: Sendable, Equatable {
         case .fence: try fencing(of: standing)
         case .rewind: try rewinding(of: standing)
         case .unfence: try unfencing(of: standing)
+        case .reclaim: try promotion(from: standing, begin: .fenced, end: .promoting)
         }
     }
 
@@ -116,12 +119,11 @@ package struct MirrorAlteration: Sendable, Equatable {
     ) throws(ChangeRefusal) -> MirrorStanding? {
         // Where the last step was taken, every step was.
         if standing.state == .ordinary, standing.homeEpoch == homeEpoch + 1 { return nil }
-        guard standing.state == .mirroring || standing.state == .promoting, standing.link == link else {
+        guard standing.state == begin || standing.state == .promoting, standing.link == link else {
             throw unsuited(standing)
         }
         guard standing.homeEpoch == homeEpoch else { throw stale(standing) }
         if standing.state == end { return nil }
-        guard standing.state == begin else { throw unsuited(standing) }
         var next = standing
         next.state = end
         if end == .ordinary { next.homeEpoch += 1 }
@@ -136,7 +138,9 @@ package struct MirrorAlteration: Sendable, Equatable {
             if standing.homeEpoch >= homeEpoch { return nil }
             // What is mirrored here from a third cluster, and from here on, got a new home at the chain's end.
             let isMidway = standing.state == .mirroring && standing.sourceClusterID != sourceClusterID
-            guard standing.state == .fenced || isMidway else { throw unsuited(standing) }
+            guard standing.state == .fenced || standing.state == .promoting || isMidway else {
+                throw unsuited(standing)
+            }
         }
         return MirrorStanding(state: .fenced, link: link, sourceClusterID: sourceClusterID, homeEpoch: homeEpoch)
     }

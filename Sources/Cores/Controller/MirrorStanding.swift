@@ -2,6 +2,7 @@
 /// alteration of mirrors writes those settings.
 ///
 ///     ordinary ──fence──▶ fenced ──rewind──▶ mirroring ──beginPromotion──▶ promoting ──promote──▶ ordinary
+///                            └──────────────────reclaim────────────────────────▲
 package struct MirrorStanding: Sendable, Equatable {
     package enum State: Int8, Sendable {
         /// The home is here.

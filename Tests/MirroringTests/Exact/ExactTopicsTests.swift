@@ -100,6 +100,27 @@ import Testing
         #expect(try verdict(topic(.fenced, homeEpoch: 1), promoted) == .leave(.unsettled))
     }
 
+    /// east had become the home, was lost, and west is the home again.
+    @Test func homesThatHaveComeBackAreToldToTheTarget() throws {
+        let home = topic(link: "west->east", from: "east", homeEpoch: 2)
+        for state in [MirrorStanding.State.ordinary, .promoting] {
+            let told = topic(state, from: "west", homeEpoch: 1)
+            #expect(try verdict(home, told) == .fenceTarget(homeEpoch: 2))
+            // Another topic of that name.
+            #expect(try verdict(home, topic(state, from: "west", homeEpoch: 1, id: 2)) != .fenceTarget(homeEpoch: 2))
+            // Nothing has come from there.
+            let other = topic(link: "west->north", from: "north", homeEpoch: 2)
+            #expect(try verdict(other, told) != .fenceTarget(homeEpoch: 2))
+        }
+        #expect(try verdict(home, topic(.fenced, link: "east->west", from: "west", homeEpoch: 2)) == .leave(.unsettled))
+        // As the link of the other direction sees it.
+        let reclaimed = topic(link: "east->west", from: "west", homeEpoch: 2)
+        #expect(try verdict(topic(from: "east", homeEpoch: 1), reclaimed) == .fence(homeEpoch: 2))
+        #expect(try verdict(topic(.fenced, from: "east", homeEpoch: 2), reclaimed) == .leave(.comesFromTarget))
+        // Both say the same of themselves: nobody knows.
+        #expect(try verdict(home, topic(from: "west", homeEpoch: 2)) != .fenceTarget(homeEpoch: 2))
+    }
+
     /// west->east->north, and north has become the home.
     @Test func homesThatHaveMovedPastTheTargetAreToldToTheSource() throws {
         let midway = topic(.fenced, link: "east->north", from: "north", homeEpoch: 1)

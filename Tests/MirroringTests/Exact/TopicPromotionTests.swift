@@ -42,6 +42,25 @@ import Testing
         #expect(next([1: partition(.mirroring)], count: 3) == .wait(for: [0, 2]))
     }
 
+    @Test func whatWasFencedIsReclaimed() {
+        func next(_ partitions: [Int32: PartitionStanding]) -> TopicPromotion.Step {
+            TopicPromotion.next(partitions, count: 2, link: "a->b", reclaims: true)
+        }
+        #expect(next([0: partition(.fenced), 1: partition(.fenced)]) == .reclaim(homeEpoch: 3))
+        // Its leader has not heard yet that it was fenced.
+        let late = partition(.ordinary, homeEpoch: 0, link: "")
+        #expect(next([0: partition(.fenced), 1: late]) == .wait(for: [1]))
+        #expect(next([0: partition(.promoting), 1: partition(.fenced)]) == .wait(for: [1]))
+        #expect(next([0: partition(.promoting, hasOpen: true), 1: partition(.promoting)]) == .abort([0]))
+        #expect(
+            next([0: partition(.promoting), 1: partition(.promoting, at: 7)])
+                == .promote(homeEpoch: 3, cuts: [0: 10, 1: 7]))
+        let home = partition(.ordinary, homeEpoch: 4)
+        #expect(next([0: home, 1: partition(.promoting)]) == .wait(for: [1]))
+        #expect(next([0: home, 1: home]) == .done(homeEpoch: 4))
+        #expect(next([0: home]) == .wait(for: [1]))
+    }
+
     @Test func whatIsNotOfTheLinkIsRefused() {
         #expect(
             next([0: partition(.mirroring, link: "c->b")], count: 1)

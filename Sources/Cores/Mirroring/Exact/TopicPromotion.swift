@@ -1,14 +1,18 @@
 import ClusterModel
 import Controller
 
-/// The steps by which a mirror topic becomes an ordinary one, derived each time anew from what the partitions' leaders
-/// say. So whoever was killed between two of them goes on by asking again.
+/// The steps by which a mirror topic becomes an ordinary one, and by which a fenced one does whose new home is lost,
+/// derived each time anew from what the partitions' leaders say. So whoever was killed between two of them goes on by
+/// asking again.
 ///
-///     mirroring ──begin──▶ promoting ──abort──▶ promoting, nothing open ──promote──▶ ordinary
+///     mirroring ──begin────▶ promoting ──abort──▶ promoting, nothing open ──promote──▶ ordinary
+///     fenced    ──reclaim──▶ promoting
 package enum TopicPromotion {
     package enum Step: Sendable, Equatable {
         /// Nobody is to write it any more.
         case begin(homeEpoch: Int32)
+        /// Its home is to be here again.
+        case reclaim(homeEpoch: Int32)
         /// Leaders have to hear of the last step first, or to commit what they have; these have not, or there are none.
         case wait(for: [Int32])
         /// Transactions are open in these partitions, and whoever has begun them is on the other side.
@@ -25,11 +29,18 @@ package enum TopicPromotion {
     /// - Parameters:
     ///   - partitions: by index, as far as leaders have answered.
     ///   - count: how many partitions there are.
-    package static func next(_ partitions: [Int32: PartitionStanding], count: Int32, link: String) -> Step {
+    ///   - link: by which the topic came; of one that is reclaimed, by which its home went away.
+    package static func next(
+        _ partitions: [Int32: PartitionStanding], count: Int32, link: String, reclaims: Bool = false
+    ) -> Step {
         let silent = (0..<max(0, count)).filter { partitions[$0] == nil }
         guard silent.isEmpty else { return .wait(for: silent) }
         let ordered = partitions.sorted { $0.key < $1.key }
-        if let stranger = ordered.first(where: { $0.value.link != link || $0.value.state == .fenced })?.value {
+        if reclaims {
+            // The tree has it fenced; leaders that have not heard of that yet say it is ordinary.
+            let late = ordered.filter { $0.value.link != link }.map(\.key)
+            if !late.isEmpty { return .wait(for: late) }
+        } else if let stranger = ordered.first(where: { $0.value.link != link || $0.value.state == .fenced })?.value {
             return .refuse(
                 "it is \(stranger.state.name ?? "ordinary")"
                     + (stranger.link.isEmpty ? "" : " by link \(stranger.link)")
@@ -39,6 +50,7 @@ package enum TopicPromotion {
         let states = Set(ordered.map(\.value.state))
         if states == [.ordinary] { return .done(homeEpoch: homeEpoch) }
         if states == [.mirroring] { return .begin(homeEpoch: homeEpoch) }
+        if states == [.fenced] { return .reclaim(homeEpoch: homeEpoch) }
         guard states == [.promoting] else {
             // Whoever has taken the step is ahead of the others.
             let last: MirrorStanding.State = states.contains(.ordinary) ? .ordinary : .promoting

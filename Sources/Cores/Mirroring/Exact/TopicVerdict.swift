@@ -15,6 +15,12 @@ package struct StandingTopic: Sendable, Equatable {
     }
 
     package var standing: MirrorStanding { MirrorStanding(settings) }
+
+    /// Whether its home is here, and not any more at the cluster of that id, which has it so too.
+    package func hasTakenHome(of other: StandingTopic, at cluster: String) -> Bool {
+        standing.state == .ordinary && standing.sourceClusterID == cluster && id == other.id
+            && standing.homeEpoch > other.standing.homeEpoch
+    }
 }
 
 extension MirrorStanding {
@@ -45,6 +51,8 @@ package enum TopicVerdict: Sendable, Equatable {
     case mirror(Change?)
     /// It was promoted at the target, and the source does not know that yet.
     case fence(homeEpoch: Int32)
+    /// Its home was at the target and is at the source again, and the target does not know that yet.
+    case fenceTarget(homeEpoch: Int32)
     /// It is none of the link's business, now or ever.
     case leave(ExactTopics.Objection)
     /// Something stands in its place at the target: what, and what to do about it, for people.
@@ -82,8 +90,12 @@ extension ExactTopics {
             && standing.sourceClusterID != sourceID:
             // A chain: its home has moved past the target.
             return .fence(homeEpoch: standing.homeEpoch)
+        case .ordinary where source.hasTakenHome(of: target, at: targetID),
+            .promoting where source.hasTakenHome(of: target, at: targetID):
+            return .fenceTarget(homeEpoch: source.standing.homeEpoch)
         case .promoting, .fenced: return .leave(.unsettled)
-        case .ordinary where standing.link == link && standing.homeEpoch > source.standing.homeEpoch:
+        case .ordinary where standing.link == link && standing.homeEpoch > source.standing.homeEpoch,
+            .ordinary where target.hasTakenHome(of: source, at: sourceID):
             return .fence(homeEpoch: standing.homeEpoch)
         case .ordinary:
             return .blocked(

@@ -90,6 +90,13 @@ final class SimulatedMirror {
             fence.sourceClusterId = target.clusterID
             try await process.alter(fence, in: source)
             abandon(name)
+        case .fenceTarget(let homeEpoch):
+            process.chronicle.note("\(link): \(name) has its home in \(source.name) again")
+            var fence = MirrorAlterRequest.AlteredTopic(.fence, name, link: link, homeEpoch: homeEpoch)
+            fence.topicId = topic.id
+            fence.sourceClusterId = source.clusterID
+            try await process.alter(fence, in: target)
+            abandon(name)
         case .leave: abandon(name)
         case .blocked(let reason):
             process.chronicle.note("\(link): \(name) is blocked: \(reason)")

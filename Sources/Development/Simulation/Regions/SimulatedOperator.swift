@@ -109,6 +109,7 @@ final class SimulatedOperator {
                 change.cut(at: cuts)
                 try await process.alter(change, in: target)
             case .done: return
+            case .reclaim: throw SimulatedProcess.Fault.notYet("\(topic): its home has moved away")
             case .refuse(let reason): throw SimulatedProcess.Fault.notYet("\(topic): \(reason)")
             }
             try await process.sleep(20...150)

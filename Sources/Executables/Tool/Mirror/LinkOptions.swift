@@ -31,13 +31,15 @@ struct LinkOptions: ParsableArguments {
     /// - Parameters:
     ///   - sourceTimeout: how long an operation at the source may take; nil as it is set.
     ///   - targetTimeout: the same at the target.
+    ///   - needsSource: whether the source has to answer before anything is begun, as the target has to.
     func withEnds<Value: Sendable>(
-        sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil, _ body: (LinkEnds) async throws -> Value
+        sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil, needsSource: Bool = false,
+        _ body: (LinkEnds) async throws -> Value
     ) async throws -> Value {
         let (settings, _) = try MirrorSettings.read(at: config)
         let ends = try await LinkEnds.open(
-            link, in: settings, sourceTimeout: sourceTimeout, targetTimeout: targetTimeout,
-            on: MultiThreadedEventLoopGroup.singleton, logger: Self.warnings)
+            link, in: settings, sourceTimeout: sourceTimeout, targetTimeout: targetTimeout, needsSource: needsSource,
+            within: Self.patience, on: MultiThreadedEventLoopGroup.singleton, logger: Self.warnings)
         do {
             let value = try await body(ends)
             await ends.close()
@@ -45,6 +47,19 @@ struct LinkOptions: ParsableArguments {
         } catch {
             await ends.close()
             throw error
+        }
+    }
+
+    /// The same for who moves homes, and is told what to do where a cluster is lost that has to answer.
+    func withEndsOfMove(
+        sourceTimeout: Duration? = nil, needsSource: Bool = false, _ body: (LinkEnds) async throws -> Void
+    ) async throws {
+        do {
+            try await withEnds(sourceTimeout: sourceTimeout, needsSource: needsSource, body)
+        } catch let absent as AbsentCluster {
+            throw CommandFailure(
+                "\(absent); where it is lost, and \(absent.other) is to be the home of its topics: martlet mirror failover "
+                    + "--link '\(absent.alias)->\(absent.other)'")
         }
     }
 

@@ -17,7 +17,7 @@ struct MirrorFailback: AsyncParsableCommand {
 
     func run() async throws {
         let selection = try options.selection()
-        try await options.withEnds { ends in
+        try await options.withEndsOfMove(needsSource: true) { ends in
             let report = try await HomeReturn(ends).run(selection, isRehearsal: dryRun)
             if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
             if !report.isDone { throw ExitCode(1) }

@@ -15,7 +15,7 @@ struct MirrorPromote: AsyncParsableCommand {
     @OptionGroup var move: MoveOptions
 
     func run() async throws {
-        try await options.withEnds { ends in try await move.run(.planned, ends, options) }
+        try await options.withEndsOfMove(needsSource: true) { ends in try await move.run(.planned, ends, options) }
     }
 }
 
@@ -27,6 +27,10 @@ struct MirrorFailover: AsyncParsableCommand {
             Settles open transactions, cuts every partition at one consistent point, sets groups back to it, and makes \
             the topics writable. The source is told not to be written any more; when it cannot be told now, the mirror \
             tells it when it is back. What may be lost is in the report. If this is killed, run it again.
+
+            Topics whose home has moved from the target to the source before, and which were fenced for that, have their \
+            home at the target again, with all that they hold; so after the second of two regions was lost, --link is the \
+            one from it to the first.
             """)
 
     @OptionGroup var options: LinkOptions
@@ -38,7 +42,7 @@ struct MirrorFailover: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await options.withEnds(sourceTimeout: .seconds(sourceTimeout)) { ends in
+        try await options.withEndsOfMove(sourceTimeout: .seconds(sourceTimeout)) { ends in
             try await move.run(.failover, ends, options)
         }
     }
@@ -57,15 +61,29 @@ struct MoveOptions: ParsableArguments {
         let report = try await HomeMove(kind, ends, waitingAtMost: .seconds(timeout))
             .run(try options.selection(), isRehearsal: dryRun)
         if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
-        if report.topics.isEmpty { throw CommandFailure("no topic came by link \(report.link)") }
+        if report.topics.isEmpty { throw CommandFailure(Self.objection(to: report, ends)) }
         if !report.isDone, !report.isRehearsal { throw ExitCode(1) }
+    }
+
+    /// Why there is nothing to move.
+    private static func objection(to report: MoveReport, _ ends: LinkEnds) -> String {
+        guard let topic = report.notReturned.first else { return "no topic came by link \(report.link)" }
+        let (source, target) = (ends.settings.source, ends.settings.target)
+        let others = report.notReturned.count > 1 ? " and \(report.notReturned.count - 1) more topics" : ""
+        return
+            "\(topic)\(others) had their home at \(target), and it has moved to \(source): first martlet mirror failback "
+            + "--link '\(report.link)'; where \(source) is lost, martlet mirror failover --link '\(report.link)'"
+    }
+
+    private static func state(of topic: MoveReport.Topic) -> String {
+        topic.isDone ? "home" : topic.isReclaimed ? "fenced" : "mirrored"
     }
 
     private static func print(_ report: MoveReport) {
         var rows = [["TOPIC", "PARTITIONS", "HOME-EPOCH", "STATE", "MAY-BE-LOST", "MS", "ABORTED"]]
         for (name, topic) in report.topics.sorted(by: { $0.key < $1.key }) {
             rows.append([
-                name, "\(topic.partitions)", "\(topic.homeEpoch)", topic.fault ?? (topic.isDone ? "home" : "mirrored"),
+                name, "\(topic.partitions)", "\(topic.homeEpoch)", topic.fault ?? state(of: topic),
                 topic.recordsPossiblyLost.map { "\($0)" } ?? "?", topic.millisecondsPossiblyLost.map { "\($0)" } ?? "?",
                 "\(topic.abortedTransactions)",
             ])
@@ -73,6 +91,14 @@ struct MoveOptions: ParsableArguments {
         Table.print(rows)
         for (group, fault) in report.groupFaults.sorted(by: { $0.key < $1.key }) {
             Swift.print("group \(group) is behind a cut: \(fault)")
+        }
+        let reclaimed = report.topics.values.filter(\.isReclaimed)
+        if !reclaimed.isEmpty {
+            var only: Int64? = 0
+            for topic in reclaimed { only.add(topic.recordsOnlyHere) }
+            Swift.print(
+                "\(reclaimed.count) topics had their home here before: what only this side has is kept "
+                    + "(\(only.map { "\($0)" } ?? "?") records)")
         }
         if let fault = report.sourceFault { Swift.print("the source could not be asked: \(fault)") }
         if report.isRehearsal { return Swift.print("nothing was changed") }

@@ -92,6 +92,7 @@ extension BrokerKernel {
             case .fence: .fence
             case .rewind: .rewind(cuts: cuts)
             case .unfence: .unfence
+            case .reclaim: .reclaim
             case .affirm: throw AdminRefusal(.invalidRequest, "Homes are affirmed alone.")
             }
         let alteration = MirrorAlteration(

@@ -23,11 +23,11 @@ extension MirrorStanding {
         case .mirroring:
             "\(topic) is a mirror topic of link \(link): it is read-only until it is promoted (martlet mirror promote)"
         case .promoting:
-            "\(topic), a mirror topic of link \(link), is being promoted: it is read-only until that is done "
-                + "(martlet mirror failover goes on with it)"
+            "\(topic) is being promoted, by link \(link): it is read-only until that is done (martlet mirror failover goes "
+                + "on with it)"
         case .fenced:
             "the home of \(topic) has moved to another cluster by link \(link) (home epoch \(homeEpoch)): it is "
-                + "read-only here (martlet mirror failback)"
+                + "read-only here (martlet mirror failback, or failover the other way where that cluster is lost)"
         }
     }
 }

@@ -55,6 +55,7 @@ final class ExactTopicFollower: Sendable {
         var changes: [Administrator.MirrorChange] = []
         var made: [String] = []
         var fences: [Administrator.MirrorChange] = []
+        var fencesAtTarget: [Administrator.MirrorChange] = []
         var mirrored: [String: ClusterMetadata.Topic] = [:]
         var leftOut: [String: String] = [:]
         for (name, topic) in sources.sorted(by: { $0.key < $1.key }) {
@@ -71,6 +72,10 @@ final class ExactTopicFollower: Sendable {
                 var fence = Administrator.MirrorChange.fence(name, homeEpoch: homeEpoch, newHome: clusters.targetID)
                 fence.topicID = targets[name]?.id ?? .zero
                 fences.append(fence)
+            case .fenceTarget(let homeEpoch):
+                var fence = Administrator.MirrorChange.fence(name, homeEpoch: homeEpoch, newHome: clusters.sourceID)
+                fence.topicID = topic.id
+                fencesAtTarget.append(fence)
             case .leave: break
             case .blocked(let reason): leftOut["topic \(name)"] = reason
             }
@@ -81,7 +86,8 @@ final class ExactTopicFollower: Sendable {
             leftOut.merge(faults) { $1 }
             // Where one of that name stood before, nothing of what was known of it holds for this one.
             for name in made where known.contains(name) && faults["topic \(name)"] == nil { table.restart(name) }
-            leftOut.merge(try await fenceSource(fences)) { $1 }
+            leftOut.merge(try await fence(settings.source, source, fences, settings.name)) { $1 }
+            leftOut.merge(try await fence(settings.target, target, fencesAtTarget, settings.reverse)) { $1 }
             leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
         }
         // Topics that are not the link's any more may have leases still; they are looked at only now and then.
@@ -99,15 +105,18 @@ final class ExactTopicFollower: Sendable {
         try await tellTable(mirrored, synchronous: Set(synchronous), leased: leases.leased)
     }
 
-    /// Tells the source of homes that have moved while it could not be told. Apache Kafka's brokers cannot be told at all.
+    /// Tells an old home of homes that have moved while it could not be told. Apache Kafka's brokers cannot be told at all.
+    /// - Parameter link: by which they have moved away from there.
     /// - Returns: why topics are not fenced.
-    private func fenceSource(_ fences: [Administrator.MirrorChange]) async throws -> [String: String] {
+    private func fence(
+        _ alias: String, _ oldHome: Administrator, _ fences: [Administrator.MirrorChange], _ link: String
+    ) async throws -> [String: String] {
         guard !fences.isEmpty else { return [:] }
         var faults: [String: String] = [:]
         do {
-            for (name, result) in try await source.alterMirrors(fences, link: settings.name) {
+            for (name, result) in try await oldHome.alterMirrors(fences, link: link) {
                 switch result {
-                case .success: logger.info("\(settings.name): \(settings.source) does not write \(name) any more")
+                case .success: logger.info("\(settings.name): \(alias) does not write \(name) any more")
                 case .failure(let fault): faults["topic \(name)"] = "its old home is not fenced: \(fault)"
                 }
             }

@@ -8,8 +8,9 @@ import Mirroring
 struct LinkFollowing: Sendable {
     private let followers: [any LinkFollower]
     private let target: Administrator
-    /// The link whose mirror topics tell where their homes are; nil where there are none.
-    private let exactLink: String?
+    /// The names of the link whose mirror topics tell where their homes are, and of the one of the other direction, by which
+    /// a home may have come back; empty where there are none.
+    private let exactLinks: [String]
 
     /// - Parameter settings: says what is to follow. Compatible links bring what MirrorMaker 2 brings.
     init(_ settings: LinkSettings, source: KafkaClient, target: KafkaClient) {
@@ -27,15 +28,15 @@ struct LinkFollowing: Sendable {
         add(FollowedRules(settings, source: atSource, target: atTarget), every: settings.rulesInterval)
         self.followers = followers
         self.target = atTarget
-        exactLink = settings.mode == .compatible ? nil : settings.name
+        exactLinks = settings.mode == .compatible ? [] : [settings.name, settings.reverse]
     }
 
     /// Whether homes of the link's topics have moved to the target, and it mirrors none any more.
     private func homesHaveMoved() async throws -> Bool {
-        guard let exactLink else { return false }
+        guard !exactLinks.isEmpty else { return false }
         let names = try await target.topics().keys.sorted()
         let standings = try await target.topicSettings(names).values.map { MirrorStanding($0) }
-            .filter { $0.link == exactLink }
+            .filter { exactLinks.contains($0.link) }
         return standings.contains { $0.state == .ordinary } && standings.allSatisfy { $0.state == .ordinary }
     }
 

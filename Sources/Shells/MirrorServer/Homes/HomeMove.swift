@@ -32,29 +32,43 @@ package struct HomeMove: Sendable {
     private var source: Administrator { Administrator(ends.source) }
     private var link: String { ends.settings.name }
 
+    /// A failover takes back what has gone to a source that is lost now.
+    private func topics(_ selection: NameSelection?) async throws -> [MovedTopic] {
+        try await ends.topics(selection, alsoGone: kind == .failover)
+    }
+
+    private func isReclaimed(_ topic: MovedTopic) -> Bool { topic.standing.link != link }
+
     package init(_ kind: Kind, _ ends: LinkEnds, waitingAtMost limit: Duration) {
         self.kind = kind
         self.ends = ends
         self.limit = limit
     }
 
-    /// Moves the topics that came by the link, all or those selected, and tells what became of each.
+    /// Moves the topics that came by the link, all or those selected, and tells what became of each. A failover moves
+    /// those too whose home has moved from the target to the source before.
     /// - Parameter isRehearsal: changes nothing and tells what would be lost.
     /// - Throws: also ``CompatibleLink``.
     package func run(_ selection: NameSelection?, isRehearsal: Bool) async throws -> MoveReport {
-        try ends.checkIsExact("only mirror topics have a home that can move (mode=exact)")
         let begun = ContinuousClock.now
         var report = MoveReport(link: link, isRehearsal: isRehearsal)
-        let topics = try await ends.topics(selection)
+        let topics = try await topics(selection)
+        // The way back need not be a link yet when it is needed.
+        if !topics.contains(where: isReclaimed) {
+            try ends.checkIsExact("only mirror topics have a home that can move (mode=exact)")
+        }
+        if kind == .planned { report.notReturned = try await ends.topics(selection, alsoGone: true).notReturned }
         for topic in topics {
             report.topics[topic.name] = MoveReport.Topic(
                 partitions: topic.partitions, homeEpoch: topic.standing.homeEpoch,
-                isDone: topic.standing.state == .ordinary)
+                isDone: topic.standing.state == .ordinary, isReclaimed: isReclaimed(topic))
         }
         let open = Set(topics.filter { $0.standing.state != .ordinary }.map(\.name))
         let partitions = [TopicPartition](of: topics.map { ($0.name, $0.partitions) })
         // While the target is being promoted, for a lost source takes its time to be found lost.
-        async let asked = SourceStanding.ask(source, partitions, settingsOf: topics.map(\.name))
+        let gone = [TopicPartition](of: topics.filter(isReclaimed).map { ($0.name, $0.partitions) })
+        async let asked = SourceStanding.ask(
+            source, partitions, settingsOf: topics.map(\.name), describing: gone)
         let mirrors = try await target.describeMirrors(partitions)
         var markers: [TopicPartition: Int] = [:]
         var last: SourceStanding?
@@ -67,7 +81,7 @@ package struct HomeMove: Sendable {
                 report.groupFaults = try await closeSource(current, closing)
             }
             // The mirror may have brought more partitions meanwhile.
-            let grown = try await ends.topics(selection).filter { open.contains($0.name) }
+            let grown = try await self.topics(selection).filter { open.contains($0.name) }
             markers = try await promote(grown, &report)
             if kind == .failover {
                 last = await closeLostSource(partitions, open, mirrors, &report)
@@ -81,16 +95,16 @@ package struct HomeMove: Sendable {
         // What the source itself had from elsewhere, nobody here knows the end of.
         standing.mirrors.formUnion(first.mirrors)
         try await tellOtherHomes(first, open, &report)
+        // Where it had been cut was told before it was fenced, and where it ends after that.
+        standing.described = first.described.merging(standing.described) { first, last in
+            var both = first
+            both.highWatermark = last.highWatermark
+            return both
+        }
         for partition in partitions {
-            guard let mirror = mirrors[partition] else {
-                report.topics[partition.topic]?.tellLost(nil, nil)
-                continue
-            }
-            if open.contains(partition.topic) {
-                compare(partition, standing, mirror, markers[partition] ?? 0, &report)
-            } else {
-                compareMoved(partition, standing, mirror, &report)
-            }
+            report.tell(
+                partition, standing, mirrors[partition], isMoved: !open.contains(partition.topic),
+                markers: markers[partition] ?? 0)
         }
         report.seconds = (ContinuousClock.now - begun) / .seconds(1)
         return report
@@ -98,10 +112,17 @@ package struct HomeMove: Sendable {
 
     /// - Returns: how many transactions were aborted in partitions.
     private func promote(_ topics: [MovedTopic], _ report: inout MoveReport) async throws -> [TopicPartition: Int] {
-        let oldHomes = try await oldHomes(of: topics)
+        let moved = topics.filter { !isReclaimed($0) }
+        let oldHomes = try await oldHomes(of: moved)
         async let _ = oldHomes.close()
-        return try await Promotion(target: target, link: link, waitingAtMost: limit, oldHomes: oldHomes)
-            .run(topics.map { ($0.name, $0.partitions) }, &report)
+        var aborted = try await Promotion(target: target, link: link, waitingAtMost: limit, oldHomes: oldHomes)
+            .run(moved.map { ($0.name, $0.partitions) }, &report)
+        let reclaimed = topics.filter(isReclaimed)
+        aborted.merge(
+            try await Promotion(target: target, link: ends.settings.reverse, waitingAtMost: limit, reclaims: true)
+                .run(reclaimed.map { ($0.name, $0.partitions) }, &report)
+        ) { $1 }
+        return aborted
     }
 
     private func oldHomes(of topics: [MovedTopic]) async throws -> OldHomes {
@@ -127,42 +148,6 @@ package struct HomeMove: Sendable {
             guard let other = standing.homeElsewhere(than: targetID, ends.settings.source) else { continue }
             report.topics[name]?.fault = "\(other), and only one of both may be written"
         }
-    }
-
-    // MARK: What may be lost
-
-    /// - Parameter markers: how many transactions this move has aborted in the partition; each has taken an offset that
-    ///   stands for something else at the source.
-    private func compare(
-        _ partition: TopicPartition, _ source: SourceStanding, _ mirror: Administrator.DescribedPartition,
-        _ markers: Int, _ report: inout MoveReport
-    ) {
-        let cuts = report.topics[partition.topic]?.cuts ?? []
-        let reached = cuts.isEmpty ? mirror.highWatermark : cuts[Int(partition.partition)] - Int64(markers)
-        let lost = source.lag(of: partition, behind: mirror, from: reached)
-        report.topics[partition.topic]?.tellLost(lost.records, lost.milliseconds)
-        report.topics[partition.topic]?.lastTimestamp.raise(mirror.maxTimestamp)
-        if report.isRehearsal {
-            report.topics[partition.topic]?.abortedTransactions += mirror.openTransactions.count
-        }
-    }
-
-    /// The same of a topic whose home has moved before, perhaps by a run that was killed before it told of it: the cuts are
-    /// known still, and clients have written behind them since.
-    private func compareMoved(
-        _ partition: TopicPartition, _ source: SourceStanding, _ mirror: Administrator.DescribedPartition,
-        _ report: inout MoveReport
-    ) {
-        report.topics[partition.topic]?.lastTimestamp = nil
-        guard mirror.cutOffset >= 0 else {
-            report.topics[partition.topic]?.tellLost(nil, nil)
-            return
-        }
-        if partition.partition == Int32(report.topics[partition.topic]?.cuts.count ?? 0) {
-            report.topics[partition.topic]?.cuts.append(mirror.cutOffset)
-        }
-        let records = source.missing(partition, from: mirror.cutOffset)
-        report.topics[partition.topic]?.tellLost(records, records == 0 ? 0 : nil)
     }
 
     // MARK: Planned
@@ -203,7 +188,7 @@ package struct HomeMove: Sendable {
                     "the mirror has not brought the home epoch of \(first.name) in time, so nothing was begun")
             }
             try await Task.sleep(for: Self.pause)
-            topics = try await ends.topics(selection)
+            topics = try await self.topics(selection)
         }
     }
 
@@ -290,14 +275,17 @@ package struct HomeMove: Sendable {
             try await awaitFence(of: partitions.filter { report.topics[$0.topic]?.isDone ?? false })
             var readable: [TopicPartition: ClosedRange<Offset>] = [:]
             for (partition, mirror) in mirrors where open.contains(partition.topic) {
-                guard let topic = report.topics[partition.topic], topic.isDone,
+                // Where groups are at a home that has parted from this one says nothing here.
+                guard let topic = report.topics[partition.topic], topic.isDone, !topic.isReclaimed,
                     topic.cuts.indices.contains(Int(partition.partition))
                 else { continue }
                 readable[partition] = mirror.logStart...max(mirror.logStart, topic.cuts[Int(partition.partition)])
             }
             report.groupFaults.merge(try await GroupHandover(ends: ends).bring(readable)) { $1 }
             let moved = Set(partitions.map(\.topic)).subtracting(open)
-            let standing = await SourceStanding.ask(source, partitions, settingsOf: moved.sorted())
+            let standing = await SourceStanding.ask(
+                source, partitions, settingsOf: moved.sorted(),
+                describing: partitions.filter { report.topics[$0.topic]?.isReclaimed ?? false })
             return standing.fault == nil ? standing : nil
         } catch {
             report.sourceFault = "\(error)"
@@ -309,8 +297,11 @@ package struct HomeMove: Sendable {
     private func tellSource(_ report: inout MoveReport) async throws {
         let done = report.topics.filter { $0.value.isDone }.sorted { $0.key < $1.key }
         let targetID = try await target.describeCluster().clusterID ?? ""
-        let changes = done.map { name, topic in
-            Administrator.MirrorChange.fence(name, homeEpoch: topic.homeEpoch, newHome: targetID)
+        let theirs = try await source.topicSettings(done.map(\.key)).mapValues { MirrorStanding($0) }
+        let changes = done.compactMap { name, topic -> Administrator.MirrorChange? in
+            // What is mirrored from here takes no writes there.
+            if let their = theirs[name], their.state == .mirroring, their.sourceClusterID == targetID { return nil }
+            return Administrator.MirrorChange.fence(name, homeEpoch: topic.homeEpoch, newHome: targetID)
         }
         _ = try await source.requireOfPresent(changes, link: link)
         report.isSourceFenced = true
@@ -325,6 +316,11 @@ package struct HomeMove: Sendable {
             try await Task.sleep(for: Self.pause)
         }
     }
+}
+
+extension [(name: String, partitions: Int32, standing: MirrorStanding)] {
+    /// Those that are fenced.
+    fileprivate var notReturned: [String] { filter { $0.standing.state == .fenced }.map(\.name) }
 }
 
 extension MirrorStanding {

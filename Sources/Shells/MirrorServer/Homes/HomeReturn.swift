@@ -52,24 +52,23 @@ package struct HomeReturn: Sendable {
         return report
     }
 
-    /// Whether the source has become the home of a topic by a link from the target, and the target still believes to be it.
+    /// Whether the source has become the home of a topic by a link from the target, and the target still believes to be it,
+    /// or to become it.
     private static func isUntold(_ topic: StandingTopic, _ home: StandingTopic?, _ targetID: String) -> Bool {
-        guard let home, home.id == topic.id, home.standing.sourceClusterID == targetID else { return false }
-        return home.standing.state == .ordinary && topic.standing.state == .ordinary
-            && home.standing.homeEpoch > topic.standing.homeEpoch
+        guard topic.standing.state == .ordinary || topic.standing.state == .promoting else { return false }
+        return home?.hasTakenHome(of: topic, at: targetID) ?? false
     }
 
     /// As the mirror of the link by which the home has moved does it.
     private func fence(_ names: [String], _ homes: [String: StandingTopic], _ sourceID: String) async throws {
-        var byLink: [String: [Administrator.MirrorChange]] = [:]
-        for name in names {
-            guard let home = homes[name] else { continue }
+        let changes = names.compactMap { name -> Administrator.MirrorChange? in
+            guard let home = homes[name] else { return nil }
             var change = Administrator.MirrorChange.fence(
                 name, homeEpoch: home.standing.homeEpoch, newHome: sourceID)
             change.topicID = home.id
-            byLink[home.standing.link, default: []].append(change)
+            return change
         }
-        for (link, changes) in byLink.sorted(by: { $0.key < $1.key }) { try await target.require(changes, link: link) }
+        try await target.require(changes, link: ends.settings.reverse)
     }
 
     /// What stands in the way of one topic holds up no other. When leaders change meanwhile it is begun again, or was

@@ -15,27 +15,44 @@ package struct LinkEnds: Sendable {
     /// - Parameters:
     ///   - sourceTimeout: how long an operation at the source may take with its retries; nil as it is set.
     ///   - targetTimeout: the same at the target.
-    /// - Throws: ``UnknownLink``, what is wrong with certificates, or a fault of the target's.
+    ///   - needsSource: whether the source has to answer too.
+    ///   - patience: how long who has to answer is asked.
+    /// - Throws: ``UnknownLink``, what is wrong with certificates, ``AbsentCluster``, or another fault of the target's.
     package static func open(
         _ name: String, in settings: MirrorSettings, sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil,
-        on group: any EventLoopGroup, logger: Logger
+        needsSource: Bool = false, within patience: Duration = .seconds(10), on group: any EventLoopGroup, logger: Logger
     ) async throws -> LinkEnds {
         let link = try settings.link(name)
-        let ends = try LinkEnds(link, in: settings, (sourceTimeout, targetTimeout), on: group, logger: logger)
+        let asked = try LinkEnds(link, in: settings, (patience, patience), on: group, logger: logger)
+        let decisions: LinkDecisions
         do {
-            let decisions = try await DecisionReader.all(ends.target).decisions.about(linksTo: link.target)
-            let decided = settings.links(after: decisions).first { $0.name == name }
-            return LinkEnds(settings: decided ?? link, source: ends.source, target: ends.target)
+            async let answer: Void = needsSource ? asked.askSource() : ()
+            decisions = try await asked.decisions()
+            try await answer
         } catch {
-            await ends.close()
+            await asked.close()
             throw error
+        }
+        await asked.close()
+        let decided = settings.links(after: decisions).first { $0.name == name }
+        return try LinkEnds(decided ?? link, in: settings, (sourceTimeout, targetTimeout), on: group, logger: logger)
+    }
+
+    /// What was decided about links to the target.
+    private func decisions() async throws -> LinkDecisions {
+        do {
+            return try await DecisionReader.all(target).decisions.about(linksTo: settings.target)
+        } catch let fault as ClientFault where fault.isRetriable {
+            throw AbsentCluster(alias: settings.target, other: settings.source, fault: fault)
         }
     }
 
-    private init(settings: LinkSettings, source: KafkaClient, target: KafkaClient) {
-        self.settings = settings
-        self.source = source
-        self.target = target
+    private func askSource() async throws {
+        do {
+            _ = try await Administrator(source).describeCluster()
+        } catch let fault as ClientFault where fault.isRetriable {
+            throw AbsentCluster(alias: settings.source, other: settings.target, fault: fault)
+        }
     }
 
     private init(
@@ -58,8 +75,10 @@ package struct LinkEnds: Sendable {
     }
 
     /// The topics at the target that came by this link, by name, sorted: mirror topics, and those promoted since.
-    /// - Parameter selection: nil for all.
-    func topics(_ selection: NameSelection?) async throws -> [(
+    /// - Parameters:
+    ///   - selection: nil for all.
+    ///   - alsoGone: with those whose home has moved from the target to the source, and may be back.
+    func topics(_ selection: NameSelection?, alsoGone: Bool = false) async throws -> [(
         name: String, partitions: Int32, standing: MirrorStanding
     )] {
         let administrator = Administrator(target)
@@ -68,7 +87,8 @@ package struct LinkEnds: Sendable {
         return shapes.values.sorted { $0.name < $1.name }.compactMap { topic in
             let standing = MirrorStanding(topicSettings[topic.name] ?? [:])
             // Where the home has moved away again, another link has brought it.
-            guard standing.link == settings.name, standing.state != .fenced else { return nil }
+            let isIts = standing.link == settings.name && standing.state != .fenced
+            guard isIts || alsoGone && standing.link == settings.reverse else { return nil }
             return (topic.name, Int32(topic.partitions.count), standing)
         }
     }
@@ -104,6 +124,16 @@ extension MirrorSettings {
         }
         return link
     }
+}
+
+/// An end of a link does not answer.
+package struct AbsentCluster: Error, CustomStringConvertible {
+    package var alias: String
+    /// The link's other end.
+    package var other: String
+    package var fault: ClientFault
+
+    package var description: String { "\(alias) does not answer: \(fault)" }
 }
 
 /// No two clusters of the configuration make such a link.

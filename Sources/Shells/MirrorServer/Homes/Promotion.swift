@@ -3,8 +3,8 @@ import Controller
 import MartletClient
 import Mirroring
 
-/// Makes mirror topics of one link ordinary ones, each cut at one consistent point: settles open transactions, sets groups
-/// back to the cuts, and lets producers in.
+/// Makes mirror topics of one link ordinary ones, or those fenced for it, each cut at one consistent point: settles open
+/// transactions, sets groups back to the cuts, and lets producers in.
 ///
 /// What is done stands in the cluster's tree, so a promotion that was killed goes on when it is begun again.
 struct Promotion: Sendable {
@@ -14,12 +14,18 @@ struct Promotion: Sendable {
     let link: String
     let limit: Duration
     let oldHomes: OldHomes?
+    /// The topics were fenced because their home has moved away by the link.
+    let reclaims: Bool
 
-    init(target: Administrator, link: String, waitingAtMost limit: Duration, oldHomes: OldHomes? = nil) {
+    init(
+        target: Administrator, link: String, waitingAtMost limit: Duration, oldHomes: OldHomes? = nil,
+        reclaims: Bool = false
+    ) {
         self.target = target
         self.link = link
         self.limit = limit
         self.oldHomes = oldHomes
+        self.reclaims = reclaims
     }
 
     /// What one look at the target's leaders asks for.
@@ -76,9 +82,13 @@ struct Promotion: Sendable {
     ) -> Round {
         var round = Round()
         for (name, count) in topics {
-            switch TopicPromotion.next(Self.standings(of: name, count, standings), count: count, link: link) {
+            let step = TopicPromotion.next(
+                Self.standings(of: name, count, standings), count: count, link: link, reclaims: reclaims)
+            switch step {
             case .begin(let homeEpoch):
                 round.changes.append(Administrator.MirrorChange(.beginPromotion, name, homeEpoch: homeEpoch))
+            case .reclaim(let homeEpoch):
+                round.changes.append(Administrator.MirrorChange(.reclaim, name, homeEpoch: homeEpoch))
             case .wait(let partitions):
                 round.waiting += partitions.map { TopicPartition(topic: name, partition: $0) }
             case .abort(let partitions):

@@ -15,6 +15,8 @@ struct SourceStanding: Sendable {
     var latest: [TopicPartition: Administrator.FoundOffset] = [:]
     /// What the source says of the homes of topics of which that was asked.
     var standings: [String: MirrorStanding] = [:]
+    /// What the source says of partitions of which that was asked.
+    var described: [TopicPartition: Administrator.DescribedPartition] = [:]
     /// Topics that are mirror topics there: the records at their ends are the new home's.
     var mirrors: Set<String> = []
     /// Topics that it has deleted: nothing is to be asked of them.
@@ -24,9 +26,12 @@ struct SourceStanding: Sendable {
     /// Why it, or a part of it, could not be asked.
     var fault: String?
 
-    /// - Parameter topics: those of which it is asked whether they are mirror topics there.
+    /// - Parameters:
+    ///   - topics: those of which it is asked whether they are mirror topics there.
+    ///   - gone: partitions whose home has moved there from the target.
     static func ask(
-        _ source: Administrator, _ partitions: [TopicPartition], settingsOf topics: [String] = []
+        _ source: Administrator, _ partitions: [TopicPartition], settingsOf topics: [String] = [],
+        describing gone: [TopicPartition] = []
     ) async -> SourceStanding {
         var standing = SourceStanding()
         do {
@@ -44,6 +49,7 @@ struct SourceStanding: Sendable {
             standing.standings = settings.mapValues { MirrorStanding($0) }
             standing.mirrors = Set(standing.standings.filter { $0.value.state == .mirroring }.keys)
             standing.isReached = true
+            standing.described = try await source.describeMirrors(gone.filter { !standing.absent.contains($0.topic) })
         } catch {
             standing.fault = "\(error)"
         }
@@ -60,6 +66,26 @@ struct SourceStanding: Sendable {
         let first = first[partition]?.timestamp ?? -1
         let mirrored = mirror.maxTimestamp >= 0 ? mirror.maxTimestamp : first
         return (missing, mirrored >= 0 ? max(0, latest - mirrored) : 0)
+    }
+
+    /// Where the source was cut when the home moved to it, and where it ends now; the same where nobody has written it. nil
+    /// when nobody knows.
+    /// - Parameters:
+    ///   - own: the partition at the target, from which the home had moved away.
+    ///   - link: from the source to the target.
+    func parting(
+        from own: Administrator.DescribedPartition, _ partition: TopicPartition, link: String
+    ) -> (cut: Offset, end: Offset)? {
+        guard let told = described[partition] else { return nil }
+        switch told.state {
+        case .ordinary:
+            // One that was reclaimed there was last cut behind the place where both parted.
+            return told.cutOffset < 0 || told.link == link ? nil : (told.cutOffset, told.highWatermark)
+        case .fenced: return nil
+        case .mirroring, .promoting:
+            // A move to there was begun, and had not come to its end.
+            return told.homeEpoch < own.homeEpoch ? (told.highWatermark, told.highWatermark) : nil
+        }
     }
 
     /// How many records stand behind an offset, by their offsets; nil when nobody knows.

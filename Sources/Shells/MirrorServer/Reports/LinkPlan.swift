@@ -72,7 +72,7 @@ package struct LinkPlan: Sendable {
             line.action = change.isNew ? .create : .change
             line.settings = change.settings
         case .mirror(nil): break
-        case .fence: line.action = .fence
+        case .fence, .fenceTarget: line.action = .fence
         case .leave(let objection):
             line.action = .leave
             line.reason = objection.description

@@ -70,6 +70,8 @@ package struct LinkSettings: Sendable {
 
     /// As it stands in the configuration.
     package var name: String { "\(source)->\(target)" }
+    /// The name of the link of the other direction.
+    package var reverse: String { "\(target)->\(source)" }
 }
 
 /// Into how many replicas topics are created; nil takes three, or as many as there are brokers.
