@@ -108,23 +108,27 @@ class Theatre:
     def _end(self, cluster, topic):
         if topic not in cluster.metadata().topics:
             return None
-        told = self._told(cluster, topic)
+        told = self._described(cluster, topic)
         return told.end if told.high_watermark == told.end else None
 
-    def _told(self, cluster, topic):
+    def told(self, alias, topic):
+        """How the leader of its partition sees it."""
+        return self._described(self.clusters[alias], topic)
+
+    def _described(self, cluster, topic):
         told = Link(LINK).describe(cluster.leader(topic).address, topic)
         assert told.error == 0, told
         return told
 
     # Moving
 
-    def _command(self, move, topics):
-        link = BACK if move == FAILBACK else LINK
+    def _command(self, move, topics, link):
+        link = link or (BACK if move == FAILBACK else LINK)
         return list(map(str, command(self.tool, move, "--topics", "|".join(topics), link=link)))
 
-    def run(self, move, topics):
+    def run(self, move, topics, link=None):
         """Until it is done; returns the report, or what was said last."""
-        done = subprocess.run(self._command(move, topics), capture_output=True, text=True, timeout=3 * DEADLINE)
+        done = subprocess.run(self._command(move, topics, link), capture_output=True, text=True, timeout=3 * DEADLINE)
         if done.returncode:
             raise Stranded(f"{move} of {topics[0]}: {done.stdout} {done.stderr}")
         return json.loads(done.stdout)
@@ -159,8 +163,22 @@ class Theatre:
         eventually(lambda: self.run(move, [topic]), f"{move} comes to its end")
         self.check(move, topic)
 
-    def _run_disturbed(self, move, topic, tool):
-        process = subprocess.Popen(self._command(move, [topic]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def cut_short(self, move, topic, step, moment, link=None):
+        """Moves, and kills the tool at a step."""
+        tool = []
+
+        def happen():
+            tool[0].kill()
+            # Else what it has sent already would still arrive.
+            tool[0].wait()
+        self.steps.at(*step, moment, happen)
+        self._run_disturbed(move, topic, tool, link)
+        assert self.steps.has_come.is_set(), f"{move}: nothing happened {words(step, moment)}"
+        self.steps.clear()
+
+    def _run_disturbed(self, move, topic, tool, link=None):
+        process = subprocess.Popen(
+            self._command(move, [topic], link), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         tool.append(process)
         try:
             process.wait(2 * DEADLINE)
@@ -178,7 +196,7 @@ class Theatre:
 
     def _check_promotion(self, topic):
         source, target = self.clusters[SOURCE], self.clusters[TARGET]
-        told = self._told(target, topic)
+        told = self.told(TARGET, topic)
         assert (told.state, told.home_epoch, told.open) == (ORDINARY, 1, []), told
         held = read_partition(target.address, topic, "read_committed", RECORDS)
         assert [value for _, value in held] == [b"%d" % one for one in range(RECORDS)], held
@@ -188,7 +206,7 @@ class Theatre:
         offset = produce(target, topic, b"at home")
         assert offset == told.cut, (offset, told)
         fenced = eventually(
-            lambda: (lambda one: one.state == FENCED and one)(self._told(source, topic)), "the old home is fenced")
+            lambda: (lambda one: one.state == FENCED and one)(self.told(SOURCE, topic)), "the old home is fenced")
         assert fenced.home_epoch == 1, fenced
 
     def _check_return(self, topic):
@@ -197,7 +215,7 @@ class Theatre:
         assert [value for _, value in kept] == [b"%d" % one for one in range(RECORDS, RECORDS + ONLY_THERE)], kept
         home = read_partition(target.address, topic, "read_committed", RECORDS + LATER)
         eventually(lambda: self._end(source, topic) == len(home), "the old home is in step")
-        told = self._told(source, topic)
+        told = self.told(SOURCE, topic)
         assert (told.state, told.cut) == (MIRRORING, RECORDS), told
         old = read_partition(source.address, topic, "read_committed", len(home))
         assert old == home, (old, home)

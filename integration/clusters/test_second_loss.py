@@ -1,9 +1,7 @@
-"""The region that had become the home is lost too, before the first one is back in step: the first becomes the home again."""
+"""The region that had become the home is lost too, before the first one is in step: the first becomes the home again."""
 
 import subprocess
 import time
-
-import pytest
 
 from links import BACK, LINK, assert_proven, command, commit, committed, exactly, martlet, produce, refuses, regions
 from load import read_partition
@@ -11,7 +9,6 @@ from martlet import DEADLINE, eventually
 from mirroring import Link
 
 FENCED = 3
-BOTH_WAYS = {"eu-west->us-east.enabled": "true", "eu-west->us-east.topics": ".*"}
 ONLY_EAST, ONLY_WEST, AFTER = ([b"%s %d" % (name, number) for number in range(3)] for name in (b"east", b"west", b"after"))
 
 
@@ -52,12 +49,12 @@ def failover(mirror, *more, link=LINK):
     return martlet(mirror, "failover", "--source-timeout", "0.5", *more, link=link)
 
 
-def failed_over_and_back(stage, topic, **settings):
+def failed_over_and_back(stage, topic):
     """us-east was lost, eu-west has become the home, and us-east is there again, where nobody writes; both have records that
     the other one has not."""
     east, west = regions(stage, 1)
     east.create(topic, 1, replicas=1)
-    mirror = exactly(stage, east, west, **settings).start()
+    mirror = exactly(stage, east, west, default_api_timeout_ms=5000).start()
     produce(east, topic, b"both")
     assert_proven(mirror, topic, 1)
     mirror.kill()
@@ -75,10 +72,9 @@ def failed_over_and_back(stage, topic, **settings):
     return east, west, mirror
 
 
-# The way back need not be a link of its own.
-@pytest.mark.parametrize("links", [{}, BOTH_WAYS], ids=["one way", "both ways"])
-def test_the_first_home_is_the_home_again_when_the_second_is_lost(stage, topic, links):
-    east, west, mirror = failed_over_and_back(stage, topic, **links)
+def test_the_first_home_is_the_home_again_when_the_second_is_lost(stage, topic):
+    # The way back need not be a link of its own.
+    east, west, mirror = failed_over_and_back(stage, topic)
     told = failover(mirror, "--dry-run", link=BACK)["topics"][topic]
     assert (told["isReclaimed"], told["recordsPossiblyLost"], told["recordsOnlyHere"]) == (True, 3, 3)
     lost(west)

@@ -20,7 +20,8 @@ package struct LinkEnds: Sendable {
     /// - Throws: ``UnknownLink``, what is wrong with certificates, ``AbsentCluster``, or another fault of the target's.
     package static func open(
         _ name: String, in settings: MirrorSettings, sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil,
-        needsSource: Bool = false, within patience: Duration = .seconds(10), on group: any EventLoopGroup, logger: Logger
+        needsSource: Bool = false, within patience: Duration = .seconds(10), on group: any EventLoopGroup,
+        logger: Logger
     ) async throws -> LinkEnds {
         let link = try settings.link(name)
         let asked = try LinkEnds(link, in: settings, (patience, patience), on: group, logger: logger)
