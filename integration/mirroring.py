@@ -136,6 +136,7 @@ class Described:
     synchrony: int
     confirmed: int
     lease: int
+    settled: bool
     open: list
 
 
@@ -209,7 +210,7 @@ class Link:
         def part():
             _, error, state = fields.take("ihb")
             return Described(
-                error, state, *fields.take("iiqqqqqqqbqq"), open=fields.array(lambda: fields.take("qhiq")))
+                error, state, *fields.take("iiqqqqqqqbqq?"), open=fields.array(lambda: fields.take("qhiq")))
         def topic():
             fields.text()
             fields.take("16s")

@@ -55,6 +55,22 @@ private func change(_ inSync: [Int32], _ version: Int32 = 7) -> PartitionLeader.
 }
 
 @Suite struct PartitionLeaderTests {
+    @Test func whatFollowersMayHoldBehindTheEndIsNotSettled() {
+        var led = Led(end: 10, highWatermark: 10)
+        #expect(!led.leader.isSettled)
+        _ = led.fetch(2, 10)
+        #expect(!led.leader.isSettled)
+        _ = led.fetch(3, 8)
+        #expect(!led.leader.isSettled)
+        _ = led.tree(inSync: [1, 2], version: 8)
+        #expect(led.leader.isSettled)
+        _ = led.step(.appended(end: 11))
+        #expect(!led.leader.isSettled)
+        _ = led.fetch(2, 11)
+        _ = led.fetch(3, 11)
+        #expect(led.leader.isSettled)
+    }
+
     @Test func whatAllInSyncHaveIsCommitted() {
         var led = Led()
         #expect(led.step(.appended(end: 10)).isEmpty)

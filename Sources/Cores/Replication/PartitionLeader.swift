@@ -111,6 +111,13 @@ package struct PartitionLeader: ProtocolCore, Sendable {
     /// Whether all that anybody was told of survives a power cut of the leader's machine.
     package var isDurable: Bool { syncedEnd >= promisedEnd }
 
+    /// Whether nothing but what this log holds can ever be committed at its offsets: all of it is, and all in sync have
+    /// fetched in this epoch from its end. One that has not may hold what an earlier leader appended behind it, and
+    /// leads with that when this leader is gone.
+    package var isSettled: Bool {
+        highWatermark == logEnd && followers.allSatisfy { !isMaximallyInSync($0.broker) || $0.position >= logEnd }
+    }
+
     package mutating func step(_ event: Event, at now: Instant, into effects: inout [Effect]) {
         switch event {
         case .appended(let end): append(end, at: now)

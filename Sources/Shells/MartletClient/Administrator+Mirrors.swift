@@ -55,6 +55,8 @@ extension Administrator {
         /// For how long clients may write yet, where a link has to renew that; zero while they may not. nil without such a
         /// lease.
         package var lease: Duration?
+        /// Whether nothing but what the leader has can ever be committed at its offsets, whoever leads next.
+        package var isSettled: Bool
         package var openTransactions: [OpenTransaction]
     }
 
@@ -322,6 +324,7 @@ extension Administrator.DescribedPartition {
         synchrony = Synchrony(rawValue: told.synchrony) ?? .asynchronous
         confirmedOffset = told.confirmedOffset
         lease = told.leaseMs < 0 ? nil : .milliseconds(told.leaseMs)
+        isSettled = told.isSettled
         openTransactions = told.openTransactions.map {
             Administrator.OpenTransaction(
                 producer: $0.producerId, producerEpoch: $0.producerEpoch, coordinatorEpoch: $0.coordinatorEpoch,

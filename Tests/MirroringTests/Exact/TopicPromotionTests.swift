@@ -6,11 +6,11 @@ import Testing
 @Suite struct TopicPromotionTests {
     private func partition(
         _ state: MirrorStanding.State, at end: Offset = 10, homeEpoch: Int32 = 3, hasOpen: Bool = false,
-        link: String = "a->b", committed: Offset? = nil
+        link: String = "a->b", committed: Offset? = nil, isSettled: Bool = true
     ) -> PartitionStanding {
         PartitionStanding(
             state: state, link: link, homeEpoch: homeEpoch, logStart: 0, lastStableOffset: committed ?? end,
-            highWatermark: committed ?? end, end: end, hasOpenTransactions: hasOpen)
+            highWatermark: committed ?? end, end: end, isSettled: isSettled, hasOpenTransactions: hasOpen)
     }
 
     private func next(_ partitions: [Int32: PartitionStanding], count: Int32 = 2) -> TopicPromotion.Step {
@@ -35,6 +35,7 @@ import Testing
         #expect(!TopicPromotion.isComplete(source: partition(.fenced), target: uncertain))
         #expect(!TopicPromotion.isComplete(source: partition(.ordinary), target: partition(.mirroring)))
         #expect(!TopicPromotion.isComplete(source: partition(.fenced, at: 11), target: partition(.mirroring)))
+        #expect(!TopicPromotion.isComplete(source: partition(.fenced, isSettled: false), target: partition(.mirroring)))
         #expect(TopicPromotion.isComplete(source: partition(.fenced), target: partition(.mirroring)))
     }
 

@@ -5,19 +5,20 @@ import Testing
 
 @Suite struct TopicReturnTests {
     private func partition(
-        _ state: MirrorStanding.State, _ offsets: Range<Offset>, committed: Offset? = nil, homeEpoch: Int32 = 1
+        _ state: MirrorStanding.State, _ offsets: Range<Offset>, committed: Offset? = nil, homeEpoch: Int32 = 1,
+        isSettled: Bool = true
     ) -> PartitionStanding {
         PartitionStanding(
             state: state, link: "a->b", homeEpoch: homeEpoch, logStart: offsets.lowerBound,
             lastStableOffset: committed ?? offsets.upperBound, highWatermark: committed ?? offsets.upperBound,
-            end: offsets.upperBound, hasOpenTransactions: false)
+            end: offsets.upperBound, isSettled: isSettled, hasOpenTransactions: false)
     }
 
     @Test func leadersHaveToKnowWhereTheHomeIs() {
         let (own, home) = (partition(.fenced, 0..<9), partition(.ordinary, 0..<12))
         #expect(TopicReturn.obstacle(own: own, home: home) == nil)
         #expect(TopicReturn.obstacle(own: partition(.ordinary, 0..<9), home: home) != nil)
-        #expect(TopicReturn.obstacle(own: partition(.fenced, 0..<9, committed: 8), home: home) != nil)
+        #expect(TopicReturn.obstacle(own: partition(.fenced, 0..<9, isSettled: false), home: home) != nil)
         #expect(TopicReturn.obstacle(own: own, home: partition(.promoting, 0..<12)) != nil)
         #expect(TopicReturn.obstacle(own: own, home: partition(.ordinary, 0..<12, homeEpoch: 0)) != nil)
         // It is being written.

@@ -11,11 +11,13 @@ package struct PartitionStanding: Sendable, Equatable {
     package var lastStableOffset: Offset
     package var highWatermark: Offset
     package var end: Offset
+    /// Whether nothing but what the leader has can ever be committed at its offsets, whoever leads next.
+    package var isSettled: Bool
     package var hasOpenTransactions: Bool
 
     package init(
         state: MirrorStanding.State, link: String, homeEpoch: Int32, logStart: Offset, lastStableOffset: Offset,
-        highWatermark: Offset, end: Offset, hasOpenTransactions: Bool
+        highWatermark: Offset, end: Offset, isSettled: Bool, hasOpenTransactions: Bool
     ) {
         self.state = state
         self.link = link
@@ -24,6 +26,7 @@ package struct PartitionStanding: Sendable, Equatable {
         self.lastStableOffset = lastStableOffset
         self.highWatermark = highWatermark
         self.end = end
+        self.isSettled = isSettled
         self.hasOpenTransactions = hasOpenTransactions
     }
 

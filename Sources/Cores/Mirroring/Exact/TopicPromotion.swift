@@ -65,8 +65,8 @@ package enum TopicPromotion {
     }
 
     /// Whether the target has all that the source had when it was fenced, so that it may take the source's place without
-    /// a loss.
+    /// a loss. What is not settled at the source might be committed there only after the move.
     package static func isComplete(source: PartitionStanding, target: PartitionStanding) -> Bool {
-        source.state == .fenced && source.isCommitted && target.end == source.end && target.isCommitted
+        source.state == .fenced && source.isSettled && target.end == source.end && target.isCommitted
     }
 }

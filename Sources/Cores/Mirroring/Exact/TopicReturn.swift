@@ -9,7 +9,7 @@ package enum TopicReturn {
         guard home.state == .ordinary, home.homeEpoch >= own.homeEpoch else {
             return "its leader at the new home has not heard yet that its home is there"
         }
-        if !own.isCommitted { return "not all of it is committed at its old home yet" }
+        if !own.isSettled { return "not all who are in sync at its old home have the same yet" }
         return nil
     }
 

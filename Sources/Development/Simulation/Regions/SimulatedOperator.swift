@@ -214,6 +214,6 @@ extension SimulatedProcess.Described {
         PartitionStanding(
             state: state, link: link, homeEpoch: told.homeEpoch, logStart: told.logStartOffset,
             lastStableOffset: told.lastStableOffset, highWatermark: told.highWatermark, end: told.logEndOffset,
-            hasOpenTransactions: !told.openTransactions.isEmpty)
+            isSettled: told.isSettled, hasOpenTransactions: !told.openTransactions.isEmpty)
     }
 }

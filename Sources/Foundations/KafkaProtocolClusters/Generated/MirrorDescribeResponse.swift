@@ -43,7 +43,7 @@ package struct MirrorDescribeResponse: WireMessage {
             self.topicId = try reader.uuid()
             self.linkName = try reader.string(compact: true)
             self.sourceClusterId = try reader.string(compact: true)
-            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 90)
+            let partitionsCount = try reader.arrayCount(compact: true, elementSize: 91)
             self.partitions.reserveCapacity(reader.capacity(for: partitionsCount, stride: MemoryLayout<DescribedPartitionResult>.stride))
             for _ in 0..<partitionsCount { self.partitions.append(try DescribedPartitionResult(reading: &reader, version: version)) }
             try reader.skipTaggedFields()
@@ -76,6 +76,7 @@ package struct MirrorDescribeResponse: WireMessage {
         package var synchrony: Int8 = 0
         package var confirmedOffset: Int64 = -1
         package var leaseMs: Int64 = -1
+        package var isSettled: Bool = false
         package var openTransactions: [OpenTransaction] = []
 
         package init() {}
@@ -96,6 +97,7 @@ package struct MirrorDescribeResponse: WireMessage {
             self.synchrony = try reader.int8()
             self.confirmedOffset = try reader.int64()
             self.leaseMs = try reader.int64()
+            self.isSettled = try reader.bool()
             let openTransactionsCount = try reader.arrayCount(compact: true, elementSize: 23)
             self.openTransactions.reserveCapacity(reader.capacity(for: openTransactionsCount, stride: MemoryLayout<OpenTransaction>.stride))
             for _ in 0..<openTransactionsCount { self.openTransactions.append(try OpenTransaction(reading: &reader, version: version)) }
@@ -118,6 +120,7 @@ package struct MirrorDescribeResponse: WireMessage {
             writer.int8(self.synchrony)
             writer.int64(self.confirmedOffset)
             writer.int64(self.leaseMs)
+            writer.bool(self.isSettled)
             writer.arrayCount(self.openTransactions.count, compact: true)
             for element in self.openTransactions { element.write(to: &writer, version: version) }
             writer.noTaggedFields()

@@ -61,6 +61,7 @@ extension MirrorDescribeResponse.DescribedPartitionResult: JSONStructure {
         self.synchrony = try fields.int8("synchrony")
         self.confirmedOffset = try fields.int64("confirmedOffset")
         self.leaseMs = try fields.int64("leaseMs")
+        self.isSettled = try fields.bool("isSettled")
         self.openTransactions = try fields.array("openTransactions", version: version)
         try fields.finish()
     }
@@ -82,6 +83,7 @@ extension MirrorDescribeResponse.DescribedPartitionResult: JSONStructure {
         object.integer("synchrony", self.synchrony)
         object.integer("confirmedOffset", self.confirmedOffset)
         object.integer("leaseMs", self.leaseMs)
+        object.bool("isSettled", self.isSettled)
         object.array("openTransactions", self.openTransactions, version: version)
         return object.value()
     }

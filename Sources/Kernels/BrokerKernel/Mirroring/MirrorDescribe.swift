@@ -57,6 +57,7 @@ extension BrokerKernel {
             told.synchrony = partition.synchrony.rawValue
             told.confirmedOffset = partition.synchronousLink?.confirmed ?? -1
             told.leaseMs = partition.lease?.remaining(at: now).milliseconds ?? -1
+            told.isSettled = partition.leadership?.isSettled ?? false
             told.openTransactions = log.openTransactions.map { MirrorDescribeResponse.OpenTransaction($0) }
         }
         return told

@@ -6,6 +6,6 @@ extension PartitionStanding {
         self.init(
             state: told.state, link: told.link, homeEpoch: told.homeEpoch, logStart: told.logStart,
             lastStableOffset: told.lastStableOffset, highWatermark: told.highWatermark, end: told.end,
-            hasOpenTransactions: !told.openTransactions.isEmpty)
+            isSettled: told.isSettled, hasOpenTransactions: !told.openTransactions.isEmpty)
     }
 }
