@@ -214,6 +214,68 @@ import Testing
         #expect(problems(Self.two + "mirror.gap.policy = ignore\n").count == 1)
     }
 
+    private static let exactBothWays = two + "mode = exact\neu-west->us-east.enabled = true\n"
+
+    @Test(arguments: [
+        ("", "orders", "orders"),
+        ("replication.policy.class = IdentityReplicationPolicy", "orders", "orders"),
+        ("replication.policy.class = DefaultReplicationPolicy", "us-east.orders", "eu-west.orders"),
+        (
+            "us-east->eu-west.replication.policy.class = org.apache.kafka.connect.mirror.DefaultReplicationPolicy",
+            "us-east.orders", "eu-west.orders"
+        ),
+        (
+            "replication.policy.class = DefaultReplicationPolicy\neu-west->us-east.replication.policy.separator = _",
+            "us-east_orders", "eu-west_orders"
+        ),
+        (
+            "replication.policy.class = DefaultReplicationPolicy\nus-east->eu-west.replication.policy.class = "
+                + "IdentityReplicationPolicy", "orders", "orders"
+        ),
+    ])
+    func exactLinksChangeNamesWhereThatIsAsked(text: String, there: String, back: String) throws {
+        let links = try read(Self.exactBothWays + text).settings.links
+        #expect(links.map { $0.names.atTarget("orders") } == [there, back])
+        #expect(links[0].names.atSource(there) == "orders" && links[1].names.atTarget(there) == "orders")
+        let policy = try #require(links[1].sources.first { $0.key == "replication.policy.class" })
+        #expect(text.contains("class") == (policy.place != .standard))
+    }
+
+    @Test func aWayBackWithOtherNamesIsRefused() throws {
+        let both = Self.exactBothWays + "us-east->eu-west.replication.policy.class = DefaultReplicationPolicy\n"
+        let key = "eu-west->us-east.replication.policy.class"
+        #expect(
+            problems(both + "\(key) = IdentityReplicationPolicy\n").contains { $0.contains("the same names both ways") }
+        )
+        #expect(
+            problems(both + "\(key) = org.apache.kafka.connect.mirror.DefaultReplicationPolicy\n").isEmpty)
+        // A link that copies as MirrorMaker 2 does has names of its own.
+        let mixed = try read(both + "\(key) = IdentityReplicationPolicy\neu-west->us-east.mode = compatible\n")
+        #expect(mixed.settings.links.map(\.plan.policy.naming) == [.prefixed, .identity])
+        #expect(mixed.settings.links[1].names.areSame)
+        // Homes that have moved there come back under their names.
+        #expect(mixed.settings.links[1].homeNames.atTarget("us-east.orders") == "orders")
+    }
+
+    @Test func prefixedNamesGoRoundWherePatternsMatchThem() {
+        let three =
+            Self.two + """
+                clusters = us-east, eu-west, asia
+                asia.bootstrap.servers = as1:9092
+                mode = exact
+                replication.policy.class = DefaultReplicationPolicy
+                eu-west->us-east.enabled = true
+                eu-west->asia.enabled = true
+                asia->us-east.enabled = true
+
+                """
+        #expect(problems(three).first?.contains("in a circle us-east->eu-west->asia->us-east") ?? false)
+        #expect(problems(three + "topics = orders\n").isEmpty)
+        #expect(problems(three + "topics = orders, .*[.]orders\n").first?.contains("in a circle") ?? false)
+        #expect(problems(three + "asia->us-east.topics = pay\n").first?.contains("topics 'pay'") ?? false)
+        #expect(problems(three + "us-east->eu-west.topics = pay\nasia->us-east.topics = pay\n").isEmpty)
+    }
+
     @Test func figuresAreShownWhereTheyAreAskedFor() throws {
         #expect(try read(Self.two).settings.metrics == nil)
         #expect(

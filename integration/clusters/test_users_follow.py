@@ -326,6 +326,25 @@ def test_rules_come_and_go_with_their_source(stage, guarded):
     eventually(lambda: target.rules() == {kept}, "the target's own stays, and all else goes")
 
 
+def test_rules_of_mirrors_with_prefixed_names_are_about_those(stage, guarded):
+    source, target = guarded
+    everybody = rule("*", AclOperation.DESCRIBE)
+    source.allow(
+        rule("orders", AclOperation.WRITE), rule("ord", AclOperation.READ, form=ResourcePatternType.PREFIXED), everybody,
+        rule("eu-west.pay", AclOperation.READ), rule("billing", AclOperation.READ, type=ResourceType.GROUP))
+    mirror = exactly(
+        stage, source, target, tls=True, sync_acls_interval_seconds=1, replication_policy_class="DefaultReplicationPolicy")
+    mirror.launch()
+    expected = {
+        rule("us-east.orders", AclOperation.WRITE),
+        rule("us-east.ord", AclOperation.READ, form=ResourcePatternType.PREFIXED),
+        rule("us-east.", AclOperation.DESCRIBE, form=ResourcePatternType.PREFIXED),
+        rule("pay", AclOperation.READ), rule("billing", AclOperation.READ, type=ResourceType.GROUP)}
+    eventually(lambda: target.rules() == expected, "rules are about the mirror topics")
+    source.forbid(everybody)
+    eventually(lambda: len(target.rules()) == 4, "what is gone goes")
+
+
 def test_a_drill_tells_whether_users_quotas_and_rules_are_there(stage, guarded, topic):
     source, target = guarded
     source.cluster.create(topic, 1, replicas=1)

@@ -31,9 +31,12 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
     package let address: ClientSettings.Address
     private let clientID: String
     private let requestTimeout: Duration
+    /// nil where topics have the broker's names.
+    private let names: TopicNames?
     private let state = Mutex(State())
 
-    private init(address: ClientSettings.Address, settings: ClientSettings) {
+    private init(address: ClientSettings.Address, settings: ClientSettings, names: TopicNames?) {
+        self.names = names
         self.address = address
         clientID = settings.clientID
         requestTimeout = settings.requestTimeout
@@ -41,10 +44,10 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
 
     /// Connects and asks the broker which versions it speaks.
     package static func open(
-        _ address: ClientSettings.Address, settings: ClientSettings, tls: TLSContexts?, on group: any EventLoopGroup,
-        logger: Logger
+        _ address: ClientSettings.Address, settings: ClientSettings, names: TopicNames? = nil, tls: TLSContexts?,
+        on group: any EventLoopGroup, logger: Logger
     ) async throws -> BrokerConnection {
-        let broker = BrokerConnection(address: address, settings: settings)
+        let broker = BrokerConnection(address: address, settings: settings, names: names)
         do {
             _ = try await Connector.connect(
                 ConnectSettings(host: address.host, port: address.port, tls: tls, timeout: settings.connectTimeout),
@@ -148,13 +151,17 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
         then complete: @escaping @Sendable (Result<Request.Response, ClientFault>) -> Void
     ) {
         let version: Int16
+        let named: Request
         do throws(ClientFault) {
             version = try self.version(of: Request.self, atMost: highest)
+            named = try names?.there(request) ?? request
         } catch {
             return complete(.failure(error))
         }
-        exchange(request, version: version, timeout: timeout ?? requestTimeout) { result in
-            complete(result.flatMap { Self.decode(Request.self, version, $0) })
+        exchange(named, version: version, timeout: timeout ?? requestTimeout) { [names] result in
+            let answer = result.flatMap { Self.decode(Request.self, version, $0) }
+            guard let names else { return complete(answer) }
+            complete(answer.flatMap { answer in Result { () throws(ClientFault) in try names.here(answer) } })
         }
     }
 
@@ -163,6 +170,7 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
         _ request: Request, atMost highest: Int16 = .max
     ) throws(ClientFault) {
         let version = try self.version(of: Request.self, atMost: highest)
+        let request = try names?.there(request) ?? request
         let (connection, id, ended) = state.withLock { state in
             state.nextID &+= 1
             return (state.connection, state.nextID, state.ended)

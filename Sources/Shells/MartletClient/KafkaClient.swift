@@ -33,12 +33,21 @@ public final class KafkaClient: Sendable {
     package let group: any EventLoopGroup
     package let logger: Logger
     private let tls: TLSContexts?
+    private let names: TopicNames?
     private let state = Mutex(State())
 
     /// Makes no connection yet. Throws when certificates cannot be read.
-    public init(
+    public convenience init(
         _ settings: ClientSettings, group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
     ) throws {
+        try self.init(settings, names: nil, group: group, logger: logger)
+    }
+
+    /// - Parameter names: of the cluster's topics, as all who use the client call them; nil for the cluster's own.
+    package init(
+        _ settings: ClientSettings, names: TopicNames?, group: any EventLoopGroup, logger: Logger
+    ) throws {
+        self.names = names
         self.settings = settings
         self.group = group
         self.logger = logger
@@ -88,8 +97,9 @@ public final class KafkaClient: Sendable {
         let task = try state.withLock { state throws(ClientFault) in
             if state.isClosed { throw ClientFault(.misused, "the client is closed") }
             if let begun = state.connections[address] { return begun }
-            let task = Task { [settings, tls, group, logger] in
-                try await BrokerConnection.open(address, settings: settings, tls: tls, on: group, logger: logger)
+            let task = Task { [settings, names, tls, group, logger] in
+                try await BrokerConnection.open(
+                    address, settings: settings, names: names, tls: tls, on: group, logger: logger)
             }
             state.connections[address] = task
             return task

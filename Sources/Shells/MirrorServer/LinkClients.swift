@@ -1,5 +1,6 @@
 import Logging
 import MartletClient
+import Mirroring
 import NIOCore
 
 /// The connections of one link.
@@ -43,29 +44,44 @@ struct ClusterClients {
     let questions: KafkaClient
     let data: [KafkaClient]
 
-    /// - Parameter lanes: how many connections to each broker carry data, at least one.
+    /// - Parameters:
+    ///   - names: see ``TopicNames/ofSource(_:)``.
+    ///   - lanes: how many connections to each broker carry data, at least one.
     /// - Throws: ``UnusableClient``.
     init(
-        _ alias: String, _ settings: ClientSettings, lanes: Int = 1, on group: any EventLoopGroup, logger: Logger
+        _ alias: String, _ settings: ClientSettings, names: TopicNames? = nil, lanes: Int = 1,
+        on group: any EventLoopGroup, logger: Logger
     ) throws {
-        questions = try Self.client(alias, settings, on: group, logger: logger)
-        data = try (0..<lanes).map { _ in try Self.client(alias, settings, on: group, logger: logger) }
+        questions = try Self.client(alias, settings, names: names, on: group, logger: logger)
+        data = try (0..<lanes).map { _ in try Self.client(alias, settings, names: names, on: group, logger: logger) }
     }
 
     /// One connection to each broker.
     /// - Throws: ``UnusableClient``.
     static func client(
-        _ alias: String, _ settings: ClientSettings, on group: any EventLoopGroup, logger: Logger
+        _ alias: String, _ settings: ClientSettings, names: TopicNames? = nil, on group: any EventLoopGroup,
+        logger: Logger
     ) throws -> KafkaClient {
         var settings = settings
         // The mirror tries for ever by itself; a cluster that is away must not hold up what concerns another.
         settings.operationTimeout = min(settings.operationTimeout, .seconds(5))
         settings.connectTimeout = min(settings.connectTimeout, .seconds(5))
         do {
-            return try KafkaClient(settings, group: group, logger: logger)
+            return try KafkaClient(settings, names: names, group: group, logger: logger)
         } catch {
             throw UnusableClient(alias: alias, reason: "\(error)")
         }
+    }
+}
+
+extension TopicNames {
+    /// How a link speaks of its source's topics: an exact one by their names at the target, so that a topic has one name
+    /// in all of the link's work, and only what people say of the source's topics is translated (``LinkSettings/names``).
+    /// nil for the source's own names: where they are the same, and for compatible links.
+    static func ofSource(_ link: LinkSettings) -> TopicNames? {
+        let names = link.names
+        guard !names.areSame else { return nil }
+        return TopicNames(there: { names.atSource($0) }, here: { names.atTarget($0) })
     }
 }
 

@@ -17,6 +17,8 @@ package struct ExactTopics: Sendable {
         case unsettled
         /// The source does not tell its id (brokers before Apache Kafka 2.8).
         case hasNoID
+        /// Its name is that of a copy from the target, or of a copy of one that went there, and it is none.
+        case isNamedAsCopy
 
         /// For people.
         package var description: String {
@@ -27,20 +29,26 @@ package struct ExactTopics: Sendable {
             case .comesFromTarget: "its home is the target: it came from there"
             case .unsettled: "its home is moving, or has moved away from the source"
             case .hasNoID: "the source does not tell its id (it is older than Apache Kafka 2.8)"
+            case .isNamedAsCopy: "it is called like a topic that came from the target, and did not come from there"
             }
         }
     }
 
     package var topics: NameSelection
     package var policy: ReplicationPolicy
+    /// nil where nothing but ``policy`` is known of names: they are the same then.
+    package var names: LinkNames?
     /// Settings that are the target's own business.
     package var excludedSettings: NameSelection
 
     package init(_ plan: TopicPlan) {
-        self.init(topics: plan.topics, policy: plan.policy, excludedSettings: plan.excludedSettings)
+        self.init(topics: plan.topics, policy: plan.policy, excludedSettings: plan.excludedSettings, names: plan.names)
     }
 
-    package init(topics: NameSelection, policy: ReplicationPolicy, excludedSettings: NameSelection) {
+    package init(
+        topics: NameSelection, policy: ReplicationPolicy, excludedSettings: NameSelection, names: LinkNames? = nil
+    ) {
+        self.names = names
         self.topics = topics
         self.policy = policy
         self.excludedSettings = excludedSettings
@@ -48,6 +56,7 @@ package struct ExactTopics: Sendable {
 
     /// nil when the topic is to be mirrored.
     /// - Parameters:
+    ///   - topic: its name at the source.
     ///   - standing: what the topic's settings at the source say of its home.
     ///   - targetID: the id of the target's cluster.
     ///   - isMirrored: whether the target has it as this link's mirror topic. Then it is mirrored to its end also when
@@ -59,6 +68,7 @@ package struct ExactTopics: Sendable {
         if policy.isInternal(topic) || policy.isHeartbeats(topic) { return .isInternal }
         guard topics.contains(topic) else { return .notSelected }
         if standing.isFork { return .isFork }
+        if let names, !names.canBring(topic, standing) { return .isNamedAsCopy }
         switch standing.state {
         case .ordinary: break
         // A chain: mirrored to the source from a third cluster, and from there on.
@@ -85,5 +95,13 @@ package struct ExactTopics: Sendable {
         var differences: [String: String?] = wanted.filter { present[$0.key] != $0.value }
         for key in present.keys where wanted[key] == nil { differences[key] = .some(nil) }
         return differences
+    }
+}
+
+extension LinkNames {
+    /// Whether the topic of the source has a name at the target, and is no other's there: what came from there, directly or
+    /// from further away, came by a link.
+    fileprivate func canBring(_ topic: String, _ standing: MirrorStanding) -> Bool {
+        !LinkNames.isMarked(atTarget(topic)) && (!namesTargets(topic) || !standing.link.isEmpty)
     }
 }

@@ -10,8 +10,11 @@ package struct RecoveryLimits: Sendable {
     private static let unsaid = Duration.seconds(3_600)
 
     private let limits: [(topics: NameSelection, limit: Duration)]
+    /// nil where they are the same.
+    private let names: LinkNames?
 
-    package init(_ entries: [String] = []) throws(Unreadable) {
+    /// - Parameter names: those of a link, of whose source's topics the patterns are.
+    package init(_ entries: [String] = [], names: LinkNames? = nil) throws(Unreadable) {
         var limits: [(NameSelection, Duration)] = []
         for entry in entries {
             guard let colon = entry.lastIndex(of: ":"), let number = Int64(entry[entry.index(after: colon)...]),
@@ -25,12 +28,16 @@ package struct RecoveryLimits: Sendable {
             }
         }
         self.limits = limits
+        self.names = names
     }
 
     package var isEmpty: Bool { limits.isEmpty }
 
-    /// nil when nobody has said.
-    package func limit(of topic: String) -> Duration? { limits.first { $0.topics.contains(topic) }?.limit }
+    /// Of a topic by its name at the target; nil when nobody has said.
+    package func limit(of topic: String) -> Duration? {
+        let original = names?.atSource(topic) ?? topic
+        return limits.first { $0.topics.contains(original) }?.limit
+    }
 
     /// How near a recovery point of this age is to its limit: 1 at the limit.
     package static func nearness(of age: Duration, to limit: Duration?) -> Double { age / (limit ?? unsaid) }

@@ -62,14 +62,16 @@ package enum TopicVerdict: Sendable, Equatable {
 extension ExactTopics {
     /// - Parameters:
     ///   - source: the topic as the link's source has it.
-    ///   - target: the topic of that name at the link's target; nil when there is none.
+    ///   - target: the topic of that name, as it is at the link's target, there; nil when there is none.
+    ///   - other: where there is none, the topic that has its id at the target; nil when none has.
     ///   - link: `source->target`.
     ///   - sourceID: the id of the source's cluster.
     ///   - targetID: the id of the target's cluster.
     ///   - comparesSettings: whether settings of a topic that is mirrored already are compared too.
     package func verdict(
-        on topic: String, source: StandingTopic, target: StandingTopic?, link: String, sourceID: String,
-        targetID: String, comparesSettings: Bool
+        on topic: String, source: StandingTopic, target: StandingTopic?,
+        other: (name: String, topic: StandingTopic)? = nil,
+        link: String, sourceID: String, targetID: String, comparesSettings: Bool
     ) -> TopicVerdict {
         let standing = target?.standing ?? .ordinary
         let isMirrored = standing.isMirror(of: link)
@@ -77,14 +79,16 @@ extension ExactTopics {
             to: topic, id: source.id, standing: source.standing, targetID: targetID, isMirrored: isMirrored)
         if let objection { return .leave(objection) }
         guard let target else {
-            return .mirror(creation(of: source))
+            return other.map { verdict(on: source, $0.topic, under: $0.name, link: link) }
+                ?? .mirror(creation(of: source))
         }
         if isMirrored { return .mirror(change(of: target, toFollow: source, comparesSettings: comparesSettings)) }
         switch standing.state {
         case .mirroring:
             return .blocked(
-                because: "it is a mirror topic of link \(standing.link) at the target: leave it out of one of the two "
-                    + "(topics.exclude)")
+                because:
+                    "it is a mirror topic of link \(standing.link) at the target\(nameAtTarget(topic)): leave it out of "
+                    + "one of the two (topics.exclude)")
         case .fenced
         where standing.homeEpoch > source.standing.homeEpoch && source.standing.state == .ordinary
             && standing.sourceClusterID != sourceID:
@@ -99,9 +103,32 @@ extension ExactTopics {
             return .fence(homeEpoch: standing.homeEpoch)
         case .ordinary:
             return .blocked(
-                because: "the target has an ordinary topic of that name: delete it there, or leave it out "
-                    + "(topics.exclude)")
+                because:
+                    "the target has an ordinary topic of that name\(nameAtTarget(topic)): delete it there, or leave it "
+                    + "out (topics.exclude)")
         }
+    }
+
+    /// About a topic that the target has under another name than this link gives it: by another way, or from before the link's
+    /// names were changed.
+    private func verdict(
+        on source: StandingTopic, _ other: StandingTopic, under name: String, link: String
+    ) -> TopicVerdict {
+        let standing = other.standing
+        if standing.state == .ordinary, standing.link == link, standing.homeEpoch > source.standing.homeEpoch {
+            return .fence(homeEpoch: standing.homeEpoch)
+        }
+        let cause = "the target has it as \(name)"
+        if standing.isMirror(of: link) {
+            return .blocked(
+                because:
+                    "\(cause), from before this link's replication.policy was changed: set that back, or delete \(name) "
+                    + "there and it is mirrored anew")
+        }
+        let way = standing.link.isEmpty ? "" : " by link \(standing.link)"
+        return .blocked(
+            because:
+                "\(cause)\(way), and a topic can have one name only: leave it out of one of the two (topics.exclude)")
     }
 
     /// How the mirror topic of a topic begins.
@@ -109,6 +136,12 @@ extension ExactTopics {
         TopicVerdict.Change(
             isNew: true, partitionCount: source.partitionCount, homeEpoch: source.standing.homeEpoch,
             settings: settings(of: source.settings))
+    }
+
+    /// For people, where it is another than at the source.
+    private func nameAtTarget(_ topic: String) -> String {
+        guard let name = names?.atTarget(topic), name != topic else { return "" }
+        return ", \(name)"
     }
 
     private func change(

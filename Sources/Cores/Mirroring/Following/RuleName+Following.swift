@@ -22,6 +22,28 @@ extension RuleName {
     }
 }
 
+extension RuleName {
+    private static let everyResource = "*"
+
+    /// The rule about the same topics under their names at the target of a link that mirrors exactly; nil where the target
+    /// has no topic that it could be about. What is about all topics of the source is about those that came from there.
+    package func atExactTarget(_ names: LinkNames) -> RuleName? {
+        guard !names.areSame, resourceType == ResourceType.topic.rawValue else { return self }
+        let isForAll = form == ResourcePattern.Form.literal.rawValue && resource == Self.everyResource
+        var rule = self
+        if isForAll || form == ResourcePattern.Form.prefixed.rawValue {
+            rule.resource = names.startAtTarget(isForAll ? "" : resource)
+            rule.form = ResourcePattern.Form.prefixed.rawValue
+            guard rule.resource.isEmpty else { return rule }
+            rule.resource = Self.everyResource
+            rule.form = ResourcePattern.Form.literal.rawValue
+        } else {
+            rule.resource = names.atTarget(resource)
+        }
+        return LinkNames.isMarked(rule.resource) ? nil : rule
+    }
+}
+
 extension RuleName: FollowedName {
     package static func topic(source: String, target: String) -> String { "mirror-rules.\(source)-\(target).internal" }
 

@@ -10,7 +10,11 @@ import Settings
 struct LinkOptions: ParsableArguments {
     @Option(help: "The mirror's configuration: mm2.properties, or YAML.") var config: String
     @Option(help: "The link, as the configuration names it: source->target.") var link: String
-    @Option(help: "Regular expressions of topics, with commas between; without it all that came by the link.")
+    @Option(
+        help: """
+            Regular expressions of topics as the link's source calls them, with commas between; without it all that came by \
+            the link.
+            """)
     var topics: String?
     @Flag(help: "Print JSON.") var json = false
 
@@ -31,15 +35,17 @@ struct LinkOptions: ParsableArguments {
     /// - Parameters:
     ///   - sourceTimeout: how long an operation at the source may take; nil as it is set.
     ///   - targetTimeout: the same at the target.
+    ///   - movesHomes: whether homes of topics are to be moved.
     ///   - needsSource: whether the source has to answer before anything is begun, as the target has to.
     func withEnds<Value: Sendable>(
-        sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil, needsSource: Bool = false,
-        _ body: (LinkEnds) async throws -> Value
+        sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil, movesHomes: Bool = false,
+        needsSource: Bool = false, _ body: (LinkEnds) async throws -> Value
     ) async throws -> Value {
         let (settings, _) = try MirrorSettings.read(at: config)
         let ends = try await LinkEnds.open(
-            link, in: settings, sourceTimeout: sourceTimeout, targetTimeout: targetTimeout, needsSource: needsSource,
-            within: Self.patience, on: MultiThreadedEventLoopGroup.singleton, logger: Self.warnings)
+            link, in: settings, sourceTimeout: sourceTimeout, targetTimeout: targetTimeout, movesHomes: movesHomes,
+            needsSource: needsSource, within: Self.patience, on: MultiThreadedEventLoopGroup.singleton,
+            logger: Self.warnings)
         do {
             let value = try await body(ends)
             await ends.close()
@@ -55,7 +61,7 @@ struct LinkOptions: ParsableArguments {
         sourceTimeout: Duration? = nil, needsSource: Bool = false, _ body: (LinkEnds) async throws -> Void
     ) async throws {
         do {
-            try await withEnds(sourceTimeout: sourceTimeout, needsSource: needsSource, body)
+            try await withEnds(sourceTimeout: sourceTimeout, movesHomes: true, needsSource: needsSource, body)
         } catch let absent as AbsentCluster {
             throw CommandFailure(
                 "\(absent); where it is lost, and \(absent.other) is to be the home of its topics: martlet mirror failover "

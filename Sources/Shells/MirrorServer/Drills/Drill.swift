@@ -84,7 +84,7 @@ package struct Drill: Sendable {
     func standingForks(_ selection: NameSelection?) async throws -> [Topic] {
         let shapes = try await target.topics().filter { $0.key.hasPrefix(fork.prefix) }
         return try await target.standing(shapes).sorted { $0.key < $1.key }.compactMap { name, topic in
-            guard let origin = fork.origin(of: name, topic.standing), selection?.contains(origin) ?? true else {
+            guard let origin = fork.origin(of: name, topic.standing), ends.selects(origin, selection) else {
                 return nil
             }
             return Topic(

@@ -6,7 +6,7 @@ import Mirroring
 import Synchronization
 
 /// All partitions of a link that mirrors exactly. Pumps, answers of the target, the gap ledger and the follower of
-/// topics meet here. Names are the same at both sides.
+/// topics meet here. Names are the target's.
 final class ExactTable: SharedTable {
     private struct State {
         var entries: [TopicPartition: ExactEntry] = [:]

@@ -45,13 +45,16 @@ final class ExactTopicFollower: Sendable {
     ///   - comparesSettings: whether settings of topics that are mirrored already are compared too.
     ///   - changesTopics: whether what is found is also done; otherwise another process does it.
     func follow(comparesSettings: Bool, changesTopics: Bool) async throws {
+        let names = settings.names
         let all = try await source.topics()
         let present = all.filter {
-            settings.plan.topics.contains($0.key) && !settings.plan.policy.isInternal($0.key)
+            let name = names.atSource($0.key)
+            return settings.plan.topics.contains(name) && !settings.plan.policy.isInternal(name)
         }
         let sources = try await source.standing(present)
         let there = try await target.topics()
         let targets = try await target.standing(there.filter { sources[$0.key] != nil })
+        let others = try await target.standing(underOtherNames: sources, there)
         var changes: [Administrator.MirrorChange] = []
         var made: [String] = []
         var fences: [Administrator.MirrorChange] = []
@@ -60,7 +63,8 @@ final class ExactTopicFollower: Sendable {
         var leftOut: [String: String] = [:]
         for (name, topic) in sources.sorted(by: { $0.key < $1.key }) {
             let verdict = topics.verdict(
-                on: name, source: topic, target: targets[name], link: settings.name,
+                on: names.atSource(name), source: topic, target: targets[name], other: others[name],
+                link: settings.name,
                 sourceID: clusters.sourceID, targetID: clusters.targetID,
                 comparesSettings: comparesSettings && settings.plan.synchronizesSettings)
             switch verdict {
@@ -70,7 +74,7 @@ final class ExactTopicFollower: Sendable {
                 if needed?.isNew ?? false { made.append(name) }
             case .fence(let homeEpoch):
                 var fence = Administrator.MirrorChange.fence(name, homeEpoch: homeEpoch, newHome: clusters.targetID)
-                fence.topicID = targets[name]?.id ?? .zero
+                fence.topicID = (targets[name] ?? others[name]?.topic)?.id ?? .zero
                 fences.append(fence)
             case .fenceTarget(let homeEpoch):
                 var fence = Administrator.MirrorChange.fence(name, homeEpoch: homeEpoch, newHome: clusters.sourceID)
@@ -88,19 +92,24 @@ final class ExactTopicFollower: Sendable {
             for name in made where known.contains(name) && faults["topic \(name)"] == nil { table.restart(name) }
             leftOut.merge(try await fence(settings.source, source, fences, settings.name)) { $1 }
             leftOut.merge(try await fence(settings.target, target, fencesAtTarget, settings.reverse)) { $1 }
-            leftOut.merge(try await followDeletions(there.filter { all[$0.key] == nil })) { $1 }
+            // What the source has under another name, since those of the link were changed, is not deleted.
+            let ids = Set(all.values.map(\.id))
+            leftOut.merge(
+                try await followDeletions(there.filter { all[$0.key] == nil && !ids.contains($0.value.id) })
+            ) { $1 }
         }
         // Topics that are not the link's any more may have leases still; they are looked at only now and then.
         var leasable = sources
         if comparesSettings, changesTopics {
-            let others = all.filter { present[$0.key] == nil && !settings.plan.policy.isInternal($0.key) }
-            leasable.merge(try await source.standing(others)) { $1 }
+            let rest = all.filter { present[$0.key] == nil && !settings.plan.policy.isInternal($0.key) }
+            leasable.merge(try await source.standing(rest)) { $1 }
         }
         let leases = try await HomeLeasing(settings: settings, source: source, target: target, logger: logger)
             .follow(Set(mirrored.keys), sources: leasable, targets: targets, changesTopics: changesTopics)
         leftOut.merge(leases.faults) { $1 }
         health.leavesOut(leftOut, of: "topics")
-        health.tell(unmatched: settings.plan.patternsWithoutTopic(among: all.keys), source: settings.source)
+        health.tell(
+            unmatched: settings.plan.patternsWithoutTopic(among: all.keys.map(names.atSource)), source: settings.source)
         let synchronous = mirrored.keys.filter { sources[$0]?.settings[Synchrony.linkKey] == settings.name }
         try await tellTable(mirrored, synchronous: Set(synchronous), leased: leases.leased)
     }

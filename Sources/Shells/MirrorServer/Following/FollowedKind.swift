@@ -18,9 +18,16 @@ protocol FollowedKind: Sendable {
     ///   - changes: nil removes.
     ///   - present: what was at the target.
     func change(_ changes: [Name: Value?], from present: [Name: Value]) async throws
+    /// What one thing of the source's is called at the target; nil where it has no name there. The link the other way marks
+    /// what it brings by the source's.
+    func atTarget(_ name: Name) -> Name?
     func mark(of value: Value) -> Name.Mark
     /// For people: `1024`; nil when a thing's name says all, or what it is is secret.
     func text(of value: Value) -> String?
+}
+
+extension FollowedKind {
+    func atTarget(_ name: Name) -> Name? { name }
 }
 
 extension FollowedKind where Value == Name.Mark {

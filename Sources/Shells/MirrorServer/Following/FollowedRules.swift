@@ -8,13 +8,15 @@ struct FollowedRules: FollowedKind {
     let target: Administrator
     /// What becomes of the source's rule at the target; nil leaves it out.
     let translate: @Sendable (RuleName) -> RuleName?
+    private let names: LinkNames
 
     init(_ settings: LinkSettings, source: Administrator, target: Administrator) {
         self.source = source
         self.target = target
-        let plan = settings.plan
+        let (plan, names) = (settings.plan, settings.names)
+        self.names = names
         switch settings.mode {
-        case .exact: translate = { $0 }
+        case .exact: translate = { $0.atExactTarget(names) }
         case .compatible:
             translate = { rule in
                 rule.atCompatibleTarget { plan.copies($0) ? plan.policy.remoteTopic($0, of: plan.source) : nil }
@@ -23,6 +25,8 @@ struct FollowedRules: FollowedKind {
     }
 
     static var words: String { "access rules" }
+
+    func atTarget(_ name: RuleName) -> RuleName? { name.atExactTarget(names) }
 
     func atSource() async throws -> [RuleName: Presence]? {
         do {

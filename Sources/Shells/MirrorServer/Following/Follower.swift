@@ -68,7 +68,9 @@ struct Follower<Kind: FollowedKind>: LinkFollower {
     /// What the link the other way has brought to the source, as its marks say now.
     private func returned(from targetID: String) async throws -> [Kind.Name: Set<Kind.Name.Mark>] {
         let standing = try await reverseMarks.read()
-        return standing.sourceID == nil || standing.sourceID == targetID ? standing.marks : [:]
+        guard standing.sourceID == nil || standing.sourceID == targetID else { return [:] }
+        let named = standing.marks.compactMap { name, marks in kind.atTarget(name).map { ($0, marks) } }
+        return Dictionary(named) { $0.union($1) }
     }
 
     func follow(

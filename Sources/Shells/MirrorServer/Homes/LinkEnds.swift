@@ -8,6 +8,7 @@ import NIOCore
 /// Both ends of one link, for the tools that look after it; the mirror process need not run.
 package struct LinkEnds: Sendable {
     package let settings: LinkSettings
+    /// It speaks of topics by their names at the target.
     package let source: KafkaClient
     package let target: KafkaClient
 
@@ -15,13 +16,14 @@ package struct LinkEnds: Sendable {
     /// - Parameters:
     ///   - sourceTimeout: how long an operation at the source may take with its retries; nil as it is set.
     ///   - targetTimeout: the same at the target.
+    ///   - movesHomes: whether topics have the names with which homes move.
     ///   - needsSource: whether the source has to answer too.
     ///   - patience: how long who has to answer is asked.
     /// - Throws: ``UnknownLink``, what is wrong with certificates, ``AbsentCluster``, or another fault of the target's.
     package static func open(
         _ name: String, in settings: MirrorSettings, sourceTimeout: Duration? = nil, targetTimeout: Duration? = nil,
-        needsSource: Bool = false, within patience: Duration = .seconds(10), on group: any EventLoopGroup,
-        logger: Logger
+        movesHomes: Bool = false, needsSource: Bool = false, within patience: Duration = .seconds(10),
+        on group: any EventLoopGroup, logger: Logger
     ) async throws -> LinkEnds {
         let link = try settings.link(name)
         let asked = try LinkEnds(link, in: settings, (patience, patience), on: group, logger: logger)
@@ -35,8 +37,9 @@ package struct LinkEnds: Sendable {
             throw error
         }
         await asked.close()
-        let decided = settings.links(after: decisions).first { $0.name == name }
-        return try LinkEnds(decided ?? link, in: settings, (sourceTimeout, targetTimeout), on: group, logger: logger)
+        var decided = settings.links(after: decisions).first { $0.name == name } ?? link
+        if movesHomes { decided.names = decided.homeNames }
+        return try LinkEnds(decided, in: settings, (sourceTimeout, targetTimeout), on: group, logger: logger)
     }
 
     /// What was decided about links to the target.
@@ -66,7 +69,7 @@ package struct LinkEnds: Sendable {
         if let timeout = timeouts.source { source.giveUp(after: timeout) }
         if let timeout = timeouts.target { target.giveUp(after: timeout) }
         self.settings = link
-        self.source = try KafkaClient(source, group: group, logger: logger)
+        self.source = try KafkaClient(source, names: TopicNames.ofSource(link), group: group, logger: logger)
         self.target = try KafkaClient(target, group: group, logger: logger)
     }
 
@@ -75,15 +78,28 @@ package struct LinkEnds: Sendable {
         await target.close()
     }
 
+    /// Whether people mean a topic, who name topics as the source does.
+    /// - Parameters:
+    ///   - selection: nil for all.
+    ///   - topic: its name at the target.
+    func selects(_ topic: String, _ selection: NameSelection?) -> Bool {
+        selection?.contains(settings.names.atSource(topic)) ?? true
+    }
+
     /// The topics at the target that came by this link, by name, sorted: mirror topics, and those promoted since.
     /// - Parameters:
     ///   - selection: nil for all.
     ///   - alsoGone: with those whose home has moved from the target to the source, and may be back.
+    /// - Throws: also ``OtherNames``.
     func topics(_ selection: NameSelection?, alsoGone: Bool = false) async throws -> [(
         name: String, partitions: Int32, standing: MirrorStanding
     )] {
         let administrator = Administrator(target)
-        let shapes = try await administrator.topics().filter { selection?.contains($0.key) ?? true }
+        let present = try await administrator.topics()
+        let shapes = present.filter { selects($0.key, selection) }
+        if let selection, shapes.isEmpty {
+            try OtherNames.check(present.keys.filter(selection.contains), settings)
+        }
         let topicSettings = try await administrator.topicSettings(shapes.keys.sorted())
         return shapes.values.sorted { $0.name < $1.name }.compactMap { topic in
             let standing = MirrorStanding(topicSettings[topic.name] ?? [:])
@@ -106,6 +122,21 @@ extension LinkEnds {
     /// - Parameter cause: why an exact link alone can do what is wanted.
     func checkIsExact(_ cause: String) throws(CompatibleLink) {
         if settings.mode == .compatible { throw CompatibleLink(link: settings.name, cause: cause) }
+    }
+}
+
+/// Topics were named as the target has them.
+package struct OtherNames: Error, CustomStringConvertible {
+    package var description: String
+
+    /// Throws when there are any of those that only the target calls so.
+    fileprivate static func check(_ names: [String], _ link: LinkSettings) throws(OtherNames) {
+        guard let name = names.min() else { return }
+        let there = link.names.atSource(name)
+        throw OtherNames(
+            description:
+                "topics go by their names at \(link.source)\(LinkNames.isMarked(there) ? "" : ": \(there)"), not \(name) "
+                + "as at \(link.target)")
     }
 }
 

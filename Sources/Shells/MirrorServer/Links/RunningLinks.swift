@@ -155,7 +155,8 @@ final class RunningLinks: Sendable {
                 settings: settings,
                 clients: LinkClients(
                     source: try ClusterClients(
-                        settings.source, source, lanes: Lanes.most, on: group, logger: logger),
+                        settings.source, source, names: TopicNames.ofSource(settings), lanes: Lanes.most, on: group,
+                        logger: logger),
                     target: try ClusterClients(settings.target, target, on: group, logger: logger),
                     sharing: isShared ? (joining: try lone(), living: try lone()) : nil),
                 provenance: provenance, seat: seat, figures: figures, logger: logger)

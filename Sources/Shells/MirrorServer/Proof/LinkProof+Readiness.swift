@@ -89,8 +89,8 @@ extension LinkProof {
         report.following = plan.following
         for topic in plan.topics where selection?.contains(topic.topic) ?? true {
             switch topic.action {
-            case .create: report.topicsNotMirrored[topic.topic] = "it is not at the target yet"
-            case .blocked: report.topicsNotMirrored[topic.topic] = topic.reason ?? ""
+            case .create: report.topicsNotMirrored[topic.remote] = "it is not at the target yet"
+            case .blocked: report.topicsNotMirrored[topic.remote] = topic.reason ?? ""
             default: break
             }
         }

@@ -50,9 +50,16 @@ package struct LinkProof: Sendable {
 
     // MARK: Partitions
 
+    private func line(_ partition: TopicPartition) -> ProofReport.Partition {
+        var told = ProofReport.Partition(partition)
+        let original = ends.settings.names.atSource(partition.topic)
+        if original != partition.topic { told.topicAtSource = original }
+        return told
+    }
+
     /// The source has deleted the topic.
     private func withoutSource(_ partition: TopicPartition) -> ProofReport.Partition {
-        var told = ProofReport.Partition(partition)
+        var told = line(partition)
         switch ends.settings.deletionPolicy {
         case .keep: told.verdict = .kept
         case .ask: told.fault = DeletionPolicy.question(ofTopicDeletedAt: ends.settings.source)
@@ -62,7 +69,7 @@ package struct LinkProof: Sendable {
     }
 
     private func compare(_ partition: TopicPartition, _ rules: SourceRules) async -> ProofReport.Partition {
-        var told = ProofReport.Partition(partition)
+        var told = line(partition)
         for attempt in 1...Self.mostAttempts {
             do {
                 told.fault = nil

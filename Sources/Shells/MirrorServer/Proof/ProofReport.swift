@@ -19,6 +19,8 @@ package struct ProofReport: Sendable, Encodable {
 
     package struct Partition: Sendable, Encodable {
         package var topic: String
+        /// Its name at the source, where that is another one.
+        package var topicAtSource: String?
         package var partition: Int32
         package var verdict = Verdict.unknown
         /// What was compared: what both hold.

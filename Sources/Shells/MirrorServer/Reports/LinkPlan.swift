@@ -47,11 +47,16 @@ package struct LinkPlan: Sendable {
         _ present: [String: ClusterMetadata.Topic], _ clusters: (sourceID: String, targetID: String)
     ) async throws -> [PlanReport.Topic] {
         let rules = ExactTopics(settings.plan)
-        let sources = try await source.standing(present.filter { settings.plan.topics.contains($0.key) })
-        let targets = try await target.standing(try await target.topics(sources.keys.sorted()))
+        let names = settings.names
+        let sources = try await source.standing(
+            present.filter { settings.plan.topics.contains(names.atSource($0.key)) })
+        let there = try await target.topics()
+        let targets = try await target.standing(there.filter { sources[$0.key] != nil })
+        let others = try await target.standing(underOtherNames: sources, there)
         return sources.sorted { $0.key < $1.key }.map { name, topic in
             let verdict = rules.verdict(
-                on: name, source: topic, target: targets[name], link: settings.name,
+                on: names.atSource(name), source: topic, target: targets[name], other: others[name],
+                link: settings.name,
                 sourceID: clusters.sourceID, targetID: clusters.targetID,
                 comparesSettings: settings.plan.synchronizesSettings)
             var line = line(name, topic, verdict)
@@ -64,9 +69,10 @@ package struct LinkPlan: Sendable {
     }
 
     private func line(_ name: String, _ topic: StandingTopic, _ verdict: TopicVerdict) -> PlanReport.Topic {
+        let original = settings.names.atSource(name)
         var line = PlanReport.Topic(
-            name, remote: name, patterns: settings.plan.topics.patterns(matching: name), .follow,
-            partitions: topic.partitionCount)
+            original, remote: LinkNames.isMarked(name) ? original : name,
+            patterns: settings.plan.topics.patterns(matching: original), .follow, partitions: topic.partitionCount)
         switch verdict {
         case .mirror(let change?):
             line.action = change.isNew ? .create : .change
@@ -177,6 +183,21 @@ extension TopicShape {
 }
 
 extension Administrator {
+    /// The topics of this cluster, a link's target, that have the ids of topics of its source under other names, by those that
+    /// these have, or would have, here.
+    /// - Parameters:
+    ///   - sources: by their names here.
+    ///   - there: all topics of this cluster.
+    func standing(
+        underOtherNames sources: [String: StandingTopic], _ there: [String: ClusterMetadata.Topic]
+    ) async throws -> [String: (name: String, topic: StandingTopic)] {
+        let missing = sources.filter { there[$0.key] == nil && $0.value.id != .zero }
+        let wanted = Set(missing.values.map(\.id))
+        let found = try await standing(there.filter { wanted.contains($0.value.id) })
+        let byID = Dictionary(found.map { ($0.value.id, (name: $0.key, topic: $0.value)) }) { first, _ in first }
+        return missing.compactMapValues { byID[$0.id] }
+    }
+
     /// Topics with what was set for them. Those that were deleted meanwhile are absent.
     func standing(_ shapes: [String: ClusterMetadata.Topic]) async throws -> [String: StandingTopic] {
         let settings = try await topicSettings(shapes.keys.sorted())

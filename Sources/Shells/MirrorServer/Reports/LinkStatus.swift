@@ -35,7 +35,9 @@ package struct LinkStatus: Sendable {
         report.members = try await LinkMembers.all(of: ends.settings.name, at: ends.target)
         report.topics = topics.map { topic in
             LinkStatusReport.Topic(
-                topic: topic.name, state: topic.standing.state.name ?? "ordinary", homeEpoch: topic.standing.homeEpoch,
+                topic: ends.settings.names.atSource(topic.name),
+                remote: ends.settings.names.areSame ? nil : topic.name, state: topic.standing.state.name ?? "ordinary",
+                homeEpoch: topic.standing.homeEpoch,
                 partitions: (0..<topic.partitions).map { index in
                     let partition = TopicPartition(topic: topic.name, partition: index)
                     return LinkStatusReport.Partition(partition, mirrors[partition], source, homes[partition])
@@ -97,7 +99,8 @@ package struct LinkStatus: Sendable {
         for topic in topics where absent.contains(topic.name) && topic.standing.state == .mirroring {
             report.blocked.append(
                 LinkStatusReport.Objection(
-                    topic: topic.name, cause: DeletionPolicy.question(ofTopicDeletedAt: ends.settings.source)))
+                    topic: ends.settings.names.atSource(topic.name),
+                    cause: DeletionPolicy.question(ofTopicDeletedAt: ends.settings.source)))
         }
     }
 
@@ -113,7 +116,7 @@ package struct LinkStatus: Sendable {
             }
             report.blocked.append(
                 LinkStatusReport.Objection(
-                    topic: gap.topic,
+                    topic: ends.settings.names.atSource(gap.topic),
                     cause: "\(partition) rests: \(gap.cause); say what is to become of it (martlet mirror set "
                         + "mirror.gap.policy=continue or rewind)"))
         }
@@ -142,7 +145,7 @@ package struct LinkStatus: Sendable {
                 entries[key] = try GapEntry(key: key, value: value)
             }
         }
-        return entries.values.filter { selection?.contains($0.partition.topic) ?? true }
+        return entries.values.filter { ends.selects($0.partition.topic, selection) }
             .sorted { ($0.partition, $0.gap.offsets.lowerBound) < ($1.partition, $1.gap.offsets.lowerBound) }
             .map(LinkStatusReport.Gap.init)
     }

@@ -5,6 +5,8 @@ import Settings
 struct LinkReader {
     /// In milliseconds; shorter ones would end while they are renewed.
     private static let shortestLease: Int64 = 1000
+    private static let policyClass = "replication.policy.class"
+    private static let separator = "replication.policy.separator"
 
     var source: String
     var target: String
@@ -12,19 +14,8 @@ struct LinkReader {
 
     func read() throws(InvalidSettings) -> LinkSettings {
         let mode = mode()
-        let keepsNames =
-            mode != .compatible || values.text(key("replication.policy.class")).hasSuffix("IdentityReplicationPolicy")
-        let separator = values.text(key("replication.policy.separator"))
-        guard !separator.isEmpty else {
-            let key = key("replication.policy.separator")
-            throw InvalidSettings(problems: ["\(values.place(of: key))\(key)= is not allowed: at least one character"])
-        }
-        let separatesInternal = boolean("replication.policy.internal.topic.separator.enabled")
         let plan = TopicPlan(
-            source: source, target: target,
-            policy: ReplicationPolicy(
-                naming: keepsNames ? .identity : .prefixed, separator: separator,
-                internalSeparator: separatesInternal ? separator : "."),
+            source: source, target: target, policy: try policy(),
             topics: try selection("topics", excluding: "topics.exclude"),
             excludedSettings: try selection("config.properties.exclude", excluding: nil),
             copiesHeartbeats: boolean("emit.heartbeats.enabled") && boolean("heartbeats.replication.enabled"),
@@ -35,7 +26,7 @@ struct LinkReader {
             deletionPolicy: DeletionPolicy(rawValue: values.text(key("mirror.deletion.policy"))) ?? .ask,
             limits: Bandwidth.Limits(
                 link: rate("mirror.rate.bytes.per.second"), topic: rate("mirror.topic.rate.bytes.per.second")),
-            recoveryLimits: try recoveryLimits(), homeLease: try homeLease(mode),
+            recoveryLimits: try recoveryLimits(plan.names), homeLease: try homeLease(mode),
             sessionTimeout: boolean("mirror.sharing.enabled")
                 ? .milliseconds(values.integer(key("mirror.session.timeout.ms"))) : nil,
             isEnabled: boolean("enabled"), plan: plan,
@@ -53,12 +44,44 @@ struct LinkReader {
                 checkpoints: replicas("checkpoints.topic.replication.factor"),
                 heartbeats: replicas("heartbeats.topic.replication.factor")),
             formerMirror: formerMirror(),
-            sources: MirrorSchema.linkKeys.map { source(of: $0.name) })
+            sources: try MirrorSchema.linkKeys.map { key throws(InvalidSettings) in try source(of: key.name) },
+            names: names(mode == .compatible ? ReplicationPolicy(naming: .identity) : plan.policy),
+            homeNames: names(try homePolicy()))
+    }
+
+    // MARK: Names
+
+    private func names(_ policy: ReplicationPolicy) -> LinkNames {
+        LinkNames(source: source, target: target, policy: policy)
+    }
+
+    private func policy() throws(InvalidSettings) -> ReplicationPolicy {
+        let policyKey = try namingKey(Self.policyClass)
+        let separatorKey = try namingKey(Self.separator)
+        let changesNames = mode() == .compatible || values.isSet(policyKey)
+        let keepsNames = !changesNames || values.text(policyKey).hasSuffix("IdentityReplicationPolicy")
+        let separator = values.text(separatorKey)
+        guard !separator.isEmpty else {
+            throw InvalidSettings(problems: [
+                "\(values.place(of: separatorKey))\(separatorKey)= is not allowed: at least one character"
+            ])
+        }
+        let separatesInternal = boolean("replication.policy.internal.topic.separator.enabled")
+        return ReplicationPolicy(
+            naming: keepsNames ? .identity : .prefixed, separator: separator,
+            internalSeparator: separatesInternal ? separator : ".")
+    }
+
+    /// Of topics whose homes move by this link, or by the other way round.
+    private func homePolicy() throws(InvalidSettings) -> ReplicationPolicy {
+        if mode() != .compatible { return try policy() }
+        let back = LinkReader(source: target, target: source, values: values)
+        return back.mode() == .compatible ? ReplicationPolicy(naming: .identity) : try back.policy()
     }
 
     /// Where the value of a key comes from.
-    private func source(of name: String) -> SettingSource {
-        let key = key(name)
+    private func source(of name: String) throws(InvalidSettings) -> SettingSource {
+        let key = [Self.policyClass, Self.separator].contains(name) ? try namingKey(name) : key(name)
         let place: SettingSource.Place =
             switch values.line(of: key) {
             case nil: .standard
@@ -68,19 +91,34 @@ struct LinkReader {
         return SettingSource(key: name, value: values[key], place: place)
     }
 
-    /// Topics of exact links keep their names; there is nothing that could tell a prefix from a name.
+    /// The key of how topics are named that counts for this link. Of an exact one: its own, that of the way back, where it is
+    /// exact too, or that of all links. Both ways give the same pairs of names, or what went there would not find its way
+    /// back.
+    private func namingKey(_ name: String) throws(InvalidSettings) -> String {
+        if mode() == .compatible { return key(name) }
+        let own = "\(source)->\(target).\(name)"
+        let back = LinkReader(source: target, target: source, values: values)
+        let other = "\(target)->\(source).\(name)"
+        // What was decided at run time the other end alone knows.
+        guard back.mode() != .compatible, values.isSet(other) else { return key(name) }
+        guard values.isSet(own) else { return values.line(of: other) == 0 ? name : other }
+        guard isSame(values.text(own), values.text(other)) else {
+            throw InvalidSettings(problems: [
+                "\(values.place(of: own))\(own)=\(values.text(own)) and \(other)=\(values.text(other)): topics that are "
+                    + "mirrored exactly need the same names both ways"
+            ])
+        }
+        return own
+    }
+
+    /// Of policies the short name says the same.
+    private func isSame(_ one: String, _ other: String) -> Bool {
+        one == other || one.hasSuffix(".\(other)") && !other.isEmpty || other.hasSuffix(".\(one)") && !one.isEmpty
+    }
+
     private func mode() -> LinkSettings.Mode {
         guard values.text(key("mode")) == "exact" else { return .compatible }
         return .exact(GapPolicy(rawValue: values.text(key("mirror.gap.policy"))) ?? .stop)
-    }
-
-    /// What an operator should know of a link that was read; nil for nothing.
-    func warning(_ link: LinkSettings) -> String? {
-        let key = key("replication.policy.class")
-        guard link.isEnabled, link.mode != .compatible, values.isSet(key),
-            !values.text(key).hasSuffix("IdentityReplicationPolicy")
-        else { return nil }
-        return "\(values.place(of: key))\(key) has no effect on link \(link.name): exact mirroring keeps topics' names"
     }
 
     /// MirrorMaker 2 goes on behind a gap; so does a compatible link of which nobody says otherwise.
@@ -142,10 +180,10 @@ struct LinkReader {
         values[key(name)] == nil ? nil : values.integer(key(name))
     }
 
-    private func recoveryLimits() throws(InvalidSettings) -> RecoveryLimits {
+    private func recoveryLimits(_ names: LinkNames) throws(InvalidSettings) -> RecoveryLimits {
         let key = key("mirror.recovery.point.limits")
         do throws(RecoveryLimits.Unreadable) {
-            return try RecoveryLimits(values[key] == nil ? [] : values.list(key))
+            return try RecoveryLimits(values[key] == nil ? [] : values.list(key), names: names)
         } catch {
             throw InvalidSettings(problems: [
                 "\(values.place(of: key))\(key)='\(error.entry)' is not allowed: a comma-separated list of "

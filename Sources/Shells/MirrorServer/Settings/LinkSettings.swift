@@ -63,6 +63,11 @@ package struct LinkSettings: Sendable {
     package var formerMirror: FormerMirrorNames
     /// Every key that a link has, in the order of the reference.
     package var sources: [SettingSource]
+    /// Those that one topic has at both ends, where the link speaks of its source's by their names at the target. Compatible
+    /// links do not: they have the source's, and translate each where it is the target's, for nothing of theirs returns.
+    package var names: LinkNames
+    /// The same where homes move, which a compatible link does for the exact one the other way.
+    package var homeNames: LinkNames
     /// What was decided about it at run time; nil for nothing.
     package var decision: LinkDecision?
     /// Why it cannot be as was decided.

@@ -33,7 +33,7 @@ package enum MirrorSchema {
         SettingKey("enabled", .boolean, default: "false", "Whether the link copies topics."),
         SettingKey(
             "mode", .word(["compatible", "exact"]), default: "compatible",
-            "As MirrorMaker 2 copies, to any Kafka; or with ids, offsets, bytes and names as they are, to Martlet only."
+            "As MirrorMaker 2 copies, to any Kafka; or with ids, offsets and bytes as they are, to Martlet only."
         ),
         SettingKey(
             "mirror.gap.policy", .word(GapPolicy.allCases.map(\.rawValue)), default: GapPolicy.stop.rawValue,
@@ -86,7 +86,9 @@ package enum MirrorSchema {
             "Regular expressions of topic settings that are the target's own business."),
         SettingKey(
             "replication.policy.class", .word(policyClasses), default: policyClasses[0],
-            "Whether topics get the source's alias before their names, or keep their names."),
+            "Whether topics get the source's alias before their names, or keep their names. With mode=exact they keep them "
+                + "unless it is set; then the way back takes the alias off again, so it holds both ways. Topics that are "
+                + "mirrored already keep the names that they have."),
         SettingKey(
             "replication.policy.separator", .text, default: ".", "What stands between the source's alias and the name."),
         SettingKey(

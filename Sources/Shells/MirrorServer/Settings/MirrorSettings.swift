@@ -50,11 +50,12 @@ package struct MirrorSettings: Sendable {
                 }
             }
         }
-        if let loop = loop(links, values) { problems.append(loop) }
+        if let loop = loop(links, values) ?? LinkCircle.find(in: links).map({ "\(values.path): \($0)" }) {
+            problems.append(loop)
+        }
         guard problems.isEmpty else { throw InvalidSettings(problems: problems) }
         links.removeAll { !(targets.isEmpty || targets.contains($0.target)) }
         var warnings = renamings + values.warnings
-        warnings += links.compactMap { LinkReader(source: $0.source, target: $0.target, values: values).warning($0) }
         if !links.contains(where: \.isEnabled) {
             warnings.append("\(file.path): no link is enabled, until martlet mirror create begins one")
         }
