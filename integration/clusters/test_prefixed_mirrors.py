@@ -134,6 +134,8 @@ def test_a_hub_has_topics_of_regions_that_call_them_the_same(stage, topic):
     eventually(lambda: refuses(a, topic), "the old home is fenced")
 
     # It comes back, and has its own name at home.
+    refusal = hub.order("failback", "hub->a", "--topics", topic, code=1)
+    assert f"topics go by their names at hub: {name}, not {topic} as at a" in refusal
     told = hub.order("failback", "hub->a")["topics"]
     assert list(told) == [topic] and told[topic]["isDone"]
     assert told[topic]["quarantineTopic"] == f"mirror-quarantine.{topic}.1.internal"
@@ -152,11 +154,11 @@ def test_a_hub_has_topics_of_regions_that_call_them_the_same(stage, topic):
 
 
 def test_what_cannot_have_two_names_is_left_with_a_cause(stage, topic):
-    hub = Hub(stage, {"a->hub": f"{topic}|{topic}-taken|hub.*", "a->b": ".*", "b->hub": f".*{topic}|.*-chained"},
+    hub = Hub(stage, {"a->hub": f"{topic}|{topic}-taken|{topic}-gone|hub.*", "a->b": ".*", "b->hub": f".*{topic}|.*-chained"},
               **{"mirror.deletion.policy": "follow"})
     a, there = hub.regions["a"], hub.regions["hub"]
-    chained, taken, posing = f"{topic}-chained", f"{topic}-taken", f"hub.{topic}-own"
-    for name in (topic, chained, taken, posing):
+    chained, taken, gone, posing = (f"{topic}-chained", f"{topic}-taken", f"{topic}-gone", f"hub.{topic}-own")
+    for name in (topic, chained, taken, gone, posing):
         a.create(name, 1, replicas=1)
         produce(a, name, b"0")
     there.create(f"a.{taken}", 1, replicas=1)
@@ -166,7 +168,8 @@ def test_what_cannot_have_two_names_is_left_with_a_cause(stage, topic):
     assert planned[posing][1] == "leave" and "did not come from there" in planned[posing][2]
     hub.configure(**{"b->hub.enabled": "false"})
     hub.mirror.launch()
-    hub.has("hub", f"a.{topic}", [b"0"])
+    for name in (topic, gone):
+        hub.has("hub", f"a.{name}", [b"0"])
     hub.has("b", f"a.{topic}", [b"0"])
     # Along a row of regions names grow; what is there already comes no second time.
     hub.mirror.kill()
@@ -189,10 +192,19 @@ def test_what_cannot_have_two_names_is_left_with_a_cause(stage, topic):
         "the log says why it is left out")
     assert hub.planned("a->hub")[topic][:2] == (topic, "blocked")
     assert "set that back" in hub.order("promote", "a->hub", code=1)
+    # What is deleted is told from what has another name now.
+    admin = a.admin()
+    admin.delete_topics([gone])[gone].result(DEADLINE)
+    eventually(lambda: f"a.{gone}" not in there.metadata().topics, "what is deleted is deleted there too")
     names = set(there.metadata().topics)
     assert f"a.{topic}" in names and topic not in names and not refuses(a, topic)
-    # And the old home hears of a failover that it did not see.
+    # Nobody is asked about a topic that is there.
     hub.mirror.kill()
+    hub.configure(**{"replication.policy.class": None, "mirror.deletion.policy": "ask"})
+    blocked = [(one["topic"], one["cause"]) for one in hub.order("describe", "a->hub")["blocked"]]
+    assert any(name == topic and "has it as" in cause for name, cause in blocked), blocked
+    assert not any("deleted" in cause for _, cause in blocked), blocked
+    # And the old home is fenced under the name that it has there.
     told = hub.order("failover", "a->hub")
     assert told["topics"][f"a.{topic}"]["isDone"] and told["isSourceFenced"] and refuses(a, topic)
     assert not refuses(there, f"a.{topic}")

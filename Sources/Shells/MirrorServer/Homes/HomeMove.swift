@@ -169,18 +169,10 @@ package struct HomeMove: Sendable {
 
     /// Topics that the source has under other names than the link gives them, since those were changed, would not be found there.
     private func checkNames(of topics: Set<String>) async throws {
-        guard let (name, other) = try await otherNames(of: topics).min(by: { $0.key < $1.key }) else { return }
+        guard let (name, other) = try await ends.otherNames(of: topics).min(by: { $0.key < $1.key }) else { return }
         throw UnfinishedMove(
             "\(ends.settings.source) has \(name) as \(ends.settings.names.atSource(other)), which by the link's "
                 + "replication.policy has another name here, so nothing was begun: set that back")
-    }
-
-    /// Those of topics that the source has under other names, with these as they would be here.
-    private func otherNames(of topics: Set<String>) async throws -> [String: String] {
-        let ids = try await target.topics(topics.sorted()).mapValues(\.id)
-        let there = try await source.topics()
-        let byID = Dictionary(there.map { ($0.value.id, $0.key) }) { first, _ in first }
-        return ids.filter { there[$0.key]?.id != $0.value }.compactMapValues { byID[$0] }
     }
 
     /// Waits until the target knows the epochs of the source's homes: a move that was given up has left a new one there,
@@ -323,7 +315,7 @@ package struct HomeMove: Sendable {
             return Administrator.MirrorChange.fence(name, homeEpoch: topic.homeEpoch, newHome: targetID)
         }
         let absent = try await source.requireOfPresent(changes, link: link)
-        let others = absent.isEmpty ? [:] : try await otherNames(of: absent)
+        let others = try await ends.otherNames(of: absent)
         let rest = changes.compactMap { change -> Administrator.MirrorChange? in
             guard let name = others[change.topic] else { return nil }
             return .fence(name, homeEpoch: change.homeEpoch, newHome: targetID)

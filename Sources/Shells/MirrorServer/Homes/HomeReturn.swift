@@ -29,7 +29,7 @@ package struct HomeReturn: Sendable {
         var report = ReturnReport(link: ends.settings.name, isRehearsal: isRehearsal)
         let sourceID = try await source.describeCluster().clusterID ?? ""
         let targetID = try await target.describeCluster().clusterID ?? ""
-        let present = try await target.topics().filter { ends.selects($0.key, selection) }
+        let present = try ends.selected(try await target.topics(), selection)
         var standings = try await target.standing(present)
         let homes = try await source.standing(try await source.topics(standings.keys.sorted()))
         let untold = standings.filter { Self.isUntold($0.value, homes[$0.key], targetID) }.keys.sorted()

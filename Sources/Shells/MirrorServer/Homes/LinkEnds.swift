@@ -86,6 +86,25 @@ package struct LinkEnds: Sendable {
         selection?.contains(settings.names.atSource(topic)) ?? true
     }
 
+    /// Those of the target's topics that people mean. Throws ``OtherNames``.
+    func selected(
+        _ present: [String: ClusterMetadata.Topic], _ selection: NameSelection?
+    ) throws(OtherNames) -> [String: ClusterMetadata.Topic] {
+        let selected = present.filter { selects($0.key, selection) }
+        if let selection, selected.isEmpty { try OtherNames.check(present.keys.filter(selection.contains), settings) }
+        return selected
+    }
+
+    /// Those of the target's topics that the source has under other names than the link gives them, since those were changed;
+    /// with these as they would be here.
+    func otherNames(of topics: Set<String>) async throws -> [String: String] {
+        if topics.isEmpty { return [:] }
+        let ids = try await Administrator(target).topics(topics.sorted()).mapValues(\.id)
+        let there = try await Administrator(source).topics()
+        let byID = Dictionary(there.map { ($0.value.id, $0.key) }) { first, _ in first }
+        return ids.filter { there[$0.key]?.id != $0.value }.compactMapValues { byID[$0] }
+    }
+
     /// The topics at the target that came by this link, by name, sorted: mirror topics, and those promoted since.
     /// - Parameters:
     ///   - selection: nil for all.
@@ -96,10 +115,7 @@ package struct LinkEnds: Sendable {
     )] {
         let administrator = Administrator(target)
         let present = try await administrator.topics()
-        let shapes = present.filter { selects($0.key, selection) }
-        if let selection, shapes.isEmpty {
-            try OtherNames.check(present.keys.filter(selection.contains), settings)
-        }
+        let shapes = try selected(present, selection)
         let topicSettings = try await administrator.topicSettings(shapes.keys.sorted())
         return shapes.values.sorted { $0.name < $1.name }.compactMap { topic in
             let standing = MirrorStanding(topicSettings[topic.name] ?? [:])

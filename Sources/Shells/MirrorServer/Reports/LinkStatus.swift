@@ -29,7 +29,8 @@ package struct LinkStatus: Sendable {
         let homes = source.isReached ? try await homes(partitions.filter { !source.absent.contains($0.topic) }) : [:]
         report.sourceFault = source.fault
         if source.isReached { await tellObjections(&report, selection) }
-        tellDeleted(topics, source.absent, &report)
+        let others = try await ends.otherNames(of: source.absent)
+        tellDeleted(topics, source.absent.subtracting(others.keys), &report)
         report.gaps = gaps
         tellResting(mirrors, &report)
         report.members = try await LinkMembers.all(of: ends.settings.name, at: ends.target)
