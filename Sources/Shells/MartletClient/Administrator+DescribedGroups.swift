@@ -40,7 +40,7 @@ extension Administrator {
     }
 
     /// A group of the new protocol with its members; nil when there is none, or brokers do not know that protocol.
-    package func describeConsumerGroup(
+    private func describeConsumerGroup(
         _ name: String
     ) async throws -> ConsumerGroupDescribeResponse.DescribedGroup? {
         var request = ConsumerGroupDescribeRequest()
