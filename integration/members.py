@@ -8,6 +8,8 @@ from confluent_kafka.admin import NewTopic
 
 from martlet import DEADLINE, Process, eventually
 
+# Of the topic that members of a test share.
+PARTITIONS = 4
 # Members of the new protocol (KIP-848) speak as often as brokers say, which say so with these settings.
 BRISK = {
     "group.consumer.heartbeat.interval.ms": 200, "group.consumer.min.heartbeat.interval.ms": 100,

@@ -8,9 +8,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from martlet import BINARIES, DEADLINE, eventually
-from members import BRISK, Member, Worker, fill, poll_until
-
-PARTITIONS = 4
+from members import BRISK, PARTITIONS, Member, Worker, fill, poll_until
 
 
 @pytest.fixture(scope="module")
@@ -20,23 +18,8 @@ def broker(shared_stage, coordinator):
 
 
 @pytest.fixture
-def filled(access, topic):
-    """A topic of four partitions with 25 records in each."""
-    fill(AdminClient(access), access, topic, PARTITIONS, records_each=25)
-    return topic
-
-
-@pytest.fixture
-def members(access, filled):
-    """Makes members of the topic's group; all of them leave after the test."""
-    made = []
-
-    def join(protocol="consumer", **settings):
-        made.append(Member(access, filled, protocol, **settings))
-        return made[-1]
-    yield join
-    for member in made:
-        member.close()
+def protocol():
+    return "consumer"
 
 
 def have_two_each(*members):

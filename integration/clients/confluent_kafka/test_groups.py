@@ -5,30 +5,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from martlet import DEADLINE, eventually
-from members import Member, fill, poll_until
-
-PARTITIONS = 4
-
-
-@pytest.fixture
-def filled(access, topic):
-    """A topic of four partitions with 25 records in each."""
-    fill(AdminClient(access), access, topic, PARTITIONS, records_each=25)
-    return topic
-
-
-@pytest.fixture
-def members(access, filled):
-    """Makes members of the topic's group; all of them leave after the test."""
-    made = []
-
-    def join(**settings):
-        made.append(Member(access, filled, **settings))
-        return made[-1]
-    yield join
-    for member in made:
-        member.close()
-
+from members import PARTITIONS, poll_until
 
 @pytest.mark.parametrize("strategy", ["range", "roundrobin", "cooperative-sticky"])
 def test_two_members_share_and_one_takes_over(members, strategy):
