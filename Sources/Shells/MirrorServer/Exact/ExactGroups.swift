@@ -37,11 +37,11 @@ final class ExactGroups: Sendable {
         // A group whose offsets have not moved, and are at the target, needs no question there for a while.
         let looksAtAll = isFullLookDue()
         let moved = asked.filter { one in
-            !one.positions.isEmpty && (looksAtAll || seen.withLock { $0.offsets[one.group] != one.offsets })
+            !one.offsets.isEmpty && (looksAtAll || seen.withLock { $0.offsets[one.group] != one.offsets })
         }
         var faults = asked.compactMap(\.fault)
         if !moved.isEmpty {
-            let mirrors = try await mirrored(Set(moved.flatMap(\.positions.keys)).sorted())
+            let mirrors = try await mirrored(Set(moved.flatMap(\.offsets.keys)).sorted())
             faults += try await moved.mapConcurrently { [self] in await tryToBring($0, mirrors) }.compactMap { $0 }
         }
         if let fault = faults.first { throw fault }
@@ -59,17 +59,18 @@ final class ExactGroups: Sendable {
     /// What a group has committed at the source; one that cannot be asked holds up no other.
     private struct Committed: Sendable {
         var group: String
-        var positions: [TopicPartition: Administrator.CommittedOffset] = [:]
+        /// Without what it says beside them, to be compared.
+        var offsets: [TopicPartition: Offset] = [:]
+        var metadata: [TopicPartition: String] = [:]
         var fault: (any Error)?
-
-        var offsets: [TopicPartition: Offset] { positions.mapValues(\.offset) }
     }
 
     private func committedAtSource(_ group: String, in partitions: Set<TopicPartition>) async -> Committed {
         var committed = Committed(group: group)
         do {
-            committed.positions = try await source.committedOffsets(of: group)
-                .filter { partitions.contains($0.key) }
+            let positions = try await source.committedOffsets(of: group).filter { partitions.contains($0.key) }
+            committed.offsets = positions.mapValues(\.offset)
+            committed.metadata = positions.mapValues(\.metadata)
         } catch {
             committed.fault = error
         }
@@ -111,7 +112,7 @@ final class ExactGroups: Sendable {
             if let range = mirrors[partition], range.upperBound >= offset { brought[partition] = offset }
         }
         if !changes.isEmpty {
-            try await target.commitOffsets(changes, metadata: committed.positions.mapValues(\.metadata), of: group)
+            try await target.commitOffsets(changes, metadata: committed.metadata, of: group)
         }
         seen.withLock { $0.offsets[group] = brought }
     }
