@@ -1,6 +1,7 @@
 import ClusterModel
 import KafkaProtocol
 import MartletClient
+import Mirroring
 import NIOCore
 import Records
 
@@ -21,20 +22,57 @@ extension KafkaClient {
     ) async throws {
         var fetch = RawFetch()
         fetch.leaderEpochs[partition] = leaderEpoch
+        try await fetchAll(of: partition, in: range, by: fetch) { answer, offset in
+            let (records, next) = try Self.records(in: answer.records, from: offset, before: range.upperBound)
+            if !records.isEmpty { try await take(records) }
+            return next
+        }
+    }
+
+    /// Shows the batches of a partition that have records in `range`, in order, with those records, as readers of committed
+    /// transactions see them, until `take` wants no more.
+    func readCommitted(
+        of partition: TopicPartition, in range: Range<Offset>, _ take: (RecordBatchHeader, [Record]) -> Bool
+    ) async throws {
+        var fetch = RawFetch()
+        fetch.readsCommitted = true
+        fetch.maximumWait = .zero
+        try await fetchAll(of: partition, in: range, by: fetch) { answer, offset in
+            var next = offset
+            var aborted = AbortedTransactions(answer.aborted)
+            var batches = RecordBatches(answer.records)
+            while let batch = try batches.next() {
+                next = max(next, batch.header.nextOffset)
+                if aborted.hide(batch.header) || batch.header.attributes.isControl { continue }
+                let records = try batch.records().filter { range.contains($0.offset) && $0.offset >= offset }
+                guard records.isEmpty || take(batch.header, records) else { return offset }
+            }
+            return next
+        }
+    }
+
+    /// One fetch after another, each where the last one has ended, through `range`.
+    /// - Parameter take: is shown what a fetch has brought and where it began, and tells where the next one does; the last is
+    ///   that from which none goes on.
+    private func fetchAll(
+        of partition: TopicPartition, in range: Range<Offset>, by fetch: RawFetch,
+        _ take: (RawFetch.Partition, Offset) async throws -> Offset
+    ) async throws {
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let bytes = try await retrying { [offset, fetch] in
+            let answer = try await retrying { [offset] in
                 let connection = try await connection(for: .leader(partition))
                 guard let answer = try await fetch([(partition, offset)], on: connection).first else {
                     throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
                 }
-                if answer.error == .fencedLeaderEpoch, leaderEpoch != nil { throw LaterLeader(partition: partition) }
+                if answer.error == .fencedLeaderEpoch, fetch.leaderEpochs[partition] != nil {
+                    throw LaterLeader(partition: partition)
+                }
                 try ClientFault.check(answer.error.rawValue, "\(partition) at \(offset)")
-                return answer.records
+                return answer
             }
-            let (records, next) = try Self.records(in: bytes, from: offset, before: range.upperBound)
-            if !records.isEmpty { try await take(records) }
-            // What is left was compacted away.
+            let next = try await take(answer, offset)
+            // What is left was compacted away, or is not committed, or is not wanted.
             guard next > offset else { return }
             offset = next
         }

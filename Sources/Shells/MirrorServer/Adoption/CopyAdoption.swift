@@ -143,38 +143,3 @@ final class CopyAdoption: Sendable {
         return tail.match
     }
 }
-
-extension KafkaClient {
-    /// Shows the batches of a partition that have records in `range`, in order, with those records, as readers of committed
-    /// transactions see them, until `take` wants no more.
-    func readCommitted(
-        of partition: TopicPartition, in range: Range<Offset>, _ take: (RecordBatchHeader, [Record]) -> Bool
-    ) async throws {
-        var fetch = RawFetch()
-        fetch.readsCommitted = true
-        fetch.maximumWait = .zero
-        var offset = range.lowerBound
-        while offset < range.upperBound {
-            let answer = try await retrying { [offset, fetch] in
-                let connection = try await connection(for: .leader(partition))
-                guard let answer = try await fetch([(partition, offset)], on: connection).first else {
-                    throw ClientFault.refused(.unknownTopicOrPartition, "\(partition)")
-                }
-                try ClientFault.check(answer.error.rawValue, "\(partition) at \(offset)")
-                return answer
-            }
-            var next = offset
-            var aborted = AbortedTransactions(answer.aborted)
-            var batches = RecordBatches(answer.records)
-            while let batch = try batches.next() {
-                next = max(next, batch.header.nextOffset)
-                if aborted.hide(batch.header) || batch.header.attributes.isControl { continue }
-                let records = try batch.records().filter { range.contains($0.offset) && $0.offset >= offset }
-                guard records.isEmpty || take(batch.header, records) else { return }
-            }
-            // What is left was compacted away, or is not committed.
-            guard next > offset else { return }
-            offset = next
-        }
-    }
-}
