@@ -11,10 +11,17 @@ extension LinkStatus {
         var count: Int32
         /// The source has no topic of that name any more.
         var isOrphan = false
+
+        var originals: [TopicPartition] { partitions(of: name) }
+        var remotes: [TopicPartition] { partitions(of: remote) }
+
+        private func partitions(of topic: String) -> [TopicPartition] {
+            (0..<count).map { TopicPartition(topic: topic, partition: $0) }
+        }
     }
 
     /// Where logs end, and how late the latest records are where that is told; both are empty where nobody answers.
-    private struct Ends {
+    fileprivate struct Ends {
         var offsets: [TopicPartition: Offset] = [:]
         var times: [TopicPartition: Int64] = [:]
 
@@ -43,57 +50,22 @@ extension LinkStatus {
         var copies: [Copied]
         var atSource = Ends()
         do {
-            let plan = try await tellPlan(&report, selection)
-            let topics = plan.topics.filter { $0.action != .blocked && selection?.contains($0.topic) ?? true }
-            let present = try await target.topics(topics.map(\.remote))
-            copies = topics.compactMap { topic in
-                present[topic.remote].map { there in
-                    let count = min(topic.partitions, Int32(there.partitions.count))
-                    return Copied(name: topic.topic, remote: topic.remote, count: count)
-                }
-            }
-            let orphans = try await orphans(written).filter { selection?.contains($0.name) ?? true }
-            if ends.settings.deletionPolicy == .ask {
-                report.blocked += orphans.map { orphan in
-                    LinkStatusReport.Objection(
-                        topic: orphan.name,
-                        cause: DeletionPolicy.question(ofCopy: orphan.remote, of: ends.settings.source))
-                }
-            }
-            let originals = copies.flatMap { copy in
-                (0..<copy.count).map { TopicPartition(topic: copy.name, partition: $0) }
-            }
-            atSource = try await Ends.ask(Administrator(ends.source), originals, readsCommitted: true)
-            copies += orphans
+            let planned = try await planned(&report, selection)
+            copies = planned + (try await tellOrphans(written, &report, selection))
+            atSource = try await Ends.ask(
+                Administrator(ends.source), planned.flatMap(\.originals), readsCommitted: true)
         } catch {
             report.sourceFault = "\(error)"
             copies = Self.known(written, selection)
         }
-        let partitions = copies.flatMap { copy in
-            (0..<copy.count).map { TopicPartition(topic: copy.remote, partition: $0) }
-        }
-        let starts = try await target.offsets(.earliest, of: partitions)
-        let there = try await Ends.ask(target, partitions, readsCommitted: false)
+        let remotes = copies.flatMap(\.remotes)
+        let starts = try await target.offsets(.earliest, of: remotes)
+        let there = try await Ends.ask(target, remotes, readsCommitted: false)
         report.topics = copies.map { copy in
-            let parts = (0..<copy.count).map { index in
-                let (original, remote) = (
-                    TopicPartition(topic: copy.name, partition: index),
-                    TopicPartition(topic: copy.remote, partition: index)
-                )
-                var part = LinkStatusReport.Partition(index)
+            let parts = zip(copy.originals, copy.remotes).map { original, remote in
+                var part = LinkStatusReport.Partition(remote.partition)
                 part.logStart = starts[remote]?.offset ?? -1
-                part.logEnd = there.offsets[remote] ?? -1
-                part.highWatermark = part.logEnd
-                part.sourceEnd = atSource.offsets[original]
-                part.state = written[remote] == nil ? "waiting" : "copied"
-                guard let position = written[remote]?.position, let end = part.sourceEnd else { return part }
-                let lag = max(0, end - position.source)
-                part.lagInRecords = lag
-                if lag == 0 {
-                    part.lagInMilliseconds = 0
-                } else if let latest = atSource.times[original], let last = there.times[remote] {
-                    part.lagInMilliseconds = max(0, latest - last)
-                }
+                part.tell(original, atSource, remote, there, written[remote])
                 return part
             }
             return LinkStatusReport.Topic(
@@ -101,6 +73,36 @@ extension LinkStatus {
                 state: copy.isOrphan ? "kept" : parts.contains { $0.state == "copied" } ? "copied" : "waiting",
                 homeEpoch: 0, partitions: parts)
         }
+    }
+
+    /// What the plan has, and is at the target.
+    private func planned(
+        _ report: inout LinkStatusReport, _ selection: NameSelection?
+    ) async throws -> [Copied] {
+        let topics = try await tellPlan(&report, selection).topics
+            .filter { $0.action != .blocked && selection?.contains($0.topic) ?? true }
+        let present = try await Administrator(ends.target).topics(topics.map(\.remote))
+        return topics.compactMap { topic in
+            present[topic.remote].map { there in
+                let count = min(topic.partitions, Int32(there.partitions.count))
+                return Copied(name: topic.topic, remote: topic.remote, count: count)
+            }
+        }
+    }
+
+    /// Copies of topics that the source has deleted, about which people may have to decide.
+    private func tellOrphans(
+        _ written: [TopicPartition: WrittenPosition], _ report: inout LinkStatusReport, _ selection: NameSelection?
+    ) async throws -> [Copied] {
+        let orphans = try await orphans(written).filter { selection?.contains($0.name) ?? true }
+        if ends.settings.deletionPolicy == .ask {
+            report.blocked += orphans.map { orphan in
+                LinkStatusReport.Objection(
+                    topic: orphan.name,
+                    cause: DeletionPolicy.question(ofCopy: orphan.remote, of: ends.settings.source))
+            }
+        }
+        return orphans
     }
 
     /// Copies of topics that the source has deleted.
@@ -124,5 +126,26 @@ extension LinkStatus {
             .map { remote, partitions in
                 Copied(name: remote, remote: remote, count: (partitions.map(\.partition).max() ?? -1) + 1)
             }
+    }
+}
+
+extension LinkStatusReport.Partition {
+    /// How a copy stands, by where both ends are and what is written down of it.
+    fileprivate mutating func tell(
+        _ original: TopicPartition, _ source: LinkStatus.Ends, _ remote: TopicPartition, _ target: LinkStatus.Ends,
+        _ written: WrittenPosition?
+    ) {
+        logEnd = target.offsets[remote] ?? -1
+        highWatermark = logEnd
+        sourceEnd = source.offsets[original]
+        state = written == nil ? "waiting" : "copied"
+        guard let position = written?.position, let sourceEnd else { return }
+        let lag = max(0, sourceEnd - position.source)
+        lagInRecords = lag
+        if lag == 0 {
+            lagInMilliseconds = 0
+        } else if let latest = source.times[original], let last = target.times[remote] {
+            lagInMilliseconds = max(0, latest - last)
+        }
     }
 }
