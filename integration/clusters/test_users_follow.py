@@ -120,7 +120,7 @@ def test_users_come_change_and_go_with_their_source(stage, stand):
     mirror = mirrored(stage, source, target, tls=True)
     mirror.launch()
     eventually(lambda: target.stored("alice") == source.stored("alice") != {}, "a user is there, with the same keys")
-    assert target.described("alice") == {SHORT: 4096, LONG: 8192}
+    eventually(lambda: target.described("alice") == {SHORT: 4096, LONG: 8192}, "brokers know it too")
 
     # Plan and proof say what is otherwise, and neither says a key.
     plan = credentials(martlet(mirror, "plan"))
