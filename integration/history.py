@@ -4,7 +4,7 @@ import threading
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from load import close
+from load import close, wait_for_topic
 from martlet import DEADLINE, eventually
 
 
@@ -15,8 +15,9 @@ def read_log(cluster, topic, partitions, ends=None):
     """
     consumer = Consumer({
         "bootstrap.servers": cluster.address, "group.id": "history", "enable.auto.commit": False,
-        "auto.offset.reset": "earliest"} | cluster.security)
+        "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10} | cluster.security)
     found = {}
+    wait_for_topic(consumer, topic, partitions)
     for partition in range(partitions):
         place = TopicPartition(topic, partition)
         start, end = eventually(

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
@@ -13,12 +14,19 @@ BACK = "eu-west->us-east"
 
 def regions(stage, size, only_tls=False, **settings):
     """Two clusters with a coordinator each; with only_tls nobody speaks anything but mutual TLS with anybody."""
-    coordinators = [stage.coordinator(tls=only_tls).start() for _ in range(2)]
+    coordinators = [stage.coordinator(tls=only_tls) for _ in range(2)]
+    start(coordinators)
     clusters = [stage.cluster(one, size, tls=only_tls, only_tls=only_tls, **settings) for one in coordinators]
     for cluster in clusters:
         cluster.security = stage.certificates.client() if only_tls else {}
-        cluster.start()
+    start(clusters)
     return clusters
+
+
+def start(servers):
+    """All at once."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda server: server.start(), servers))
 
 
 def exactly(stage, source, target, **settings):
@@ -50,10 +58,14 @@ def assert_proven(mirror, topic, partitions):
 
 
 def produce(cluster, topic, value, partition=0):
-    """Where a client's record went; fails as the broker says."""
+    """Where a client's record went; fails as the broker says.
+
+    Not idempotent, as `load.Load` is: librdkafka asks for its producer's identity half a second after it was made.
+    """
     results = []
     producer = Producer(
-        {"bootstrap.servers": cluster.address, "message.timeout.ms": 30000, "enable.idempotence": True} | cluster.security)
+        {"bootstrap.servers": cluster.address, "message.timeout.ms": 30000, "acks": "all", "linger.ms": 0}
+        | cluster.security)
     producer.produce(topic, value, partition=partition, on_delivery=lambda error, message: results.append(
         (error, None if error else message.offset())))
     producer.flush(60)

@@ -71,6 +71,8 @@ class Load:
         self._ending.set()
         self._thread.join(DEADLINE)
         self._producer.purge()
+        # Hears of what was purged: the producer is kept, with its threads, as long as it has to tell of anything.
+        self._producer.flush(DEADLINE)
 
     def end(self):
         """Ends the load after all that was sent is acknowledged."""
@@ -129,12 +131,25 @@ def close(consumer):
     closing.join(10)
 
 
+def wait_for_topic(consumer, topic, partitions):
+    """Waits until a consumer is told of a topic and so many partitions.
+
+    Who asks librdkafka for the offsets of a topic before it is there may be told for a minute that it is not.
+    """
+    def is_there():
+        found = consumer.list_topics(timeout=DEADLINE).topics.get(topic)
+        return found and len(found.partitions) >= partitions
+    eventually(is_there, f"{topic} is there with {partitions} partitions")
+
+
 def read_all(address, topic, partitions=range(PARTITIONS), **settings):
     """All numbers of a topic by partition, in order of offsets."""
     consumer = Consumer({
         "bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False,
-        "enable.partition.eof": False} | settings)
+        # What is asked of a partition waits for the fetch of the one before.
+        "fetch.wait.max.ms": 10} | settings)
     found = {}
+    wait_for_topic(consumer, topic, max(partitions) + 1)
     for partition in partitions:
         place = TopicPartition(topic, partition)
         # Who is asked may have handed its leadership over just now.
@@ -154,7 +169,9 @@ def read_partition(address, topic, isolation, count=0):
     """The offsets and values of all records of the first partition, and of so many at least."""
     consumer = Consumer({
         "bootstrap.servers": address, "group.id": uuid.uuid4().hex, "isolation.level": isolation,
-        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest"})
+        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
+        # The end is told by a fetch that has nothing.
+        "fetch.wait.max.ms": 10})
     consumer.assign([TopicPartition(topic, 0, 0)])
     records = []
     while True:

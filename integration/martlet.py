@@ -19,6 +19,7 @@ def eventually(check, what, deadline=DEADLINE):
     """Asks until check() returns something true, and returns that; fails with the last error at the deadline."""
     end = time.monotonic() + deadline
     error = None
+    pause = 0.005
     while True:
         try:
             answer = check()
@@ -29,7 +30,9 @@ def eventually(check, what, deadline=DEADLINE):
             error = repr(raised)
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline:.0f} s; {error}")
-        time.sleep(0.05)
+        # What comes soon is seen at once; what takes long is not asked for all the time.
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.05)
 
 
 def http(port, path, method="GET"):

@@ -27,7 +27,7 @@ class MirrorMaker:
         self.syncs_at_source = syncs_at_source
         self.syncs = "mm2-offset-syncs.eu-west.internal" if syncs_at_source else "mm2-offset-syncs.us-east.internal"
         self._producers = {
-            cluster: Producer({"bootstrap.servers": cluster.address, "linger.ms": 5}) for cluster in (source, target)}
+            cluster: Producer({"bootstrap.servers": cluster.address, "max.in.flight": 1}) for cluster in (source, target)}
         self._create(target, offsets, 25)
         self._create(self._of_syncs, self.syncs, 1)
 
@@ -40,20 +40,21 @@ class MirrorMaker:
         admin = cluster.admin()
         admin.create_topics([NewTopic(name, partitions, 1, config={"cleanup.policy": "compact"})])[name].result(DEADLINE)
 
-    def _write(self, cluster, topic, *more, **named):
+    def _write(self, cluster, topic, records):
+        """The offsets of records, each given as produce() takes it."""
         told = []
-        self._producers[cluster].produce(
-            topic, *more, on_delivery=lambda error, message: told.append((error, message.offset())), **named)
-        self._producers[cluster].flush(DEADLINE)
-        (error, offset), = told
-        assert error is None, error
-        return offset
+        for record in records:
+            self._producers[cluster].produce(
+                topic, **record, on_delivery=lambda error, message: told.append((error, message.offset())))
+        assert self._producers[cluster].flush(DEADLINE) == 0
+        assert len(told) == len(records) and not any(error for error, _ in told), told
+        return [offset for _, offset in told]
 
     def read(self, topic, first, end, partition=0):
         """The records of the source with offsets in [first, end)."""
         consumer = Consumer({
             "bootstrap.servers": self.source.address, "group.id": "us-east-mm2-reader", "enable.auto.commit": False,
-            "enable.partition.eof": True})
+            "enable.partition.eof": True, "fetch.wait.max.ms": 10})
         consumer.assign([TopicPartition(topic, partition, first)])
         records = []
         while True:
@@ -65,29 +66,29 @@ class MirrorMaker:
             records.append(message)
 
     def copy(self, topic, first, end, partition=0, syncs_every=None):
-        """Copies records one by one, with their times and headers, and tells some pairs of offsets."""
-        for number, record in enumerate(self.read(topic, first, end, partition)):
-            offset = self._write(
-                self.target, self.prefix + topic, record.value(), record.key(), partition,
-                timestamp=record.timestamp()[1], headers=record.headers())
-            if syncs_every and number % syncs_every == 0:
-                self._write(
-                    self._of_syncs, self.syncs, struct.pack(">qq", record.offset(), offset),
-                    _text(topic) + struct.pack(">i", partition), 0)
+        """Copies records in order, with their times and headers, and tells some pairs of offsets."""
+        records = self.read(topic, first, end, partition)
+        offsets = self._write(self.target, self.prefix + topic, [
+            {"value": one.value(), "key": one.key(), "partition": partition, "timestamp": one.timestamp()[1],
+             "headers": one.headers()} for one in records])
+        if syncs_every:
+            key = _text(topic) + struct.pack(">i", partition)
+            pairs = list(zip(records, offsets))[::syncs_every]
+            self._write(self._of_syncs, self.syncs, [
+                {"value": struct.pack(">qq", one.offset(), offset), "key": key, "partition": 0} for one, offset in pairs])
 
     def note(self, topic, offset, partition=0, alias="us-east"):
         """Connect commits that the record at this offset was the last one copied; None takes that back."""
         place = {"cluster": alias, "partition": partition, "topic": topic}
         key = json.dumps([self.connector, place], separators=(",", ":"))
         value = None if offset is None else json.dumps({"offset": offset}, separators=(",", ":"))
-        self._write(self.target, self.offsets, value, key)
+        self._write(self.target, self.offsets, [{"value": value, "key": key}])
 
     def note_others(self):
         """What stands in the same topic of other connectors."""
-        for key in (
+        places = [
             ["MirrorHeartbeatConnector", {"sourceClusterAlias": "us-east", "targetClusterAlias": "eu-west"}],
             ["MirrorCheckpointConnector", {"group": "g", "partition": 0, "topic": "t"}],
-            ["a-database", {"server": "db1"}],
-        ):
-            self._write(self.target, self.offsets, json.dumps({"offset": 0, "ts": 1}), json.dumps(key))
-        self._write(self.target, self.offsets, b"\xff\x00", b"\x80no JSON")
+            ["a-database", {"server": "db1"}]]
+        notes = [{"value": json.dumps({"offset": 0, "ts": 1}), "key": json.dumps(place)} for place in places]
+        self._write(self.target, self.offsets, [*notes, {"value": b"\xff\x00", "key": b"\x80no JSON"}])

@@ -142,14 +142,14 @@ class Theatre:
         self.check(move, topic)
         return [step for step in seen if step[1] in _CHANGES or step[2] == 1]
 
-    def disturb(self, move, topic, step, moment, fault, lasting=1.0):
+    def disturb(self, move, topic, step, moment, fault):
         """Moves, and lets a fault begin at a step; it ends after a while. Then the move is repeated until it is done, and
         what has to be so then is checked."""
         tool = []
 
         def happen():
             fault.begin(tool[0])
-            threading.Timer(lasting, fault.end).start()
+            threading.Timer(fault.seconds, fault.end).start()
             return fault.passes
         self.steps.at(*step, moment, happen)
         self._run_disturbed(move, topic, tool)
@@ -226,6 +226,8 @@ class Fault:
 
     # Whether the request or the answer at which it begins goes on.
     passes = True
+    # How long it lasts.
+    seconds = 1.0
 
     def __init__(self):
         self._is_over = threading.Event()
@@ -239,6 +241,7 @@ class Fault:
 
 class ToolKilled(Fault):
     passes = False
+    seconds = 0
 
     def begin(self, tool):
         tool.kill()
@@ -253,6 +256,7 @@ class ConnectionsLost(Fault):
     """Every connection breaks, and with it the request or the answer that is on its way; new ones can be made."""
 
     passes = False
+    seconds = 0
 
     def __init__(self, theatre):
         super().__init__()

@@ -19,9 +19,9 @@ def write_properties(path, values):
     return path
 
 
-def four_letter_word(port, word, host="127.0.0.1"):
+def four_letter_word(port, word, host="127.0.0.1", timeout=10):
     """What a coordinator answers on a connection of its own."""
-    with socket.create_connection((host, port), timeout=10) as connection:
+    with socket.create_connection((host, port), timeout=timeout) as connection:
         connection.sendall(word.encode())
         answer = b""
         while part := connection.recv(65536):
@@ -128,7 +128,8 @@ class Coordinator(Process):
     def mode(self):
         """What it says it is: standalone, leader, follower, observer; None while it serves nobody."""
         try:
-            answer = four_letter_word(self.port, "srvr", self.host)
+            # Not for long: it may stand still.
+            answer = four_letter_word(self.port, "srvr", self.host, timeout=3)
         except OSError:
             return None
         return next((line[6:] for line in answer.splitlines() if line.startswith("Mode: ")), None)
@@ -143,7 +144,8 @@ class Coordinator(Process):
         self.launch()
         def serves():
             assert self.is_running, f"{self.name} ended:\n{self.tail()}"
-            return four_letter_word(self.port, "ruok", self.host) == "imok"
+            # Not for long: while Apache's starts it may leave a connection without an answer for ever.
+            return four_letter_word(self.port, "ruok", self.host, timeout=2) == "imok"
         eventually(serves, f"{self.name} serves")
         return self
 
@@ -282,6 +284,13 @@ class Broker(Process):
         return self
 
 
+def wait_until_acquainted(brokers, security=None):
+    """Waits until each of the brokers tells of all of them: it hears of another a moment after that one is ready."""
+    for broker in brokers:
+        admin = AdminClient({"bootstrap.servers": broker.address} | (security or {}))
+        eventually(lambda: len(admin.list_topics(timeout=10).brokers) == len(brokers), f"{broker.name} knows the others")
+
+
 class Cluster:
     """Brokers of one cluster, numbered from 1, whose topics have three replicas of which two must be in sync.
 
@@ -306,6 +315,7 @@ class Cluster:
             broker.launch()
         for broker in self.brokers:
             broker.wait_for_log("is ready")
+        wait_until_acquainted(self.brokers, self.security)
         return self
 
     def broker(self, number):

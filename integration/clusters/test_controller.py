@@ -14,6 +14,7 @@ from kazoo.client import KazooClient
 
 from load import Load, assert_all_arrived
 from martlet import BINARIES, eventually
+from servers import wait_until_acquainted
 
 IDS = (1, 2, 3)
 
@@ -27,6 +28,7 @@ class Cluster:
             self.brokers[broker_id].launch()
         for broker in self.brokers.values():
             broker.wait_for_log("is ready")
+        wait_until_acquainted(self.brokers.values())
         self.address = ",".join(broker.address for broker in self.brokers.values())
         self.tree = KazooClient(self.coordinator.address)
         self.tree.start()
@@ -37,6 +39,12 @@ class Cluster:
         if self._admin is None:
             self._admin = KafkaAdminClient(bootstrap_servers=self.address.split(","))
         return self._admin
+
+    def close(self):
+        self.tree.stop()
+        self.tree.close()
+        if self._admin is not None:
+            self._admin.close()
 
     def node(self, path):
         return json.loads(self.tree.get(path)[0])
@@ -58,8 +66,7 @@ class Cluster:
 def cluster(stage):
     cluster = Cluster(stage)
     yield cluster
-    cluster.tree.stop()
-    cluster.tree.close()
+    cluster.close()
 
 
 def test_a_partition_moves_under_load(cluster, topic):
@@ -70,10 +77,10 @@ def test_a_partition_moves_under_load(cluster, topic):
     assert set(cluster.admin.alter_partition_reassignments(moves).values()) == {None}
     eventually(
         lambda: all(cluster.state(topic, index)["leader"] == 3 for index in range(3)), "the new broker leads")
+    eventually(lambda: cluster.admin.list_partition_reassignments() == {}, "the move is done")
     node = cluster.node(f"/brokers/topics/{topic}")
     assert node["partitions"] == {"0": [3, 2], "1": [3, 2], "2": [3, 2]}
     assert node["adding_replicas"] == {} and node["removing_replicas"] == {}
-    assert cluster.admin.list_partition_reassignments() == {}
     load.wait_for(500)
     load.end()
     assert_all_arrived(load, cluster.address)
@@ -181,7 +188,8 @@ def test_old_tools_are_obeyed(cluster, topic):
 
 
 def test_a_second_broker_of_an_id_is_refused(stage, cluster):
-    second = stage.broker(cluster.coordinator, broker_id=2)
+    # It waits for the end of a session of its predecessor's, as long as its own would last.
+    second = stage.broker(cluster.coordinator, broker_id=2, zookeeper_session_timeout_ms=1000)
     second.launch()
     assert second.process.wait(60) == 1
     assert "broker 2 is registered already" in second.log()
@@ -227,8 +235,7 @@ def test_a_throttled_move_takes_its_time_and_slows_nobody_else(stage, topic):
         for path in ("/config/brokers/1", "/config/brokers/3", f"/config/topics/{topic}"):
             assert cluster.node(path)["config"] == {}
     finally:
-        cluster.tree.stop()
-        cluster.tree.close()
+        cluster.close()
 
 
 def test_our_tool_moves_elects_and_configures(stage, cluster, topic):

@@ -9,6 +9,8 @@ from martlet import BINARIES, DEADLINE, eventually
 from members import BRISK, Worker
 
 SIZE = 3
+# How soon a member that died is given up.
+QUICK = {"classic": {"session.timeout.ms": 6000}, "consumer": {}}
 
 
 def coordinator_of(cluster, group):
@@ -25,7 +27,8 @@ def test_no_record_is_lost_to_a_group(stage, topic, harm):
     groups = {"classic": f"classic-{topic}", "consumer": f"consumer-{topic}"}
     workers = {
         protocol: [
-            stage.add(Worker(stage.directory / f"{protocol}-{n}", f"{protocol}-{n}", cluster.address, group, topic, protocol))
+            stage.add(Worker(stage.directory / f"{protocol}-{n}", f"{protocol}-{n}", cluster.address, group, topic, protocol,
+                             **QUICK[protocol]))
             for n in range(2)]
         for protocol, group in groups.items()}
     for both in workers.values():

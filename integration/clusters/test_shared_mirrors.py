@@ -75,8 +75,9 @@ class World:
             one.process.start()
             parts = eventually(
                 lambda: (found := brought(self.sharers[:count])) and found[-1] and found, f"{count} bring all")
-            for old, new in zip(before, parts):
-                assert new <= old, "something moved that was not for the newcomer"
+            moved = set().union(*(new - old for old, new in zip(before, parts)))
+            # Where somebody is kept waiting what lags there weighs more, and something small goes elsewhere.
+            assert len(moved) <= 2, f"{moved} moved and was not for the newcomer"
         return eventually(
             lambda: (found := brought(self.sharers)) and heavy(found) == [1, 1, 1] and found, "all share by load")
 
@@ -154,7 +155,10 @@ def test_who_was_stopped_for_long_is_one_of_them_again(stage, topic):
         one.process.start()
     eventually(lambda: brought(sharers), "all share")
     load = Load(source.address, f"{topic}-light", per_second=300, partitions=range(LIGHT))
-    for one in sharers:
+    others = list(sharers)
+    for has_duties in (1, 0):
+        one = eventually(lambda: next((one for one in others if one.figure("has_duties") == has_duties), None), "one of both")
+        others.remove(one)
         one.process.freeze()
         time.sleep(11)
         one.process.thaw()

@@ -60,7 +60,7 @@ def _read(broker, partition, isolation):
     topic, _, number = partition.rpartition("-")
     consumer = Consumer({
         "bootstrap.servers": broker.address, "group.id": "reads-everything", "enable.auto.commit": False,
-        "isolation.level": isolation, "enable.partition.eof": True})
+        "isolation.level": isolation, "enable.partition.eof": True, "fetch.wait.max.ms": 10})
     consumer.assign([TopicPartition(topic, int(number), 0)])
     found = {}
     try:

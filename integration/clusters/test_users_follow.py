@@ -36,9 +36,11 @@ class Region:
     def set(self, user, mechanism, password, iterations=4096):
         info = ScramCredentialInfo(mechanism, iterations)
         self._alter(user, UserScramCredentialUpsertion(user, info, password.encode()))
+        eventually(lambda: self.described(user).get(mechanism) == iterations, "the broker knows it")
 
     def delete(self, user, mechanism):
         self._alter(user, UserScramCredentialDeletion(user, mechanism))
+        eventually(lambda: mechanism not in self.described(user), "the broker knows it")
 
     def _alter(self, user, alteration):
         self._admin.alter_user_scram_credentials([alteration])[user].result(DEADLINE)
@@ -143,7 +145,7 @@ def test_users_come_change_and_go_with_their_source(stage, stand):
     mirror.launch()
     eventually(lambda: target.stored("alice") == source.stored("alice"), "another password is there")
     eventually(lambda: target.stored("bob") == source.stored("bob") != {}, "another user is there")
-    assert target.described("alice") == {SHORT: 5000}
+    eventually(lambda: target.described("alice") == {SHORT: 5000}, "the broker knows it")
 
     # What somebody changes at the target is told and mended; what was the target's own always stays.
     target.set("bob", LONG, "changed by hand")
