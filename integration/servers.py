@@ -134,6 +134,13 @@ class Coordinator(Process):
             return None
         return next((line[6:] for line in answer.splitlines() if line.startswith("Mode: ")), None)
 
+    @property
+    def is_rebuilding(self):
+        """Whether it serves, but counts in no election: it had nothing when the others had something, as if its disk
+        were lost. Whoever comes last to a new ensemble does so for a moment. An observer never counts."""
+        promise = self.directory / "data" / "promise"
+        return self.mode() != "observer" and promise.exists() and promise.read_bytes()[25] == 1
+
     def wait_until_serving(self):
         def serves():
             assert self.is_running, f"{self.name} ended:\n{self.tail()}"
@@ -185,6 +192,8 @@ class Ensemble:
             member.launch()
         for member in self.members:
             member.wait_until_serving()
+        for member in self.members:
+            eventually(lambda: not member.is_rebuilding, f"{member.directory} counts")
         return self
 
     @property

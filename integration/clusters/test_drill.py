@@ -112,7 +112,7 @@ def test_an_application_works_on_forks_while_mirroring_goes_on(stage, topic):
 def test_a_drill_without_a_source_goes_on_where_it_was_killed(stage, topic):
     target = stage.cluster(stage.coordinator().start(), 1).start()
     lost = types.SimpleNamespace(address=f"127.0.0.1:{free_port()}")
-    mirror = exactly(stage, lost, target)
+    mirror = exactly(stage, lost, target, **{"us-east.default.api.timeout.ms": 1000})
     link = Link(LINK, "cluster-that-is-lost-0")
     topic_id = uuid.uuid4().bytes
     eventually(
@@ -154,7 +154,7 @@ def test_a_drill_without_a_source_goes_on_where_it_was_killed(stage, topic):
 def test_what_cannot_be_forked_is_refused_and_nothing_is_made(stage, topic):
     target = stage.cluster(stage.coordinator().start(), 1).start()
     lost = types.SimpleNamespace(address=f"127.0.0.1:{free_port()}")
-    mirror = exactly(stage, lost, target)
+    mirror = exactly(stage, lost, target, **{"us-east.default.api.timeout.ms": 1000})
     link = Link(LINK, "cluster-that-is-lost-0")
     for name in (topic, f"{topic}-2"):
         eventually(

@@ -76,10 +76,11 @@ def test_writing_rests_while_nobody_vouches_for_the_home(stage, topic):
         source.leader(topic).kill()
         load.wait_for(1000)
         mirror.freeze()
-        time.sleep(3)
-        count = load.count
-        time.sleep(2)
-        assert load.count == count
+        def rests():
+            count = load.count
+            time.sleep(1.5)
+            return load.count == count
+        eventually(rests, "nothing is written any more")
         mirror.thaw()
         load.wait_for(1000)
         mirror.kill()

@@ -71,6 +71,7 @@ def test_queue_gives_each_entry_once(connect, path):
     taken = []
 
     def work(number):
+        consumers[number].sync(path)
         while (entry := consumers[number].Queue(path).get()) is not None:
             taken.append(int(entry))
     in_threads(3, work)
@@ -119,6 +120,7 @@ def test_counter_loses_no_step(connect, path):
         for _ in range(20):
             counter += 1
     in_threads(3, work)
+    clients[0].sync(path)
     assert clients[0].Counter(path).value == 60
 
 
@@ -127,6 +129,8 @@ def test_party_counts_who_is_there(connect, path):
     parties = [client.Party(path, f"member-{number}") for number, client in enumerate(clients)]
     for party in parties:
         party.join()
+    # Its server may hear a moment later of what others wrote.
+    clients[0].sync(path)
     assert len(parties[0]) == 3
     clients[1].stop()
     eventually(lambda: sorted(parties[0]) == ["member-0", "member-2"], "the one that left is gone")

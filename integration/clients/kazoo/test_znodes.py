@@ -134,6 +134,7 @@ def test_digest_acl(connect, client, path):
     with pytest.raises(NoAuthError):
         client.get(path)
     owner = connect(auth_data=[("digest", "user:secret")])
+    owner.sync(path)
     assert owner.get(path)[0] == b"hidden"
     assert owner.get_acls(path)[0] == [acl]
     stranger = connect(auth_data=[("digest", "user:wrong")])
