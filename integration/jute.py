@@ -1,5 +1,6 @@
 """ZooKeeper's client protocol over a bare socket: whatever a test wants to send, sound or not, and answers in full."""
 
+import contextlib
 import socket
 import struct
 
@@ -158,6 +159,7 @@ class Wire:
 
     def __init__(self, port, deadline=DEADLINE):
         self.socket = socket.create_connection(("127.0.0.1", port), deadline)
+        self._unsent = None
         self.xid = 0
         self.session = self.password = self.timeout = self.read_only = None
 
@@ -168,7 +170,19 @@ class Wire:
         self.socket.close()
 
     def send(self, frame):
-        self.socket.sendall(int32(len(frame)) + frame)
+        framed = int32(len(frame)) + frame
+        if self._unsent is None:
+            self.socket.sendall(framed)
+        else:
+            self._unsent += framed
+
+    @contextlib.contextmanager
+    def together(self):
+        """Sends as one what is sent meanwhile."""
+        self._unsent = b""
+        yield
+        unsent, self._unsent = self._unsent, None
+        self.socket.sendall(unsent)
 
     def receive(self):
         """The next frame; None at the end of the connection."""

@@ -12,7 +12,7 @@ import WireCoding
     }
 
     @Test func framesOfAllSizesLeaveInTheirOrder() {
-        var frames = UnsentFrames()
+        var frames = UnsentFrames(mergesFrames: true)
         var wanted = ByteBuffer()
         for (index, size) in [1, 90, 4095, 4096, 10_000, 3, 4, 70_000, 5].enumerated() {
             let frame = ByteBuffer(repeating: UInt8(index), count: size)
@@ -27,7 +27,7 @@ import WireCoding
     }
 
     @Test func nothingIsLeft() {
-        var frames = UnsentFrames()
+        var frames = UnsentFrames(mergesFrames: true)
         for text in ["first", "second"] {
             let isFirst = frames.append(ByteBuffer(string: text))
             let pieces = frames.take()
@@ -41,11 +41,19 @@ import WireCoding
     /// One frame goes to many clients.
     @Test func aFrameThatOthersGetTooStaysAsItIs() {
         let event = ByteBuffer(string: "event")
-        var frames = UnsentFrames()
+        var frames = UnsentFrames(mergesFrames: true)
         _ = frames.append(event)
         _ = frames.append(ByteBuffer(string: "reply"))
         let pieces = frames.take()
         #expect(bytes(pieces) == ByteBuffer(string: "eventreply"))
         #expect(event == ByteBuffer(string: "event"))
+    }
+
+    @Test func framesUnderTLSStayApart() {
+        var frames = UnsentFrames(mergesFrames: false)
+        let sent = ["first", "second", "third"].map { ByteBuffer(string: $0) }
+        for frame in sent { _ = frames.append(frame) }
+        let pieces = frames.take().map { bytes([$0]) }
+        #expect(pieces == sent)
     }
 }

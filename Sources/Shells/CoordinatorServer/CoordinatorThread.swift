@@ -60,7 +60,12 @@ struct CoordinatorLoop {
     struct Client {
         let connection: Connection
         /// To be sent at the end of the turn.
-        var unsent = UnsentFrames()
+        var unsent: UnsentFrames
+
+        init(_ connection: Connection) {
+            self.connection = connection
+            unsent = UnsentFrames(mergesFrames: connection.tlsSession == nil)
+        }
     }
 
     var kernel: CoordinatorKernel
@@ -131,7 +136,7 @@ struct CoordinatorLoop {
         for message in messages {
             switch message {
             case .connected(let id, let connection):
-                clients[id] = Client(connection: connection)
+                clients[id] = Client(connection)
                 let event = CoordinatorEvent.connected(
                     id, address: connection.peerAddress, host: connection.peerHost,
                     subject: connection.peerCertificate?.subject)

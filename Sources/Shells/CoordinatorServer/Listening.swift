@@ -114,7 +114,7 @@ extension CoordinatorSettings {
     ) -> ListenerSettings {
         ListenerSettings(
             name: name, host: endpoint.host, port: endpoint.port, securityProtocol: securityProtocol, tls: tls,
-            maximumFrameSizeInBytes: maximumFrameSizeInBytes,
+            hasRecordForEachPiece: true, maximumFrameSizeInBytes: maximumFrameSizeInBytes,
             // Sessions end the silence of clients; this ends that of those who never open one.
             maximumIdleTime: sessionTimeouts.upperBound * 2,
             maximumConnections: maximumConnections > 0 ? maximumConnections : nil,

@@ -8,6 +8,7 @@ struct ConnectionSettings: Sendable {
     var name: String
     var maximumFrameSizeInBytes: Int
     var usesTLS: Bool
+    var hasRecordForEachPiece = false
     var awaitsSASL = false
     var principals = PrincipalMapping.subject
     var maximumIdleTime: Duration?

@@ -65,7 +65,8 @@ final class ConnectionPipe: ChannelInboundHandler {
         self.logger = logger
         self.makeHandler = makeHandler
         reader = FrameReader(maximumSize: settings.maximumFrameSizeInBytes)
-        outgoing = OutgoingPieces(sendsRegions: !settings.usesTLS)
+        outgoing = OutgoingPieces(
+            sendsRegions: !settings.usesTLS, mergesPieces: !settings.usesTLS || !settings.hasRecordForEachPiece)
     }
 
     /// Takes frames of this size from now on.

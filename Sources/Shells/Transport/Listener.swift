@@ -39,7 +39,8 @@ package final class Listener: Sendable {
             maximum: settings.maximumConnections, maximumPerHost: settings.maximumConnectionsPerAddress)
         let connectionSettings = ConnectionSettings(
             name: "listener \(settings.name)", maximumFrameSizeInBytes: settings.maximumFrameSizeInBytes,
-            usesTLS: contexts != nil, awaitsSASL: settings.securityProtocol.usesSASL,
+            usesTLS: contexts != nil, hasRecordForEachPiece: settings.hasRecordForEachPiece,
+            awaitsSASL: settings.securityProtocol.usesSASL,
             principals: settings.principals, maximumIdleTime: settings.maximumIdleTime,
             unsentBytesBound: settings.unsentBytesBound,
             pausesOverBound: true)

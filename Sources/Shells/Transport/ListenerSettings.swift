@@ -11,6 +11,9 @@ package struct ListenerSettings: Sendable {
     package var securityProtocol: SecurityProtocol
     /// Needed when `securityProtocol` uses TLS.
     package var tls: TLSSettings?
+    /// Whether what is sent as one buffer starts a TLS record. Clients that wait for their socket before they look into
+    /// what TLS has decrypted already (kazoo does) overlook what shares a record with what they have read.
+    package var hasRecordForEachPiece: Bool
     /// How a client certificate's subject becomes its principal.
     package var principals: PrincipalMapping
     /// `socket.request.max.bytes`, `jute.maxbuffer`; a longer frame ends the connection before memory is taken for it.
@@ -28,7 +31,7 @@ package struct ListenerSettings: Sendable {
 
     package init(
         name: String, host: String, port: Int, securityProtocol: SecurityProtocol = .plaintext,
-        tls: TLSSettings? = nil, principals: PrincipalMapping = .subject,
+        tls: TLSSettings? = nil, hasRecordForEachPiece: Bool = false, principals: PrincipalMapping = .subject,
         maximumFrameSizeInBytes: Int = 100 << 20, maximumIdleTime: Duration? = .seconds(600),
         maximumConnections: Int? = nil, maximumConnectionsPerAddress: Int? = nil, unsentBytesBound: Int = 8 << 20,
         handshakeTimeout: Duration = .seconds(10), fileCheckInterval: Duration = .seconds(1)
@@ -38,6 +41,7 @@ package struct ListenerSettings: Sendable {
         self.port = port
         self.securityProtocol = securityProtocol
         self.tls = tls
+        self.hasRecordForEachPiece = hasRecordForEachPiece
         self.principals = principals
         self.maximumFrameSizeInBytes = maximumFrameSizeInBytes
         self.maximumIdleTime = maximumIdleTime

@@ -5,7 +5,7 @@ import WireCoding
 /// What a connection has still to send, in order, and how it is cut into writes.
 ///
 /// On plaintext connections file ranges of some size go to the kernel as they are; all else is gathered in one running
-/// buffer, so that many small replies become one write.
+/// buffer, so that many small replies become one write, unless each is to be one.
 struct OutgoingPieces {
     /// From this size on a file range is worth a system call of its own (measured: half the CPU of copying).
     static let regionFrom = 16 * 1024
@@ -27,11 +27,13 @@ struct OutgoingPieces {
     }
 
     private let sendsRegions: Bool
+    private let mergesPieces: Bool
     private var pieces = CircularBuffer<RecordBytes>()
     private(set) var count = 0
 
-    init(sendsRegions: Bool) {
+    init(sendsRegions: Bool, mergesPieces: Bool) {
         self.sendsRegions = sendsRegions
+        self.mergesPieces = mergesPieces
     }
 
     var isEmpty: Bool { pieces.isEmpty }
@@ -55,7 +57,7 @@ struct OutgoingPieces {
         while let piece = pieces.first {
             switch piece {
             case .inMemory(let buffer):
-                if buffer.readableBytes >= Self.wholeFrom {
+                if buffer.readableBytes >= Self.wholeFrom || !mergesPieces {
                     guard run.readableBytes == 0 else { return .bytes(run) }
                     drop(buffer.readableBytes)
                     return .bytes(buffer)
