@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from martlet import BINARIES, DEADLINE, eventually
+from mirroring import FENCED, Link
 
 LINK = "us-east->eu-west"
 BACK = "eu-west->us-east"
@@ -97,6 +98,11 @@ def position(cluster, group, topic):
         return place
     finally:
         consumer.close()
+
+
+def is_fenced(cluster, topic):
+    """Whether its leader knows that the home is elsewhere. Who tries to write until it is refused writes meanwhile."""
+    return Link(LINK).describe(cluster.leader(topic).address, topic).state == FENCED
 
 
 def refuses(cluster, topic, partition=0):

@@ -156,6 +156,10 @@ class Digest:
     digest: tuple
 
 
+# What a partition is at one end of a link.
+ORDINARY, MIRRORING, PROMOTING, FENCED = range(4)
+
+
 class Link:
     """What a mirror asks of the brokers of its target, each time on a connection of its own."""
 

@@ -12,11 +12,10 @@ from kafka_wire import Wire
 from links import BACK, LINK, command, commit, committed, produce
 from load import read_partition
 from martlet import DEADLINE, eventually
-from mirroring import Link, transactional
+from mirroring import FENCED, MIRRORING, ORDINARY, Link, transactional
 from servers import Mirror
 from steps import AFTER, BEFORE, Gated, Steps
 
-ORDINARY, MIRRORING, FENCED = 0, 1, 3
 SOURCE, TARGET = "us-east", "eu-west"
 FAILOVER, FAILBACK, PROMOTE = "failover", "failback", "promote"
 MOVES = (FAILOVER, FAILBACK, PROMOTE)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from links import commit, committed, produce, refuses
+from links import commit, committed, is_fenced, produce, refuses
 from load import read_partition
 from martlet import BINARIES, DEADLINE, Process, eventually
 from servers import write_properties
@@ -75,7 +75,7 @@ def test_a_chain_goes_on_when_the_home_of_its_topics_moves(chain, topic):
     produce(b, topic, b"1")
     chain.has("c", topic, [b"0", b"1"])
     a.start()
-    eventually(lambda: refuses(a, topic), "the old home is fenced")
+    eventually(lambda: is_fenced(a, topic), "the old home is fenced")
     assert chain.order("failback", "b->a")["topics"][topic]["isDone"]
     chain.has("a", topic, [b"0", b"1"])
     assert chain.order("promote", "b->a")["topics"][topic]["recordsPossiblyLost"] == 0
@@ -100,7 +100,7 @@ def test_a_home_that_moves_to_the_end_of_a_chain_leaves_no_other(chain, topic, m
     if midway == "away":
         b.start()
     for region in (b, a):
-        eventually(lambda: refuses(region, topic), "no other region is written")
+        eventually(lambda: is_fenced(region, topic), "no other region is written")
     # The next in the row becomes the home's mirror.
     assert chain.order("failback", "c->b")["topics"][topic]["isDone"]
     chain.has("b", topic, [b"0", b"at home"])

@@ -8,12 +8,11 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
-from links import BACK, LINK, assert_proven, command, exactly, martlet, produce, refuses, regions
+from links import BACK, LINK, assert_proven, command, exactly, is_fenced, martlet, produce, refuses, regions
 from load import PARTITIONS, Load, read_all, read_partition
 from martlet import BINARIES, DEADLINE, eventually, free_port, http
 from mirroring import MIRROR, Link, batch, marker, transactional
 
-FENCED = 3
 
 
 def test_gaps_and_transactions_arrive_as_they_are(stage, topic):
@@ -205,7 +204,7 @@ def test_a_failover_goes_on_where_it_was_killed(stage, topic):
     # The old home hears of it from the mirror, and takes nothing more.
     source.start()
     mirror.start()
-    eventually(lambda: refuses(source, topic), "the old home is fenced")
+    eventually(lambda: is_fenced(source, topic), "the old home is fenced")
     assert [value for _, value in read_partition(target.address, topic, "read_committed")][-1] == b"at home"
 
 
@@ -226,8 +225,7 @@ def test_the_old_home_returns_and_becomes_the_home_again(stage, topic):
         produce(target, topic, b"new %d" % number)
     source.start()
     mirror.start()
-    eventually(
-        lambda: Link(LINK).describe(source.leader(topic).address, topic).state == FENCED, "the old home is fenced")
+    eventually(lambda: is_fenced(source, topic), "the old home is fenced")
 
     told = martlet(mirror, "failback", "--dry-run", link=BACK)["topics"][topic]
     assert (told["partitions"][0]["cut"], told["partitions"][0]["end"], told["isDone"]) == (10, 13, False)

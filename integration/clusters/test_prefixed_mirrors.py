@@ -7,7 +7,7 @@ import subprocess
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions
 
-from links import BACK, LINK, commit, committed, exactly, martlet, position, produce, refuses, regions
+from links import BACK, LINK, commit, committed, exactly, is_fenced, martlet, position, produce, refuses, regions
 from load import read_partition
 from martlet import BINARIES, DEADLINE, Process, eventually
 from mirroring import Link
@@ -131,7 +131,7 @@ def test_a_hub_has_topics_of_regions_that_call_them_the_same(stage, topic):
     commit(there, "readers", [name], 4)
     a.start()
     hub.mirror.launch()
-    eventually(lambda: refuses(a, topic), "the old home is fenced")
+    eventually(lambda: is_fenced(a, topic), "the old home is fenced")
 
     # It comes back, and has its own name at home.
     refusal = hub.order("failback", "hub->a", "--topics", topic, code=1)
@@ -223,7 +223,7 @@ def test_a_home_that_moves_along_a_row_keeps_its_names(stage, topic):
     assert hub.order("failover", "b->c")["topics"][end]["isDone"]
     assert produce(c, end, b"away") == 1
     for region, name in ((b, there), (a, topic)):
-        eventually(lambda: refuses(region, name), "no other region is written")
+        eventually(lambda: is_fenced(region, name), "no other region is written")
     for link, alias, name in (("c->b", "b", there), ("b->a", "a", topic)):
         assert hub.order("failback", link)["topics"][name]["isDone"]
         hub.has(alias, name, [b"0", b"away"])

@@ -3,12 +3,11 @@
 import subprocess
 import time
 
-from links import BACK, LINK, assert_proven, command, commit, committed, exactly, martlet, produce, refuses, regions
+from links import (
+    BACK, LINK, assert_proven, command, commit, committed, exactly, is_fenced, martlet, produce, refuses, regions)
 from load import read_partition
 from martlet import DEADLINE, eventually
-from mirroring import Link
 
-FENCED = 3
 ONLY_EAST, ONLY_WEST, AFTER = ([b"%s %d" % (name, number) for number in range(3)] for name in (b"east", b"west", b"after"))
 
 
@@ -41,7 +40,7 @@ def refusals(running):
 
 def fenced(region, topic):
     """Waits until nobody writes there any more; who tried would write until then."""
-    eventually(lambda: Link(LINK).describe(region.leader(topic).address, topic).state == FENCED, "the old home is fenced")
+    eventually(lambda: is_fenced(region, topic), "the old home is fenced")
     assert refuses(region, topic)
 
 
