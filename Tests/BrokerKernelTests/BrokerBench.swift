@@ -262,7 +262,7 @@ final class BrokerBench {
             let added = assignment.map(led)
             image.updateTopic(name) { $0.partitions += added }
         case .setTopicConfigs(let name, let configs, _): image.updateTopic(name) { $0.configs = configs }
-        case .setInSync(let id, let isr, _, let version):
+        case .setInSync(let id, _, let isr, _, let version):
             image.updateTopic(id.topic) { topic in
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1

@@ -141,11 +141,12 @@ import Testing
             let id = TopicPartition(topic: "orders", partition: 1)
             let before = try #require(await leader.image { $0.partition(id)?.leader == one }.partition(id))
             let shrink = TreeChange.setInSync(
-                id, isr: [one], leaderEpoch: before.leaderEpoch, stateVersion: before.stateVersion)
+                id, topicID: topicID, isr: [one], leaderEpoch: before.leaderEpoch, stateVersion: before.stateVersion)
             #expect(await leader.change(shrink) == .done)
             // What was not seen yet of the own write is no reason to wait.
             let growth = TreeChange.setInSync(
-                id, isr: [one, two], leaderEpoch: before.leaderEpoch, stateVersion: before.stateVersion + 1)
+                id, topicID: topicID, isr: [one, two], leaderEpoch: before.leaderEpoch,
+                stateVersion: before.stateVersion + 1)
             #expect(await leader.change(growth) == .done)
             let after = try #require(
                 await follower.image { $0.partition(id)?.stateVersion == before.stateVersion + 2 }.partition(id))
@@ -158,9 +159,15 @@ import Testing
                 return code
             }
             #expect(await code(shrink) == 95)
-            #expect(await code(.setInSync(id, isr: [one], leaderEpoch: 7, stateVersion: after.stateVersion)) == 74)
-            let unknown = TopicPartition(topic: "orders", partition: 2)
-            #expect(await code(.setInSync(unknown, isr: [one], leaderEpoch: 0, stateVersion: 0)) == 3)
+            func change(
+                of id: TopicPartition, _ topicID: KafkaUUID, leaderEpoch: LeaderEpoch = 0, _ stateVersion: Int32
+            ) -> TreeChange {
+                .setInSync(id, topicID: topicID, isr: [one], leaderEpoch: leaderEpoch, stateVersion: stateVersion)
+            }
+            #expect(await code(change(of: id, topicID, leaderEpoch: 7, after.stateVersion)) == 74)
+            #expect(await code(change(of: TopicPartition(topic: "orders", partition: 2), topicID, 0)) == 3)
+            // A leader of one that was deleted, and of which this one has the name.
+            #expect(await code(change(of: id, KafkaUUID(high: 7, low: 7), after.stateVersion)) == 3)
             #expect(
                 coordinator.tree["/brokers/topics/orders/partitions/1/state"]
                     == #"{"controller_epoch":1,"leader":1,"version":1,"leader_epoch":0,"isr":[1,2]}"#)
@@ -189,7 +196,8 @@ import Testing
                 let id = TopicPartition(topic: "orders", partition: Int32(index))
                 brokers[1].session.change(
                     .setInSync(
-                        id, isr: ids[1...2].reversed(), leaderEpoch: 0, stateVersion: partitions[index].stateVersion)
+                        id, topicID: topicID, isr: ids[1...2].reversed(), leaderEpoch: 0,
+                        stateVersion: partitions[index].stateVersion)
                 ) { _ in }
             }
             await closing
@@ -217,8 +225,8 @@ import Testing
             #expect(state.isr == [one, two])
             let outcome = await second.change(
                 .setInSync(
-                    TopicPartition(topic: "orders", partition: 0), isr: [two], leaderEpoch: state.leaderEpoch,
-                    stateVersion: state.stateVersion))
+                    TopicPartition(topic: "orders", partition: 0), topicID: topicID, isr: [two],
+                    leaderEpoch: state.leaderEpoch, stateVersion: state.stateVersion))
             #expect(outcome == .done)
             await leaving
             let image = first.image

@@ -4,6 +4,7 @@ import Testing
 
 /// Moves, elections that somebody asks for, and brokers that leave.
 @Suite struct MoveTests {
+    private let topicID = KafkaUUID(high: 1, low: 1)
     private let controller = ClusterController(epoch: 3, epochNodeVersion: 5, uncleanElectionByDefault: false)
     private let a = BrokerID(1)
     private let b = BrokerID(2)
@@ -17,7 +18,7 @@ import Testing
         for id in brokers {
             image.brokers[id] = BrokerRegistration(endpoints: [], isShuttingDown: leaving.contains(id))
         }
-        image.setTopic("t", TopicImage(id: KafkaUUID(high: 1, low: 1), partitions: partitions))
+        image.setTopic("t", TopicImage(id: topicID, partitions: partitions))
         return image
     }
 
@@ -68,7 +69,9 @@ import Testing
         try settle(&image)
         #expect(image.partition(t0)?.assignment.isMoving == true)
 
-        try change(.setInSync(t0, isr: [a, b, c], leaderEpoch: 4, stateVersion: moving.stateVersion), on: &image)
+        try change(
+            .setInSync(t0, topicID: topicID, isr: [a, b, c], leaderEpoch: 4, stateVersion: moving.stateVersion),
+            on: &image)
         try settle(&image)
         moving = try #require(image.partition(t0))
         #expect(moving.assignment == ReplicaAssignment(replicas: [c, b]))
@@ -133,7 +136,9 @@ import Testing
         #expect(image.requestedReassignment != nil)
         let moving = try #require(image.partition(t0))
         #expect(moving.assignment.adding == [c])
-        try change(.setInSync(t0, isr: [a, b, c], leaderEpoch: 4, stateVersion: moving.stateVersion), on: &image)
+        try change(
+            .setInSync(t0, topicID: topicID, isr: [a, b, c], leaderEpoch: 4, stateVersion: moving.stateVersion),
+            on: &image)
         try settle(&image)
         #expect(image.partition(t0)?.assignment == ReplicaAssignment(replicas: [c]))
         #expect(image.partition(t0)?.leader == c)
@@ -180,8 +185,8 @@ import Testing
             let partition = try #require(image.topics["t"]?.partitions[index])
             try change(
                 .setInSync(
-                    TopicPartition(topic: "t", partition: Int32(index)), isr: [b], leaderEpoch: partition.leaderEpoch,
-                    stateVersion: partition.stateVersion), on: &image)
+                    TopicPartition(topic: "t", partition: Int32(index)), topicID: topicID, isr: [b],
+                    leaderEpoch: partition.leaderEpoch, stateVersion: partition.stateVersion), on: &image)
         }
         try settle(&image)
         states = image.topics["t"]?.partitions.map(\.state)

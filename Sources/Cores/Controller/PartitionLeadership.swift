@@ -19,7 +19,8 @@ package enum PartitionLeadership {
     /// A dead broker leaves the in-sync set, unless the set would be empty: its last members are kept, for whoever of
     /// them returns first has every committed record. One that is leaving leaves the set as long as two that stay are in
     /// it; where only one is, that one leads and takes the other out itself, once its log is synced. A leader that is
-    /// left in the set stays; otherwise the first replica in sync that lives takes over; otherwise nobody leads, or with `uncleanAllowed` any replica that lives does, and is then the only one in sync.
+    /// left in the set stays; otherwise the first replica in sync that lives takes over; otherwise nobody leads, or with
+    /// `uncleanAllowed` any replica that lives does, and is then the only one in sync.
     package static func nextState(
         of state: PartitionState, replicas: [BrokerID], uncleanAllowed: Bool, _ brokers: BrokerStanding,
         controllerEpoch: Int32

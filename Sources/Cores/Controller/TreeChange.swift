@@ -23,10 +23,12 @@ package enum TreeChange: Sendable, Equatable {
     /// Makes the first replica lead, or with `isUnclean` any that lives where nobody leads.
     case electLeader(TopicPartition, isUnclean: Bool)
     /// The leader's word on who is in sync with it (KIP-497). The leader, its epoch and the controller's stay as they
-    /// are. Done only while the partition's leader epoch is `leaderEpoch` and its state node's version `stateVersion`,
-    /// which the write raises by one; a newer image tells the leader when it was refused (`FENCED_LEADER_EPOCH`,
-    /// `INVALID_UPDATE_VERSION`, `UNKNOWN_TOPIC_OR_PARTITION`). Never tried twice.
-    case setInSync(TopicPartition, isr: [BrokerID], leaderEpoch: LeaderEpoch, stateVersion: Int32)
+    /// are. Done only while the topic has that id, for one that was made anew counts epochs and versions from the start,
+    /// the partition's leader epoch is `leaderEpoch` and its state node's version `stateVersion`, which the write raises
+    /// by one; a newer image tells the leader when it was refused (`FENCED_LEADER_EPOCH`, `INVALID_UPDATE_VERSION`,
+    /// `UNKNOWN_TOPIC_OR_PARTITION`). Never tried twice.
+    case setInSync(
+        TopicPartition, topicID: KafkaUUID, isr: [BrokerID], leaderEpoch: LeaderEpoch, stateVersion: Int32)
     /// Makes a mirror topic, or takes a topic's home a step further; done where it is so already.
     case alterMirror(MirrorAlteration)
     /// Changes nothing, and is done only while none of these topics has changed.

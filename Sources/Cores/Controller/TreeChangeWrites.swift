@@ -46,8 +46,10 @@ extension TreeChange {
             guard let partition = image.partition(id) else { throw ChangeRefusal(.unknownTopicOrPartition) }
             let state = try partition.election(of: id, isUnclean: isUnclean, in: image)
             return [TreeTransaction([partition.write(state, of: id)])]
-        case .setInSync(let id, let isr, let leaderEpoch, let stateVersion):
-            guard let partition = image.partition(id), var state = partition.state else {
+        case .setInSync(let id, let topicID, let isr, let leaderEpoch, let stateVersion):
+            guard image.topics[id.topic]?.id == topicID, let partition = image.partition(id),
+                var state = partition.state
+            else {
                 throw ChangeRefusal(.unknownTopicOrPartition)
             }
             guard state.leaderEpoch == leaderEpoch else { throw ChangeRefusal(.fencedLeaderEpoch) }
@@ -191,7 +193,7 @@ extension TreeChange: CustomStringConvertible {
         case .setConfigs(let entity, _, _): "settings of \(entity)"
         case .reassign(let name, _): "reassignment of topic \(name)"
         case .electLeader(let id, _): "election for \(id)"
-        case .setInSync(let id, _, _, _): "in-sync set of \(id)"
+        case .setInSync(let id, _, _, _, _): "in-sync set of \(id)"
         case .alterMirror(let alteration): "home of topic \(alteration.topic)"
         case .affirmHomes(let affirmations): "homes of \(affirmations.count) topics"
         case .alterAccess(let pattern, _, _): "rules of access to \(pattern)"

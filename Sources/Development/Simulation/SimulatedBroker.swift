@@ -224,7 +224,7 @@ extension TreeChange {
         case .createPartitions(let name, _, let assignment):
             image.updateTopic(name) { $0.partitions += led(assignment) }
         case .setTopicConfigs(let name, let configs, _): image.updateTopic(name) { $0.configs = configs }
-        case .setInSync(let id, let isr, _, let version):
+        case .setInSync(let id, _, let isr, _, let version):
             image.updateTopic(id.topic) { topic in
                 topic.partitions[Int(id.partition)].isr = isr
                 topic.partitions[Int(id.partition)].stateVersion = version + 1

@@ -75,7 +75,8 @@ extension BrokerKernel {
     private mutating func change(of partition: Partition, _ inSync: [BrokerID], stateVersion: Int32) {
         let epoch = partition.leaderEpoch
         change(
-            .setInSync(partition.name, isr: inSync, leaderEpoch: epoch, stateVersion: stateVersion)
+            .setInSync(
+                partition.name, topicID: partition.topicID, isr: inSync, leaderEpoch: epoch, stateVersion: stateVersion)
         ) { kernel, outcome in
             // What was done shows in a newer image.
             guard outcome != .done, partition.leaderEpoch == epoch, kernel.partitions[partition.name] === partition
