@@ -37,7 +37,7 @@ def exactly(stage, source, target, **settings):
 def command(mirror, action, *more, link=LINK):
     link = [] if action == "list" else ["--link", link]
     return [
-        BINARIES / "martlet", "mirror", action, "--config", mirror.directory / "mm2.properties", *link, "--json", *more]
+        BINARIES / "martlet", "mirror", *action.split(), "--config", mirror.directory / "mm2.properties", *link, "--json", *more]
 
 
 def martlet(mirror, action, *more, code=0, link=LINK):

@@ -1,48 +1,20 @@
 """Three regions in a row: what one has from another is mirrored on, and a home that moves is the only one."""
 
-import json
-import subprocess
-
 import pytest
 
 from links import commit, committed, is_fenced, produce, refuses
-from load import read_partition
-from martlet import BINARIES, DEADLINE, Process, eventually
-from servers import write_properties
+from martlet import eventually
+from topology import Topology
 
 
-class Chain:
-    """Regions a, b and c, and one mirror with the links between them."""
-
-    def __init__(self, stage, *links):
-        self.regions = {
-            alias: stage.cluster(stage.coordinator().start(), 1).start() for alias in ("a", "b", "c")}
-        directory = stage.directory / "chain"
-        values = {"clusters": "a, b, c", "mode": "exact", "refresh.topics.interval.seconds": 1}
-        values |= {f"{alias}.bootstrap.servers": region.address for alias, region in self.regions.items()}
-        values |= {f"{link}.enabled": "true" for link in links}
-        self.config = write_properties(directory / "mm2.properties", values)
-        self.mirror = stage.add(Process("mirror", directory, [BINARIES / "martlet-mirror", self.config])).launch()
-
-    def order(self, action, link, *more, code=0):
-        result = subprocess.run(
-            [BINARIES / "martlet", "mirror", action, "--config", self.config, "--link", link, "--json", *more],
-            capture_output=True, text=True, timeout=3 * DEADLINE)
-        assert result.returncode == code, (result.stdout, result.stderr)
-        return json.loads(result.stdout) if result.stdout else result.stderr
-
-    def has(self, alias, topic, values):
-        """Waits until a region has these records."""
-        region = self.regions[alias]
-        def look():
-            if topic not in region.metadata().topics:
-                return False
-            return [value for _, value in read_partition(region.address, topic, "read_committed")] == values
-        eventually(look, f"{alias} has {values}")
+def launched(stage, *links):
+    topology = Topology(stage, dict.fromkeys(links, ".*"))
+    topology.mirror.launch()
+    return topology
 
 
 def test_regions_beside_each_other_do_not_both_become_the_home(stage, topic):
-    chain = Chain(stage, "a->b", "a->c")
+    chain = launched(stage, "a->b", "a->c")
     a, b, c = chain.regions.values()
     a.create(topic, 1, replicas=1)
     produce(a, topic, b"0")
@@ -59,7 +31,7 @@ def test_regions_beside_each_other_do_not_both_become_the_home(stage, topic):
 
 @pytest.fixture
 def chain(stage, topic):
-    chain = Chain(stage, "a->b", "b->c", "b->a", "c->b")
+    chain = launched(stage, "a->b", "b->c", "b->a", "c->b")
     chain.regions["a"].create(topic, 1, replicas=1)
     produce(chain.regions["a"], topic, b"0")
     chain.has("c", topic, [b"0"])

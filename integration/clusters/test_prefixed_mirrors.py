@@ -7,62 +7,25 @@ import subprocess
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions
 
-from links import BACK, LINK, commit, committed, exactly, is_fenced, martlet, position, produce, refuses, regions
+from links import BACK, LINK, command, commit, committed, exactly, is_fenced, martlet, position, produce, refuses, regions
 from load import read_partition
-from martlet import BINARIES, DEADLINE, Process, eventually
+from martlet import DEADLINE, eventually
 from mirroring import Link
-from servers import write_properties
+from topology import Topology
 
 PREFIXED = {"replication.policy.class": "DefaultReplicationPolicy"}
 
 
-class Hub:
-    """Regions a and b, a hub, and one mirror with links between them."""
+def prefixed(stage, links, **settings):
+    return Topology(stage, links, **PREFIXED | {"sync.topic.configs.interval.seconds": 1} | settings)
 
-    def __init__(self, stage, links, **settings):
-        aliases = sorted({alias for link in links for alias in link.split("->")})
-        self.regions = {alias: stage.cluster(stage.coordinator().start(), 1).start() for alias in aliases}
-        self.directory = stage.directory / "hub"
-        self.values = {
-            "clusters": ", ".join(aliases), "mode": "exact", "refresh.topics.interval.seconds": 1,
-            "sync.topic.configs.interval.seconds": 1} | PREFIXED
-        self.values |= {f"{alias}.bootstrap.servers": region.address for alias, region in self.regions.items()}
-        for link, topics in links.items():
-            self.values |= {f"{link}.enabled": "true", f"{link}.topics": topics}
-        self.values |= settings
-        self.config = self.configure()
-        self.mirror = stage.add(Process("mirror", self.directory, [BINARIES / "martlet-mirror", self.config]))
 
-    def configure(self, **changes):
-        values = {key: value for key, value in (self.values | changes).items() if value is not None}
-        return write_properties(self.directory / "mm2.properties", values)
-
-    def order(self, action, link, *more, code=0):
-        words = action.split()
-        result = subprocess.run(
-            [BINARIES / "martlet", "mirror", *words, "--config", self.config, "--link", link, "--json", *more],
-            capture_output=True, text=True, timeout=3 * DEADLINE)
-        assert result.returncode == code, (result.stdout, result.stderr)
-        return json.loads(result.stdout) if result.stdout else result.stderr
-
-    def has(self, alias, topic, values):
-        """Waits until a region has these records at these offsets."""
-        expected = list(enumerate(values))
-        eventually(lambda: topic in self.regions[alias].metadata().topics, f"{alias} has {topic}")
-        def look():
-            address = self.regions[alias].address
-            return read_partition(address, topic, "read_committed") == expected
-        eventually(look, f"{topic} at {alias} has {values}")
-
-    def planned(self, link):
-        """By the names at the source: the name at the target, the action and the reason."""
-        report = subprocess.run(
-            [BINARIES / "martlet", "mirror", "plan", "--config", self.config, "--link", link, "--json"],
-            capture_output=True, text=True, timeout=DEADLINE)
-        assert report.stdout, report.stderr
-        return {
-            one["topic"]: (one["remote"], one["action"], one.get("reason", ""))
-            for one in json.loads(report.stdout)["topics"]}
+def plan(hub, link):
+    """By the names at the source: the name at the target, the action and the reason."""
+    report = subprocess.run(command(hub.mirror, "plan", link=link), capture_output=True, text=True, timeout=DEADLINE)
+    assert report.stdout, report.stderr
+    topics = json.loads(report.stdout)["topics"]
+    return {one["topic"]: (one["remote"], one["action"], one.get("reason", "")) for one in topics}
 
 
 def setting(cluster, topic, key, value=None):
@@ -76,22 +39,22 @@ def setting(cluster, topic, key, value=None):
 
 
 def test_a_hub_has_topics_of_regions_that_call_them_the_same(stage, topic):
-    hub = Hub(stage, {"a->hub": f"{topic}.*", "b->hub": f"{topic}.*", "hub->a": fr"a\.{topic}.*"})
+    hub = prefixed(stage, {"a->hub": f"{topic}.*", "b->hub": f"{topic}.*", "hub->a": fr"a\.{topic}.*"})
     a, b, there = (hub.regions[alias] for alias in ("a", "b", "hub"))
     name = f"a.{topic}"
     for region, letter in ((a, "a"), (b, "b")):
         region.create(topic, 1, replicas=1)
         for number in range(3):
             produce(region, topic, b"%s%d" % (letter.encode(), number))
-    assert hub.planned("a->hub") == {topic: (name, "create", "")}
+    assert plan(hub, "a->hub") == {topic: (name, "create", "")}
     hub.mirror.launch()
     first = [b"a0", b"a1", b"a2"]
     hub.has("hub", name, first)
     hub.has("hub", f"b.{topic}", [b"b0", b"b1", b"b2"])
     assert topic not in there.metadata().topics and refuses(there, name)
-    assert hub.planned("a->hub") == {topic: (name, "follow", "")}
+    assert plan(hub, "a->hub") == {topic: (name, "follow", "")}
     # The way back brings nothing that came from there.
-    assert hub.planned("hub->a") == {name: (topic, "leave", "its home is the target: it came from there")}
+    assert plan(hub, "hub->a") == {name: (topic, "leave", "its home is the target: it came from there")}
 
     # What follows has the name at the target.
     commit(a, "readers", [topic], 2)
@@ -154,15 +117,17 @@ def test_a_hub_has_topics_of_regions_that_call_them_the_same(stage, topic):
 
 
 def test_what_cannot_have_two_names_is_left_with_a_cause(stage, topic):
-    hub = Hub(stage, {"a->hub": f"{topic}|{topic}-taken|{topic}-gone|hub.*", "a->b": ".*", "b->hub": f".*{topic}|.*-chained"},
-              **{"mirror.deletion.policy": "follow"})
+    hub = prefixed(
+        stage,
+        {"a->hub": f"{topic}|{topic}-taken|{topic}-gone|hub.*", "a->b": ".*", "b->hub": f".*{topic}|.*-chained"},
+        **{"mirror.deletion.policy": "follow"})
     a, there = hub.regions["a"], hub.regions["hub"]
     chained, taken, gone, posing = (f"{topic}-chained", f"{topic}-taken", f"{topic}-gone", f"hub.{topic}-own")
     for name in (topic, chained, taken, gone, posing):
         a.create(name, 1, replicas=1)
         produce(a, name, b"0")
     there.create(f"a.{taken}", 1, replicas=1)
-    planned = hub.planned("a->hub")
+    planned = plan(hub, "a->hub")
     assert planned[topic][:2] == (f"a.{topic}", "create") and planned[taken][:2] == (f"a.{taken}", "blocked")
     assert f"an ordinary topic of that name, a.{taken}: delete it there" in planned[taken][2]
     assert planned[posing][1] == "leave" and "did not come from there" in planned[posing][2]
@@ -176,7 +141,7 @@ def test_what_cannot_have_two_names_is_left_with_a_cause(stage, topic):
     hub.configure()
     hub.mirror.launch()
     hub.has("hub", f"b.a.{chained}", [b"0"])
-    remote, action, reason = hub.planned("b->hub")[f"a.{topic}"]
+    remote, action, reason = plan(hub, "b->hub")[f"a.{topic}"]
     assert (remote, action) == (f"b.a.{topic}", "blocked")
     assert f"the target has it as a.{topic} by link a->hub" in reason and "topics.exclude" in reason
     told = hub.order("describe", "b->hub")
@@ -190,7 +155,7 @@ def test_what_cannot_have_two_names_is_left_with_a_cause(stage, topic):
     eventually(
         lambda: f"topic {topic} is left out: the target has it as a.{topic}, from before" in hub.mirror.log(),
         "the log says why it is left out")
-    assert hub.planned("a->hub")[topic][:2] == (topic, "blocked")
+    assert plan(hub, "a->hub")[topic][:2] == (topic, "blocked")
     assert "set that back" in hub.order("promote", "a->hub", code=1)
     # What is deleted is told from what has another name now.
     admin = a.admin()
@@ -211,7 +176,7 @@ def test_what_cannot_have_two_names_is_left_with_a_cause(stage, topic):
 
 
 def test_a_home_that_moves_along_a_row_keeps_its_names(stage, topic):
-    hub = Hub(stage, {"a->b": topic, "b->a": ".*", "b->c": fr"a\.{topic}", "c->b": ".*"})
+    hub = prefixed(stage, {"a->b": topic, "b->a": ".*", "b->c": fr"a\.{topic}", "c->b": ".*"})
     a, b, c = hub.regions.values()
     there, end = f"a.{topic}", f"b.a.{topic}"
     a.create(topic, 1, replicas=1)
