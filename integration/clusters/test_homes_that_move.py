@@ -112,6 +112,19 @@ def test_a_source_of_which_a_part_answers_tells_about_that(stage, topic):
     assert all(one["isDone"] for one in report["topics"].values()) and "do not answer" in report["sourceFault"]
 
 
+def test_what_is_lost_is_told_while_leaders_change(stage, topic):
+    source, target = regions(stage, 2, **{"min.insync.replicas": 1})
+    source.create(topic, PARTITIONS, replicas=2)
+    mirror = exactly(stage, source, target).start()
+    produce(source, topic, b"kept")
+    assert_proven(mirror, topic, PARTITIONS)
+    mirror.kill()
+    produce(source, topic, b"lost")
+    for cluster in (target, source):
+        cluster.leader(topic).kill()
+        assert martlet(mirror, "failover", "--dry-run")["topics"][topic]["recordsPossiblyLost"] == 1
+
+
 def test_an_old_home_that_nobody_has_told_keeps_all_that_only_it_has(stage, topic):
     source, target = regions(stage, 1)
     huge = f"{topic}-huge"

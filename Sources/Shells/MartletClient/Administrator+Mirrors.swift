@@ -9,6 +9,8 @@ import WireCoding
 
 /// Mirror topics, and the proof that they are what their sources are; Martlet's brokers only.
 extension Administrator {
+    private static let pauseForLeaders = Duration.milliseconds(50)
+
     /// One change of one topic. What an action has no use for stays as it is here.
     package struct MirrorChange: Sendable {
         package var topic: String
@@ -94,39 +96,47 @@ extension Administrator {
 
     /// Asks the leaders how they see partitions. Those that have none, or whose leader tells an error or is not reached,
     /// are absent.
+    /// - Parameter deadline: until when these are asked for again, for a leader may be changing; nil asks once.
     package func describeMirrors(
-        _ partitions: [TopicPartition]
+        _ partitions: [TopicPartition], until deadline: ContinuousClock.Instant? = nil
     ) async throws -> [TopicPartition: DescribedPartition] {
-        var found: [TopicPartition: DescribedPartition] = [:]
-        for (leader, partitions) in try await byLeader(partitions).led {
-            do {
-                for (partition, told) in try await describe(partitions, at: leader) { found[partition] = told }
-            } catch let fault as ClientFault where fault.isRetriable {
-                client.logger.debug("broker \(leader) does not describe what it leads: \(fault)")
-            }
-        }
-        return found
+        try await askLeaders(of: partitions, until: deadline, describe)
     }
 
     /// Offsets of those of partitions that have a leader which answers; the others are absent.
+    /// - Parameter deadline: until when these are asked for again, for a leader may be changing; nil asks once.
     package func offsets(
-        _ question: OffsetQuestion, ofThoseLedOf partitions: [TopicPartition]
+        _ question: OffsetQuestion, ofThoseLedOf partitions: [TopicPartition],
+        until deadline: ContinuousClock.Instant? = nil
     ) async throws -> [TopicPartition: FoundOffset] {
-        var found: [TopicPartition: FoundOffset] = [:]
-        for (leader, partitions) in try await byLeader(partitions).led {
-            do {
-                let answer = try await client.send(
-                    Self.listOffsets(question, partitions, readsCommitted: false), to: .broker(leader))
-                for topic in answer.topics {
-                    for entry in topic.partitions where entry.errorCode == 0 {
-                        found[TopicPartition(topic: topic.name, partition: entry.partitionIndex)] = FoundOffset(entry)
-                    }
+        try await askLeaders(of: partitions, until: deadline) { partitions, leader in
+            let answer = try await client.send(
+                Self.listOffsets(question, partitions, readsCommitted: false), to: .broker(leader))
+            return answer.topics.flatMap { topic in
+                topic.partitions.filter { $0.errorCode == 0 }.map { entry in
+                    (TopicPartition(topic: topic.name, partition: entry.partitionIndex), FoundOffset(entry))
                 }
-            } catch let fault as ClientFault where fault.isRetriable {
-                client.logger.debug("broker \(leader) does not tell offsets of what it leads: \(fault)")
             }
         }
-        return found
+    }
+
+    /// What leaders tell of those partitions of which they tell anything.
+    private func askLeaders<Told>(
+        of partitions: [TopicPartition], until deadline: ContinuousClock.Instant?,
+        _ ask: ([TopicPartition], BrokerID) async throws -> [(TopicPartition, Told)]
+    ) async throws -> [TopicPartition: Told] {
+        var found: [TopicPartition: Told] = [:]
+        while true {
+            for (leader, partitions) in try await byLeader(partitions.filter { found[$0] == nil }).led {
+                do {
+                    for (partition, told) in try await ask(partitions, leader) { found[partition] = told }
+                } catch let fault as ClientFault where fault.isRetriable {
+                    client.logger.debug("broker \(leader) does not tell of what it leads: \(fault)")
+                }
+            }
+            guard found.count < partitions.count, let deadline, ContinuousClock.now < deadline else { return found }
+            try await Task.sleep(for: Self.pauseForLeaders)
+        }
     }
 
     private func describe(

@@ -24,7 +24,8 @@ extension Drill {
         let origins = open.flatMap(\.origins)
         // While the forks are made, for a lost source takes its time to be found lost.
         async let asked = SourceStanding.ask(Administrator(ends.source), origins)
-        let mirrors = try await target.describeMirrors(origins)
+        let mirrors = try await target.describeMirrors(
+            origins, until: ContinuousClock.now + SourceStanding.patienceWithLeaders)
         if let silent = origins.first(where: { mirrors[$0] == nil }) {
             throw UnfitDrill("\(silent) has no leader at \(ends.settings.target)")
         }

@@ -21,7 +21,6 @@ package struct HomeMove: Sendable {
     private typealias MovedTopic = (name: String, partitions: Int32, standing: MirrorStanding)
 
     private static let pause = Duration.milliseconds(50)
-    private static let patienceWithLeaders = Duration.seconds(1)
 
     let ends: LinkEnds
     let kind: Kind
@@ -69,7 +68,7 @@ package struct HomeMove: Sendable {
         let gone = [TopicPartition](of: topics.filter(isReclaimed).map { ($0.name, $0.partitions) })
         async let asked = SourceStanding.ask(
             source, partitions, settingsOf: topics.map(\.name), describing: gone)
-        let mirrors = try await target.describeMirrors(partitions)
+        let mirrors = try await target.describeMirrors(partitions, until: begun + SourceStanding.patienceWithLeaders)
         var markers: [TopicPartition: Int] = [:]
         var last: SourceStanding?
         if !isRehearsal {
@@ -326,7 +325,7 @@ package struct HomeMove: Sendable {
 
     /// Leaders hear of it from the tree. Those that do not answer are not waited for.
     private func awaitFence(of partitions: [TopicPartition]) async throws {
-        let deadline = ContinuousClock.now + Self.patienceWithLeaders
+        let deadline = ContinuousClock.now + SourceStanding.patienceWithLeaders
         while ContinuousClock.now < deadline {
             let standings = try await source.describeMirrors(partitions)
             if standings.values.allSatisfy({ $0.state != .ordinary }) { return }

@@ -4,8 +4,8 @@ import MartletClient
 
 /// How far the source of a link had come, as far as it could be asked.
 struct SourceStanding: Sendable {
-    /// What leaders may have ceased to be meanwhile is asked once more.
-    private static let attempts = 2
+    /// For how long leaders that are changing are waited for.
+    static let patienceWithLeaders = Duration.seconds(2)
 
     /// The ends of what is committed.
     var ends: [TopicPartition: Administrator.FoundOffset] = [:]
@@ -37,12 +37,10 @@ struct SourceStanding: Sendable {
         do {
             standing.absent = try await source.absent(Set(partitions.map(\.topic)).sorted())
             let partitions = partitions.filter { !standing.absent.contains($0.topic) }
-            for _ in 0..<Self.attempts where standing.ends.count < partitions.count {
-                let rest = partitions.filter { standing.ends[$0] == nil }
-                standing.latest.merge(try await source.offsets(.maximumTimestamp, ofThoseLedOf: rest)) { $1 }
-                standing.first.merge(try await source.offsets(.timestamp(0), ofThoseLedOf: rest)) { $1 }
-                standing.ends.merge(try await source.offsets(.latest, ofThoseLedOf: rest)) { $1 }
-            }
+            let deadline = ContinuousClock.now + Self.patienceWithLeaders
+            standing.latest = try await source.offsets(.maximumTimestamp, ofThoseLedOf: partitions, until: deadline)
+            standing.first = try await source.offsets(.timestamp(0), ofThoseLedOf: partitions, until: deadline)
+            standing.ends = try await source.offsets(.latest, ofThoseLedOf: partitions, until: deadline)
             let silent = partitions.filter { standing.ends[$0] == nil }
             if !silent.isEmpty { standing.fault = "leaders of \(silent.inWords) do not answer" }
             let settings = topics.isEmpty ? [:] : try await source.topicSettings(topics)
@@ -62,7 +60,8 @@ struct SourceStanding: Sendable {
         of partition: TopicPartition, behind mirror: Administrator.DescribedPartition, from reached: Offset
     ) -> (records: Int64?, milliseconds: Int64?) {
         guard let missing = missing(partition, from: reached) else { return (nil, nil) }
-        guard missing > 0, let latest = latest[partition]?.timestamp, latest >= 0 else { return (missing, 0) }
+        guard missing > 0 else { return (0, 0) }
+        guard let latest = latest[partition]?.timestamp else { return (missing, nil) }
         let first = first[partition]?.timestamp ?? -1
         let mirrored = mirror.maxTimestamp >= 0 ? mirror.maxTimestamp : first
         return (missing, mirrored >= 0 ? max(0, latest - mirrored) : 0)
