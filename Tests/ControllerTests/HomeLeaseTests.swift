@@ -19,8 +19,8 @@ struct HomeLeaseTests {
         return image
     }
 
-    private func affirmation(link: String = "a->b", homeEpoch: Int32 = 5, seconds: Int = 5) -> HomeAffirmation {
-        HomeAffirmation(topic: "t", link: link, homeEpoch: homeEpoch, limit: .seconds(seconds))
+    private func affirmation(link: String = "a->b", homeEpoch: Int32 = 5, seconds: Int? = 5) -> HomeAffirmation {
+        HomeAffirmation(topic: "t", link: link, homeEpoch: homeEpoch, limit: seconds.map { .seconds($0) })
     }
 
     @Test("A lease is renewed on condition that the topic's settings are still those by which it is a mirror topic")
@@ -44,6 +44,19 @@ struct HomeLeaseTests {
         ]
         for (affirmation, image) in refused {
             #expect(throws: ChangeRefusal.self) { try affirmation.check(on: image) }
+        }
+    }
+
+    @Test("Whether a topic is a mirror topic still can be asked without a lease")
+    func affirmedWithoutLease() throws {
+        let check = TreeWrite.check(path: "/config/topics/t", version: 4)
+        for lease in [nil, "5000"] {
+            #expect(try affirmation(seconds: nil).check(on: image(.mirroring, lease: lease)) == check)
+            for state in [MirrorStanding.State.promoting, .ordinary, .fenced] {
+                #expect(throws: ChangeRefusal.self) {
+                    try affirmation(seconds: nil).check(on: image(state, lease: lease))
+                }
+            }
         }
     }
 

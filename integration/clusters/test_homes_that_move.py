@@ -8,10 +8,10 @@ from confluent_kafka.admin import NewPartitions
 
 from kafka_wire import Wire
 from links import (
-    BACK, assert_proven, command, commit, committed, exactly, martlet, position, produce, refuses, regions)
+    BACK, LINK, assert_proven, command, commit, committed, exactly, is_fenced, martlet, position, produce, refuses, regions)
 from load import PARTITIONS, read_partition
 from martlet import DEADLINE, eventually
-from mirroring import transactional
+from mirroring import BEGIN_PROMOTION, Link, transactional
 
 BOTH_WAYS = {"eu-west->us-east.enabled": "true", "eu-west->us-east.topics": ".*"}
 
@@ -191,3 +191,31 @@ def grow(cluster, topic):
     admin = cluster.admin()
     admin.create_partitions([NewPartitions(topic, 2)])[topic].result(DEADLINE)
     eventually(lambda: len(cluster.partitions(topic)) == 2, "it has two partitions")
+
+
+def test_a_move_that_is_given_up_opens_what_nobody_has_begun_to_promote(stage, topic):
+    source, target, mirror = left_alone(stage, topic)
+    late = f"{topic}-late"
+    source.create(late, 1, replicas=1)
+    mirror.start()
+    assert_proven(mirror, late, 1)
+    mirror.kill()
+    produce(source, late, b"has not come")
+    move = subprocess.Popen(
+        command(mirror, "promote", "--timeout", "15"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    eventually(lambda: is_fenced(source, topic) and is_fenced(source, late), "the source is closed")
+    # Somebody else goes on with a move of which the first one has not heard when it looked.
+    link = Link(LINK)
+    assert link.alter(target.controller().address, BEGIN_PROMOTION, [topic])[0][0] == 0
+    said = move.communicate(timeout=2 * DEADLINE)[1]
+    assert move.returncode == 1 and f"the mirror has not brought all of {late}-0 in time" in said, said
+    assert f"us-east stays closed for {topic}" in said and "us-east is open for writing again" not in said, said
+    assert f"it is open for writing again for {late}" in said, said
+    assert refuses(source, topic) and refuses(target, topic)
+    assert produce(source, late, b"neither this") == 1
+
+    mirror.start()
+    told = martlet(mirror, "promote")["topics"]
+    assert [told[name]["isDone"] for name in (topic, late)] == [True, True]
+    assert read_partition(target.address, late, "read_committed") == [(0, b"has not come"), (1, b"neither this")]
+    assert refuses(source, topic) and refuses(source, late)

@@ -23,15 +23,15 @@ package enum HomeLease {
     }
 }
 
-/// That a topic is still the mirror topic of a link, so that the link's source may be written for a while longer.
+/// That a topic is still the mirror topic of a link, so that the link's source may be written for a while longer, or again.
 package struct HomeAffirmation: Sendable, Equatable {
     package var topic: String
     package var link: String
     package var homeEpoch: Int32
-    /// How long the lease that is to be renewed lasts.
-    package var limit: Duration
+    /// How long the lease that is to be renewed lasts; nil where none is.
+    package var limit: Duration?
 
-    package init(topic: String, link: String, homeEpoch: Int32, limit: Duration) {
+    package init(topic: String, link: String, homeEpoch: Int32, limit: Duration?) {
         self.topic = topic
         self.link = link
         self.homeEpoch = homeEpoch
@@ -51,7 +51,7 @@ package struct HomeAffirmation: Sendable, Equatable {
                 "Topic '\(topic)' is \(standing.state.name ?? "ordinary") here (home epoch \(standing.homeEpoch)): its "
                     + "source must not be written any more.")
         }
-        guard let longest = HomeLease.limit(present.configs), longest >= limit else {
+        if let limit, HomeLease.limit(present.configs) ?? .zero < limit {
             throw ChangeRefusal(
                 .invalidRequest, "Topic '\(topic)' does not say here that its source has a lease of that length.")
         }

@@ -69,4 +69,16 @@ package enum TopicPromotion {
     package static func isComplete(source: PartitionStanding, target: PartitionStanding) -> Bool {
         source.state == .fenced && source.isSettled && target.end == source.end && target.isCommitted
     }
+
+    /// Whether a leader at the target says that the promotion of the topic has begun, or was finished. What is being promoted
+    /// had everything when that began; the markers of aborts that it has got since are its own.
+    /// - Parameter homeEpoch: of the topic as the mirror that is to be promoted.
+    package static func hasBegun(_ target: PartitionStanding, link: String, homeEpoch: Int32) -> Bool {
+        guard target.link == link else { return false }
+        return switch target.state {
+        case .promoting: target.homeEpoch >= homeEpoch
+        case .ordinary: target.homeEpoch > homeEpoch
+        case .mirroring, .fenced: false
+        }
+    }
 }

@@ -56,21 +56,20 @@ final class SimulatedOperator {
             fence.sourceClusterId = target.clusterID
             try await process.alter(fence, in: source)
             // What is being promoted already had everything when that began.
-            if mirror.state == .mirroring { try await awaitTheRest(of: topic) }
+            if mirror.state == .mirroring { try await awaitTheRest(of: topic, homeEpoch: mirror.homeEpoch) }
             try await become(topic)
         }
     }
 
-    private func awaitTheRest(of topic: String) async throws {
+    private func awaitTheRest(of topic: String, homeEpoch: Int32) async throws {
         while true {
             let partitions = partitions(of: topic)
             let sources = try await describe(partitions, in: source)
             let targets = try await describe(partitions, in: target)
-            let isMissing = partitions.contains { partition in
-                guard let source = sources[partition], let target = targets[partition] else { return true }
-                return !TopicPromotion.isComplete(source: source.home, target: target.home)
-            }
-            if !isMissing { return }
+            let rest = RestOfMove(
+                of: partitions, link: link, homeEpochs: [topic: homeEpoch], source: sources.mapValues(\.home),
+                target: targets.mapValues(\.home))
+            if rest.missing.isEmpty { return }
             try await process.sleep(50...200)
         }
     }

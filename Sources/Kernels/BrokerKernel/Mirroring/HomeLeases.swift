@@ -74,8 +74,9 @@ extension BrokerKernel {
     private func affirmation(_ wanted: MirrorAlterRequest.AlteredTopic) throws(AdminRefusal) -> HomeAffirmation {
         try checkIsController()
         let configs = Dictionary(wanted.configs.map { ($0.name, $0.value ?? "") }) { first, _ in first }
-        guard let limit = HomeLease.limit(configs) else {
-            throw AdminRefusal(.invalidRequest, "An affirmation needs \(HomeLease.limitKey).")
+        let limit = HomeLease.limit(configs)
+        if let text = configs[HomeLease.limitKey], limit == nil {
+            throw AdminRefusal(.invalidRequest, "\(text) is no \(HomeLease.limitKey).")
         }
         let affirmation = HomeAffirmation(
             topic: wanted.name, link: wanted.linkName, homeEpoch: wanted.homeEpoch, limit: limit)
