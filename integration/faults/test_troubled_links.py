@@ -66,6 +66,9 @@ def test_a_link_to_its_own_cluster_is_refused(stage, topic):
     mirror.wait_for_log("both ends of the link are cluster")
     assert "both ends of the link are cluster" in martlet(mirror, "plan", code=1)["refusal"]
     assert "both ends of the link are cluster" in martlet(mirror, "describe")["refusal"]
+    assert "both ends of the link are cluster" in martlet(mirror, "verify", code=1)["refusal"]
+    listed, = [one for one in martlet(mirror, "list") if one["isEnabled"]]
+    assert listed["state"] == "refused" and "both ends of the link are cluster" in listed["cause"]
     assert produce(source, topic, b"written") == 0
     assert mirror.stop() == 0
 

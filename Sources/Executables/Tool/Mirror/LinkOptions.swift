@@ -31,6 +31,9 @@ struct LinkOptions: ParsableArguments {
         }
     }
 
+    /// What is said when there is no topic to do something with.
+    var nothingCame: String { "no topic \(topics.map { "matching \($0) " } ?? "")came by link \(link)" }
+
     /// Runs `body` with connections to both ends, which are closed afterwards.
     /// - Parameters:
     ///   - sourceTimeout: how long an operation at the source may take; nil as it is set.

@@ -24,14 +24,16 @@ struct MirrorList: AsyncParsableCommand {
 
     func run() async throws {
         let (settings, _) = try MirrorSettings.read(at: config)
-        let (decisions, faults) = await settings.decisions(
+        let answers = await settings.askClusters(
             on: MultiThreadedEventLoopGroup.singleton, logger: LinkOptions.warnings)
-        let links = settings.links(after: decisions).filter { $0.isOfInterest || $0.heartbeatsInterval != nil }
-        let lines = links.map { link in
-            let fault = faults[link.target].map { "it is not known what was decided: \($0)" }
+        let links = settings.links(after: answers.decisions)
+        let lines = links.filter { $0.isOfInterest || $0.heartbeatsInterval != nil }.map { link in
+            let fault = answers.faults[link.target].map { "it is not known what was decided: \($0)" }
+            let refusal = link.state == .running ? answers.refusal(of: link) : nil
             return Line(
-                link: link.name, mode: link.mode.name, isEnabled: link.isEnabled, state: link.state,
-                cause: fault ?? link.cause, topics: link.plan.topics.patterns, groups: link.groups.patterns)
+                link: link.name, mode: link.mode.name, isEnabled: link.isEnabled,
+                state: refusal == nil ? link.state : .refused, cause: fault ?? refusal ?? link.cause,
+                topics: link.plan.topics.patterns, groups: link.groups.patterns)
         }
         if json { return try LinkOptions.printJSON(lines) }
         Table.print(

@@ -61,13 +61,13 @@ struct MoveOptions: ParsableArguments {
         let report = try await HomeMove(kind, ends, waitingAtMost: .seconds(timeout))
             .run(try options.selection(), isRehearsal: dryRun)
         if options.json { try LinkOptions.printJSON(report) } else { Self.print(report) }
-        if report.topics.isEmpty { throw CommandFailure(Self.objection(to: report, ends)) }
+        if report.topics.isEmpty { throw CommandFailure(Self.objection(to: report, ends, options)) }
         if !report.isDone, !report.isRehearsal { throw ExitCode(1) }
     }
 
     /// Why there is nothing to move.
-    private static func objection(to report: MoveReport, _ ends: LinkEnds) -> String {
-        guard let topic = report.notReturned.first else { return "no topic came by link \(report.link)" }
+    private static func objection(to report: MoveReport, _ ends: LinkEnds, _ options: LinkOptions) -> String {
+        guard let topic = report.notReturned.first else { return options.nothingCame }
         let (source, target) = (ends.settings.source, ends.settings.target)
         let others = report.notReturned.count > 1 ? " and \(report.notReturned.count - 1) more topics" : ""
         return

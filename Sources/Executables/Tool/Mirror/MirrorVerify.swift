@@ -12,7 +12,7 @@ struct MirrorVerify: AsyncParsableCommand {
         abstract: "Compare what both ends of a link hold, by digests, and tell if one can fail over.",
         discussion: """
             Mirroring may go on meanwhile: compared is what both ends have committed. The exit code is 0 when all of it \
-            is the same, and 1 when something differs or could not be compared. Besides that lags, groups, settings, \
+            is the same, and 1 when something differs, could not be compared, or the link is refused. Besides that lags, groups, settings, \
             certificates, and how long the source keeps what is not mirrored yet are told: "ready" says that nothing of \
             it stands in the way of a failover.
             """)
@@ -54,7 +54,7 @@ struct MirrorVerify: AsyncParsableCommand {
             }
             let report = try await compare(ends, selection)
             if report.partitions.isEmpty, selection != nil {
-                throw CommandFailure("no topic that --topics matches came by link \(report.link)")
+                throw CommandFailure(options.nothingCame)
             }
             if !report.isProven { throw ExitCode(1) }
         }
@@ -93,7 +93,8 @@ struct MirrorVerify: AsyncParsableCommand {
                     + (one.targetOffset.map { "at \($0)" } ?? "nowhere"))
         }
         tellReadiness(report)
-        Swift.print(report.isProven ? "equal" : "not proven")
+        let isCompared = !report.partitions.isEmpty
+        Swift.print(!report.isProven ? "not proven" : isCompared ? "equal" : "nothing came by the link to be compared")
     }
 
     private static func tellReadiness(_ report: ProofReport) {

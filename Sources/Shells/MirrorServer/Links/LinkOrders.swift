@@ -36,12 +36,12 @@ package struct LinkOrders: Sendable {
         }
         try checkKeys(of: order)
         // What holds for the others decides whether there is a circle.
-        let (others, faults) = await settings.decisions(except: link.target, on: group, logger: logger)
+        let others = await settings.askClusters(except: link.target, on: group, logger: logger)
         let client = try KafkaClient(cluster, group: group, logger: logger)
         do {
-            let decided = try await decide(order, reason, link, others, at: client)
+            let decided = try await decide(order, reason, link, others.decisions, at: client)
             await client.close()
-            return (decided, faults)
+            return (decided, others.faults)
         } catch {
             await client.close()
             throw error
@@ -132,50 +132,6 @@ extension DecisionReader {
                 )
             }
             try await look()
-        }
-    }
-}
-
-extension MirrorSettings {
-    /// What stands decided about links to all clusters, and of which clusters that is not known, with the reason.
-    /// - Parameter target: a cluster that is not asked; nil for none.
-    package func decisions(
-        except target: String? = nil, on group: any EventLoopGroup, logger: Logger
-    ) async -> (decisions: LinkDecisions, faults: [String: String]) {
-        var decisions = LinkDecisions()
-        var faults: [String: String] = [:]
-        await withTaskGroup(of: (String, Result<LinkDecisions, any Error>).self) { tasks in
-            for (alias, cluster) in clusters where alias != target {
-                tasks.addTask { (alias, await Self.decisions(alias, cluster, on: group, logger: logger)) }
-            }
-            for await (alias, result) in tasks {
-                switch result {
-                case .success(let some): decisions.merge(some.about(linksTo: alias))
-                case .failure(let error): faults[alias] = "\(error)"
-                }
-            }
-        }
-        return (decisions, faults)
-    }
-
-    private static func decisions(
-        _ alias: String, _ cluster: ClientSettings, on group: any EventLoopGroup, logger: Logger
-    ) async -> Result<LinkDecisions, any Error> {
-        do {
-            let client = try ClusterClients.client(alias, cluster, on: group, logger: logger)
-            let result = await Self.decisions(client)
-            await client.close()
-            return result
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    private static func decisions(_ client: KafkaClient) async -> Result<LinkDecisions, any Error> {
-        do {
-            return .success(try await DecisionReader.all(client).decisions)
-        } catch {
-            return .failure(error)
         }
     }
 }

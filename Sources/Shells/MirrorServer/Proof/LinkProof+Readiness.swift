@@ -87,6 +87,8 @@ extension LinkProof {
     private func compareTopics(_ selection: NameSelection?, _ report: inout ProofReport) async throws {
         let plan = try await LinkPlan(ends).run()
         report.following = plan.following
+        report.refusal = plan.refusal
+        if selection == nil { report.unmatchedPatterns = plan.unmatchedPatterns }
         for topic in plan.topics where selection?.contains(topic.topic) ?? true {
             switch topic.action {
             case .create: report.topicsNotMirrored[topic.remote] = "it is not at the target yet"
@@ -150,6 +152,8 @@ extension ProofReport {
     var allObstacles: [String] {
         var found: [String] = []
         func tell(_ count: Int, _ words: String) { if count > 0 { found.append("\(count) \(words)") } }
+        if let refusal { found.append("the link brings nothing: \(refusal)") }
+        found += unmatchedPatterns.map { "no topic of the source matches \($0)" }
         tell(
             partitions.count { !$0.verdict.isSound },
             "partitions differ, or could not be compared")

@@ -97,6 +97,10 @@ package struct ProofReport: Sendable, Encodable {
     package var quotasThatDiffer: [Quota] = []
     /// Quotas, credentials and access rules, of those that the link keeps in step.
     package var following: [FollowReport] = []
+    /// Why the link as a whole brings nothing; nil when nothing is known against it.
+    package var refusal: String?
+    /// Patterns of the link's topics that no topic of the source matches, where all topics are compared.
+    package var unmatchedPatterns: [String] = []
     /// Topics that the link is to mirror and does not, with why.
     package var topicsNotMirrored: [String: String] = [:]
     /// Topics that the source writes without the lease that the link is to keep, in order.
@@ -113,5 +117,5 @@ package struct ProofReport: Sendable, Encodable {
     }
 
     /// Whether nothing is known to differ, and everything could be compared.
-    package var isProven: Bool { partitions.allSatisfy(\.verdict.isSound) }
+    package var isProven: Bool { refusal == nil && partitions.allSatisfy(\.verdict.isSound) }
 }
