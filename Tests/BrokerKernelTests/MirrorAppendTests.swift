@@ -209,6 +209,7 @@ struct MirrorAppendTests {
     @Test("Whoever is deposed says so")
     func deposed() throws {
         let bench = try mirrored()
+        try bench.addBroker(2)
         try bench.changeImage { image in
             image.updateTopic("t") { topic in
                 topic.partitions[0].replicas = [BrokerBench.brokerID, BrokerID(2)]

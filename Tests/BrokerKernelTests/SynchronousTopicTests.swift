@@ -76,6 +76,7 @@ struct SynchronousTopicTests {
     @Test("Both the replicas in sync and the link are waited for")
     func replicas() throws {
         let bench = try synchronous()
+        try bench.addBroker(2)
         try bench.changeImage { image in
             image.updateTopic("t") { topic in
                 topic.partitions[0].replicas = [BrokerBench.brokerID, BrokerID(2)]

@@ -43,13 +43,13 @@ import Testing
     }
 
     @Test func aFollowerInSyncTakesOver() throws {
-        let state = try written(image(brokers: [b, c], [partition([a, c, b], leader: a, isr: [a, b])]))
-        #expect(state == PartitionState(leader: b, leaderEpoch: 5, isr: [b], controllerEpoch: 3))
+        let state = try written(image(brokers: [b, c], [partition([a, c, b], leader: a, isr: [a, b, c])]))
+        #expect(state == PartitionState(leader: c, leaderEpoch: 5, isr: [b, c], controllerEpoch: 3))
     }
 
     @Test func aDeadFollowerLeavesTheSet() throws {
-        let state = try written(image(brokers: [a], [partition([a, b], leader: a, isr: [a, b])]))
-        #expect(state == PartitionState(leader: a, leaderEpoch: 5, isr: [a], controllerEpoch: 3))
+        let state = try written(image(brokers: [a, c], [partition([a, b, c], leader: a, isr: [a, b, c])]))
+        #expect(state == PartitionState(leader: a, leaderEpoch: 5, isr: [a, c], controllerEpoch: 3))
     }
 
     @Test func nobodyLeadsWhenAllInSyncAreDead() throws {

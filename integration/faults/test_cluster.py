@@ -76,6 +76,32 @@ def test_a_dead_leader_is_replaced_before_its_session_ends(cluster, topic, load)
     load.end()
 
 
+@pytest.mark.parametrize("dies", ["follower", "leader"])
+def test_the_last_of_two_in_sync_goes_on_alone(stage, topic, dies):
+    """Of two in sync one is killed: what acks=all waits for is that its death is known, and who is left takes it out."""
+    cluster = stage.cluster(stage.coordinator().start(), **{"min.insync.replicas": 1}).start()
+    cluster.create(topic, 1, replicas=2)
+    load = Load(
+        cluster.address, topic, per_second=2000, partitions=[0],
+        **{"request.timeout.ms": 3000, "socket.timeout.ms": 4000})
+    times = []
+    for _ in range(3):
+        load.wait_for(500)
+        leader = cluster.leader(topic)
+        [other] = (cluster.broker(id) for id in cluster.partitions(topic)[0].replicas if id != leader.id)
+        victim, left = (other, leader) if dies == "follower" else (leader, other)
+        victim.kill()
+        begun = time.monotonic()
+        eventually(lambda: cluster.partitions(topic)[0].isrs == [left.id], "the one that is left is alone in sync")
+        load.wait_for(300)
+        times.append(time.monotonic() - begun)
+        victim.start()
+        cluster.wait_until_in_sync(topic)
+    load.end()
+    assert_all_arrived(load, cluster.address, partitions=[0])
+    assert sorted(times)[1] < 2, times
+
+
 def test_too_few_replicas_in_sync_refuse_what_must_be_safe(cluster, topic):
     load = Load(cluster.address, topic, per_second=500)
     load.wait_for(300)

@@ -4,7 +4,7 @@
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from load import PARTITIONS, assert_nothing_lost, read_all
+from load import PARTITIONS, Load, assert_all_arrived, assert_nothing_lost, read_all
 from martlet import eventually
 
 BOOT_MARK = "martlet.boot"
@@ -92,6 +92,39 @@ def test_a_killed_broker_stays_in_sync(cluster, topic, load, reader):
     for broker in others:
         broker.start()
     assert_nothing_lost(cluster, load, reader)
+
+
+def test_the_other_one_in_sync_stops_before_a_power_cut_is_known(cluster, topic):
+    """It is in sync with a leader that is only believed to be alive, and has what that one is about to lose."""
+    topic = f"{topic}-twice"
+    cluster.create(topic, PARTITIONS, replicas=2)
+    controller = cluster.controller()
+    # One that is neither: the others may both be gone.
+    partition = next(
+        number for number, one in cluster.partitions(topic).items() if controller.id not in one.replicas)
+    load = Load(cluster.address, topic, partitions=[partition], per_second=500)
+    load.wait_for(1000)
+    load.end()
+    leader = cluster.leader(topic, partition)
+    [other] = (cluster.broker(id) for id in cluster.partitions(topic)[partition].replicas if id != leader.id)
+    # As a machine without power, its session goes on for a while.
+    leader.freeze()
+    assert other.stop() == 0
+    leader.kill()
+    [log] = leader.data.glob(f"{topic}-{partition}/*.log")
+    assert log.stat().st_size
+    log.write_bytes(b"")
+    (leader.data / BOOT_MARK).write_text("of another boot\n")
+    leader.start()
+
+    def state():
+        metadata = AdminClient({"bootstrap.servers": controller.address}).list_topics(topic, timeout=10)
+        return metadata.topics[topic].partitions[partition]
+    eventually(lambda: state().isrs == [other.id], "who has everything is the one that is in sync")
+    assert state().leader == -1
+    other.start()
+    cluster.wait_until_in_sync(topic)
+    assert_all_arrived(load, cluster.address, partitions=[partition])
 
 
 def test_a_power_cut_that_is_overlooked_loses_records(cluster, topic, load):

@@ -8,6 +8,8 @@ package struct BrokerStanding: Sendable, Equatable {
     package var leaving: Set<BrokerID>
     /// Replicas that brokers which live cannot serve.
     private var offline: [TopicPartition: Set<BrokerID>] = [:]
+    /// Registered, and not counted as living because they cannot serve the partition that is looked at.
+    private var failed: Set<BrokerID> = []
 
     package init(living: Set<BrokerID>, leaving: Set<BrokerID> = []) {
         self.living = living
@@ -25,10 +27,14 @@ package struct BrokerStanding: Sendable, Equatable {
     /// How brokers stand to one partition: as if those that cannot serve it did not live.
     package func serving(_ partition: TopicPartition) -> BrokerStanding {
         guard let missing = offline[partition] else { return self }
-        return BrokerStanding(living: living.subtracting(missing), leaving: leaving.subtracting(missing))
+        var standing = BrokerStanding(living: living.subtracting(missing), leaving: leaving.subtracting(missing))
+        standing.failed = missing
+        return standing
     }
 
     package func isAlive(_ broker: BrokerID) -> Bool { living.contains(broker) }
+
+    package func hasFailed(_ broker: BrokerID) -> Bool { failed.contains(broker) }
 
     package func stays(_ broker: BrokerID) -> Bool { living.contains(broker) && !leaving.contains(broker) }
 }

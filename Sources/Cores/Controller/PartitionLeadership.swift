@@ -16,11 +16,14 @@ package enum PartitionLeadership {
 
     /// The state after brokers came or went; nil when `state` may stay.
     ///
-    /// A dead broker leaves the in-sync set, unless the set would be empty: its last members are kept, for whoever of
-    /// them returns first has every committed record. One that is leaving leaves the set as long as two that stay are in
-    /// it; where only one is, that one leads and takes the other out itself, once its log is synced. A leader that is
-    /// left in the set stays; otherwise the first replica in sync that lives takes over; otherwise nobody leads, or with
-    /// `uncleanAllowed` any replica that lives does, and is then the only one in sync.
+    /// A dead broker leaves the in-sync set as long as two that live are in it, one that is leaving as long as two that
+    /// stay are. Nobody is left alone in it: who is registered may have lost its power a moment ago, and what it lacks
+    /// then only those have who would be taken out. Where one lives, that one leads and takes the others out itself,
+    /// once its log is synced; where none does, whoever of them returns first has every committed record. One that lives
+    /// and cannot serve its replica has nothing to be kept for, unless nobody else would be left.
+    ///
+    /// A leader that is left in the set stays; otherwise the first replica in sync that lives takes over; otherwise
+    /// nobody leads, or with `uncleanAllowed` any replica that lives does, and is then the only one in sync.
     package static func nextState(
         of state: PartitionState, replicas: [BrokerID], uncleanAllowed: Bool, _ brokers: BrokerStanding,
         controllerEpoch: Int32
@@ -28,8 +31,9 @@ package enum PartitionLeadership {
         let living = state.isr.filter { brokers.isAlive($0) && replicas.contains($0) }
         let staying = living.filter(brokers.stays)
         let candidates = staying.isEmpty ? living : staying
-        var isr = candidates.isEmpty ? state.isr : candidates
-        if staying.count == 1 { isr = living }
+        var isr = staying.count > 1 ? staying : living
+        if living.count == 1 { isr = state.isr.filter { replicas.contains($0) && !brokers.hasFailed($0) } }
+        if living.isEmpty { isr = state.isr }
         var leader = state.leader.flatMap { candidates.contains($0) ? $0 : nil }
         if leader == nil { leader = replicas.first(where: candidates.contains) }
         if leader == nil, uncleanAllowed,

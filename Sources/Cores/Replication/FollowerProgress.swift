@@ -15,7 +15,7 @@ struct FollowerProgress: Sendable {
     private(set) var mayBeInSync: Bool
     /// The epoch of its registration that its last fetch named; -1 when it named none.
     private var brokerEpoch: Int64 = -1
-    /// Whether it is about to stop.
+    /// Whether it is about to stop, or is gone.
     private(set) var isLeaving = false
     private var lastFetchAt: Instant?
     private var endAtLastFetch: Offset = -1
@@ -51,11 +51,8 @@ struct FollowerProgress: Sendable {
     /// - Parameter epoch: nil when it is not registered or is shutting down.
     mutating func registered(epoch: Int64?) {
         mayBeInSync = brokerEpoch != -1 && brokerEpoch == epoch
-        isLeaving = false
+        isLeaving = epoch == nil
     }
-
-    /// Notes that its registration says that it is about to stop.
-    mutating func leaves() { isLeaving = true }
 
     /// Notes that it has joined the in-sync set: it was at the high watermark, and has yet to reach the log's end.
     mutating func joined(at now: Instant) {

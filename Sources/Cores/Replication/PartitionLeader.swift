@@ -23,10 +23,10 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         /// it is in the leader's. The asker has compared the epochs (KIP-101, KIP-595). `brokerEpoch` is the follower's
         /// own, -1 when it does not tell; `mayBeInSync`: see ``FollowerProgress/mayBeInSync``.
         case followerFetched(BrokerID, from: Offset, logStart: Offset, brokerEpoch: Int64 = -1, mayBeInSync: Bool)
-        /// A broker's registration is another; `epoch` is nil when it is gone, or the broker is shutting down.
+        /// A broker's registration is another; `epoch` is nil when it is gone, or the broker is shutting down. Where another
+        /// one in sync stays, the controller takes it out of the set; where none does, only the leader itself can tell that
+        /// it lives and has all on its disk.
         case followerRegistered(BrokerID, epoch: Int64?)
-        /// A broker that is alive is about to stop. Where others stay in sync the controller takes it out of the set.
-        case followerLeaves(BrokerID)
         /// All before this offset in the leader's own log survives a power cut.
         case synced(upTo: Offset)
         /// A newer state of the tree, of the same leader epoch.
@@ -130,10 +130,7 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         case .followerRegistered(let follower, let epoch):
             guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
             followers[place].registered(epoch: epoch)
-        case .followerLeaves(let follower):
-            guard let place = followers.firstIndex(where: { $0.broker == follower }) else { return }
-            followers[place].leaves()
-            if pending == nil { shrink(at: now, into: &effects) }
+            if epoch == nil, pending == nil { shrink(at: now, into: &effects) }
         case .synced(let end):
             syncedEnd = max(syncedEnd, end)
             isSyncUnderWay = false
@@ -232,7 +229,7 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         if !awaitsSync { change(to: inSync, into: &effects) }
     }
 
-    /// The members of the in-sync set that lag, and when nobody else is left, those about to stop.
+    /// The members of the in-sync set that lag, and when nobody else is left, those that are gone or about to stop.
     private func lostMembers(at now: Instant) -> [BrokerID] {
         let others = followers.filter { term.inSync.contains($0.broker) }
         let lagging = others.filter { follower in
@@ -292,7 +289,8 @@ package struct PartitionLeader: ProtocolCore, Sendable {
         }
         deadline = .never
         if awaitsSync { return }
-        if followers.contains(where: \.isLeaving), !lostMembers(at: now).isEmpty {
+        let isSomebodyLeaving = followers.contains { $0.isLeaving && term.inSync.contains($0.broker) }
+        if isSomebodyLeaving, !lostMembers(at: now).isEmpty {
             deadline = now
             return
         }

@@ -42,10 +42,7 @@ extension BrokerKernel {
         let changed = standings.filter { $0.1 != $0.2 && $0.0 != settings.brokerID }
         guard !changed.isEmpty else { return }
         for partition in partitions.values.filter(\.isLeader).sorted(by: { $0.name < $1.name }) {
-            for (broker, _, epoch) in changed {
-                step(partition, .followerRegistered(broker, epoch: epoch))
-                if image.brokers[broker]?.isShuttingDown ?? false { step(partition, .followerLeaves(broker)) }
-            }
+            for (broker, _, epoch) in changed { step(partition, .followerRegistered(broker, epoch: epoch)) }
         }
     }
 
@@ -59,7 +56,7 @@ extension BrokerKernel {
 
 extension ClusterImage {
     /// The epoch of a broker's registration; nil when it is not registered or is shutting down.
-    fileprivate func epochOfStaying(_ broker: BrokerID) -> Int64? {
+    func epochOfStaying(_ broker: BrokerID) -> Int64? {
         brokers[broker].flatMap { $0.isShuttingDown ? nil : $0.epoch }
     }
 }

@@ -25,8 +25,8 @@ extension BrokerKernel {
         synchronize(partition, inNewEpoch: true)
         takeLease(partition)
         step(partition, .tick)
-        for member in term.inSync where image.brokers[member]?.isShuttingDown ?? false {
-            step(partition, .followerLeaves(member))
+        for member in term.inSync where image.epochOfStaying(member) == nil {
+            step(partition, .followerRegistered(member, epoch: nil))
         }
     }
 

@@ -7,7 +7,7 @@ extension ClusterRun {
     func misfortune() {
         faultCount += 1
         let broker = world.brokers[Int.random(in: 0..<world.brokers.count, using: &random)]
-        // Until the tree knows who has lost something, nobody else may be taken out of in-sync sets on purpose.
+        // Until the tree knows who has lost something, nobody else may lose a disk, or its replicas by a move.
         let isWhole = !world.brokers.contains(where: \.hasLostSomething)
         switch Int.random(in: 0..<20, using: &random) {
         case 0, 1:
@@ -20,7 +20,7 @@ extension ClusterRun {
         case 4, 5: world.pause(broker, for: world.milliseconds(100...9000))
         case 6, 7, 8, 9: cutOff(broker)
         case 10, 11: loseTree(broker)
-        case 12: if isWhole { world.shutDown(broker) }
+        case 12: world.shutDown(broker)
         case 13, 14: if isWhole { harmDisk(of: broker) }
         case 15: breakDisk(of: broker)
         case 16, 17: if isWhole { move() }

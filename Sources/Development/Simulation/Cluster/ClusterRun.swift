@@ -15,8 +15,8 @@ import Seams
 ///
 /// Faults pile up but for one: a machine loses a disk only while each of its partitions has another member in sync that
 /// is well, and power also while it is alone in sync and has had the time to sync what was promised before; no machine is
-/// still catching up after such a loss then; and until the loser is back, nobody else has trouble with disks or is taken
-/// out of service. Nobody promises more.
+/// still catching up after such a loss then; and until the loser is back, nobody else has trouble with disks, and no
+/// replica moves. Nobody promises more.
 package final class ClusterRun {
     /// What befalls the cluster.
     package enum Scenario: Sendable {

@@ -20,7 +20,6 @@ extension RegionsRun {
 
     private func harm(_ world: ClusterWorld) {
         let broker = world.brokers[Int.random(in: 0..<world.brokers.count, using: &random)]
-        let isWhole = !world.brokers.contains(where: \.hasLostSomething)
         switch Int.random(in: 0..<14, using: &random) {
         case 0, 1:
             world.kill(broker)
@@ -36,7 +35,7 @@ extension RegionsRun {
             world.loseTree(broker)
             world.after(world.milliseconds(100...7500), in: broker) { world.reachTree(broker) }
         case 11, 12: isolate(broker, world, for: world.milliseconds(200...3000))
-        default: if isWhole { world.shutDown(broker) }
+        default: world.shutDown(broker)
         }
     }
 
