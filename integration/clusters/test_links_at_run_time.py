@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 from links import BACK, LINK, assert_proven, exactly, martlet, produce, regions
 from load import read_partition
@@ -108,3 +109,14 @@ def test_a_link_obeys_without_a_restart_and_remembers_over_one(stage, topic):
     assert martlet(mirror, "failover", "--topics", topic)["topics"][topic]["isDone"]
     assert produce(target, topic, b"at home") == 3
     assert mirror.stop() == 0
+
+
+def test_an_order_about_a_link_whose_target_is_away_is_refused_soon(stage):
+    source, target = regions(stage, 1)
+    mirror = exactly(stage, source, target)
+    target.kill()
+    begun = time.monotonic()
+    assert "eu-west does not answer" in order(mirror, "pause", code=1)
+    assert time.monotonic() - begun < DEADLINE / 2
+    # A cluster that nothing is decided in may be away.
+    assert order(mirror, "create", "topics=.*", "mode=exact", link=BACK)["state"] == "running"

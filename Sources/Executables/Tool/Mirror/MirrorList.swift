@@ -26,7 +26,7 @@ struct MirrorList: AsyncParsableCommand {
         let (settings, _) = try MirrorSettings.read(at: config)
         let answers = await settings.askClusters(
             on: MultiThreadedEventLoopGroup.singleton, logger: LinkOptions.warnings)
-        let links = settings.links(after: answers.decisions)
+        let links = settings.links(after: answers.decisions())
         let lines = links.filter { $0.isOfInterest || $0.heartbeatsInterval != nil }.map { link in
             let fault = answers.faults[link.target].map { "it is not known what was decided: \($0)" }
             let refusal = link.state == .running ? answers.refusal(of: link) : nil

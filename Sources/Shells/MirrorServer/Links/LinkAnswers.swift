@@ -6,39 +6,41 @@ import NIOCore
 package struct LinkAnswers: Sendable {
     fileprivate typealias Answer = (decisions: LinkDecisions, clusterID: String?)
 
-    package fileprivate(set) var decisions = LinkDecisions()
-    /// By alias: why a cluster could not be asked.
-    package fileprivate(set) var faults: [String: String] = [:]
     /// By alias.
-    private var clusterIDs: [String: String] = [:]
+    fileprivate var answers: [String: Answer] = [:]
+    /// By alias: why a cluster could not be asked.
+    package fileprivate(set) var faults: [String: any Error] = [:]
 
-    fileprivate mutating func add(_ answer: Answer, of alias: String) {
-        decisions.merge(answer.decisions.about(linksTo: alias))
-        clusterIDs[alias] = answer.clusterID
+    /// What stands decided, without what a cluster says about links to it; nil for all.
+    package func decisions(except target: String? = nil) -> LinkDecisions {
+        var decisions = LinkDecisions()
+        for (alias, answer) in answers where alias != target {
+            decisions.merge(answer.decisions.about(linksTo: alias))
+        }
+        return decisions
     }
 
     /// Why a link brings nothing, whatever was decided about it; nil when nothing is known against it.
     package func refusal(of link: LinkSettings) -> String? {
-        guard let source = clusterIDs[link.source], source == clusterIDs[link.target] else { return nil }
+        guard let source = answers[link.source]?.clusterID, source == answers[link.target]?.clusterID else {
+            return nil
+        }
         return UnfitClusters.same(source).description
     }
 }
 
 extension MirrorSettings {
     /// Asks all clusters what stands decided about links to them.
-    /// - Parameter target: a cluster that is not asked; nil for none.
-    package func askClusters(
-        except target: String? = nil, on group: any EventLoopGroup, logger: Logger
-    ) async -> LinkAnswers {
+    package func askClusters(on group: any EventLoopGroup, logger: Logger) async -> LinkAnswers {
         var answers = LinkAnswers()
         await withTaskGroup(of: (String, Result<LinkAnswers.Answer, any Error>).self) { tasks in
-            for (alias, cluster) in clusters where alias != target {
+            for (alias, cluster) in clusters {
                 tasks.addTask { (alias, await Self.ask(alias, cluster, on: group, logger: logger)) }
             }
             for await (alias, result) in tasks {
                 switch result {
-                case .success(let answer): answers.add(answer, of: alias)
-                case .failure(let error): answers.faults[alias] = "\(error)"
+                case .success(let answer): answers.answers[alias] = answer
+                case .failure(let error): answers.faults[alias] = error
                 }
             }
         }

@@ -26,7 +26,7 @@ package struct LinkOrders: Sendable {
     /// Gives an order, and returns when its decision can be read.
     /// - Returns: the link as it is now, and clusters of which it is not known what was decided about links to them: a
     ///   mirror that knows better may refuse the order.
-    /// - Throws: ``UnknownLink``, a refusal of the order, or ``InvalidSettings``; then nothing was written.
+    /// - Throws: ``UnknownLink``, ``AbsentCluster``, a refusal of the order, or ``InvalidSettings``; then nothing was written.
     package func give(
         _ order: LinkOrder, reason: String?
     ) async throws -> (link: LinkSettings, unknown: [String: String]) {
@@ -36,12 +36,16 @@ package struct LinkOrders: Sendable {
         }
         try checkKeys(of: order)
         // What holds for the others decides whether there is a circle.
-        let others = await settings.askClusters(except: link.target, on: group, logger: logger)
+        let answers = await settings.askClusters(on: group, logger: logger)
+        // One that is there and cannot tell yet is asked for longer.
+        if let fault = answers.faults[link.target] as? ClientFault, fault.kind == .unreachable {
+            throw AbsentCluster(alias: link.target, other: link.source, fault: fault)
+        }
         let client = try KafkaClient(cluster, group: group, logger: logger)
         do {
-            let decided = try await decide(order, reason, link, others.decisions, at: client)
+            let decided = try await decide(order, reason, link, answers.decisions(except: link.target), at: client)
             await client.close()
-            return (decided, others.faults)
+            return (decided, answers.faults.mapValues { "\($0)" })
         } catch {
             await client.close()
             throw error
