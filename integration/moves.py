@@ -191,12 +191,12 @@ class Theatre:
         if move == FAILBACK:
             self._check_return(topic)
         else:
-            self._check_promotion(topic)
+            self._check_promotion(topic, 1000 if move == FAILOVER else 1)
 
-    def _check_promotion(self, topic):
+    def _check_promotion(self, topic, home_epoch):
         source, target = self.clusters[SOURCE], self.clusters[TARGET]
         told = self.told(TARGET, topic)
-        assert (told.state, told.home_epoch, told.open) == (ORDINARY, 1, []), told
+        assert (told.state, told.home_epoch, told.open) == (ORDINARY, home_epoch, []), told
         held = read_partition(target.address, topic, "read_committed", RECORDS)
         assert [value for _, value in held] == [b"%d" % one for one in range(RECORDS)], held
         # The transaction that was open is ended by its abort; the next record comes directly behind.
@@ -206,11 +206,11 @@ class Theatre:
         assert offset == told.cut, (offset, told)
         fenced = eventually(
             lambda: (lambda one: one.state == FENCED and one)(self.told(SOURCE, topic)), "the old home is fenced")
-        assert fenced.home_epoch == 1, fenced
+        assert fenced.home_epoch == home_epoch, fenced
 
     def _check_return(self, topic):
         source, target = self.clusters[SOURCE], self.clusters[TARGET]
-        kept = read_partition(source.address, f"mirror-quarantine.{topic}.1.internal", "read_committed", ONLY_THERE)
+        kept = read_partition(source.address, f"mirror-quarantine.{topic}.1000.internal", "read_committed", ONLY_THERE)
         assert [value for _, value in kept] == [b"%d" % one for one in range(RECORDS, RECORDS + ONLY_THERE)], kept
         home = read_partition(target.address, topic, "read_committed", RECORDS + LATER)
         eventually(lambda: self._end(source, topic) == len(home), "the old home is in step")

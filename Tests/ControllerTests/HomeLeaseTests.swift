@@ -80,7 +80,7 @@ struct HomeLeaseTests {
         }
         for kept in [
             try settings(.fence, from: .ordinary, 6), try settings(.unfence, from: .fenced, 6),
-            try settings(.beginPromotion, from: .mirroring, 5),
+            try settings(.beginPromotion(isSourceLost: false), from: .mirroring, 5),
         ] {
             #expect(kept[HomeLease.limitKey] == "5000" && kept[HomeLease.linkKey] == "b->a")
         }

@@ -36,12 +36,17 @@ struct MirrorAlterationTests {
 
     @Test("Every step from every state: taken, taken already, or refused")
     func steps() throws {
-        typealias State = MirrorStanding.State
+        let begin = MirrorAlteration.Action.beginPromotion(isSourceLost: false)
+        let lose = MirrorAlteration.Action.beginPromotion(isSourceLost: true)
         // What becomes of a topic of home epoch 5; nil: refused.
         let table: [(MirrorAlteration.Action, Int32, [State: (State, Int32)])] = [
-            (.beginPromotion, 5, [.mirroring: (.promoting, 5), .promoting: (.promoting, 5)]),
-            (.beginPromotion, 4, [.ordinary: (.ordinary, 5)]),
-            (.beginPromotion, 6, [:]),
+            (begin, 5, [.mirroring: (.promoting, 5), .promoting: (.promoting, 5)]),
+            (begin, 4, [.ordinary: (.ordinary, 5)]),
+            (begin, 6, [:]),
+            // Nothing that the lost source has given up outranks the next one.
+            (lose, 5, [.mirroring: (.promoting, 999), .promoting: (.promoting, 5)]),
+            (lose, 4, [.ordinary: (.ordinary, 5)]),
+            (lose, 6, [:]),
             (.promote(cuts: [0: 3]), 5, [.promoting: (.ordinary, 6)]),
             (.promote(cuts: [0: 3]), 4, [.ordinary: (.ordinary, 5)]),
             (.fence, 5, [.fenced: (.fenced, 5), .mirroring: (.mirroring, 5), .promoting: (.promoting, 5)]),
@@ -51,7 +56,7 @@ struct MirrorAlterationTests {
             (.rewind(cuts: [0: 3]), 4, [:]),
             (.unfence, 5, [.ordinary: (.ordinary, 5)]),
             (.unfence, 6, [.fenced: (.ordinary, 6)]),
-            (.reclaim, 5, [.fenced: (.promoting, 5), .promoting: (.promoting, 5)]),
+            (.reclaim, 5, [.fenced: (.promoting, 999), .promoting: (.promoting, 5)]),
             (.reclaim, 4, [.ordinary: (.ordinary, 5)]),
             (.reclaim, 6, [:]),
         ]
@@ -74,6 +79,48 @@ struct MirrorAlterationTests {
             }
         }
     }
+
+    @Test(
+        "Whatever moves a lost home has given up, who takes its place has the later home epoch",
+        arguments: [(0, 1000), (499, 1000), (500, 2000), (999, 2000), (1000, 2000), (1500, 3000)] as [(Int32, Int32)])
+    func takingOver(known: Int32, taken: Int32) throws {
+        let steps: [(MirrorAlteration.Action, State)] = [
+            (.beginPromotion(isSourceLost: true), .mirroring), (.reclaim, .fenced),
+        ]
+        for (action, state) in steps {
+            let first = alteration(action, homeEpoch: known)
+            let promoting = try #require(
+                try standing(try first.writes(on: image(state, homeEpoch: known), configNodeExists: true)))
+            #expect(promoting.state == .promoting && promoting.homeEpoch == taken - 1)
+            let begun = image(.promoting, homeEpoch: taken - 1)
+            // Asked for again, by who has not heard that it was done, or of the loss.
+            for again in [action, state == .fenced ? action : .beginPromotion(isSourceLost: false)] {
+                #expect(try alteration(again, homeEpoch: known).writes(on: begun, configNodeExists: true).isEmpty)
+            }
+            let second = alteration(.promote(cuts: [0: 3]), homeEpoch: taken - 1)
+            let home = try #require(try standing(try second.writes(on: begun, configNodeExists: true)))
+            #expect(home.state == .ordinary && home.homeEpoch == taken)
+            for done in [first, second] {
+                let image = image(.ordinary, homeEpoch: taken)
+                #expect(try done.writes(on: image, configNodeExists: true).isEmpty)
+            }
+        }
+    }
+
+    @Test("There is an end to home epochs, which is refused")
+    func exhausted() throws {
+        for (action, state) in [
+            (MirrorAlteration.Action.beginPromotion(isSourceLost: true), State.mirroring), (.reclaim, .fenced),
+            (.promote(cuts: [0: 3]), .promoting),
+        ] {
+            #expect(throws: ChangeRefusal.self) {
+                try alteration(action, homeEpoch: .max)
+                    .writes(on: image(state, homeEpoch: .max), configNodeExists: true)
+            }
+        }
+    }
+
+    private typealias State = MirrorStanding.State
 
     @Test("A topic that is mirrored here and from here on is fenced when its home moves to the chain's end")
     func fencedMidway() throws {
@@ -177,7 +224,7 @@ struct MirrorAlterationTests {
         func reason(
             _ image: ClusterImage, _ change: (inout MirrorAlteration) -> Void
         ) -> ChangeRefusal.Reason? {
-            var alteration = alteration(.beginPromotion, homeEpoch: 5)
+            var alteration = alteration(.beginPromotion(isSourceLost: false), homeEpoch: 5)
             change(&alteration)
             do throws(ChangeRefusal) {
                 _ = try alteration.writes(on: image, configNodeExists: true)

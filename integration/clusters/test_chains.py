@@ -81,3 +81,42 @@ def test_a_home_that_moves_to_the_end_of_a_chain_leaves_no_other(chain, topic, m
     assert chain.order("failback", "b->a")["topics"][topic]["isDone"]
     chain.has("a", topic, [b"0", b"at home"])
     assert not refuses(b, topic) and refuses(a, topic) and refuses(c, topic)
+
+
+def test_who_takes_the_home_back_from_the_middle_of_a_chain_takes_it_from_the_end_too(chain, topic):
+    a, b, c = chain.regions.values()
+    a.kill()
+    assert chain.order("failover", "a->b")["topics"][topic]["homeEpoch"] == 1000
+    a.start()
+    eventually(lambda: is_fenced(a, topic), "the old home is fenced")
+    assert chain.order("promote", "b->c")["topics"][topic]["homeEpoch"] == 1001
+    assert produce(c, topic, b"at the end") == 1
+    b.kill()
+    # Whom nobody has told that the home has moved on.
+    assert chain.order("failover", "b->a", "--source-timeout", "0.5")["topics"][topic]["homeEpoch"] == 2000
+    assert produce(a, topic, b"taken back") == 1
+    b.start()
+    for region in (b, c):
+        eventually(lambda: is_fenced(region, topic), "there is no other home")
+    assert refuses(b, topic) and refuses(c, topic) and produce(a, topic, b"goes on") == 2
+    assert chain.order("failback", "a->b")["topics"][topic]["isDone"]
+    chain.has("b", topic, [b"0", b"taken back", b"goes on"])
+
+
+def test_regions_that_have_both_taken_over_are_for_people_to_decide(stage, topic):
+    fan = launched(stage, "a->b", "a->c")
+    a, b, c = fan.regions.values()
+    a.create(topic, 1, replicas=1)
+    produce(a, topic, b"0")
+    for alias in ("b", "c"):
+        fan.has(alias, topic, [b"0"])
+    a.kill()
+    for link in ("a->b", "a->c"):
+        assert fan.order("failover", link, "--source-timeout", "0.5")["topics"][topic]["isDone"]
+    assert produce(c, topic, b"only at c") == 1 and produce(b, topic, b"at home") == 1
+    a.start()
+    eventually(lambda: is_fenced(a, topic), "the old home is fenced")
+    said = eventually(
+        lambda: [one["cause"] for link in ("a->b", "a->c") for one in fan.order("describe", link)["blocked"]],
+        "somebody says so")
+    assert len(said) == 1 and "both are its home (home epoch 1000)" in said[0], said

@@ -198,7 +198,7 @@ def test_a_failover_goes_on_where_it_was_killed(stage, topic):
         interrupted.kill()
         interrupted.wait()
     report = martlet(mirror, "failover")
-    assert report["topics"][topic]["isDone"] and report["topics"][topic]["homeEpoch"] == 1
+    assert report["topics"][topic]["isDone"] and report["topics"][topic]["homeEpoch"] == 1000
     assert not report["isSourceFenced"] and report["sourceFault"]
     assert produce(target, topic, b"at home") == 20
 
@@ -237,7 +237,7 @@ def test_the_old_home_returns_and_becomes_the_home_again(stage, topic):
         interrupted.kill()
         interrupted.wait()
     martlet(mirror, "failback", link=BACK)
-    kept = f"mirror-quarantine.{topic}.1.internal"
+    kept = f"mirror-quarantine.{topic}.1000.internal"
     assert [value for _, value in read_partition(source.address, kept, "read_committed")] == [
         b"only there %d" % n for n in range(3)]
     def in_step():

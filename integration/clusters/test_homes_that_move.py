@@ -153,7 +153,7 @@ def test_an_old_home_that_nobody_has_told_keeps_all_that_only_it_has(stage, topi
     assert [(part["cut"], part["keptRecords"]) for part in told[topic]["partitions"]] == [(1, 2)]
     # Whoever ran it may have been killed before it could tell.
     assert martlet(mirror, "failback", link=BACK)["topics"] == told
-    kept, = read_partition(source.address, f"mirror-quarantine.{huge}.1.internal", "read_committed")
+    kept, = read_partition(source.address, f"mirror-quarantine.{huge}.1000.internal", "read_committed")
     assert kept == (0, b"z" * 5_000_000)
     mirror.start()
     def in_step():
@@ -171,7 +171,7 @@ def test_two_that_bring_an_old_home_back_at_once_keep_each_record_once(stage, to
     assert martlet(mirror, "failover")["topics"][topic]["isDone"]
     running = [subprocess.Popen(command(mirror, "failback", link=BACK), stdout=subprocess.DEVNULL) for _ in range(3)]
     assert [one.wait(2 * DEADLINE) for one in running] == [0, 0, 0]
-    kept = read_partition(source.address, f"mirror-quarantine.{topic}.1.internal", "read_committed")
+    kept = read_partition(source.address, f"mirror-quarantine.{topic}.1000.internal", "read_committed")
     assert sorted(int(value.rstrip(b"\0")) for _, value in kept) == list(range(900))
 
 

@@ -101,7 +101,7 @@ def test_a_hub_has_topics_of_regions_that_call_them_the_same(stage, topic):
     assert f"topics go by their names at hub: {name}, not {topic} as at a" in refusal
     told = hub.order("failback", "hub->a")["topics"]
     assert list(told) == [topic] and told[topic]["isDone"]
-    assert told[topic]["quarantineTopic"] == f"mirror-quarantine.{topic}.1.internal"
+    assert told[topic]["quarantineTopic"] == f"mirror-quarantine.{topic}.1000.internal"
     assert read_partition(a.address, told[topic]["quarantineTopic"], "read_committed") == [(0, b"only there")]
     hub.has("a", topic, first + [b"away"])
     eventually(lambda: committed(a, "readers", topic) == 4, "the group is where it was at the hub")

@@ -88,12 +88,12 @@ def test_the_first_home_is_the_home_again_when_the_second_is_lost(stage, topic):
     assert produce(east, topic, AFTER[0]) == 4
     assert time.monotonic() - begun < 10
     told = report["topics"][topic]
-    assert (told["isDone"], told["homeEpoch"], told["cuts"]) == (True, 2, [4]) and "recordsPossiblyLost" not in told
+    assert (told["isDone"], told["homeEpoch"], told["cuts"]) == (True, 2000, [4]) and "recordsPossiblyLost" not in told
     assert not report["isSourceFenced"] and report["sourceFault"]
     for value in AFTER[1:]:
         produce(east, topic, value)
     again = failover(mirror, link=BACK)["topics"][topic]
-    assert (again["isDone"], again["homeEpoch"], again["cuts"]) == (True, 2, [4])
+    assert (again["isDone"], again["homeEpoch"], again["cuts"]) == (True, 2000, [4])
     held = [b"both", *ONLY_EAST, *AFTER]
     assert values(east, topic) == held
     assert (committed(east, "readers", topic), committed(east, "ahead", topic)) == (3, 4)
@@ -106,13 +106,13 @@ def test_the_first_home_is_the_home_again_when_the_second_is_lost(stage, topic):
     fenced(west, topic)
     told = martlet(mirror, "failback", link=LINK)["topics"][topic]
     assert [(part["cut"], part["keptRecords"]) for part in told["partitions"]] == [(1, 3)]
-    assert values(west, f"mirror-quarantine.{topic}.2.internal") == ONLY_WEST
+    assert values(west, f"mirror-quarantine.{topic}.2000.internal") == ONLY_WEST
     assert_proven(mirror, topic, 1)
     assert values(west, topic) == values(east, topic) == held
     assert refuses(west, topic) and not refuses(east, topic)
     # From now on all is as it was before.
     told = martlet(mirror, "promote", link=LINK)["topics"][topic]
-    assert (told["isDone"], told["homeEpoch"], told["recordsPossiblyLost"]) == (True, 3, 0)
+    assert (told["isDone"], told["homeEpoch"], told["recordsPossiblyLost"]) == (True, 2001, 0)
     assert refuses(east, topic) and not refuses(west, topic)
 
 
@@ -126,3 +126,34 @@ def test_who_takes_topics_back_while_their_home_answers_fences_it(stage, topic):
     assert report["isSourceFenced"] and refuses(west, topic) and produce(east, topic, AFTER[0]) == 4
     assert (told["isDone"], told["recordsPossiblyLost"], told["recordsOnlyHere"]) == (True, 3, 3)
     assert martlet(mirror, "failback", link=LINK)["topics"][topic]["isDone"]
+
+
+def test_a_move_that_was_given_up_does_not_outrank_the_failover_after_it(stage, topic):
+    """Of a move that is given up the home alone knows; then it is lost, and another region becomes the home."""
+    east, west = regions(stage, 1)
+    east.create(topic, 1, replicas=1)
+    both = {"eu-west->us-east.enabled": "true", "eu-west->us-east.topics": ".*", "default_api_timeout_ms": 5000}
+    mirror = exactly(stage, east, west, **both).start()
+    produce(east, topic, b"both")
+    assert_proven(mirror, topic, 1)
+
+    # The first loss: the second region becomes the home. The second one: the first region, which has been its mirror.
+    held = [b"both"]
+    for home, other, link, back, wins in ((east, west, LINK, BACK, 1000), (west, east, BACK, LINK, 2000)):
+        mirror.kill()
+        produce(home, topic, b"only there")
+        said = martlet(mirror, "promote", "--timeout", "1", code=1, link=link)
+        assert "in time" in said and "is open for writing again" in said, said
+        lost(home)
+        told = failover(mirror, link=link)["topics"][topic]
+        assert (told["isDone"], told["homeEpoch"]) == (True, wins), told
+        held.append(b"at home %d" % wins)
+        assert produce(other, topic, held[-1]) == len(held) - 1
+        returned(home)
+        assert not refuses(home, topic)
+        mirror.start()
+        fenced(home, topic)
+        held.append(b"goes on %d" % wins)
+        assert produce(other, topic, held[-1]) == len(held) - 1
+        assert martlet(mirror, "failback", link=back)["topics"][topic]["isDone"]
+        eventually(lambda: values(home, topic) == held, "the old home is the mirror")

@@ -115,7 +115,7 @@ def test_a_region_is_lost_and_returns(stage, topic):
     # What only the old home has is kept, and it follows.
     told = martlet(mirror, "failback", "--topics", topic, link=BACK)["topics"][topic]
     assert [one["cut"] for one in told["partitions"]] == cuts
-    kept = numbers(read_log(east, f"mirror-quarantine.{topic}.1.internal", 1))[0]
+    kept = numbers(read_log(east, f"mirror-quarantine.{topic}.1000.internal", 1))[0]
     assert kept == [number for partition in range(PARTITIONS) for _, number in old_home[partition][cuts[partition]:]]
     load.wait_for(500)
 

@@ -92,5 +92,5 @@ def test_the_region_that_is_left_becomes_the_home_whatever_was_under_way(stage):
         assert theatre.told(TARGET, topic).state == MIRRORING and theatre.told(SOURCE, topic).state == ORDINARY
     assert refuses(west, everything[0])
     for topic in keeping:
-        assert values(west, f"mirror-quarantine.{topic}.2.internal") == NEW, topic
+        assert values(west, f"mirror-quarantine.{topic}.2000.internal") == NEW, topic
     theatre.close()

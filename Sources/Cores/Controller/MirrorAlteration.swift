@@ -5,8 +5,8 @@ package struct MirrorAlteration: Sendable, Equatable {
     package enum Action: Sendable, Equatable {
         /// Makes the mirror topic; or gives it more partitions, other settings.
         case mirror(MirrorTopic)
-        /// mirroring → promoting
-        case beginPromotion
+        /// mirroring → promoting; where the source is lost, in a home epoch that outranks all that it has done alone.
+        case beginPromotion(isSourceLost: Bool)
         /// promoting → ordinary, in the next home epoch; what lies behind the cuts, by partition, is dropped.
         case promote(cuts: [Int32: Offset])
         /// ordinary → fenced, as of a later home epoch that another cluster has begun.
@@ -105,29 +105,43 @@ package struct MirrorAlteration: Sendable, Equatable {
     private func step(from standing: MirrorStanding) throws(ChangeRefusal) -> MirrorStanding? {
         switch action {
         case .mirror: preconditionFailure("the making of a mirror topic is no step")
-        case .beginPromotion: try promotion(from: standing, begin: .mirroring, end: .promoting)
+        case .beginPromotion(let isSourceLost):
+            try promotion(from: standing, begin: .mirroring, end: .promoting, isHomeLost: isSourceLost)
         case .promote: try promotion(from: standing, begin: .promoting, end: .ordinary)
         case .fence: try fencing(of: standing)
         case .rewind: try rewinding(of: standing)
         case .unfence: try unfencing(of: standing)
-        case .reclaim: try promotion(from: standing, begin: .fenced, end: .promoting)
+        case .reclaim: try promotion(from: standing, begin: .fenced, end: .promoting, isHomeLost: true)
         }
     }
 
     private func promotion(
-        from standing: MirrorStanding, begin: MirrorStanding.State, end: MirrorStanding.State
+        from standing: MirrorStanding, begin: MirrorStanding.State, end: MirrorStanding.State, isHomeLost: Bool = false
     ) throws(ChangeRefusal) -> MirrorStanding? {
+        // In which it is promoted: whoever has begun may have known of a loss, or not.
+        let begun = [homeEpoch, MirrorStanding.epochBeforeTakingOver(from: homeEpoch) ?? homeEpoch]
         // Where the last step was taken, every step was.
-        if standing.state == .ordinary, standing.homeEpoch == homeEpoch + 1 { return nil }
+        if standing.state == .ordinary, standing.homeEpoch > 0, begun.contains(standing.homeEpoch - 1) { return nil }
         guard standing.state == begin || standing.state == .promoting, standing.link == link else {
             throw unsuited(standing)
         }
+        if end == .promoting, standing.state == .promoting, begun.contains(standing.homeEpoch) { return nil }
         guard standing.homeEpoch == homeEpoch else { throw stale(standing) }
-        if standing.state == end { return nil }
         var next = standing
         next.state = end
-        if end == .ordinary { next.homeEpoch += 1 }
+        if isHomeLost {
+            guard let epoch = MirrorStanding.epochBeforeTakingOver(from: homeEpoch) else { throw exhausted(standing) }
+            next.homeEpoch = epoch
+        }
+        if end == .ordinary {
+            guard next.homeEpoch < .max else { throw exhausted(standing) }
+            next.homeEpoch += 1
+        }
         return next
+    }
+
+    private func exhausted(_ standing: MirrorStanding) -> ChangeRefusal {
+        ChangeRefusal(.invalidRequest, "There is no home epoch behind \(standing.homeEpoch) for topic '\(topic)'.")
     }
 
     private func fencing(of standing: MirrorStanding) throws(ChangeRefusal) -> MirrorStanding? {

@@ -27,7 +27,8 @@ package struct MirrorStanding: Sendable, Equatable {
     package var link: String
     /// Empty for a topic that never moved.
     package var sourceClusterID: String
-    /// How often the home has moved.
+    /// Which of two homes is the later one. The thousands count homes that were lost, the rest moves and what was given up
+    /// of them: so nothing that a lost home has done alone before outranks the one that has taken its place.
     package var homeEpoch: Int32
 
     package init(state: State, link: String, sourceClusterID: String, homeEpoch: Int32) {
@@ -36,6 +37,9 @@ package struct MirrorStanding: Sendable, Equatable {
         self.sourceClusterID = sourceClusterID
         self.homeEpoch = homeEpoch
     }
+
+    /// How many home epochs a home may go through alone before it is lost.
+    private static let epochsOfHome: Int32 = 1000
 
     /// Of a topic whose home was always here.
     package static let ordinary = MirrorStanding(state: .ordinary, link: "", sourceClusterID: "", homeEpoch: 0)
@@ -46,6 +50,15 @@ package struct MirrorStanding: Sendable, Equatable {
         link = configs[Self.linkKey] ?? ""
         sourceClusterID = configs[Self.sourceKey] ?? ""
         homeEpoch = configs[Self.homeEpochKey].flatMap { Int32($0) } ?? 0
+    }
+
+    /// The home epoch before that which a topic gets where it is taken over from a home that is lost, and that was last heard
+    /// of in an epoch; nil where there is none left.
+    static func epochBeforeTakingOver(from homeEpoch: Int32) -> Int32? {
+        // Half of them at least may have gone by unheard.
+        let ahead: Int32 = homeEpoch % epochsOfHome < epochsOfHome / 2 ? 1 : 2
+        let (next, isTooMuch) = (homeEpoch / epochsOfHome + ahead).multipliedReportingOverflow(by: epochsOfHome)
+        return isTooMuch ? nil : next - 1
     }
 
     /// The topic's own settings with this standing instead of theirs.

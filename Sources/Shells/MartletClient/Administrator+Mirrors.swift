@@ -25,6 +25,8 @@ extension Administrator {
         /// nil takes a setting back to the default.
         package var settings: [String: String?] = [:]
         package var cuts: [Int32: Offset] = [:]
+        /// Whether a promotion begins because the source is lost, and not when all that it had has come.
+        package var isSourceLost = false
 
         package init(_ action: MirrorAction, _ topic: String, homeEpoch: Int32) {
             self.action = action
@@ -296,6 +298,7 @@ extension MirrorAlterRequest.AlteredTopic {
         linkName = link
         sourceClusterId = change.sourceClusterID
         homeEpoch = change.homeEpoch
+        isSourceLost = change.isSourceLost
         partitionCount = change.partitionCount
         replicationFactor = change.replicationFactor ?? -1
         configs = change.settings.sorted { $0.key < $1.key }.map { name, value in

@@ -125,10 +125,44 @@ import Testing
     @Test func homesThatHaveMovedPastTheTargetAreToldToTheSource() throws {
         let midway = topic(.fenced, link: "east->north", from: "north", homeEpoch: 1)
         #expect(try verdict(topic(link: ""), midway) == .fence(homeEpoch: 1))
-        #expect(try verdict(topic(link: "", homeEpoch: 1), midway) == .leave(.unsettled))
         // Fenced for a move to the source, which has not heard of its own new epoch.
         let returned = topic(.fenced, link: "east->west", from: "west", homeEpoch: 1)
         #expect(try verdict(topic(link: ""), returned) == .leave(.unsettled))
+    }
+
+    /// west->east->north: north had become the home by way of east, and west has taken it back since.
+    @Test func homesThatWereTakenBackAreToldToTheEndOfAChain() throws {
+        let home = topic(link: "west->east", from: "east", homeEpoch: 2000)
+        let midway = topic(.fenced, link: "east->north", from: "north", homeEpoch: 1001)
+        #expect(try verdict(home, midway) == .fenceTarget(homeEpoch: 2000))
+        let older = topic(link: "west->east", from: "east", homeEpoch: 1000)
+        #expect(try verdict(older, midway) == .fence(homeEpoch: 1001))
+        // As the link of the other direction sees it.
+        #expect(try verdict(midway, home) == .fence(homeEpoch: 2000))
+        // And then as the link from there to the end does, where another cluster has become the home after all.
+        let told = topic(.fenced, link: "north->west", from: "north", homeEpoch: 2000)
+        let later: [Int32: TopicVerdict] = [1001: .fenceTarget(homeEpoch: 2000), 3000: .fence(homeEpoch: 3000)]
+        for (epoch, verdict) in later {
+            #expect(try self.verdict(told, topic(from: "west", homeEpoch: epoch)) == verdict)
+            let stranger = topic(from: "west", homeEpoch: epoch, id: 2)
+            #expect(try self.verdict(told, stranger) == .leave(.unsettled))
+        }
+        for state in [MirrorStanding.State.promoting, .fenced] {
+            #expect(try self.verdict(told, topic(state, from: "west", homeEpoch: 1001)) == .leave(.unsettled))
+        }
+        #expect(try self.verdict(told, nil) == .leave(.unsettled))
+    }
+
+    @Test func whatWasTakenOverTwiceIsForPeopleToDecide() throws {
+        let midway = topic(.fenced, link: "east->north", from: "north", homeEpoch: 2000)
+        let home = topic(link: "west->east", from: "east", homeEpoch: 2000)
+        for (source, target) in [(home, midway), (midway, home)] {
+            guard case .blocked(let reason) = try verdict(source, target) else {
+                Issue.record("\(source) and \(target) are both left the home")
+                continue
+            }
+            #expect(reason.contains("both are its home (home epoch 2000)"))
+        }
     }
 
     @Test func whatStandsInTheWayIsNamed() throws {

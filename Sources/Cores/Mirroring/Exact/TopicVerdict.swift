@@ -77,7 +77,10 @@ extension ExactTopics {
         let isMirrored = standing.isMirror(of: link)
         let objection = objection(
             to: topic, id: source.id, standing: source.standing, targetID: targetID, isMirrored: isMirrored)
-        if let objection { return .leave(objection) }
+        if let objection {
+            let third = objection == .unsettled ? target.flatMap { verdict(onFenced: source, $0, link: link) } : nil
+            return third ?? .leave(objection)
+        }
         guard let target else {
             return other.map { verdict(on: source, $0.topic, under: $0.name, link: link) }
                 ?? .mirror(creation(of: source))
@@ -94,6 +97,13 @@ extension ExactTopics {
             && standing.sourceClusterID != sourceID:
             // A chain: its home has moved past the target.
             return .fence(homeEpoch: standing.homeEpoch)
+        case .fenced where source.hasTakenHome(of: target, at: targetID) && standing.sourceClusterID != sourceID:
+            // Its home had moved past the target, and was taken back since; from here the third cluster hears of that.
+            return .fenceTarget(homeEpoch: source.standing.homeEpoch)
+        case .fenced
+        where source.id == target.id && source.standing.state == .ordinary
+            && source.standing.homeEpoch == standing.homeEpoch && standing.sourceClusterID != sourceID:
+            return Self.twoHomes(ofEpoch: standing.homeEpoch, fencedAt: "target")
         case .ordinary where source.hasTakenHome(of: target, at: targetID),
             .promoting where source.hasTakenHome(of: target, at: targetID):
             return .fenceTarget(homeEpoch: source.standing.homeEpoch)
@@ -107,6 +117,29 @@ extension ExactTopics {
                     "the target has an ordinary topic of that name\(nameAtTarget(topic)): delete it there, or leave it "
                     + "out (topics.exclude)")
         }
+    }
+
+    /// About a topic that the source was told that its home is at a third cluster, while the target believes to be it: the
+    /// later one is.
+    private func verdict(
+        onFenced source: StandingTopic, _ target: StandingTopic, link: String
+    ) -> TopicVerdict? {
+        guard source.id == target.id, source.standing.state == .fenced, source.standing.link != link,
+            target.standing.state == .ordinary
+        else { return nil }
+        let (elsewhere, here) = (source.standing.homeEpoch, target.standing.homeEpoch)
+        if elsewhere > here { return .fenceTarget(homeEpoch: elsewhere) }
+        return elsewhere < here ? .fence(homeEpoch: here) : Self.twoHomes(ofEpoch: here, fencedAt: "source")
+    }
+
+    /// Which one is to be it, nobody but people can tell.
+    /// - Parameter end: of the link where it is fenced.
+    private static func twoHomes(ofEpoch homeEpoch: Int32, fencedAt end: String) -> TopicVerdict {
+        .blocked(
+            because:
+                "two clusters have taken it over when its home was lost, and both are its home (home epoch \(homeEpoch)): "
+                + "keep what only one of them has, and delete it there; where this is said still after that, also at the "
+                + "link's \(end), where it is fenced")
     }
 
     /// About a topic that the target has under another name than this link gives it: by another way, or from before the link's

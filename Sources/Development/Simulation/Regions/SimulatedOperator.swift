@@ -57,7 +57,7 @@ final class SimulatedOperator {
             try await process.alter(fence, in: source)
             // What is being promoted already had everything when that began.
             if mirror.state == .mirroring { try await awaitTheRest(of: topic, homeEpoch: mirror.homeEpoch) }
-            try await become(topic)
+            try await become(topic, isSourceLost: false)
         }
     }
 
@@ -76,7 +76,7 @@ final class SimulatedOperator {
 
     /// The target goes on with what it has; the source is told if it can be.
     func failOver() async throws {
-        for topic in topics { try await become(topic) }
+        for topic in topics { try await become(topic, isSourceLost: true) }
         for topic in topics {
             _ = await process.attempt("telling \(source.name) of \(topic)") {
                 guard let standing = try await process.standing(of: topic, in: target)?.standing else { return }
@@ -87,16 +87,17 @@ final class SimulatedOperator {
         }
     }
 
-    private func become(_ topic: String) async throws {
+    private func become(_ topic: String, isSourceLost: Bool) async throws {
         while true {
             let partitions = partitions(of: topic)
             let found = try await describe(partitions, in: target)
             let standings = Dictionary(uniqueKeysWithValues: found.map { ($0.key.partition, $0.value.home) })
             switch TopicPromotion.next(standings, count: Int32(partitions.count), link: link) {
             case .begin(let homeEpoch):
-                try await process.alter(
-                    MirrorAlterRequest.AlteredTopic(.beginPromotion, topic, link: link, homeEpoch: homeEpoch),
-                    in: target)
+                var change = MirrorAlterRequest.AlteredTopic(
+                    .beginPromotion, topic, link: link, homeEpoch: homeEpoch)
+                change.isSourceLost = isSourceLost
+                try await process.alter(change, in: target)
             case .wait: break
             case .abort(let indices):
                 for partition in partitions where indices.contains(partition.partition) {

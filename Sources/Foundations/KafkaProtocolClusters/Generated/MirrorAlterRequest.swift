@@ -45,6 +45,7 @@ package struct MirrorAlterRequest: KafkaRequest {
         package var replicationFactor: Int16 = 0
         package var configs: [TopicConfig] = []
         package var cuts: [PartitionCut] = []
+        package var isSourceLost: Bool = false
 
         package init() {}
 
@@ -63,7 +64,14 @@ package struct MirrorAlterRequest: KafkaRequest {
             let cutsCount = try reader.arrayCount(compact: true, elementSize: 13)
             self.cuts.reserveCapacity(reader.capacity(for: cutsCount, stride: MemoryLayout<PartitionCut>.stride))
             for _ in 0..<cutsCount { self.cuts.append(try PartitionCut(reading: &reader, version: version)) }
-            try reader.skipTaggedFields()
+            var tags = try reader.taggedFields()
+            while let tag = try reader.nextTag(&tags) {
+                switch tag {
+                case 0:
+                    self.isSourceLost = try reader.bool()
+                default: try reader.skipField(tags)
+                }
+            }
         }
 
         package func write(to writer: inout WireWriter, version: Int16) {
@@ -79,7 +87,13 @@ package struct MirrorAlterRequest: KafkaRequest {
             for element in self.configs { element.write(to: &writer, version: version) }
             writer.arrayCount(self.cuts.count, compact: true)
             for element in self.cuts { element.write(to: &writer, version: version) }
-            writer.noTaggedFields()
+            var tags = writer.beginTaggedFields()
+            if self.isSourceLost {
+                writer.beginField(0, of: &tags)
+                writer.bool(self.isSourceLost)
+                writer.endField(of: &tags)
+            }
+            writer.endTaggedFields(tags)
         }
     }
 

@@ -35,6 +35,7 @@ extension MirrorAlterRequest.AlteredTopic: JSONStructure {
         self.replicationFactor = try fields.int16("replicationFactor")
         self.configs = try fields.array("configs", version: version)
         self.cuts = try fields.array("cuts", version: version)
+        if fields.has("isSourceLost") { self.isSourceLost = try fields.bool("isSourceLost") }
         try fields.finish()
     }
 
@@ -50,6 +51,7 @@ extension MirrorAlterRequest.AlteredTopic: JSONStructure {
         object.integer("replicationFactor", self.replicationFactor)
         object.array("configs", self.configs, version: version)
         object.array("cuts", self.cuts, version: version)
+        if self.isSourceLost { object.bool("isSourceLost", self.isSourceLost) }
         return object.value()
     }
 }

@@ -87,7 +87,7 @@ extension BrokerKernel {
         let step: MirrorAlteration.Action =
             switch action {
             case .mirror: .mirror(try mirrorTopic(wanted))
-            case .beginPromotion: .beginPromotion
+            case .beginPromotion: .beginPromotion(isSourceLost: wanted.isSourceLost)
             case .promote: .promote(cuts: cuts)
             case .fence: .fence
             case .rewind: .rewind(cuts: cuts)

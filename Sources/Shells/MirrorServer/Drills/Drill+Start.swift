@@ -142,7 +142,7 @@ extension Drill {
             report.topics[topic.fork] = MoveReport.Topic(
                 partitions: topic.partitionCount, homeEpoch: 0, isDone: false)
         }
-        try await Promotion(target: target, link: fork.name, waitingAtMost: limit)
+        try await Promotion(target: target, link: fork.name, waitingAtMost: limit, isSourceLost: false)
             .run(topics.map { ($0.fork, $0.partitionCount) }, &report)
         return report
     }

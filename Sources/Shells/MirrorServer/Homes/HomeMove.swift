@@ -114,12 +114,14 @@ package struct HomeMove: Sendable {
         let moved = topics.filter { !isReclaimed($0) }
         let oldHomes = try await oldHomes(of: moved)
         async let _ = oldHomes.close()
-        var aborted = try await Promotion(target: target, link: link, waitingAtMost: limit, oldHomes: oldHomes)
-            .run(moved.map { ($0.name, $0.partitions) }, &report)
+        var aborted = try await Promotion(
+            target: target, link: link, waitingAtMost: limit, isSourceLost: kind == .failover, oldHomes: oldHomes
+        ).run(moved.map { ($0.name, $0.partitions) }, &report)
         let reclaimed = topics.filter(isReclaimed)
         aborted.merge(
-            try await Promotion(target: target, link: ends.settings.reverse, waitingAtMost: limit, reclaims: true)
-                .run(reclaimed.map { ($0.name, $0.partitions) }, &report)
+            try await Promotion(
+                target: target, link: ends.settings.reverse, waitingAtMost: limit, isSourceLost: true, reclaims: true
+            ).run(reclaimed.map { ($0.name, $0.partitions) }, &report)
         ) { $1 }
         return aborted
     }
@@ -129,8 +131,7 @@ package struct HomeMove: Sendable {
         var leased: [String: OldHomes.Leased] = [:]
         for topic in topics {
             guard let lease = HomeLease.limit(settings[topic.name] ?? [:]) else { continue }
-            leased[topic.name] = .init(
-                partitions: topic.partitions, homeEpoch: topic.standing.homeEpoch + 1, lease: lease)
+            leased[topic.name] = .init(partitions: topic.partitions, lease: lease)
         }
         let targetID = try await target.describeCluster().clusterID ?? ""
         return OldHomes(leased, source: source, targetID: targetID, link: link)

@@ -12,14 +12,12 @@ final class OldHomes: Sendable {
     /// A topic with a lease, as the target has it.
     struct Leased: Sendable {
         var partitions: Int32
-        /// Of the home that it is to have.
-        var homeEpoch: Int32
         var lease: Duration
     }
 
     private struct State {
-        /// When leases of topics end whose promotion has begun.
-        var ends: [String: ContinuousClock.Instant] = [:]
+        /// When leases of topics end whose promotion has begun, and in which epoch their new home will be.
+        var ends: [String: (moment: ContinuousClock.Instant, homeEpoch: Int32)] = [:]
         /// Topics whose old home is known not to be written any more.
         var closed: Set<String> = []
     }
@@ -42,15 +40,15 @@ final class OldHomes: Sendable {
     /// How long there may be something to wait for.
     var longest: Duration { topics.values.map(\.lease).max() ?? .zero }
 
-    /// Those of topics that are being promoted of which the old home may be written.
-    func stillWritten(_ promoted: [String]) -> Set<String> {
+    /// Those of topics that are being promoted, with the epochs of the new homes, of which the old home may be written.
+    func stillWritten(_ promoted: [String: Int32]) -> Set<String> {
         let now = ContinuousClock.now
         return state.withLock { state in
             var written: Set<String> = []
-            for name in promoted {
+            for (name, homeEpoch) in promoted {
                 guard let topic = topics[name], !state.closed.contains(name) else { continue }
-                let end = state.ends[name] ?? now + topic.lease
-                state.ends[name] = end
+                let end = state.ends[name]?.moment ?? now + topic.lease
+                state.ends[name] = (end, homeEpoch)
                 if now < end { written.insert(name) }
             }
             return written
@@ -60,7 +58,9 @@ final class OldHomes: Sendable {
     /// Fences old homes as far as they can be told, until it is cancelled: then their leases are not waited for.
     func close() async {
         while !Task.isCancelled, !topics.isEmpty {
-            let open = state.withLock { state in state.ends.keys.filter { !state.closed.contains($0) }.sorted() }
+            let open = state.withLock { state in
+                state.ends.filter { !state.closed.contains($0.key) }.mapValues(\.homeEpoch)
+            }
             do {
                 if !open.isEmpty { try await close(open) }
                 try await Task.sleep(for: Self.pause)
@@ -73,9 +73,11 @@ final class OldHomes: Sendable {
         }
     }
 
-    private func close(_ names: [String]) async throws {
+    /// - Parameter homeEpochs: of topics in their new homes.
+    private func close(_ homeEpochs: [String: Int32]) async throws {
+        let names = homeEpochs.keys.sorted()
         let changes = names.compactMap { name in
-            topics[name].map { Administrator.MirrorChange.fence(name, homeEpoch: $0.homeEpoch, newHome: targetID) }
+            homeEpochs[name].map { Administrator.MirrorChange.fence(name, homeEpoch: $0, newHome: targetID) }
         }
         try await source.require(changes, link: link)
         // The tree knows it; leaders that cannot reach it do not.

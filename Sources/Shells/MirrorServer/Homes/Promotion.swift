@@ -16,16 +16,19 @@ struct Promotion: Sendable {
     let oldHomes: OldHomes?
     /// The topics were fenced because their home has moved away by the link.
     let reclaims: Bool
+    /// The target goes on with what it has.
+    let isSourceLost: Bool
 
     init(
-        target: Administrator, link: String, waitingAtMost limit: Duration, oldHomes: OldHomes? = nil,
-        reclaims: Bool = false
+        target: Administrator, link: String, waitingAtMost limit: Duration, isSourceLost: Bool,
+        oldHomes: OldHomes? = nil, reclaims: Bool = false
     ) {
         self.target = target
         self.link = link
         self.limit = limit
         self.oldHomes = oldHomes
         self.reclaims = reclaims
+        self.isSourceLost = isSourceLost
     }
 
     /// What one look at the target's leaders asks for.
@@ -35,7 +38,11 @@ struct Promotion: Sendable {
         var cuts: [TopicPartition: Offset] = [:]
         var waiting: [TopicPartition] = []
 
-        var promoted: [String] { changes.filter { $0.action == .promote }.map(\.topic) }
+        /// The topics that are to be ordinary ones now, with the home epochs that they will have.
+        var promoted: [String: Int32] {
+            let promotions = changes.filter { $0.action == .promote }
+            return Dictionary(uniqueKeysWithValues: promotions.map { ($0.topic, $0.homeEpoch + 1) })
+        }
 
         /// Lets topics wait that may be written elsewhere still.
         mutating func leave(_ topics: Set<String>) {
@@ -86,7 +93,9 @@ struct Promotion: Sendable {
                 Self.standings(of: name, count, standings), count: count, link: link, reclaims: reclaims)
             switch step {
             case .begin(let homeEpoch):
-                round.changes.append(Administrator.MirrorChange(.beginPromotion, name, homeEpoch: homeEpoch))
+                var change = Administrator.MirrorChange(.beginPromotion, name, homeEpoch: homeEpoch)
+                change.isSourceLost = isSourceLost
+                round.changes.append(change)
             case .reclaim(let homeEpoch):
                 round.changes.append(Administrator.MirrorChange(.reclaim, name, homeEpoch: homeEpoch))
             case .wait(let partitions):
