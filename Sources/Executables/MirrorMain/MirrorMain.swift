@@ -14,6 +14,9 @@ struct MirrorMain: AsyncParsableCommand {
         abstract: "Copies topics between clusters, configured as MirrorMaker 2.",
         version: Release.version)
 
+    /// What is under way from near brokers, and the room around it.
+    private static let keptMemoryInBytes = 64 << 20
+
     @Argument(help: "The configuration, with MirrorMaker 2's keys: mm2.properties, or the same as YAML.")
     var configuration: String?
 
@@ -34,6 +37,7 @@ struct MirrorMain: AsyncParsableCommand {
         guard let configuration else { throw ValidationError("name a configuration file") }
         let signals = TerminationSignals()
         FileLimit.raise()
+        FreeMemory.keep(upTo: Self.keptMemoryInBytes)
         bootstrapLogging()
         let logger = Logger(label: "mirror")
         do {
