@@ -71,6 +71,9 @@ package final class BrokerConnection: ConnectionHandler, Sendable {
     /// Whether it can take requests.
     package var isOpen: Bool { state.withLock { $0.ended == nil } }
 
+    /// The loop on which its answers come in; nil before it is connected.
+    package var eventLoop: (any EventLoop)? { state.withLock { $0.connection }?.eventLoop }
+
     /// How long the way there and back is at most: what the quickest of all answers took.
     package var roundTrip: Duration { Duration(state.withLock { $0.quickestAnswer }) }
 

@@ -28,43 +28,56 @@ struct ExactPump: Sendable {
     let lanes: Lanes
     let lane: Int
 
-    /// Moves until it is cancelled.
+    /// Moves until it is cancelled, on the loop of the connection on which it reads.
     func run() async {
         var connection: BrokerConnection?
         while !Task.isCancelled {
-            await lanes.join(lane)
-            do {
-                try await move(&connection)
-            } catch {
-                if Task.isCancelled { return }
-                connection = nil
-                health.failed("broker \(broker)", "reading: \(error)")
-                source.forgetPlaces()
-                _ = await Attempts.pause(Attempts.firstPause * 5)
+            let current = connection
+            connection = await withTaskExecutorPreference(current?.eventLoop.map(LoopExecutor.init)) {
+                await stay(on: current)
             }
         }
     }
 
+    /// Moves as long as it reads on this connection, or needs none. Returns the one to go on with; nil for none yet.
+    private func stay(on connection: BrokerConnection?) async -> BrokerConnection? {
+        while !Task.isCancelled {
+            await lanes.join(lane)
+            do {
+                if let next = try await move(on: connection) { return next }
+            } catch {
+                if Task.isCancelled { return nil }
+                health.failed("broker \(broker)", "reading: \(error)")
+                source.forgetPlaces()
+                _ = await Attempts.pause(Attempts.firstPause * 5)
+                return nil
+            }
+        }
+        return nil
+    }
+
     /// - Parameter connection: where it reads; nil before it does.
-    private func move(_ connection: inout BrokerConnection?) async throws {
+    /// - Returns: another one, when it needs one.
+    private func move(on connection: BrokerConnection?) async throws -> BrokerConnection? {
         let unlocated = table.toLocate(broker, now: .now)
         if !unlocated.isEmpty { await locator.locate(unlocated) }
         let preparations = table.preparations(broker, now: .now)
         if !preparations.isEmpty { await send(preparations) }
         guard table.underWayInBytes < lanes.bytesUnderWay else {
-            return await bell.wait()
+            await bell.wait()
+            return nil
         }
         let claim = table.claim(broker, lanes: lanes.count, now: .now)
         guard !claim.positions.isEmpty else {
             let part = "broker \(broker)"
             if health.isFailing(part), !table.needs(broker) { health.recovered(part) }
-            return await bell.wait()
+            await bell.wait()
+            return nil
         }
         guard let connection, connection.isOpen else {
             // What is claimed holds up all that lies behind it: it does not wait for a connection as well.
             table.giveBack(claim)
-            connection = try await source.connection(to: broker)
-            return
+            return try await source.connection(to: broker)
         }
         let answers: [RawFetch.Partition]
         do {
@@ -75,6 +88,7 @@ struct ExactPump: Sendable {
         }
         health.recovered("broker \(broker)")
         await send(from: table.take(answers, of: claim))
+        return nil
     }
 
     private func read(
