@@ -13,8 +13,25 @@ struct ConnectionSettings: Sendable {
     var principals = PrincipalMapping.subject
     var maximumIdleTime: Duration?
     var unsentBytesBound: Int
+    var writeBounds = WriteBounds.ofReplies
     /// Whether reading waits while more is unsent. Never on both sides: they would wait for each other.
     var pausesOverBound: Bool
+}
+
+/// How much is written at once.
+struct WriteBounds: Sendable {
+    /// Bytes between two flushes; under TLS also what is encrypted ahead of the socket.
+    var flush: Int
+    /// Pending bytes from which on the channel is given no more.
+    var channel: Int
+
+    /// What a server sends, and all that is encrypted: whoever reads slowly has little in its memory.
+    static let ofReplies = WriteBounds(flush: 512 * 1024, channel: 1 << 20)
+    /// What a client sends in plaintext lies in memory already: a request of batches goes in one system call, as far as
+    /// the socket takes it (measured: a tenth of a mirror's CPU).
+    static let ofRequests = WriteBounds(flush: 4 << 20, channel: 4 << 20)
+
+    var waterMark: ChannelOptions.Types.WriteBufferWaterMark { .init(low: channel / 4, high: channel) }
 }
 
 /// Who wants to know of a connection's beginning and end, besides its handler.

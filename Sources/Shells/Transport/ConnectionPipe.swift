@@ -18,10 +18,6 @@ final class ConnectionPipe: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = IOData
 
-    /// Pending bytes from which on the channel is given no more.
-    static let channelBound = 1 << 20
-    /// Bytes between two flushes; under TLS also what is encrypted ahead of the socket.
-    private static let flushSize = 512 * 1024
     /// How long a connection that we ended waits for its last bytes to be taken.
     private static let farewell = TimeAmount.seconds(10)
 
@@ -276,7 +272,7 @@ final class ConnectionPipe: ChannelInboundHandler {
         }
     }
 
-    /// Writes up to ``flushSize`` and flushes; the group's last write tells when all of it has gone.
+    /// Writes up to ``ConnectionSettings/writeBounds`` and flushes; the group's last write tells when all of it has gone.
     private func writeGroup(_ context: ChannelHandlerContext) -> Bool {
         var last: IOData?
         var lent: [LentFile] = []
@@ -293,7 +289,7 @@ final class ConnectionPipe: ChannelInboundHandler {
                     lent.append(file)
                     last = .fileRegion(file.region(position: range.position, count: range.count))
                 }
-            } while before - outgoing.count < Self.flushSize && context.channel.isWritable
+            } while before - outgoing.count < settings.writeBounds.flush && context.channel.isWritable
         } catch {
             for file in lent { file.takeBack() }
             close(.failed(error.description))

@@ -54,16 +54,17 @@ package enum Connector {
         let address = "\(settings.host):\(settings.port)"
         let loop = group.next()
         let established = loop.makePromise(of: Connection.self)
+        let bounds = settings.tls == nil ? WriteBounds.ofRequests : .ofReplies
         let connectionSettings = ConnectionSettings(
             name: address, maximumFrameSizeInBytes: settings.maximumFrameSizeInBytes, usesTLS: settings.tls != nil,
             maximumIdleTime: settings.maximumIdleTime, unsentBytesBound: settings.unsentBytesBound,
-            pausesOverBound: false)
+            writeBounds: bounds, pausesOverBound: false)
         let deadline = NIODeadline.now() + TimeAmount(settings.timeout)
         let bootstrap = ClientBootstrap(group: loop)
             .resolver(HostLookup(on: loop))
             .connectTimeout(TimeAmount(settings.timeout))
             .channelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
-            .channelOption(.writeBufferWaterMark, value: SocketOptions.waterMark)
+            .channelOption(.writeBufferWaterMark, value: bounds.waterMark)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

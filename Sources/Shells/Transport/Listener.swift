@@ -117,7 +117,7 @@ extension ServerBootstrap {
     /// Options of every accepted connection.
     fileprivate func configuredConnections() -> ServerBootstrap {
         childChannelOption(.recvAllocator, value: SocketOptions.receiveBuffers)
-            .childChannelOption(.writeBufferWaterMark, value: SocketOptions.waterMark)
+            .childChannelOption(.writeBufferWaterMark, value: WriteBounds.ofReplies.waterMark)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
     }
 }
@@ -128,6 +128,4 @@ enum SocketOptions {
     static let receiveBuffers = AdaptiveRecvByteBufferAllocator(
         minimum: 1024, initial: firstReadSize, maximum: 1 << 20)
     static let firstReadSize = 4096
-    static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(
-        low: ConnectionPipe.channelBound / 4, high: ConnectionPipe.channelBound)
 }
