@@ -163,9 +163,14 @@ import WireCoding
             "\(error)" == "listener TEST cannot listen on 127.0.0.1:\(listener.port): the port is in use"
         }
         try await listener.close()
+    }
+
+    @Test func aPortThatNobodyListensAtIsToldInOneSentence() async throws {
+        // One of the ports that are given out could be another test's by now.
+        let settings = ConnectSettings(host: "127.0.0.1", port: 1)
         await #expect {
-            _ = try await dial(listener, RecordingHandler())
-        } throws: { "\($0)" == "cannot connect to 127.0.0.1:\(listener.port): nobody listens there" }
+            _ = try await Connector.connect(settings, on: group, logger: lines.logger) { _ in RecordingHandler() }
+        } throws: { "\($0)" == "cannot connect to 127.0.0.1:1: nobody listens there" }
     }
 
     // MARK: Taking over, closing, pausing
