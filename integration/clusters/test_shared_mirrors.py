@@ -190,7 +190,6 @@ def test_who_is_started_again_waits_for_nobody(stage, topic):
 
 
 def assert_end(target, topic, count):
-    partitions = target.partitions(topic)
     eventually(
-        lambda: sum(map(len, read_all(target.address, topic, partitions).values())) >= count,
+        lambda: sum(map(len, read_all(target.address, topic, target.partitions(topic)).values())) >= count,
         f"{count} records of {topic} are there")
