@@ -13,11 +13,11 @@ def read_log(cluster, topic, partitions, ends=None):
 
     Also of a topic with gaps: of offsets that are not there nothing is told.
     """
+    wait_for_topic(topic, partitions, **{"bootstrap.servers": cluster.address} | cluster.security)
     consumer = Consumer({
         "bootstrap.servers": cluster.address, "group.id": "history", "enable.auto.commit": False,
         "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10} | cluster.security)
     found = {}
-    wait_for_topic(consumer, topic, partitions)
     for partition in range(partitions):
         place = TopicPartition(topic, partition)
         start, end = eventually(

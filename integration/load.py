@@ -131,25 +131,28 @@ def close(consumer):
     closing.join(10)
 
 
-def wait_for_topic(consumer, topic, partitions):
-    """Waits until a consumer is told of a topic and so many partitions.
+def wait_for_topic(topic, partitions, **settings):
+    """Waits until somebody leads each of so many partitions of a topic.
 
-    Who asks librdkafka for the offsets of a topic before it is there may be told for a minute that it is not.
+    It asks with a client of its own: librdkafka keeps for a minute what it was told of a topic that was just being made.
     """
-    def is_there():
-        found = consumer.list_topics(timeout=DEADLINE).topics.get(topic)
-        return found and len(found.partitions) >= partitions
-    eventually(is_there, f"{topic} is there with {partitions} partitions")
+    client = Consumer({"group.id": "waits-for-a-topic"} | settings)
+
+    def is_led():
+        found = client.list_topics(timeout=DEADLINE).topics.get(topic)
+        return found and sum(one.leader >= 0 for one in found.partitions.values()) >= partitions
+    eventually(is_led, f"{topic} is there with {partitions} partitions")
+    close(client)
 
 
 def read_all(address, topic, partitions=range(PARTITIONS), **settings):
     """All numbers of a topic by partition, in order of offsets."""
+    wait_for_topic(topic, max(partitions) + 1, **{"bootstrap.servers": address} | settings)
     consumer = Consumer({
         "bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False,
         # What is asked of a partition waits for the fetch of the one before.
         "fetch.wait.max.ms": 10} | settings)
     found = {}
-    wait_for_topic(consumer, topic, max(partitions) + 1)
     for partition in partitions:
         place = TopicPartition(topic, partition)
         # Who is asked may have handed its leadership over just now.
