@@ -52,6 +52,9 @@ struct DeleteRecordsTests {
         try bench.createTopic("t")
         try bench.createTopic("compacted", configs: ["cleanup.policy": "compact"])
         try bench.createTopic("both", configs: ["cleanup.policy": "compact,delete"])
+        try bench.createMirrorTopic("mirrored")
+        try bench.createTopic("fenced")
+        try bench.setStanding(of: "fenced", .fenced)
         try bench.produce(batch(["a"]), to: "t")
         func error(before offset: Offset, in topic: String = "t", _ partition: Int32 = 0) throws -> ErrorCode {
             let told = try bench.deleteRecords(before: offset, in: topic, partition)
@@ -63,6 +66,8 @@ struct DeleteRecordsTests {
         #expect(try error(before: -2) == .offsetOutOfRange)
         #expect(try error(before: 0, in: "compacted") == .policyViolation)
         #expect(try error(before: 0, in: "both") == .none)
+        #expect(try error(before: 0, in: "mirrored") == .policyViolation, "its home's records are no client's to delete")
+        #expect(try error(before: 0, in: "fenced") == .policyViolation)
         #expect(try error(before: 0, in: "t", 1) == .unknownTopicOrPartition)
         #expect(try error(before: 0, in: "absent") == .unknownTopicOrPartition)
         #expect(try error(before: 0, in: "__consumer_offsets") == .invalidTopicException)

@@ -16,6 +16,17 @@ struct GroupTests {
         return bench
     }
 
+    @Test("Who asks for transactions is told at once that there are none, by an error that nobody tries again after")
+    func noTransactions() throws {
+        let bench = try BrokerBench()
+        var find = FindCoordinatorRequest()
+        find.keyType = 1
+        find.coordinatorKeys = ["orders"]
+        let found = try bench.call(find).coordinators[0]
+        #expect(ErrorCode.of(found.errorCode) == .invalidRequest)
+        #expect(found.nodeId == -1 && found.errorMessage?.contains("no transactions") == true)
+    }
+
     private func joining(_ member: String, instance: String? = nil, group: String = "g") -> JoinGroupRequest {
         var entry = JoinGroupRequest.JoinGroupRequestProtocol()
         entry.name = "range"

@@ -68,7 +68,8 @@ extension BrokerKernel {
         switch led(name) {
         case .failure(let error): return .failure(error)
         case .success(let partition):
-            guard partition.standing.state == .ordinary else { return .failure(.invalidRequest) }
+            // The answer has no room for a reason; of an invalid request Apache's client says that it is malformed.
+            guard partition.standing.state == .ordinary else { return .failure(.policyViolation) }
             guard leaseObjection(to: partition) == nil else { return .failure(.notEnoughReplicas) }
             guard partition.log.settings.cleanupPolicy.contains(.delete) else { return .failure(.policyViolation) }
             let target = offset == -1 ? partition.log.highWatermark : offset

@@ -4,6 +4,10 @@ import Groups
 import KafkaProtocol
 
 extension BrokerKernel {
+    /// What a producer with a `transactional.id` is told, which Apache's client shows.
+    private static let noTransactions =
+        "This cluster has no transactions. Idempotent producers work: leave out transactional.id."
+
     /// Which broker coordinates groups; the first who asks brings `__consumer_offsets` about.
     mutating func findCoordinator(_ request: Request, _ body: FindCoordinatorRequest) {
         let keys = request.version >= 4 ? body.coordinatorKeys : [body.key]
@@ -48,7 +52,7 @@ extension BrokerKernel {
                 found.nodeId = -1
                 found.port = -1
                 found.errorCode = error.rawValue
-                found.errorMessage = "\(error)"
+                found.errorMessage = keyType == 1 && refusal == nil ? Self.noTransactions : "\(error)"
             }
             return found
         }
@@ -67,8 +71,8 @@ extension BrokerKernel {
     private func coordinator(
         of key: String, keyType: Int8, listener: String
     ) -> Result<(BrokerID, BrokerEndpoint), ErrorCode> {
-        // Transactions have no coordinator here yet.
-        guard keyType == 0 else { return .failure(keyType == 1 ? .coordinatorNotAvailable : .invalidRequest) }
+        // No error that a client would try again after: of transactions it would for a minute, and then not say why.
+        guard keyType == 0 else { return .failure(.invalidRequest) }
         guard let topic = image.topics[InternalTopics.committedOffsets], !topic.partitions.isEmpty else {
             return .failure(.coordinatorNotAvailable)
         }
