@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 
+import java_clients
 import kerberos
 import sarama_clients
 from martlet import Process
@@ -128,6 +129,14 @@ def topic(request):
 def sarama(tmp_path_factory):
     """The program of clients/sarama, built with Debian's Go and sarama."""
     return sarama_clients.build(tmp_path_factory.mktemp("sarama"))
+
+
+@pytest.fixture
+def java():
+    """Apache's Java clients, closed after the test."""
+    clients = java_clients.JavaClients()
+    yield clients
+    clients.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

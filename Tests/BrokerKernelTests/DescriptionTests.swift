@@ -61,6 +61,22 @@ struct DescriptionTests {
         #expect(told.brokers.map(\.brokerId) == [1] && told.brokers.map(\.port) == [9092])
     }
 
+    @Test("A topic is told by its id, also when there is an empty name beside it, as Apache's client writes")
+    func metadataByID() throws {
+        let bench = try BrokerBench()
+        let id = try bench.createTopic("t").topicId
+        var wanted = MetadataRequest.MetadataRequestTopic()
+        wanted.topicId = id
+        wanted.name = ""
+        var unknown = wanted
+        unknown.topicId = KafkaUUID(high: 5, low: 5)
+        var request = MetadataRequest()
+        request.topics = [wanted, unknown]
+        let told = try bench.call(request).topics
+        #expect(told.map { ErrorCode.of($0.errorCode) } == [.none, .unknownTopicId])
+        #expect(told.map(\.name) == ["t", nil] && told.map(\.topicId) == [id, unknown.topicId])
+    }
+
     @Test(
         "Who asks for a topic that is not there brings it about, if he and the broker will", arguments: [true, false])
     func automaticCreation(isAllowed: Bool) throws {

@@ -4,6 +4,11 @@ import KafkaProtocol
 
 extension BrokerKernel {
     mutating func metadata(_ request: Request, _ body: MetadataRequest) {
+        var body = body
+        for place in body.topics?.indices ?? 0..<0 where body.topics?[place].topicId != .zero {
+            // Apache's client writes an empty name beside an id (KIP-516): the id tells.
+            body.topics?[place].name = nil
+        }
         if request.version < 10, body.topics?.contains(where: { $0.name == nil }) ?? false {
             return perform(.close(request.ticket.connection, reason: "a metadata request names no topic"))
         }
@@ -21,7 +26,7 @@ extension BrokerKernel {
                 refused.notCreated = forbidden(request, .create, missing)
                 missing.removeAll { refused.notCreated.contains($0) }
             }
-            createAutomatically(missing) { [refused] kernel, _ in kernel.answerMetadata(request, body, refused) }
+            createAutomatically(missing) { [body, refused] kernel, _ in kernel.answerMetadata(request, body, refused) }
         } else {
             answerMetadata(request, body, refused)
         }

@@ -82,6 +82,9 @@ extension BrokerKernel {
         told.errorCode = (partition.leader == nil ? ErrorCode.leaderNotAvailable : .none).rawValue
         told.replicaNodes = partition.replicas.map(\.value)
         told.isrNodes = partition.isr.map(\.value)
+        // Leaders come from the in-sync set alone. Null would say that nobody knows, which Apache's client takes for a fault.
+        told.eligibleLeaderReplicas = []
+        told.lastKnownElr = []
         told.offlineReplicas = partition.replicas.filter { image.isOffline(id, on: $0) }.map(\.value)
         return told
     }
