@@ -15,6 +15,8 @@ final class RegionsCommitter {
     private var position: Offset = 0
     /// The furthest that it has read and that was not lost with a home.
     private(set) var furthest: Offset = 0
+    /// The same when a region's home was lost, by that: it may become the home again with all that it holds.
+    private var furthestOfLost: [String: Offset] = [:]
     private(set) var committedCount = 0
 
     init(
@@ -37,8 +39,13 @@ final class RegionsCommitter {
         }
     }
 
-    /// The home was lost with all behind the cut.
-    func lose(behind cut: Offset) { furthest = min(furthest, cut) }
+    /// The home was lost, with what its region holds of its own.
+    func lose(_ loss: LostHome) {
+        guard let from = loss.from[partition.partition] else { return }
+        furthestOfLost[loss.region] = furthest
+        furthest = min(furthest, from)
+        if loss.isTakenBack { furthest = max(furthest, furthestOfLost[loss.new.region] ?? 0) }
+    }
 
     private var home: Region? {
         let name = oracle.homes[partition.topic]?.region

@@ -8,7 +8,8 @@ import SegmentedLog
 /// What both regions have ever committed, and where homes are: it reads logs and trees and knows nothing of mirrors.
 ///
 /// What is committed at an offset of a topic is the same, byte for byte but for the leader epoch, on every replica of
-/// either region and for ever, unless a home was lost: what its old region holds behind the cut counts for nothing then.
+/// either region and for ever, unless a home was lost: what its old region holds behind the cut counts for nothing then,
+/// or, where that becomes the home again before it was made a mirror, what the other region has had since.
 final class RegionsOracle {
     /// A partition of one topic, wherever it is.
     struct Place: Hashable, Comparable {
@@ -42,8 +43,8 @@ final class RegionsOracle {
         var promotionMarkers: [String: [Offset: LogReading.Content]] = [:]
         /// Where the home has begun: no transaction before it is open there.
         var settled: (home: Home, before: Offset)?
-        /// Behind which offset a lost home's log is its own, until it has taken the home epoch's cut.
-        var lost: (region: String, from: Offset, homeEpoch: Int32)?
+        /// What regions hold of their own that were the home when it was taken over without them.
+        var lost: [String: LostEnd] = [:]
     }
 
     /// Where a topic's home is.
@@ -59,18 +60,21 @@ final class RegionsOracle {
     }
 
     let chronicle: Chronicle
-    private let regions: [Region]
+    let regions: [Region]
     private let partitions: [TopicPartition]
-    private var topics: [String] { Set(partitions.map(\.topic)).sorted() }
+    var topics: [String] { Set(partitions.map(\.topic)).sorted() }
     /// The oracle's own.
     var lines: [Place: Line] = [:]
-    private(set) var homes: [String: Home] = [:]
+    /// The oracle's own.
+    var homes: [String: Home] = [:]
     /// Topics whose homes are being moved without their old regions.
     var abandoned: Set<String> = []
-    /// Told when a home was moved without its old region, with the cuts.
-    var homeWasLost: (String, [Int32: Offset]) -> Void = { _, _ in }
+    /// Told when a home was moved without its old region.
+    var homeWasLost: (LostHome) -> Void = { _ in }
     let quarantine: QuarantineOracle
     private var readings: [Replica: LogReading] = [:]
+    /// Of replicas in regions that were the home when it was lost, until these are mirrors.
+    private var readingsOfLost: [Replica: LogReading] = [:]
 
     /// - Parameter partitions: all of the topics in which nothing is lost but with a home.
     init(_ regions: [Region], _ partitions: [TopicPartition], _ chronicle: Chronicle) {
@@ -88,58 +92,6 @@ final class RegionsOracle {
                 quarantine.lookAtTopics(of: region)
             }
         }
-    }
-
-    // MARK: - Homes
-
-    /// In a home epoch at most one region is the home.
-    private func lookAtHomes() {
-        for topic in topics {
-            var found: [Home] = []
-            for region in regions {
-                guard let image = region.world.tree.image.topics[topic], !image.partitions.isEmpty else { continue }
-                let standing = MirrorStanding(image.configs)
-                guard standing.state == .ordinary else { continue }
-                found.append(Home(region: region.name, homeEpoch: standing.homeEpoch))
-            }
-            if found.count == 2, found[0].homeEpoch == found[1].homeEpoch {
-                chronicle.violate("\(topic) has its home in both regions in home epoch \(found[0].homeEpoch)")
-            }
-            guard let home = found.max(by: { $0.homeEpoch < $1.homeEpoch }) else { continue }
-            guard let known = homes[topic], known.region != home.region, home.homeEpoch > known.homeEpoch else {
-                if homes[topic].map({ $0.homeEpoch <= home.homeEpoch }) ?? true { homes[topic] = home }
-                continue
-            }
-            homes[topic] = home
-            chronicle.note("the home of \(topic) is \(home.region) in home epoch \(home.homeEpoch)")
-            if abandoned.contains(topic) { lose(topic, known, home) }
-            takePromotionMarkers(of: topic, at: home)
-        }
-    }
-
-    /// Where a region has cut a topic last.
-    func cuts(of topic: String, in region: String) -> [Int32: Offset] {
-        let image = regions.first { $0.name == region }?.world.tree.image.topics[topic]
-        return MirrorCuts(configs: image?.configs ?? [:]).cuts.compactMapValues(\.last?.offset)
-    }
-
-    private func lose(_ topic: String, _ old: Home, _ new: Home) {
-        var cuts = cuts(of: topic, in: new.region)
-        for (place, line) in lines.sorted(by: { $0.key < $1.key }) where place.topic == topic {
-            guard var cut = cuts[place.partition] else { continue }
-            // Markers that the new home has written before it was cut stand where the old one has something else.
-            if let first = line.promotionMarkers[new.region]?.keys.min() { cut = min(cut, first) }
-            cuts[place.partition] = cut
-            chronicle.note("\(place.topic)-\(place.partition) is cut at \(cut)")
-            var line = line
-            line.lost = (old.region, cut, new.homeEpoch)
-            line.batches = line.batches.filter { $0.key < cut }
-            line.end = line.batches.values.map(\.next).max() ?? 0
-            line.heldBy = line.heldBy.mapValues { $0.filter { $0 < cut } }
-            line.heldEnd = line.heldEnd.mapValues { min($0, cut) }
-            lines[place] = line
-        }
-        homeWasLost(topic, cuts)
     }
 
     // MARK: - Groups
@@ -209,10 +161,13 @@ final class RegionsOracle {
         }
         guard reading.isStale(for: partition) else { return }
         var end = partition.log.highWatermark
-        if let lost = lines[place]?.lost, lost.region == region.name, !hasRewound(partition, lost.homeEpoch) {
-            end = min(end, lost.from)
-        }
         do {
+            if let lost = lines[place]?.lost[region.name], !lost.isRewound(on: partition) {
+                end = min(end, lost.from)
+                try lookAtLost(partition, replica, place)
+            } else {
+                readingsOfLost[replica] = nil
+            }
             let news = try reading.goOn(in: partition, committedTo: end)
             let committed = news.deleted + news.committed
             note(committed, of: partition, place, in: region.name, "broker \(replica.broker)")
@@ -271,12 +226,19 @@ final class RegionsOracle {
         chronicle.count("deletions on all replicas")
     }
 
-    private func hasRewound(_ partition: Partition, _ homeEpoch: Int32) -> Bool {
-        switch partition.standing.state {
-        case .mirroring, .promoting: partition.standing.homeEpoch >= homeEpoch
-        case .ordinary: partition.standing.homeEpoch > homeEpoch
-        case .fenced: false
+    /// What a region commits that is not the home any more, and does not know it, is one line too.
+    private func lookAtLost(_ partition: Partition, _ replica: Replica, _ place: Place) throws {
+        var reading = readingsOfLost[replica] ?? LogReading(of: partition)
+        if reading.topicID != partition.topicID { reading = LogReading(of: partition) }
+        guard reading.isStale(for: partition) else { return }
+        let news = try reading.goOn(in: partition, committedTo: partition.log.highWatermark)
+        for batch in news.deleted + news.committed {
+            guard let other = lines[place]?.lost[replica.region]?.take(batch) else { continue }
+            chronicle.violate(
+                "\(partition.name): \(replica.region)'s broker \(replica.broker), whose home is lost, has committed "
+                    + "[\(batch.base), \(batch.content.next)), where \(other)")
         }
+        readingsOfLost[replica] = reading
     }
 
     private func note(

@@ -30,12 +30,16 @@ final class RegionsProducer {
     /// Refusals in a row that say that batches before this one are missing.
     private var missingCount = 0
     private var lastLost = 0
+    /// Whether a region has acknowledged something that is not the home any more: what it says is lost with it.
+    private var isAstray = false
     /// How often its home was lost.
     var lostCount = 0
     var isQuiet = false
-    /// Whether the writers of its topic wait for the other region now, and have for a while.
-    var isInBoth: () -> Bool = { false }
+    /// Whether writers of its topic in a region wait for the other one now, and have for a while.
+    var isInBoth: (_ region: String) -> Bool = { _ in false }
     private(set) var acknowledged: [Acknowledged] = []
+    /// What was sent with a later epoch as well, for nobody has said what became of it: nothing keeps both from being there.
+    private(set) var sentTwice: Set<String> = []
     private(set) var lastSuccess = Instant(nanoseconds: 0, unixMilliseconds: 0)
 
     init(
@@ -57,6 +61,8 @@ final class RegionsProducer {
             }
         }
     }
+
+    private var home: String? { oracle.homes[partition.topic]?.region }
 
     /// Somebody has said where the home is now.
     func go(to region: Region) { place = regions.firstIndex { $0 === region } ?? place }
@@ -82,7 +88,6 @@ final class RegionsProducer {
         } catch {
             // Who hears nothing for long asks where the home is.
             if !isBound, Int.random(in: 0..<12, using: &process.random) == 0 {
-                let home = oracle.homes[partition.topic]?.region
                 place = regions.firstIndex { $0.name == home } ?? place
             }
             throw error
@@ -105,8 +110,9 @@ final class RegionsProducer {
         process.chronicle.note("\(region) acknowledges \(batch) at \(offset) of \(partition)")
         for (delta, value) in batch.enumerated() {
             acknowledged.append(
-                Acknowledged(value: value, offset: offset + Offset(delta), region: region, isInBoth: isInBoth()))
+                Acknowledged(value: value, offset: offset + Offset(delta), region: region, isInBoth: isInBoth(region)))
         }
+        if region != home { isAstray = true }
         sequence += Int32(batch.count)
         batch = []
         missingCount = 0
@@ -118,11 +124,15 @@ final class RegionsProducer {
     private func takeMissing(in region: Region, _ message: String) throws {
         missingCount += 1
         guard missingCount > 3 else { throw SimulatedProcess.Fault.notYet(message) }
-        if lostCount == lastLost, !isBound, region.name == oracle.homes[partition.topic]?.region {
-            process.chronicle.violate("\(partition) has forgotten what client \(process.client) was told")
-        }
         missingCount = 0
-        lastLost = lostCount
+        if region.name == home {
+            if lostCount == lastLost, !isAstray, !isBound {
+                process.chronicle.violate("\(partition) has forgotten what client \(process.client) was told")
+            }
+            lastLost = lostCount
+            isAstray = false
+        }
+        sentTwice.formUnion(batch)
         epoch += 1
         sequence = 0
         throw SimulatedProcess.Fault.notYet(message)

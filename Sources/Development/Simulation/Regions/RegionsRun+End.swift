@@ -106,42 +106,45 @@ extension RegionsRun {
         for batch in batches { digest = (digest ^ UInt64(truncatingIfNeeded: batch.digest.sum)) &* 0x100_0000_01b3 }
         let records = try values(of: home.log)
         let counts = Dictionary(grouping: records.values) { $0 }.mapValues(\.count)
-        for (value, count) in counts.sorted(by: { $0.key < $1.key }) where count > 1 {
+        let sentTwice = Set(producers.filter { $0.partition == partition }.flatMap(\.sentTwice))
+        for (value, count) in counts.sorted(by: { $0.key < $1.key }) where count > 1 && !sentTwice.contains(value) {
             chronicle.violate("\(partition) holds \(value) \(count) times")
         }
-        checkAcknowledged(partition, records, try quarantined(partition))
+        var quarantined: [String: [Offset: Set<String>]] = [:]
+        for region in regions { quarantined[region.name] = try self.quarantined(partition, in: region) }
+        checkAcknowledged(partition, records, quarantined)
         for transactor in transactors where transactor.partition == partition { try check(transactor, home.log) }
         try checkProducers(of: partition, home.log, mirror.log)
     }
 
     /// All that was acknowledged is there, or was lost with a home and is in quarantine.
     private func checkAcknowledged(
-        _ partition: TopicPartition, _ records: [Offset: String], _ quarantined: [Offset: Set<String>]
+        _ partition: TopicPartition, _ records: [Offset: String], _ quarantined: [String: [Offset: Set<String>]]
     ) {
         for producer in producers where producer.partition == partition {
             for told in producer.acknowledged where records[told.offset] != told.value {
                 let what = "\(told.value), acknowledged at \(told.offset) of \(partition) in the \(told.region),"
-                guard let cut = lostBehind[partition], told.region == west.name else {
+                guard let loss = losses[partition]?.first(where: { $0.region == told.region }) else {
                     chronicle.violate("\(what) is not there")
                     continue
                 }
-                if told.offset < cut {
-                    chronicle.violate("\(what) is not there, though it was before the cut at \(cut)")
+                if told.offset < loss.from {
+                    chronicle.violate("\(what) is not there, though both regions had all before \(loss.from)")
                 }
                 if told.isInBoth { chronicle.violate("\(what) is lost, though the topic was synchronous") }
-                if quarantined[told.offset]?.contains(told.value) != true {
+                if quarantined[told.region]?[told.offset]?.contains(told.value) != true {
                     chronicle.violate("\(what) is lost, and not in quarantine")
                 }
             }
         }
     }
 
-    /// What the west keeps apart of a partition, by the offsets where it stood.
-    private func quarantined(_ partition: TopicPartition) throws -> [Offset: Set<String>] {
+    /// What a region keeps apart of a partition, by the offsets where it stood.
+    private func quarantined(_ partition: TopicPartition, in region: Region) throws -> [Offset: Set<String>] {
         var kept: [Offset: Set<String>] = [:]
-        for topic in west.world.tree.image.topics.keys.sorted()
+        for topic in region.world.tree.image.topics.keys.sorted()
         where topic.hasPrefix("mirror-quarantine.\(partition.topic).") {
-            guard let quarantine = log(of: TopicPartition(topic: topic, partition: 0), in: west) else { continue }
+            guard let quarantine = log(of: TopicPartition(topic: topic, partition: 0), in: region) else { continue }
             for record in try self.records(of: quarantine.log) {
                 let headers = Dictionary(
                     record.headers.map { ($0.name, $0.value.map { String(buffer: $0) } ?? "") }

@@ -6,7 +6,7 @@ extension RegionsRun {
     func misfortune() {
         faultCount += 1
         let region = regions[Int.random(in: 0..<2, using: &random)]
-        if region === west, isWestLost { return }
+        if region === lostRegion { return }
         switch Int.random(in: 0..<20, using: &random) {
         case 0...7: harm(region.world)
         case 8...10: killMirror()
@@ -88,7 +88,7 @@ extension RegionsRun {
             guard links[place].mirror == nil else { return }
             do {
                 try startMirror(place)
-                if isWestLost, let mirror = links[place].mirror { cutWest(from: mirror.process.client) }
+                if let mirror = links[place].mirror { cutLostRegion(from: mirror.process.client) }
             } catch {
                 chronicle.violate("a mirror does not start: \(error)")
             }
@@ -99,7 +99,7 @@ extension RegionsRun {
     private func cutLink() {
         guard let mirror = links[Int.random(in: 0..<links.count, using: &random)].mirror else { return }
         let region = Bool.random(using: &random) ? mirror.source : mirror.target
-        guard region !== west || !isWestLost else { return }
+        guard region !== lostRegion else { return }
         cut(mirror, at: region, for: region.world.milliseconds(100...5000))
     }
 
@@ -110,7 +110,7 @@ extension RegionsRun {
         if ways & 1 != 0 { region.cutRequests(of: client) }
         if ways & 2 != 0 { region.cutReplies(to: client) }
         region.world.after(duration) { [unowned self] in
-            if region !== west || !isWestLost { region.mend(client) }
+            if region !== lostRegion { region.mend(client) }
         }
     }
 
@@ -118,11 +118,11 @@ extension RegionsRun {
 
     /// Deletes what is written while the link is cut, as retention does that is quicker than the mirror.
     private func overtakeMirror() {
-        guard !isWestLost, let mirror = links[0].mirror else { return }
+        guard lostRegion !== west, let mirror = links[0].mirror else { return }
         let world = west.world
         cut(mirror, at: west, for: world.milliseconds(3000...6000))
         world.after(world.milliseconds(1000...3000)) { [unowned self] in
-            if !isWestLost, !world.isMended { deleteRecords(keeping: 2) }
+            if lostRegion !== west, !world.isMended { deleteRecords(keeping: 2) }
         }
     }
 

@@ -24,9 +24,10 @@ extension RegionsRun {
             case .open, .aborted:
                 if count > 0 { chronicle.violate("\(what) is committed, though it was aborted") }
             case .committed(let region, let marker, let home):
-                let isOfLostHome =
-                    home?.region != region || home?.homeEpoch ?? 0 < lostHomeEpochs[transactor.partition.topic] ?? 0
-                let isLost = isOfLostHome && lostBehind[transactor.partition].map { marker >= $0 } ?? false
+                let isLost = (losses[transactor.partition] ?? []).contains { loss in
+                    let isOfLostHome = home?.region != region || home?.homeEpoch ?? 0 < loss.homeEpoch
+                    return loss.region == region && isOfLostHome && marker >= loss.from
+                }
                 if isLost && count == 0 { chronicle.count("committed transactions lost with a home") }
                 if count == 0 && !isLost {
                     chronicle.violate("\(what), committed at \(marker) in the \(region), is not there")

@@ -5,13 +5,13 @@ import Mirroring
 import Seams
 
 /// Two regions with a mirror each way, whose brokers, mirrors, links and operators' tools fail, while homes of topics move:
-/// away, planned or because the region is lost, and back again.
+/// away, planned or because the region is lost, and back again, planned or because the other region is lost as well.
 ///
 /// The oracles know nothing of mirrors: what is committed at an offset is the same in both regions (``RegionsOracle``);
-/// after a planned move nothing acknowledged is missing, and after the loss of a home exactly what lay behind the cut,
-/// which is in quarantine then; no record is there twice; in a home epoch one region is the home; what was acknowledged
-/// while a synchronous topic was in step is never lost; no group goes on behind what it has read; what the target of a
-/// link lacks is in the gap ledger; and when all is mended both regions hold the same.
+/// after a planned move nothing acknowledged is missing, and after the loss of a home exactly what its region alone held,
+/// which is in quarantine there once it is a mirror; no record is there twice; in a home epoch one region is the home; what
+/// was acknowledged while a synchronous topic was in step is never lost; no group goes on behind what it has read; what the
+/// target of a link lacks is in the gap ledger; and when all is mended both regions hold the same.
 package final class RegionsRun {
     /// A link, and the mirror process that looks after it, if one lives.
     struct Link {
@@ -19,6 +19,16 @@ package final class RegionsRun {
         var target: Region
         var policy: GapPolicy
         var mirror: SimulatedMirror?
+    }
+
+    /// Of one partition, with its home.
+    struct Loss {
+        /// Where the home was.
+        var region: String
+        /// Behind what the region's log was its own.
+        var from: Offset
+        /// Of the home that has taken its place.
+        var homeEpoch: Int32
     }
 
     static let brokerCount = 3
@@ -46,13 +56,11 @@ package final class RegionsRun {
     var producers: [RegionsProducer] = []
     var committers: [RegionsCommitter] = []
     var transactors: [RegionsTransactor] = []
-    /// Whether the west is gone, so that nobody can look after it.
-    var isWestLost = false
-    /// From where on partitions were lost with their home.
-    private(set) var lostBehind: [TopicPartition: Offset] = [:]
-    /// Of the homes that took the places of lost ones, by topic.
-    private(set) var lostHomeEpochs: [String: Int32] = [:]
-    private var processes: [SimulatedProcess] = []
+    /// That which is gone, so that nobody can look after it.
+    var lostRegion: Region?
+    /// What was lost with homes, but where these became the home again with all that they hold.
+    var losses: [TopicPartition: [Loss]] = [:]
+    var processes: [SimulatedProcess] = []
     private var lastDegraded = Instant(nanoseconds: 0, unixMilliseconds: 0)
     package internal(set) var faultCount = 0
     /// Of all that the home holds at the end.
@@ -66,7 +74,7 @@ package final class RegionsRun {
 
     var regions: [Region] { [west, east] }
 
-    /// Lives through two moves of all homes.
+    /// Lives through two moves of all homes, on the way of which the second region may be lost as well.
     package init(seed: UInt64, traces: Bool = false) throws {
         random = SeededRandom(seed: seed)
         chronicle = Chronicle(traces: traces)
@@ -74,23 +82,14 @@ package final class RegionsRun {
         east = try Self.region("east", seed: seed &* 2 &+ 2, chronicle)
         oracle = RegionsOracle([west, east], Self.partitions, chronicle)
         chronicle.settle = { [queue] in queue.runAll() }
-        oracle.homeWasLost = { [unowned self] topic, cuts in loseHome(of: topic, cuts) }
+        oracle.homeWasLost = { [unowned self] in lose($0) }
         west.world.reported = { [unowned self] text in
             if text.contains("does not keep up") { lastDegraded = chronicle.now }
         }
         try start()
         live(for: 4...8)
         awaitMirrors()
-        let isPlanned = Bool.random(using: &random)
-        if isPlanned { carryOut(.promotion, from: west, to: east) } else { failOver() }
-        live(for: 1...4)
-        regainWest()
-        carryOut(.failback, from: east, to: west)
-        live(for: 1...3)
-        carryOut(.promotion, from: east, to: west)
-        live(for: 0...2)
-        carryOut(.failback, from: west, to: east)
-        live(for: 0...2)
+        moveAwayAndBack(secondLoss: SecondLoss(seed: seed))
         try fallSilent()
         try mend()
         try checkEnd()
@@ -145,8 +144,8 @@ package final class RegionsRun {
             let producer = RegionsProducer(
                 partition, isBound: partition.topic == Self.passingTopic, regions: regions, oracle,
                 as: process(client: producers.count))
-            producer.isInBoth = { [unowned self] in
-                partition.topic == Self.synchronousTopic && isInBoth(partition)
+            producer.isInBoth = { [unowned self] region in
+                partition.topic == Self.synchronousTopic && isInBoth(partition, to: region)
             }
             producers.append(producer)
             producer.run()
@@ -193,134 +192,15 @@ package final class RegionsRun {
         mirror.run()
     }
 
-    // MARK: - Moves of homes
-
-    private enum Move {
-        case promotion, failover, failback
-    }
-
-    private func live(for seconds: ClosedRange<Int>) {
-        let end = chronicle.now + .seconds(Int.random(in: seconds, using: &random))
-        while chronicle.now < end {
-            chronicle.run(for: .milliseconds(Int.random(in: 30...1500, using: &random)))
-            misfortune()
-        }
-    }
-
-    /// What was never mirrored cannot be taken over.
-    private func awaitMirrors() {
-        let limit = chronicle.now + .seconds(60)
-        while !Self.isMirrored(in: east) {
-            chronicle.run(for: .milliseconds(100))
-            if chronicle.now > limit { return chronicle.violate("the east does not become a mirror") }
-        }
-    }
-
-    /// The west is dead, or goes on by itself, or is only given up.
-    private func failOver() {
-        oracle.abandoned = Set(Self.movingTopics)
-        let fate = Int.random(in: 0..<3, using: &random)
-        chronicle.note("the west is \(["dead", "cut off", "given up"][fate])")
-        isWestLost = fate < 2
-        if fate == 0 { for broker in west.world.brokers { west.world.kill(broker) } }
-        if isWestLost {
-            for link in links { if let mirror = link.mirror { cutWest(from: mirror.process.client) } }
-        }
-        carryOut(.failover, from: west, to: east)
-        for producer in producers where !producer.isBound && Bool.random(using: &random) { producer.go(to: east) }
-    }
-
-    func cutWest(from client: Int) {
-        west.cutRequests(of: client)
-        west.cutReplies(to: client)
-    }
-
-    private func regainWest() {
-        oracle.abandoned = []
-        guard isWestLost else { return }
-        chronicle.note("the west is back")
-        isWestLost = false
-        for broker in west.world.brokers { west.world.restart(broker, in: 1...2000) }
-        for link in links { if let mirror = link.mirror { west.mend(mirror.process.client) } }
-        // Until then the old home may be written; the mirror tells it when it can.
-        chronicle.run(for: .milliseconds(Int.random(in: 10...3000, using: &random)))
-    }
-
-    /// An operator's tool moves homes; it is killed now and then, and run again.
-    private func carryOut(_ move: Move, from source: Region, to target: Region) {
-        chronicle.note("\(move) from \(source.name) to \(target.name)")
-        var isDone = false
-        func begin() -> SimulatedProcess {
-            let tool = process(client: 2000 + processes.count)
-            if isWestLost { cutWest(from: tool.client) }
-            let work = SimulatedOperator(
-                from: source, to: target, topics: Self.movingTopics, groups: Self.groups, as: tool)
-            tool.begin {
-                let hasDone = await tool.untilDone("\(move)") {
-                    switch move {
-                    case .promotion: try await work.promote()
-                    case .failover: try await work.failOver()
-                    case .failback: try await work.failBack()
-                    }
-                    if move == .failback, !Self.isMirrored(in: target) {
-                        throw SimulatedProcess.Fault.notYet("\(target.name) is no mirror of all yet")
-                    }
-                }
-                if hasDone { isDone = true }
-            }
-            return tool
-        }
-        var tool = begin()
-        let calm = chronicle.now + .seconds(Int.random(in: 0...6, using: &random))
-        let limit = calm + .seconds(60)
-        while !isDone {
-            chronicle.run(for: .milliseconds(Int.random(in: 20...700, using: &random)))
-            if chronicle.now < calm {
-                for _ in 0..<Int.random(in: 1...3, using: &random) { misfortune() }
-                if Int.random(in: 0..<5, using: &random) == 0 {
-                    chronicle.note("the tool is killed")
-                    end(tool)
-                    tool = begin()
-                }
-            } else if chronicle.now > limit {
-                return chronicle.violate("\(move) from \(source.name) to \(target.name) does not come to an end")
-            }
-        }
-        end(tool)
-    }
-
-    /// What a process has sent before it was killed may still arrive.
-    func end(_ process: SimulatedProcess) {
-        process.kill()
-        for region in regions {
-            region.world.after(region.world.milliseconds(0...2500)) { region.disconnect(process.client) }
-        }
-    }
-
-    private static func isMirrored(in region: Region) -> Bool {
-        movingTopics.allSatisfy { topic in
-            region.world.tree.image.topics[topic].map { MirrorStanding($0.configs).state == .mirroring } ?? false
-        }
-    }
-
-    private func loseHome(of topic: String, _ cuts: [Int32: Offset]) {
-        lostHomeEpochs[topic] = oracle.homes[topic]?.homeEpoch
-        for (index, cut) in cuts { lostBehind[TopicPartition(topic: topic, partition: index)] = cut }
-        for producer in producers where producer.partition.topic == topic { producer.lostCount += 1 }
-        for committer in committers where committer.partition.topic == topic {
-            if let cut = cuts[committer.partition.partition] { committer.lose(behind: cut) }
-        }
-    }
-
     // MARK: - Synchronous topics
 
-    /// Whether writers have waited for the other region lately.
-    private func isInBoth(_ partition: TopicPartition) -> Bool {
+    /// Whether writers in a region have waited for the other one lately.
+    private func isInBoth(_ partition: TopicPartition, to region: String) -> Bool {
         let isDegraded = west.world.brokers.contains {
             $0.kernel?.partitions[partition]?.synchronousLink?.isDegraded ?? false
         }
         if isDegraded { lastDegraded = chronicle.now }
-        return oracle.homes[partition.topic]?.region == west.name
+        return region == west.name && oracle.homes[partition.topic]?.region == west.name
             && chronicle.now - lastDegraded > .milliseconds(500)
     }
 }

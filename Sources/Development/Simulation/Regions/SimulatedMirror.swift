@@ -92,7 +92,9 @@ final class SimulatedMirror {
             abandon(name)
         case .fenceTarget(let homeEpoch):
             process.chronicle.note("\(link): \(name) has its home in \(source.name) again")
-            var fence = MirrorAlterRequest.AlteredTopic(.fence, name, link: link, homeEpoch: homeEpoch)
+            // By which it has moved away from there.
+            let reverse = "\(target.name)->\(source.name)"
+            var fence = MirrorAlterRequest.AlteredTopic(.fence, name, link: reverse, homeEpoch: homeEpoch)
             fence.topicId = topic.id
             fence.sourceClusterId = source.clusterID
             try await process.alter(fence, in: target)

@@ -4,6 +4,7 @@ import KafkaProtocol
 import KafkaProtocolClusters
 import KafkaProtocolTransactions
 import Mirroring
+import Seams
 
 /// A tool that moves homes of topics by one link, as `martlet mirror promote`, `failover` and `failback` do: every step can
 /// be repeated, so one that was killed is run again.
@@ -14,6 +15,7 @@ final class SimulatedOperator {
     let groups: [String]
     let process: SimulatedProcess
     private var link: String { "\(source.name)->\(target.name)" }
+    private var reverse: String { "\(target.name)->\(source.name)" }
 
     init(from source: Region, to target: Region, topics: [String], groups: [String], as process: SimulatedProcess) {
         self.source = source
@@ -74,12 +76,21 @@ final class SimulatedOperator {
         }
     }
 
-    /// The target goes on with what it has; the source is told if it can be.
+    /// The target goes on with what it has, also where the home has gone from there to the source; the source is told if it
+    /// can be.
     func failOver() async throws {
+        // One that never moved is at home at the target.
+        let topics = topics.filter { [link, reverse].contains(standing(of: $0, in: target)?.link) }
         for topic in topics { try await become(topic, isSourceLost: true) }
         for topic in topics {
             _ = await process.attempt("telling \(source.name) of \(topic)") {
                 guard let standing = try await process.standing(of: topic, in: target)?.standing else { return }
+                // What is mirrored from here takes no writes there.
+                if let their = self.standing(of: topic, in: source), their.state == .mirroring,
+                    their.sourceClusterID == target.clusterID
+                {
+                    return
+                }
                 var fence = MirrorAlterRequest.AlteredTopic(.fence, topic, link: link, homeEpoch: standing.homeEpoch)
                 fence.sourceClusterId = target.clusterID
                 try await process.alter(fence, in: source)
@@ -87,12 +98,20 @@ final class SimulatedOperator {
         }
     }
 
+    /// As the tree has it.
+    private func standing(of topic: String, in region: Region) -> MirrorStanding? {
+        region.world.tree.image.topics[topic].map { MirrorStanding($0.configs) }
+    }
+
     private func become(_ topic: String, isSourceLost: Bool) async throws {
-        while true {
+        let reclaims = isSourceLost && standing(of: topic, in: target)?.link == reverse
+        let link = reclaims ? reverse : link
+        let limit = process.chronicle.now + .seconds(10)
+        while process.chronicle.now < limit {
             let partitions = partitions(of: topic)
             let found = try await describe(partitions, in: target)
             let standings = Dictionary(uniqueKeysWithValues: found.map { ($0.key.partition, $0.value.home) })
-            switch TopicPromotion.next(standings, count: Int32(partitions.count), link: link) {
+            switch TopicPromotion.next(standings, count: Int32(partitions.count), link: link, reclaims: reclaims) {
             case .begin(let homeEpoch):
                 var change = MirrorAlterRequest.AlteredTopic(
                     .beginPromotion, topic, link: link, homeEpoch: homeEpoch)
@@ -109,11 +128,14 @@ final class SimulatedOperator {
                 change.cut(at: cuts)
                 try await process.alter(change, in: target)
             case .done: return
-            case .reclaim: throw SimulatedProcess.Fault.notYet("\(topic): its home has moved away")
+            case .reclaim(let homeEpoch):
+                let change = MirrorAlterRequest.AlteredTopic(.reclaim, topic, link: link, homeEpoch: homeEpoch)
+                try await process.alter(change, in: target)
             case .refuse(let reason): throw SimulatedProcess.Fault.notYet("\(topic): \(reason)")
             }
             try await process.sleep(20...150)
         }
+        throw SimulatedProcess.Fault.notYet("\(topic) is not promoted yet")
     }
 
     private func abort(
