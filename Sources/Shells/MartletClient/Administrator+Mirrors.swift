@@ -237,7 +237,8 @@ extension Administrator {
         var found: [TopicPartition: Offset] = [:]
         for (leader, partitions) in try await byEveryLeader(epochs.keys.sorted()) {
             var request = OffsetForLeaderEpochRequest()
-            request.replicaId = -1
+            // Not as a consumer (-1), which is told what has to do with what it read at other homes of the topic.
+            request.replicaId = -2
             for partition in partitions {
                 guard let asked = epochs[partition] else { continue }
                 if request.topics.last?.topic != partition.topic {

@@ -177,7 +177,7 @@ extension SimulatedProcess {
         topic.topic = partition.topic
         topic.partitions = [wanted]
         var request = OffsetForLeaderEpochRequest()
-        request.replicaId = -1
+        request.replicaId = -2
         request.topics = [topic]
         let response = try await ask(
             request, version: 4, to: region.leader(of: partition, for: self), in: region)
