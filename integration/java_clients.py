@@ -8,7 +8,7 @@ import jpype
 import jpype.config
 from jpype import JClass, JImplements, JOverride
 
-from martlet import DEADLINE
+from martlet import DEADLINE, eventually
 
 # Of one call: generous, as DEADLINE is; what is to come soon has a limit of its own in its test.
 CALL_TIMEOUT_MS = int(1000 * DEADLINE)
@@ -153,3 +153,29 @@ def listener(told):
         def onPartitionsLost(self, partitions):
             told.append(("lost", sorted(str(one) for one in partitions)))
     return Listener()
+
+
+def number(count):
+    """An Integer, where a call takes several types."""
+    start()
+    return JClass("java.lang.Integer")(count)
+
+
+def record(topic, key, value, at=0, timestamp=None, headers=()):
+    made = kafka("common.header.internals.RecordHeaders")()
+    for name, content in headers:
+        made.add(name, content)
+    time = None if timestamp is None else JClass("java.lang.Long")(timestamp)
+    return kafka("clients.producer.ProducerRecord")(topic, number(at), time, key, value, made)
+
+
+def poll_until(consumers, check, what, each_ms=50):
+    """Polls consumers in turn until check() is true, and returns all records that came, for each of them."""
+    came = [[] for _ in consumers]
+
+    def step():
+        for records, consumer in zip(came, consumers):
+            records += consumer.poll(millis(each_ms))
+        return check(came)
+    eventually(step, what)
+    return came
