@@ -16,7 +16,8 @@ KINDS = {
     "range": CLASSIC | {"partition.assignment.strategy": ASSIGNOR.format("RangeAssignor")},
     "eager-sticky": CLASSIC | {"partition.assignment.strategy": ASSIGNOR.format("StickyAssignor")},
     "cooperative": CLASSIC | {"partition.assignment.strategy": ASSIGNOR.format("CooperativeStickyAssignor")},
-    "uniform": CONSUMER | {"group.remote.assignor": "uniform"}, "server-range": CONSUMER | {"group.remote.assignor": "range"}}
+    "uniform": CONSUMER | {"group.remote.assignor": "uniform"},
+    "server-range": CONSUMER | {"group.remote.assignor": "range"}}
 
 
 def fill(java, admin, access, topic, partitions=PARTITIONS, each=25):
@@ -102,7 +103,8 @@ def test_what_was_committed_is_found_by_the_next_and_only_that(admin, member, fi
 @pytest.mark.parametrize("settings", [CLASSIC, CONSUMER], ids=["classic", "consumer"])
 def test_a_static_member_returns_to_what_it_had(member, settings):
     told = []
-    static, other = member(settings, **{"group.instance.id": "one"}), member(settings, told, **{"group.instance.id": "two"})
+    static = member(settings, **{"group.instance.id": "one"})
+    other = member(settings, told, **{"group.instance.id": "two"})
     poll_until([static, other], all_are_given(static, other), "both have some")
     before, heard = had(static), list(told)
     static.close()
