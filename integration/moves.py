@@ -151,8 +151,8 @@ class Theatre:
             threading.Timer(fault.seconds, fault.end).start()
             return fault.passes
         self.steps.at(*step, moment, happen)
-        self._run_disturbed(move, topic, tool)
-        assert self.steps.has_come.wait(DEADLINE), f"{move}: nothing happened {words(step, moment)}"
+        said = self._run_disturbed(move, topic, tool)
+        assert self.steps.has_come.wait(DEADLINE), f"{move}: nothing happened {words(step, moment)}: {said}"
         eventually(fault.is_over, f"{fault} is over")
         self.steps.clear()
         for alias, cluster in self.clusters.items():
@@ -171,16 +171,17 @@ class Theatre:
             # Else what it has sent already would still arrive.
             tool[0].wait()
         self.steps.at(*step, moment, happen)
-        self._run_disturbed(move, topic, tool, link)
-        assert self.steps.has_come.is_set(), f"{move}: nothing happened {words(step, moment)}"
+        said = self._run_disturbed(move, topic, tool, link)
+        assert self.steps.has_come.is_set(), f"{move}: nothing happened {words(step, moment)}: {said}"
         self.steps.clear()
 
     def _run_disturbed(self, move, topic, tool, link=None):
+        """Returns what was said, report and faults."""
         process = subprocess.Popen(
-            self._command(move, [topic], link), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self._command(move, [topic], link), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         tool.append(process)
         try:
-            process.wait(2 * DEADLINE)
+            return process.communicate(timeout=2 * DEADLINE)[0]
         finally:
             process.kill()
             process.wait()

@@ -77,7 +77,7 @@ class Gate:
         self.inner = port
         self.port = free_port()
         self._server = socket.create_server(("127.0.0.1", self.port))
-        self._connections = []
+        self._connections = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -91,18 +91,26 @@ class Gate:
             except OSError:
                 client.close()
                 continue
-            self._connections += [client, broker]
-            waiting = {}
-            for ways in ((client, broker, self._request), (broker, client, self._answer)):
-                threading.Thread(target=self._carry, args=(*ways, waiting), daemon=True).start()
+            threading.Thread(target=self._let_through, args=(client, broker), daemon=True).start()
+
+    def _let_through(self, client, broker):
+        self._connections |= {client, broker}
+        waiting = {}
+        answers = threading.Thread(target=self._carry, args=(broker, client, self._answer, waiting), daemon=True)
+        answers.start()
+        self._carry(client, broker, self._request, waiting)
+        answers.join()
+        self._connections -= {client, broker}
+        client.close()
+        broker.close()
 
     def _carry(self, sender, receiver, look, waiting):
         try:
-            stream = sender.makefile("rb")
-            while len(head := stream.read(4)) == 4:
-                frame = stream.read(struct.unpack(">i", head)[0])
-                if look(frame, waiting):
-                    receiver.sendall(head + frame)
+            with sender.makefile("rb") as stream:
+                while len(head := stream.read(4)) == 4:
+                    frame = stream.read(struct.unpack(">i", head)[0])
+                    if look(frame, waiting):
+                        receiver.sendall(head + frame)
         except OSError:
             pass
         for end in (sender, receiver):
@@ -123,7 +131,7 @@ class Gate:
 
     def cut(self):
         """Breaks the connections that there are."""
-        for connection in self._connections:
+        for connection in list(self._connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -132,7 +140,7 @@ class Gate:
 
     def close(self):
         self._server.close()
-        for connection in self._connections:
+        for connection in list(self._connections):
             connection.close()
 
 
