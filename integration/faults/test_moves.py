@@ -3,6 +3,8 @@
 The whole matrix, of everything that can happen at every step, is ops/faults-of-moves.
 """
 
+import threading
+
 import pytest
 
 from moves import FAILBACK, FAILOVER, MOVES, PROMOTE, SOURCE, TARGET, Theatre, faults
@@ -38,3 +40,22 @@ def test_a_move_that_was_disturbed_ends_right_when_it_is_repeated(theatre, move)
     theatre.prepare(move, topics)
     for (what, step, moment), topic in zip(cases, topics):
         theatre.disturb(move, topic, step, moment, dict(faults(theatre, topic))[what]())
+
+
+@pytest.mark.parametrize("move", [FAILOVER, FAILBACK])
+def test_a_move_goes_on_when_the_coordinator_is_back_within_a_moment(theatre, move):
+    topic = f"patient-{move}"
+    theatre.prepare(move, [topic])
+    cluster = SOURCE if move == FAILBACK else TARGET
+    coordinator = theatre.coordinators[cluster]
+    starting = threading.Timer(0.5, coordinator.start)
+
+    def happen():
+        coordinator.kill()
+        starting.start()
+        return True
+    theatre.steps.at(cluster, ALTER, 1, BEFORE, happen)
+    theatre.run(move, [topic])
+    starting.join()
+    theatre.steps.clear()
+    theatre.check(move, topic)

@@ -9,7 +9,7 @@ import WireCoding
 
 /// Mirror topics, and the proof that they are what their sources are; Martlet's brokers only.
 extension Administrator {
-    private static let pauseForLeaders = Duration.milliseconds(50)
+    private static let pauseForOthers = Duration.milliseconds(50)
 
     /// One change of one topic. What an action has no use for stays as it is here.
     package struct MirrorChange: Sendable {
@@ -72,9 +72,28 @@ extension Administrator {
     }
 
     /// Changes topics at the cluster's controller. Each change is idempotent, so what was done already counts as done.
+    /// - Parameter deadline: until when the cluster is asked again for what it could not do in time, for its coordinator may
+    ///   be changing; nil asks once.
     /// - Returns: per topic its home epoch afterwards, or why it was refused.
     package func alterMirrors(
-        _ changes: [MirrorChange], link: String, validatesOnly: Bool = false
+        _ changes: [MirrorChange], link: String, validatesOnly: Bool = false,
+        until deadline: ContinuousClock.Instant? = nil
+    ) async throws -> [String: Result<Int32, ClientFault>] {
+        var results: [String: Result<Int32, ClientFault>] = [:]
+        var rest = changes
+        while true {
+            for (topic, result) in try await alterMirrorsOnce(rest, link, validatesOnly) { results[topic] = result }
+            rest = rest.filter { change in
+                guard case .failure(let fault) = results[change.topic] else { return false }
+                return fault.code == .requestTimedOut
+            }
+            guard !rest.isEmpty, let deadline, ContinuousClock.now < deadline else { return results }
+            try await Task.sleep(for: Self.pauseForOthers)
+        }
+    }
+
+    private func alterMirrorsOnce(
+        _ changes: [MirrorChange], _ link: String, _ validatesOnly: Bool
     ) async throws -> [String: Result<Int32, ClientFault>] {
         var request = MirrorAlterRequest()
         request.timeoutMs = Self.timeoutInMilliseconds
@@ -137,7 +156,7 @@ extension Administrator {
                 }
             }
             guard found.count < partitions.count, let deadline, ContinuousClock.now < deadline else { return found }
-            try await Task.sleep(for: Self.pauseForLeaders)
+            try await Task.sleep(for: Self.pauseForOthers)
         }
     }
 

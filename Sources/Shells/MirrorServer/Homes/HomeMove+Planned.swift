@@ -139,7 +139,9 @@ extension HomeMove {
     /// rely on its image for that.
     private func isMirror(_ topic: String, of homeEpoch: Int32) async throws -> Bool {
         let affirm = Administrator.MirrorChange(.affirm, topic, homeEpoch: homeEpoch)
-        switch try await target.alterMirrors([affirm], link: link)[topic] {
+        let results = try await target.alterMirrors(
+            [affirm], link: link, until: .now + Administrator.patienceWithCoordinators)
+        switch results[topic] {
         case .success: return true
         case .failure(let fault) where fault.code == .fencedLeaderEpoch: return false
         case .failure(let fault): throw fault

@@ -127,7 +127,9 @@ package struct HomeReturn: Sendable {
         rewind.topicID = topic.id
         rewind.sourceClusterID = sourceID
         rewind.cuts = Dictionary(uniqueKeysWithValues: told.partitions.map { ($0.partition, $0.cut) })
-        switch try await target.alterMirrors([rewind], link: ends.settings.name)[name] {
+        let results = try await target.alterMirrors(
+            [rewind], link: ends.settings.name, until: .now + Administrator.patienceWithCoordinators)
+        switch results[name] {
         case .success: told.isDone = true
         case .failure(let fault): told.fault = "\(fault)"
         case nil: told.fault = "\(ends.settings.target) did not answer for it"

@@ -135,6 +135,9 @@ struct Promotion: Sendable {
 extension Administrator {
     private static let changesAtOnce = 1_000
 
+    /// How long a cluster may be without its coordinator while homes move: brokers find one that is back within a second.
+    static let patienceWithCoordinators = Duration.seconds(3)
+
     /// Makes changes of mirrors, many topics at once; throws the first refusal.
     func require(_ changes: [MirrorChange], link: String, validatesOnly: Bool = false) async throws {
         let absent = try await requireOfPresent(changes, link: link, validatesOnly: validatesOnly)
@@ -149,7 +152,8 @@ extension Administrator {
         var absent: Set<String> = []
         for start in stride(from: 0, to: changes.count, by: Self.changesAtOnce) {
             let some = Array(changes[start..<min(start + Self.changesAtOnce, changes.count)])
-            let results = try await alterMirrors(some, link: link, validatesOnly: validatesOnly)
+            let results = try await alterMirrors(
+                some, link: link, validatesOnly: validatesOnly, until: .now + Self.patienceWithCoordinators)
             for change in some {
                 guard let result = results[change.topic] else {
                     throw UnfinishedMove("nobody answered for topic \(change.topic)")
